@@ -1,0 +1,82 @@
+// The sysctls under net.netfilter that we know, with the kernel's defaults: nf_conntrack_standalone.c, nf_conntrack-sysctl.rst.
+
+/** What a sysctl changes in a replay: a verdict, a timeout, the size of the table, what is shown, or nothing. */
+export type Effect = 'verdict' | 'timeout' | 'size' | 'shown' | 'none'
+
+interface Sysctl {
+  value: number
+  effect: Effect
+  maximum?: number
+}
+
+const seconds = (value: number): Sysctl => ({ value, effect: 'timeout', maximum: 0x7fffffff })
+const flag = (value: number, effect: Effect = 'verdict'): Sysctl => ({ value, effect, maximum: 1 })
+const number = (value: number, effect: Effect): Sysctl => ({ value, effect })
+
+/**
+ * Every `net.netfilter.nf_conntrack_*` of Linux 6.18 by its name without the prefix `net.netfilter.`, and its default
+ * on a host with more than 4 GiB. One default is ours: `nf_conntrack_checksum` is 1 in the kernel, but host captures
+ * show offloaded checksums that the kernel never saw that way.
+ */
+export const SYSCTLS = {
+  nf_conntrack_acct: flag(0, 'shown'),
+  nf_conntrack_buckets: number(262144, 'size'),
+  nf_conntrack_checksum: flag(0),
+  nf_conntrack_count: number(0, 'none'),
+  nf_conntrack_events: { value: 2, effect: 'none', maximum: 2 } as Sysctl,
+  nf_conntrack_expect_max: number(4096, 'none'),
+  nf_conntrack_frag6_high_thresh: number(4194304, 'verdict'),
+  nf_conntrack_frag6_low_thresh: number(3145728, 'none'),
+  nf_conntrack_frag6_timeout: seconds(60),
+  nf_conntrack_generic_timeout: seconds(600),
+  nf_conntrack_gre_timeout: seconds(30),
+  nf_conntrack_gre_timeout_stream: seconds(180),
+  nf_conntrack_icmp_timeout: seconds(30),
+  nf_conntrack_icmpv6_timeout: seconds(30),
+  nf_conntrack_log_invalid: { value: 0, effect: 'none', maximum: 255 } as Sysctl,
+  nf_conntrack_max: number(262144, 'size'),
+  nf_conntrack_sctp_timeout_closed: seconds(10),
+  nf_conntrack_sctp_timeout_cookie_echoed: seconds(3),
+  nf_conntrack_sctp_timeout_cookie_wait: seconds(3),
+  nf_conntrack_sctp_timeout_established: seconds(210),
+  nf_conntrack_sctp_timeout_heartbeat_sent: seconds(30),
+  nf_conntrack_sctp_timeout_shutdown_ack_sent: seconds(3),
+  nf_conntrack_sctp_timeout_shutdown_recd: seconds(3),
+  nf_conntrack_sctp_timeout_shutdown_sent: seconds(3),
+  nf_conntrack_tcp_be_liberal: flag(0),
+  nf_conntrack_tcp_ignore_invalid_rst: flag(0),
+  nf_conntrack_tcp_loose: flag(1),
+  nf_conntrack_tcp_max_retrans: { value: 3, effect: 'timeout', maximum: 255 } as Sysctl,
+  nf_conntrack_tcp_timeout_close: seconds(10),
+  nf_conntrack_tcp_timeout_close_wait: seconds(60),
+  nf_conntrack_tcp_timeout_established: seconds(432000),
+  nf_conntrack_tcp_timeout_fin_wait: seconds(120),
+  nf_conntrack_tcp_timeout_last_ack: seconds(30),
+  nf_conntrack_tcp_timeout_max_retrans: seconds(300),
+  nf_conntrack_tcp_timeout_syn_recv: seconds(60),
+  nf_conntrack_tcp_timeout_syn_sent: seconds(120),
+  nf_conntrack_tcp_timeout_time_wait: seconds(120),
+  nf_conntrack_tcp_timeout_unacknowledged: seconds(300),
+  nf_conntrack_timestamp: flag(0, 'shown'),
+  nf_conntrack_udp_timeout: seconds(30),
+  nf_conntrack_udp_timeout_stream: seconds(120),
+  nf_flowtable_tcp_timeout: { value: 30, effect: 'none' } as Sysctl,
+  nf_flowtable_udp_timeout: { value: 30, effect: 'none' } as Sysctl,
+} satisfies Record<string, Sysctl>
+
+export type SysctlName = keyof typeof SYSCTLS
+
+/** A value for every sysctl; timeouts in seconds. */
+export type Settings = Record<SysctlName, number>
+
+/** The kernel's defaults (see SYSCTLS for the one exception). */
+export function defaultSettings(): Settings {
+  const settings = {} as Settings
+  for (const name of Object.keys(SYSCTLS) as SysctlName[]) settings[name] = SYSCTLS[name].value
+  return settings
+}
+
+/** Whether `name` (without `net.netfilter.`) is a sysctl we know. */
+export function isSysctlName(name: string): name is SysctlName {
+  return Object.hasOwn(SYSCTLS, name)
+}

@@ -1,0 +1,125 @@
+// A flow's key: built from a packet, inverted, hashed. nf_ct_get_tuple(), nf_ct_invert_tuple(), hash_conntrack_raw().
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
+
+/** Set in `kind` of an IPv6 tuple beside the protocol number, so that the families never meet. */
+export const KIND_IPV6 = 0x100
+
+/**
+ * The reused record of a key. For IPv4 `source` and `destination` are the addresses. For IPv6 they are folds of the
+ * address words below, good enough to hash and to tell most apart; equality also compares the words.
+ */
+export class Tuple {
+  source = 0
+  destination = 0
+  /** Source port << 16 | destination port; for ICMP the id << 16 | type << 8 | code. */
+  ports = 0
+  /** Protocol number, plus KIND_IPV6. */
+  kind = 0
+  source0 = 0
+  source1 = 0
+  source2 = 0
+  source3 = 0
+  destination0 = 0
+  destination1 = 0
+  destination2 = 0
+  destination3 = 0
+}
+
+/** Fills `tuple` from a packet whose `hasTuple` is true. */
+export function tupleOf(packet: Packet, tuple: Tuple): void {
+  tuple.ports = (packet.sourcePort << 16) | packet.destinationPort
+  if (packet.family === 4) {
+    tuple.kind = packet.protocol
+    tuple.source = packet.source0
+    tuple.destination = packet.destination0
+    return
+  }
+  tuple.kind = packet.protocol | KIND_IPV6
+  tuple.source0 = packet.source0
+  tuple.source1 = packet.source1
+  tuple.source2 = packet.source2
+  tuple.source3 = packet.source3
+  tuple.destination0 = packet.destination0
+  tuple.destination1 = packet.destination1
+  tuple.destination2 = packet.destination2
+  tuple.destination3 = packet.destination3
+  tuple.source = foldAddress(packet.source0, packet.source1, packet.source2, packet.source3)
+  tuple.destination = foldAddress(
+    packet.destination0,
+    packet.destination1,
+    packet.destination2,
+    packet.destination3,
+  )
+}
+
+/** Writes the inverse of `tuple` into `inverse` (another record); false where the kernel knows none (ICMP errors, …). */
+export function invertTuple(tuple: Tuple, inverse: Tuple): boolean {
+  const ports = invertPorts(tuple.kind, tuple.ports)
+  if (ports === NO_INVERSE) return false
+  inverse.ports = ports
+  inverse.kind = tuple.kind
+  inverse.source = tuple.destination
+  inverse.destination = tuple.source
+  if (tuple.kind >= KIND_IPV6) {
+    inverse.source0 = tuple.destination0
+    inverse.source1 = tuple.destination1
+    inverse.source2 = tuple.destination2
+    inverse.source3 = tuple.destination3
+    inverse.destination0 = tuple.source0
+    inverse.destination1 = tuple.source1
+    inverse.destination2 = tuple.source2
+    inverse.destination3 = tuple.source3
+  }
+  return true
+}
+
+/** No 32-bit value, so it can stand beside one. */
+const NO_INVERSE = Number.MAX_SAFE_INTEGER
+
+function invertPorts(kind: number, ports: number): number {
+  const protocol = kind & 0xff
+  if (protocol !== IPPROTO_ICMP && protocol !== IPPROTO_ICMPV6) return (ports << 16) | (ports >>> 16)
+  const type = (ports >>> 8) & 0xff
+  const inverse = protocol === IPPROTO_ICMP ? ICMP_INVERSE[type] : ICMPV6_INVERSE[type]
+  return inverse === 0xff ? NO_INVERSE : (ports & ~0xff00) | (inverse << 8)
+}
+
+/** Request and reply types of ICMP; 0xff has none. kernel: invmap in nf_conntrack_proto_icmp.c */
+const ICMP_INVERSE = new Uint8Array(256).fill(0xff)
+for (const [request, reply] of [
+  [8, 0],
+  [13, 14],
+  [15, 16],
+  [17, 18],
+]) {
+  ICMP_INVERSE[request] = reply
+  ICMP_INVERSE[reply] = request
+}
+
+/** Echo and node information of ICMPv6. kernel: invmap in nf_conntrack_proto_icmpv6.c */
+const ICMPV6_INVERSE = new Uint8Array(256).fill(0xff)
+for (const [request, reply] of [
+  [128, 129],
+  [139, 140],
+]) {
+  ICMPV6_INVERSE[request] = reply
+  ICMPV6_INVERSE[reply] = request
+}
+
+/** Folds an IPv6 address into a word; different addresses may fold alike. */
+export function foldAddress(w0: number, w1: number, w2: number, w3: number): number {
+  let h = Math.imul(w0 ^ 0x243f6a88, 0x9e3779b1)
+  h = Math.imul((h ^ (h >>> 15)) + w1, 0x85ebca77)
+  h = Math.imul((h ^ (h >>> 13)) + w2, 0xc2b2ae3d)
+  h = Math.imul((h ^ (h >>> 15)) + w3, 0x27d4eb2f)
+  return h ^ (h >>> 16)
+}
+
+/** A well-mixed 32-bit hash of a key. */
+export function hashTuple(source: number, destination: number, ports: number, kind: number): number {
+  let h = Math.imul(source ^ kind, 0x9e3779b1)
+  h = Math.imul((h ^ (h >>> 15)) + destination, 0x85ebca77)
+  h = Math.imul((h ^ (h >>> 13)) + ports, 0xc2b2ae3d)
+  return h ^ (h >>> 16)
+}

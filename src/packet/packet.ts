@@ -1,0 +1,89 @@
+// The one reused record that every decoder writes and conntrack reads.
+
+/**
+ * A decoded packet. There is one per decoder; it is overwritten by the next frame and nobody keeps a reference past
+ * the call. All 32-bit quantities are signed (`| 0`), so that V8 keeps them as small integers.
+ * Fields below the layer at which decoding stopped are stale: look at `fault` and `family` first.
+ */
+export class Packet {
+  // where the bytes are
+  bytes: Uint8Array = new Uint8Array(0)
+  view: DataView = new DataView(new ArrayBuffer(0))
+  /** End of the captured bytes of the frame in `bytes`. */
+  capturedEnd = 0
+  /** Where the frame would end in `bytes` had nothing been cut: what the kernel measures the IP length against. */
+  wireEnd = 0
+  /** One of the FAULT_* codes of fault.ts; FAULT_NONE when conntrack gets to see the packet. */
+  fault = 0
+
+  // where and when it was seen
+  /** Nanoseconds since the first frame of the replay. */
+  time = 0
+  /** Frame number within its capture (Wireshark's). */
+  frame = 0
+  capture = 0
+  /** Interface in `FrameSource.interfaces`. */
+  interface = 0
+  /** Linux interface index from a cooked v2 or NFLOG header; 0 where there is none. */
+  interfaceIndex = 0
+  /** Cooked packet type (0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 outgoing); -1 where there is none. */
+  packetType = -1
+  /** Start of the link header in `bytes`, and its link type. */
+  linkOffset = 0
+  linkType = 0
+  /** Outermost VLAN id, -1 for none; the second tag's in `innerVlan`. */
+  vlan = -1
+  innerVlan = -1
+  /** Nesting: 0 as captured, 1 inside one tunnel, 2 inside two. */
+  depth = 0
+
+  // network layer
+  /** 4, 6, or 0 for a frame without an IP packet. */
+  family = 0
+  networkOffset = 0
+  /** Length of the whole IP packet by its header (Ethernet padding excluded, cut bytes included). */
+  networkLength = 0
+  ttl = 0
+  /** IPv4 identification; for IPv6 that of the fragment header, else 0. */
+  identification = 0
+  /** Fragment offset in bytes, and whether more fragments follow; 0 and false for a whole packet. */
+  fragmentOffset = 0
+  moreFragments = false
+  /** Whether an IPv6 fragment header is present (also on an atomic fragment). */
+  fragmentHeader = false
+  /** Where the (first) fragment header of IPv6 starts, and where the next-header byte that names it stands. */
+  fragmentHeaderOffset = 0
+  fragmentNextHeaderOffset = 0
+  /** Addresses: an IPv4 address in word 0 alone, an IPv6 address in four words. */
+  source0 = 0
+  source1 = 0
+  source2 = 0
+  source3 = 0
+  destination0 = 0
+  destination1 = 0
+  destination2 = 0
+  destination3 = 0
+  /** Transport protocol after IPv6 extension headers. */
+  protocol = 0
+
+  // transport layer
+  /** Whether the kernel's nf_ct_get_tuple() finds a tuple; false is INVALID without a reason. */
+  hasTuple = false
+  transportOffset = 0
+  /** Bytes from the transport header to the end of the IP packet, by the IP header. */
+  transportLength = 0
+  /** Bytes of those that were captured. */
+  transportCaptured = 0
+  /** TCP, UDP, UDP-Lite, SCTP: source port. ICMP: the id word. GRE version 1: 0. Else 0. */
+  sourcePort = 0
+  /** TCP, UDP, UDP-Lite, SCTP: destination port. ICMP: type << 8 | code. GRE version 1: call id. Else 0. */
+  destinationPort = 0
+
+  // TCP; flags as in byte 13 of the header, header length in bytes as the data offset claims it
+  tcpFlags = 0
+  tcpHeaderLength = 0
+  sequence = 0
+  acknowledgment = 0
+  /** Window as on the wire, not scaled. */
+  window = 0
+}
