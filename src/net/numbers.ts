@@ -5,6 +5,7 @@ export const ETHERTYPE_IPV6 = 0x86dd
 export const ETHERTYPE_VLAN = 0x8100
 export const ETHERTYPE_QINQ = 0x88a8
 export const ETHERTYPE_QINQ_OLD = 0x9100
+export const ETHERTYPE_QINQ_OLDER = 0x9200
 export const ETHERTYPE_MPLS = 0x8847
 export const ETHERTYPE_MPLS_MULTICAST = 0x8848
 export const ETHERTYPE_PPPOE_SESSION = 0x8864
