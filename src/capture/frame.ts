@@ -28,12 +28,18 @@ export class Frame {
   interface = 0
   /** Link type (LINKTYPE_*), as registered at tcpdump.org/linktypes. */
   linkType = 0
+  /** Which way it went through its interface, one of the DIRECTION_* codes: few captures say. */
+  direction = 0
 }
+
+export const DIRECTION_UNKNOWN = 0
+export const DIRECTION_INBOUND = 1
+export const DIRECTION_OUTBOUND = 2
 
 /** What a capture says of itself; counters grow while it is read. */
 export interface CaptureFile {
   path: string
-  /** `pcap`, `pcapng`, … */
+  /** `pcap`, `pcap (nanoseconds)`, `pcap (modified)`, `pcapng`, `snoop`. */
   format: string
   /** `gzip`, `zstd`, `lz4`, or `''`. */
   compression: string
@@ -45,10 +51,18 @@ export interface CaptureFile {
   frames: number
   /** Frames whose time stamp lies before the previous frame's. */
   backwards: number
-  /** Epoch time of the first and the last frame in nanoseconds; null before there was one. */
-  firstTime: bigint | null
-  lastTime: bigint | null
-  /** What was wrong with it: everything before `offset` was understood. Empty for a sound capture. */
+  /** Frames stamped with a fraction of a second that is a second or more; it is carried into the seconds. */
+  oddFractions: number
+  /** Frames without a time stamp (pcapng simple packet blocks); they get the time of the frame before. */
+  unstamped: number
+  /** Earliest and latest time stamp, as nanoseconds since 1970; null before there was one. */
+  readonly firstTime: bigint | null
+  readonly lastTime: bigint | null
+  /** What the capture says was captured with (pcapng `shb_userappl`), or `''`. */
+  application: string
+  /** Comments on sections and interfaces, in the order they came (pcapng); the first MAX_COMMENTS of them. */
+  comments: string[]
+  /** What was wrong with it, in file order. Empty for a sound capture. */
   damage: CaptureDamage[]
 }
 
@@ -57,6 +71,8 @@ export interface CaptureDamage {
   offset: number
   /** What was found and what was expected, as one line without the file's name. */
   message: string
+  /** Whether reading ended there: everything before was understood, nothing after. */
+  stopped: boolean
 }
 
 /** An interface of a capture; a classic pcap has one. */
@@ -64,6 +80,10 @@ export interface CaptureInterface {
   capture: number
   /** Interface name where the capture tells it (pcapng), else `''`. */
   name: string
+  /** What the capture says the interface is, or `''`. */
+  description: string
+  /** The capture filter that was in force there, or `''`: packets it refused are missing. */
+  filter: string
   linkType: number
   /** Snap length in bytes; 0 = no limit. */
   snapLength: number

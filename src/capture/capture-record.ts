@@ -1,0 +1,56 @@
+// What is known of one capture while it is read: the counters and clock extremes behind the CaptureFile contract.
+
+import type { CaptureDamage, CaptureFile } from './frame.ts'
+
+/** Comments kept of one capture: more would only be a way to fill memory. */
+export const MAX_COMMENTS = 64
+/** Damages kept of one capture that do not end its reading. */
+const MAX_DAMAGE = 16
+
+export class CaptureRecord implements CaptureFile {
+  format = ''
+  compression = ''
+  byteOrder: 'little' | 'big' | '' = ''
+  size = 0
+  read = 0
+  frames = 0
+  backwards = 0
+  oddFractions = 0
+  unstamped = 0
+  application = ''
+  comments: string[] = []
+  damage: CaptureDamage[] = []
+  /** Time of the first stamped frame, in nanoseconds since 1970: the zero of the times below. */
+  epoch: bigint | null = null
+
+  private previous = Number.NEGATIVE_INFINITY
+  private earliest = 0
+  private latest = 0
+
+  constructor(readonly path: string) {}
+
+  get firstTime(): bigint | null {
+    return this.epoch === null ? null : this.epoch + BigInt(this.earliest)
+  }
+
+  get lastTime(): bigint | null {
+    return this.epoch === null ? null : this.epoch + BigInt(this.latest)
+  }
+
+  /** Notes the time of a stamped frame, in nanoseconds since the first one. */
+  noteTime(time: number): void {
+    if (time < this.previous) {
+      this.backwards++
+      if (time < this.earliest) this.earliest = time
+    } else if (time > this.latest) this.latest = time
+    this.previous = time
+  }
+
+  addComment(comment: string): void {
+    if (comment !== '' && this.comments.length < MAX_COMMENTS) this.comments.push(comment)
+  }
+
+  addDamage(offset: number, message: string, stopped: boolean): void {
+    if (stopped || this.damage.length < MAX_DAMAGE) this.damage.push({ offset, message, stopped })
+  }
+}

@@ -1,0 +1,31 @@
+// One capture as a source of frames: its reader's time is the replay's time.
+
+import type { CaptureFile, CaptureInterface, Frame, FrameSource } from './frame.ts'
+import type { Reader } from './reader.ts'
+
+export class SingleSource implements FrameSource {
+  readonly captures: readonly CaptureFile[]
+
+  constructor(
+    private readonly reader: Reader,
+    readonly interfaces: readonly CaptureInterface[],
+  ) {
+    this.captures = [reader.file]
+  }
+
+  get epoch(): bigint {
+    return this.reader.file.epoch ?? 0n
+  }
+
+  next(): Frame | null {
+    return this.reader.next()
+  }
+
+  fill(): Promise<boolean> {
+    return this.reader.fill()
+  }
+
+  close(): Promise<void> {
+    return this.reader.close()
+  }
+}
