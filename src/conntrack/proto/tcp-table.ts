@@ -36,7 +36,6 @@ export const INDEX_ACK = 3
 export const INDEX_RST = 4
 export const INDEX_NONE = 5
 
-const sNO = TCP_NONE
 const sSS = TCP_SYN_SENT
 const sSR = TCP_SYN_RECV
 const sES = TCP_ESTABLISHED

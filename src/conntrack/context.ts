@@ -1,0 +1,77 @@
+// What a tracker may read and do while it judges a packet: table, timeouts, the jiffy, refresh, events, complaints.
+import type { Packet } from '../packet/packet.ts'
+import { Reasons } from './reason.ts'
+import type { Settings } from './settings.ts'
+import { IPS_CONFIRMED, IPS_FIXED_TIMEOUT } from './status.ts'
+import type { Table } from './table.ts'
+import { type Timeouts, timeoutsOf } from './timeouts.ts'
+import type { Wheel } from './wheel.ts'
+
+/** What a tracker answers. kernel: NF_ACCEPT, -NF_ACCEPT, -NF_REPEAT */
+export const ACCEPT = 1
+/** The packet is INVALID; the reasons, if any, are in `context.reasons`. */
+export const REFUSE = 0
+/** Delete this entry and look the packet up again: a closed connection is being reopened. */
+export const REPEAT = 2
+
+export class Context {
+  /** The current jiffy, wrapped to 32 bits as the kernel's nfct_time_stamp. */
+  jiffies = 0
+  /** Capture time of the packet in nanoseconds, never running backwards. */
+  time = 0
+  readonly reasons = new Reasons()
+  readonly timeouts: Timeouts
+  readonly loose: boolean
+  readonly beLiberal: boolean
+  readonly ignoreInvalidRst: boolean
+  readonly maxRetrans: number
+  readonly checksum: boolean
+  /** Set by a tracker for the engine: the entry dies with this packet. kernel: nf_ct_kill_acct() */
+  killed = false
+
+  constructor(
+    settings: Settings,
+    readonly table: Table,
+    private readonly wheel: Wheel,
+  ) {
+    this.timeouts = timeoutsOf(settings)
+    this.loose = settings.nf_conntrack_tcp_loose !== 0
+    this.beLiberal = settings.nf_conntrack_tcp_be_liberal !== 0
+    this.ignoreInvalidRst = settings.nf_conntrack_tcp_ignore_invalid_rst !== 0
+    this.maxRetrans = settings.nf_conntrack_tcp_max_retrans
+    this.checksum = settings.nf_conntrack_checksum !== 0
+  }
+
+  /** Sets the timeout `extra` jiffies away and counts the packet. kernel: __nf_ct_refresh_acct() */
+  refresh(ct: number, direction: number, packet: Packet, extra: number): void {
+    const table = this.table
+    const status = table.status[ct]
+    if ((status & IPS_FIXED_TIMEOUT) === 0) {
+      // an entry not yet in the table has a relative timeout; confirm() starts it
+      if ((status & IPS_CONFIRMED) === 0) table.timeout[ct] = extra
+      else this.setTimeout(ct, extra)
+    }
+    this.account(ct, direction, packet)
+  }
+
+  /** Lets a confirmed entry end `extra` jiffies from now. */
+  setTimeout(ct: number, extra: number): void {
+    this.table.timeout[ct] = (this.jiffies + extra) | 0
+    this.wheel.refresh(ct)
+  }
+
+  /** Counts a packet and its bytes. kernel: nf_ct_acct_update() */
+  account(ct: number, direction: number, packet: Packet): void {
+    const table = this.table
+    const key = ct * 2 + direction
+    table.packets[key]++
+    table.bytes[key] += packet.networkLength
+    table.last[ct] = this.time
+  }
+
+  /** Jiffies an entry has left, at least 0. kernel: nf_ct_expires() */
+  expires(ct: number): number {
+    const left = (this.table.timeout[ct] - this.jiffies) | 0
+    return left > 0 ? left : 0
+  }
+}

@@ -1,0 +1,360 @@
+// nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
+import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
+import { ACCEPT, Context, REPEAT } from './context.ts'
+import {
+  CAUSE_EARLY_DROP,
+  CAUSE_GC_EARLY_DROP,
+  CAUSE_REOPENED,
+  CAUSE_RESET,
+  CAUSE_TIMEOUT,
+  type Observer,
+} from './events.ts'
+import { GarbageCollector } from './gc.ts'
+import { occupancyClass } from './occupancy-class.ts'
+import { genericPacket } from './proto/generic.ts'
+import { grePacket } from './proto/gre.ts'
+import { icmpPacket, icmpv6Packet } from './proto/icmp.ts'
+import { ERROR_NONE, ERROR_RELATED, ERROR_UNTRACKED, IcmpErrors } from './proto/icmp-error.ts'
+import { sctpPacket } from './proto/sctp.ts'
+import { tcpPacket } from './proto/tcp.ts'
+import { udplitePacket, udpPacket } from './proto/udp.ts'
+import type { Settings } from './settings.ts'
+import {
+  DIRECTION_ORIGINAL,
+  DIRECTION_REPLY,
+  IPCT_REPLY,
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_DYING,
+  IPS_SEEN_REPLY,
+  STATE_DROPPED,
+  STATE_ESTABLISHED,
+  STATE_INVALID,
+  STATE_NEW,
+  STATE_RELATED,
+  STATE_UNTRACKED,
+  STATUS_EXPIRED,
+} from './status.ts'
+import { Table } from './table.ts'
+import { JIFFY } from './timeouts.ts'
+import { invertTuple, Tuple, tupleOf } from './tuple.ts'
+import { Wheel } from './wheel.ts'
+
+/** Buckets that early_drop() looks through. kernel: NF_CT_EVICTION_RANGE */
+const EVICTION_RANGE = 8
+
+/** Sets the reply key of a new entry when the packet is translated: nat.ts applies what vantage/ observed. */
+export interface Translation {
+  /** Changes `reply`, the inverse of the original tuple, into the tuple that replies will have; returns IPS_*_NAT bits. */
+  apply(reply: Tuple): number
+}
+
+/**
+ * One connection table with its clock. `track()` judges a packet; the fields below say what conntrack made of it
+ * until the next call. Time never runs backwards in it: a packet stamped earlier counts as simultaneous.
+ */
+export class Engine {
+  readonly table: Table
+  readonly context: Context
+  /** STATE_* of the packet tracked last. */
+  state = STATE_INVALID
+  /** Its direction, or -1 where there is none (invalid, untracked). */
+  direction = -1
+  /** Its entry, or -1. The columns of an entry that died with the packet stay readable until the next call. */
+  ct = -1
+  /** IPS_* of its entry after the packet; 0 without an entry. */
+  status = 0
+  /** Packets refused because the table was full. */
+  dropped = 0
+  /** Entries evicted for new ones. kernel: early_drop in `conntrack -S` */
+  earlyDrops = 0
+
+  private readonly wheel: Wheel
+  private readonly gc: GarbageCollector
+  private readonly icmpErrors: IcmpErrors
+  private readonly tuple = new Tuple()
+  private readonly reply = new Tuple()
+  private readonly observer: Observer
+  /** nf_conntrack_max when it is enforced, else 0. */
+  private readonly maximum: number
+  /** An entry that died with the packet tracked last; its slot is free at the next call. */
+  private dead = -1
+
+  /**
+   * @param settings sysctls
+   * @param observer hears of new, updated, expired and destroyed entries
+   * @param enforceMaximum whether new packets are refused above nf_conntrack_max, as the kernel does
+   */
+  constructor(settings: Settings, observer: Observer, enforceMaximum = false) {
+    this.observer = observer
+    this.maximum = enforceMaximum ? settings.nf_conntrack_max : 0
+    this.table = new Table(settings.nf_conntrack_buckets)
+    this.wheel = new Wheel(this.table, (ct, jiffy) => this.expire(ct, jiffy))
+    this.gc = new GarbageCollector(this.table, settings.nf_conntrack_max, (ct, early) =>
+      this.destroy(ct, early ? CAUSE_GC_EARLY_DROP : CAUSE_TIMEOUT),
+    )
+    this.context = new Context(settings, this.table, this.wheel)
+    this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
+  }
+
+  /** Lets capture time pass: entries expire, the collector runs. */
+  advance(time: number): void {
+    if (time <= this.context.time) return
+    this.context.time = time
+    const jiffy = Math.floor(time / JIFFY)
+    if (jiffy > this.wheel.now) this.advanceTo(jiffy)
+  }
+
+  /**
+   * Tracks one packet at `packet.time`.
+   * @returns the packet's STATE_*, also in `state`
+   */
+  track(packet: Packet, translation: Translation | null = null): number {
+    this.advance(packet.time)
+    if (this.dead >= 0) {
+      this.table.free(this.dead)
+      this.dead = -1
+    }
+    this.context.reasons.clear()
+    if (!packet.hasTuple) return this.settle(STATE_INVALID, -1, -1)
+    if (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6) {
+      const error = this.icmpErrors.handle(packet)
+      if (error === ERROR_UNTRACKED) return this.settle(STATE_UNTRACKED, -1, -1)
+      if (error === ERROR_RELATED) return this.settleRelated()
+      if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
+    }
+    tupleOf(packet, this.tuple)
+    let answer = REPEAT
+    while (answer === REPEAT) answer = this.resolve(packet, translation)
+    return this.state
+  }
+
+  /** kernel: resolve_normal_ct(), nf_conntrack_handle_packet() and what nf_conntrack_in() makes of the answer */
+  private resolve(packet: Packet, translation: Translation | null): number {
+    const key = this.find(this.tuple)
+    const isNew = key < 0
+    const direction = isNew ? DIRECTION_ORIGINAL : key & 1
+    const ct = isNew ? this.create(packet, translation) : key >> 1
+    if (ct < 0) {
+      this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
+      return ACCEPT
+    }
+    const seenReply = (this.table.status[ct] & IPS_SEEN_REPLY) !== 0
+    const answer = this.handle(ct, packet, direction, isNew)
+    if (answer !== ACCEPT) {
+      if (isNew) this.table.free(ct)
+      else if (answer === REPEAT) this.destroy(ct, CAUSE_REOPENED)
+      else if (this.table.events[ct] !== 0) this.reclassify(ct)
+      this.settle(STATE_INVALID, -1, -1)
+      return answer
+    }
+    if (direction === DIRECTION_REPLY && !seenReply) {
+      this.table.status[ct] |= IPS_SEEN_REPLY
+      this.table.events[ct] |= IPCT_REPLY
+    }
+    if (isNew) this.confirm(ct, packet)
+    else if (this.table.events[ct] !== 0) this.deliver(ct)
+    this.settle(direction === DIRECTION_REPLY || seenReply ? STATE_ESTABLISHED : STATE_NEW, direction, ct)
+    return ACCEPT
+  }
+
+  private handle(ct: number, packet: Packet, direction: number, isNew: boolean): number {
+    switch (packet.protocol) {
+      case IPPROTO_TCP: {
+        const answer = tcpPacket(this.context, ct, packet, direction, isNew)
+        if (this.context.killed) {
+          this.context.killed = false
+          this.kill(ct)
+        }
+        return answer
+      }
+      case IPPROTO_UDP:
+        return udpPacket(this.context, ct, packet, direction, isNew)
+      case IPPROTO_ICMP:
+        return icmpPacket(this.context, ct, packet, direction)
+      case IPPROTO_ICMPV6:
+        return icmpv6Packet(this.context, ct, packet, direction, isNew)
+      case IPPROTO_UDPLITE:
+        return udplitePacket(this.context, ct, packet, direction)
+      case IPPROTO_SCTP:
+        return sctpPacket(this.context, ct, packet, direction, isNew)
+      case IPPROTO_GRE:
+        return grePacket(this.context, ct, packet, direction)
+      default:
+        return genericPacket(this.context, ct, packet, direction)
+    }
+  }
+
+  /** The key of a live entry, or -1. Expired ones met on the way are destroyed. kernel: ____nf_conntrack_find() */
+  private find(tuple: Tuple): number {
+    const table = this.table
+    let key = table.firstKey(table.bucketOf(tuple))
+    if (table.expiredCount > 0) return this.findAmongExpired(tuple, key)
+    while (key >= 0 && !table.matches(key, tuple)) key = table.nextKey(key)
+    return key
+  }
+
+  private findAmongExpired(tuple: Tuple, first: number): number {
+    const table = this.table
+    let key = first
+    while (key >= 0) {
+      const next = table.nextKey(key)
+      const ct = key >> 1
+      if ((table.status[ct] & STATUS_EXPIRED) !== 0) {
+        // both keys may stand in this bucket, one behind the other
+        const after = next >= 0 && next >> 1 === ct ? table.nextKey(next) : next
+        this.destroy(ct, CAUSE_TIMEOUT)
+        key = after
+        continue
+      }
+      if (table.matches(key, tuple)) return key
+      key = next
+    }
+    return -1
+  }
+
+  /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
+  private create(packet: Packet, translation: Translation | null): number {
+    if (!invertTuple(this.tuple, this.reply)) return CREATE_NO_INVERSE
+    if (this.maximum > 0 && this.table.count + 1 > this.maximum && !this.earlyDrop()) {
+      this.gc.earlyDrop = true
+      this.dropped++
+      return CREATE_FULL
+    }
+    const nat = translation === null ? 0 : translation.apply(this.reply)
+    const ct = this.table.allocate(this.tuple, this.reply)
+    this.table.status[ct] = nat
+    this.table.start[ct] = this.context.time
+    this.table.last[ct] = this.context.time
+    this.table.firstFrame[ct] = packet.frame
+    return ct
+  }
+
+  /** kernel: early_drop(): everything not ASSURED in the first bucket of eight that has any */
+  private earlyDrop(): boolean {
+    const table = this.table
+    let bucket = table.bucketOf(this.tuple)
+    for (let i = 0; i < EVICTION_RANGE; i++) {
+      const drops = this.earlyDropBucket(bucket)
+      if (drops > 0) {
+        this.earlyDrops += drops
+        return true
+      }
+      bucket = (bucket + 1) % table.buckets
+    }
+    return false
+  }
+
+  private earlyDropBucket(bucket: number): number {
+    const table = this.table
+    let drops = 0
+    let key = table.firstKey(bucket)
+    while (key >= 0) {
+      const ct = key >> 1
+      let next = table.nextKey(key)
+      if (next >= 0 && next >> 1 === ct) next = table.nextKey(next)
+      if ((table.status[ct] & STATUS_EXPIRED) !== 0) this.destroy(ct, CAUSE_TIMEOUT)
+      else if ((table.status[ct] & IPS_ASSURED) === 0) {
+        this.destroy(ct, CAUSE_EARLY_DROP)
+        drops++
+      }
+      key = next
+    }
+    return drops
+  }
+
+  /** kernel: __nf_conntrack_confirm(): the timeout starts now, the entry can be found from now on */
+  private confirm(ct: number, packet: Packet): void {
+    const table = this.table
+    table.timeout[ct] = (table.timeout[ct] + this.context.jiffies) | 0
+    table.status[ct] |= IPS_CONFIRMED
+    table.link(ct)
+    table.events[ct] = 0
+    table.occupancy[ct] = occupancyClass(table, ct)
+    this.observer.created(ct, packet.time)
+    this.wheel.add(ct)
+  }
+
+  private deliver(ct: number): void {
+    const table = this.table
+    if ((table.status[ct] & IPS_DYING) !== 0) return
+    const events = table.events[ct]
+    table.events[ct] = 0
+    this.reclassify(ct)
+    this.observer.updated(ct, events, this.context.time)
+  }
+
+  private reclassify(ct: number): void {
+    const before = this.table.occupancy[ct]
+    const after = occupancyClass(this.table, ct)
+    if (before === after) return
+    this.table.occupancy[ct] = after
+    this.observer.reclassified(ct, before, after, this.context.time)
+  }
+
+  private advanceTo(jiffy: number): void {
+    const table = this.table
+    while (this.gc.nextRun <= jiffy) {
+      if (table.count === 0) {
+        this.gc.skipTo(jiffy + 1)
+        break
+      }
+      this.setClock(this.gc.nextRun)
+      this.gc.run()
+    }
+    this.setClock(jiffy)
+  }
+
+  private setClock(jiffy: number): void {
+    this.wheel.advance(jiffy)
+    this.context.jiffies = jiffy | 0
+  }
+
+  private expire(ct: number, jiffy: number): void {
+    this.table.status[ct] |= STATUS_EXPIRED
+    this.table.expiredCount++
+    this.observer.expired(ct, jiffy * JIFFY)
+  }
+
+  /** Takes an entry out of the table. */
+  private destroy(ct: number, cause: number): void {
+    this.remove(ct, cause)
+    this.table.free(ct)
+  }
+
+  /** As destroy(), but the columns stay readable until the next packet. */
+  private kill(ct: number): void {
+    this.table.status[ct] |= IPS_DYING
+    if ((this.table.status[ct] & IPS_CONFIRMED) === 0) return
+    this.remove(ct, CAUSE_RESET)
+    this.dead = ct
+  }
+
+  private remove(ct: number, cause: number): void {
+    const table = this.table
+    if ((table.status[ct] & STATUS_EXPIRED) !== 0) table.expiredCount--
+    else this.wheel.remove(ct)
+    table.unlink(ct)
+    this.observer.destroyed(ct, cause, this.wheel.now * JIFFY)
+  }
+
+  private settleRelated(): number {
+    const key = this.icmpErrors.key
+    const ct = key >> 1
+    if (this.table.events[ct] !== 0) this.deliver(ct)
+    return this.settle(STATE_RELATED, key & 1, ct)
+  }
+
+  private settle(state: number, direction: number, ct: number): number {
+    this.state = state
+    this.direction = direction
+    this.ct = ct
+    this.status = ct >= 0 ? this.table.status[ct] : 0
+    return state
+  }
+}
+
+/** What create() answers where there is no new entry. */
+const CREATE_NO_INVERSE = -1
+const CREATE_FULL = -2

@@ -1,0 +1,119 @@
+// The garbage collector: gc_worker() of nf_conntrack_core.c, its schedule and what it evicts.
+import { IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
+import { SCTP_SHUTDOWN_ACK_SENT, SCTP_SHUTDOWN_SENT } from './proto/sctp-table.ts'
+import { TCP_CLOSE, TCP_FIN_WAIT } from './proto/tcp-table.ts'
+import { IPS_ASSURED, IPS_CONFIRMED } from './status.ts'
+import { SMALL_SHIFT, SMALL_STATE, type Table } from './table.ts'
+import { HZ } from './timeouts.ts'
+
+const INTERVAL_MIN = HZ
+const INTERVAL_MAX = 60 * HZ
+/** Timeouts count for at most this when the next scan is planned. */
+const INTERVAL_CLAMP = 300 * HZ
+/** The average starts as if there were this many entries at INTERVAL_MAX. */
+const INITIAL_COUNT = 100
+/** Entries one run evicts before it yields for a jiffy. */
+const EXPIRED_MAX = Math.floor(64000 / HZ)
+
+/**
+ * One worker for the table. The kernel walks hash buckets, we walk entries: the order within a scan differs (it is
+ * random in the kernel), the schedule and the numbers do not. A run is taken to last no time: the kernel's pause after
+ * 10 ms of scanning is not modelled. The phase is unknown to a capture; it starts with the replay.
+ */
+export class GarbageCollector {
+  /** The jiffy of the next run, not wrapped. */
+  nextRun = HZ
+  /** Set when early_drop() found nothing to drop: the next runs evict down to 95 % of the maximum. */
+  earlyDrop = false
+  private nextEntry = 0
+  private average = INTERVAL_MAX
+  private samples = INITIAL_COUNT
+  private scanStart = 0
+
+  private readonly table: Table
+  /** nf_conntrack_max; 0 = no limit. */
+  private readonly maximum: number
+  private readonly evict: (ct: number, early: boolean) => void
+
+  constructor(table: Table, maximum: number, evict: (ct: number, early: boolean) => void) {
+    this.table = table
+    this.maximum = maximum
+    this.evict = evict
+  }
+
+  /** The run that is due at `nextRun`; plans the one after. */
+  run(): void {
+    const now = this.nextRun
+    const threshold = this.earlyDrop ? Math.floor(this.maximum / 100) * 95 : 0
+    if (this.nextEntry === 0) {
+      this.average = INTERVAL_MAX
+      this.samples = INITIAL_COUNT
+      this.scanStart = now
+    }
+    if (!this.scan(now, threshold)) {
+      // goes on in the next jiffy, or at once when the whole cycle has taken too long
+      const pause = now - this.scanStart < INTERVAL_MAX ? 1 : 0
+      this.nextRun = now + pause
+      if (pause > 0) this.earlyDrop = false
+      return
+    }
+    this.nextEntry = 0
+    const interval = Math.min(Math.max(this.average, INTERVAL_MIN), INTERVAL_MAX)
+    const elapsed = Math.max(now - this.scanStart, 1)
+    this.nextRun = now + (interval > elapsed ? interval - elapsed : 1)
+    this.earlyDrop = false
+  }
+
+  /** When the table has been empty since the last run, moves the schedule on as the idle runs would have. */
+  skipTo(jiffy: number): void {
+    const idle = INTERVAL_MAX - 1
+    if (jiffy > this.nextRun) this.nextRun += Math.ceil((jiffy - this.nextRun) / idle) * idle
+  }
+
+  private scan(now: number, threshold: number): boolean {
+    const { status, timeout } = this.table
+    let average = this.average
+    let samples = this.samples
+    let evicted = 0
+    let ct = this.nextEntry
+    let finished = true
+    for (; ct < this.table.top; ct++) {
+      if ((status[ct] & IPS_CONFIRMED) === 0) continue
+      if (evicted > EXPIRED_MAX) {
+        finished = false
+        break
+      }
+      const left = (timeout[ct] - now) | 0
+      if (left <= 0) {
+        this.evict(ct, false)
+        evicted++
+        continue
+      }
+      // each entry is met twice, by both its keys
+      const clamped = left < INTERVAL_MIN ? INTERVAL_MIN : left > INTERVAL_CLAMP ? INTERVAL_CLAMP : left
+      average += Math.trunc((clamped - average) / ++samples)
+      average += Math.trunc((clamped - average) / ++samples)
+      if (threshold !== 0 && this.table.count >= threshold && this.canEarlyDrop(ct)) {
+        this.evict(ct, true)
+        evicted++
+      }
+    }
+    this.average = average
+    this.samples = samples
+    this.nextEntry = ct
+    return finished
+  }
+
+  private canEarlyDrop(ct: number): boolean {
+    if ((this.table.status[ct] & IPS_ASSURED) === 0) return true
+    const state = this.table.small[(ct << SMALL_SHIFT) + SMALL_STATE]
+    switch (this.table.kind[ct] & 0xff) {
+      case IPPROTO_TCP:
+        return state >= TCP_FIN_WAIT && state <= TCP_CLOSE
+      case IPPROTO_SCTP:
+        return state >= SCTP_SHUTDOWN_SENT && state <= SCTP_SHUTDOWN_ACK_SENT
+      default:
+        return false
+    }
+  }
+}

@@ -1,0 +1,406 @@
+// The TCP tracker, nf_conntrack_tcp_packet() of nf_conntrack_proto_tcp.c: error check, new, table, special cases, window, timeout.
+import { TCP_RST } from '../../net/numbers.ts'
+import { before } from '../../net/sequence.ts'
+import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
+import type { Packet } from '../../packet/packet.ts'
+import { readSynOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
+import { ACCEPT, type Context, REFUSE, REPEAT } from '../context.ts'
+import {
+  REASON_BAD_CHECKSUM,
+  REASON_TCP_CHALLENGE_ACK,
+  REASON_TCP_FLAGS,
+  REASON_TCP_IGNORED,
+  REASON_TCP_LOWERED,
+  REASON_TCP_NEW,
+  REASON_TCP_RST,
+  REASON_TCP_STATE,
+  REASON_TCP_TRUNCATED,
+} from '../reason.ts'
+import {
+  IPCT_ASSURED,
+  IPCT_PROTOINFO,
+  IPS_ASSURED,
+  IPS_FIXED_TIMEOUT,
+  IPS_SEEN_REPLY,
+} from '../status.ts'
+import { PROTO_SHIFT, SMALL_SHIFT, SMALL_STATE } from '../table.ts'
+import { HZ, TIMEOUT_RETRANS, TIMEOUT_UNACK } from '../timeouts.ts'
+import {
+  INDEX_ACK,
+  INDEX_FIN,
+  INDEX_NONE,
+  INDEX_RST,
+  INDEX_SYN,
+  INDEX_SYNACK,
+  nextState,
+  segmentIndex,
+  TCP_CLOSE,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT,
+  TCP_IGNORE,
+  TCP_INVALID,
+  TCP_LAST_ACK,
+  TCP_NONE,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+  TCP_SYN_SENT2,
+  TCP_TIME_WAIT,
+  validFlags,
+} from './tcp-table.ts'
+import {
+  FLAG_BE_LIBERAL,
+  FLAG_CLOSE_INIT,
+  FLAG_DATA_UNACKNOWLEDGED,
+  FLAG_EXP_CHALLENGE_ACK,
+  FLAG_MAXACK_SET,
+  FLAG_SACK_PERM,
+  FLAG_SIMULTANEOUS_OPEN,
+  FLAG_WINDOW_SCALE,
+  inWindow,
+  LAST_ACK,
+  LAST_DIR,
+  LAST_END,
+  LAST_FLAGS,
+  LAST_INDEX,
+  LAST_SEQ,
+  LAST_WIN,
+  LAST_WSCALE,
+  RETRANS,
+  seenAt,
+  segmentEnd,
+  synOptions,
+  takeOptions,
+  TD_END,
+  TD_FLAGS,
+  TD_MAXACK,
+  TD_MAXEND,
+  TD_MAXWIN,
+  TD_SCALE,
+  WINDOW_ACCEPT,
+  WINDOW_IGNORE,
+} from './tcp-window.ts'
+
+/** An out-of-window FIN or RST shortens only timeouts at least this long. */
+const LOWER_FROM = 120 * HZ
+
+/**
+ * Judges a TCP segment of entry `ct`.
+ * @returns ACCEPT, REFUSE (invalid) or REPEAT (delete the entry and look again)
+ */
+export function tcpPacket(context: Context, ct: number, packet: Packet, direction: number, isNew: boolean): number {
+  if (packet.transportLength < TCP_MIN_LENGTH || tcpError(context, packet)) return REFUSE
+  if (isNew && !tcpNew(context, ct, packet)) return REFUSE
+  const small = context.table.small
+  const bytes = ct << SMALL_SHIFT
+  const oldState = small[bytes + SMALL_STATE]
+  const index = segmentIndex(packet.tcpFlags)
+  const state = nextState(direction, index, oldState)
+
+  switch (state) {
+    case TCP_SYN_SENT:
+      if (oldState < TCP_TIME_WAIT) break
+      if (mayReopen(context, ct, direction)) return REPEAT
+      return ignore(context, ct, packet, direction, index, oldState)
+    case TCP_IGNORE:
+      if (index === INDEX_SYNACK && answersIgnoredSyn(context, ct, packet, direction)) {
+        synchronize(context, ct, direction)
+        return finish(context, ct, packet, direction, index, TCP_SYN_SENT, TCP_SYN_RECV)
+      }
+      return ignore(context, ct, packet, direction, index, oldState)
+    case TCP_INVALID:
+      context.reasons.add(REASON_TCP_STATE, index, direction, oldState)
+      return REFUSE
+    case TCP_TIME_WAIT:
+      if (oldState === TCP_LAST_ACK && index === INDEX_ACK && isChallengeAck(context, ct, direction)) {
+        small[bytes + LAST_FLAGS] &= ~FLAG_EXP_CHALLENGE_ACK
+        context.reasons.add(REASON_TCP_CHALLENGE_ACK)
+        return ACCEPT
+      }
+      break
+    case TCP_SYN_SENT2:
+      // the grid alone cannot tell a simultaneous open
+      small[bytes + LAST_FLAGS] |= FLAG_SIMULTANEOUS_OPEN
+      break
+    case TCP_SYN_RECV:
+      if (direction === 1 && index === INDEX_ACK && (small[bytes + LAST_FLAGS] & FLAG_SIMULTANEOUS_OPEN) !== 0) {
+        return finish(context, ct, packet, direction, index, oldState, TCP_ESTABLISHED)
+      }
+      break
+    case TCP_CLOSE:
+      if (index === INDEX_RST) return reset(context, ct, packet, direction, oldState)
+      break
+  }
+  return finish(context, ct, packet, direction, index, oldState, state)
+}
+
+/** kernel: tcp_error() */
+function tcpError(context: Context, packet: Packet): boolean {
+  const header = packet.tcpHeaderLength
+  if (header < TCP_MIN_LENGTH || packet.transportLength < header) {
+    context.reasons.add(REASON_TCP_TRUNCATED)
+    return true
+  }
+  if (context.checksum && transportChecksum(packet) === CHECKSUM_BAD) {
+    context.reasons.add(REASON_BAD_CHECKSUM)
+    return true
+  }
+  if (!validFlags(packet.tcpFlags)) {
+    context.reasons.add(REASON_TCP_FLAGS)
+    return true
+  }
+  return false
+}
+
+/** kernel: tcp_new(); the entry's words are zero */
+function tcpNew(context: Context, ct: number, packet: Packet): boolean {
+  const state = nextState(0, segmentIndex(packet.tcpFlags), TCP_NONE)
+  if (state >= TCP_INVALID) {
+    context.reasons.add(REASON_TCP_NEW)
+    return false
+  }
+  if (state !== TCP_SYN_SENT && !context.loose) return false
+  const proto = context.table.proto
+  const seen = seenAt(ct, 0)
+  const end = segmentEnd(packet)
+  const window = packet.window === 0 ? 1 : packet.window
+  proto[seen + TD_END] = end
+  proto[seen + TD_MAXWIN] = window
+  if (state === TCP_SYN_SENT) {
+    proto[seen + TD_MAXEND] = end
+    takeOptions(proto, seen, packet)
+  } else {
+    // picked up in mid-stream: assume SACK, and be liberal since the scaling is unknown
+    proto[seen + TD_MAXEND] = (end + window) | 0
+    proto[seen + TD_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL
+    proto[seenAt(ct, 1) + TD_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL
+  }
+  context.table.small[(ct << SMALL_SHIFT) + LAST_INDEX] = INDEX_NONE
+  return true
+}
+
+/** Whether a SYN on a closed connection opens a new one: its close was seen, or the same side aborted it. */
+function mayReopen(context: Context, ct: number, direction: number): boolean {
+  const { proto, small } = context.table
+  const bytes = ct << SMALL_SHIFT
+  return (
+    ((proto[seenAt(ct, 0) + TD_FLAGS] | proto[seenAt(ct, 1) + TD_FLAGS]) & FLAG_CLOSE_INIT) !== 0 ||
+    (small[bytes + LAST_DIR] === direction && small[bytes + LAST_INDEX] === INDEX_RST)
+  )
+}
+
+/** A SYN/ACK that acknowledges a SYN ignored before: both ends are in sync, only we are not. */
+function answersIgnoredSyn(context: Context, ct: number, packet: Packet, direction: number): boolean {
+  const { proto, small } = context.table
+  const bytes = ct << SMALL_SHIFT
+  return (
+    small[bytes + LAST_INDEX] === INDEX_SYN &&
+    small[bytes + LAST_DIR] !== direction &&
+    packet.acknowledgment === proto[(ct << PROTO_SHIFT) + LAST_END]
+  )
+}
+
+/** Gets in sync from the values noted when the SYN was ignored. */
+function synchronize(context: Context, ct: number, direction: number): void {
+  const { proto, small } = context.table
+  const words = ct << PROTO_SHIFT
+  const bytes = ct << SMALL_SHIFT
+  const opener = seenAt(ct, small[bytes + LAST_DIR])
+  const answerer = seenAt(ct, direction)
+  small[bytes + LAST_FLAGS] &= ~FLAG_EXP_CHALLENGE_ACK
+  proto[opener + TD_END] = proto[words + LAST_END]
+  proto[opener + TD_MAXEND] = proto[words + LAST_END]
+  proto[opener + TD_MAXWIN] = proto[words + LAST_WIN] === 0 ? 1 : proto[words + LAST_WIN]
+  proto[opener + TD_SCALE] = small[bytes + LAST_WSCALE]
+  proto[opener + TD_FLAGS] = small[bytes + LAST_FLAGS]
+  proto[answerer + TD_END] = 0
+  proto[answerer + TD_MAXEND] = 0
+  proto[answerer + TD_MAXWIN] = 0
+  proto[answerer + TD_MAXACK] = 0
+  proto[answerer + TD_SCALE] = 0
+  proto[answerer + TD_FLAGS] &= FLAG_BE_LIBERAL
+}
+
+/** Lets a segment pass that may show the entry to be out of sync, and remembers it. */
+function ignore(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  index: number,
+  oldState: number,
+): number {
+  const { proto, small } = context.table
+  const words = ct << PROTO_SHIFT
+  const bytes = ct << SMALL_SHIFT
+  small[bytes + LAST_INDEX] = index
+  small[bytes + LAST_DIR] = direction
+  proto[words + LAST_SEQ] = packet.sequence
+  proto[words + LAST_END] = segmentEnd(packet)
+  proto[words + LAST_WIN] = packet.window
+  if (index === INDEX_SYN && direction === 0) {
+    readSynOptions(packet, synOptions)
+    small[bytes + LAST_WSCALE] = synOptions.windowScale
+    // in LAST_ACK, a challenge ACK to this SYN (RFC 5961) must not pass for the one that ends the connection
+    small[bytes + LAST_FLAGS] =
+      (synOptions.windowScaling ? FLAG_WINDOW_SCALE : 0) |
+      (synOptions.sackPermitted ? FLAG_SACK_PERM : 0) |
+      (oldState === TCP_LAST_ACK ? FLAG_EXP_CHALLENGE_ACK : 0)
+  }
+  if (oldState === TCP_SYN_SENT && index === INDEX_ACK && direction === 1) {
+    proto[words + LAST_ACK] = packet.acknowledgment
+  }
+  context.reasons.add(REASON_TCP_IGNORED, index, direction, oldState)
+  return ACCEPT
+}
+
+function isChallengeAck(context: Context, ct: number, direction: number): boolean {
+  const small = context.table.small
+  const bytes = ct << SMALL_SHIFT
+  return (
+    small[bytes + LAST_DIR] !== direction &&
+    small[bytes + LAST_INDEX] === INDEX_SYN &&
+    (small[bytes + LAST_FLAGS] & FLAG_EXP_CHALLENGE_ACK) !== 0
+  )
+}
+
+/** The rules for a RST that would close the connection. */
+function reset(context: Context, ct: number, packet: Packet, direction: number, oldState: number): number {
+  const { proto, small, status } = context.table
+  const words = ct << PROTO_SHIFT
+  const bytes = ct << SMALL_SHIFT
+  // closing: the tuple may be in use again and all that is remembered outdated
+  if (oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE) return accepted(context, ct, packet, direction, INDEX_RST, oldState, TCP_CLOSE)
+
+  const seq = packet.sequence
+  const lastIndex = small[bytes + LAST_INDEX]
+  const lastDirection = small[bytes + LAST_DIR]
+  const other = seenAt(ct, 1 - direction)
+  let state = TCP_CLOSE
+  if ((proto[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && lastIndex !== INDEX_SYN) {
+    const established = oldState === TCP_ESTABLISHED && (status[ct] & IPS_ASSURED) !== 0
+    // most likely an answer to a SYN that was let through
+    if (seq === 0 && !established) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+    if (before(seq, proto[other + TD_MAXACK]) && !context.ignoreInvalidRst) {
+      context.reasons.add(REASON_TCP_RST)
+      return REFUSE
+    }
+    if (!established || seq === proto[other + TD_MAXACK]) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+    // a RST right behind the data it was sent with
+    if (lastIndex === INDEX_ACK && lastDirection === direction && seq === proto[words + LAST_END]) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+    // in window but not exact: the other side may answer with a challenge ACK
+    state = oldState
+  }
+  const answersSyn =
+    (status[ct] & IPS_SEEN_REPLY) !== 0 && lastIndex === INDEX_SYN && lastDirection !== direction
+  const answersAck = (status[ct] & IPS_ASSURED) === 0 && lastIndex === INDEX_ACK
+  if ((answersSyn || answersAck) && packet.acknowledgment === proto[words + LAST_END]) return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
+  // the answer to a challenge ACK that was let through
+  if (
+    oldState === TCP_SYN_SENT &&
+    lastIndex === INDEX_ACK &&
+    lastDirection === 1 &&
+    seq === proto[words + LAST_ACK]
+  ) {
+    return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
+  }
+  return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+}
+
+/** The window check, then the rest. */
+function finish(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  index: number,
+  oldState: number,
+  state: number,
+): number {
+  const answer = inWindow(context, ct, direction, index, packet)
+  if (answer === WINDOW_ACCEPT) return accepted(context, ct, packet, direction, index, oldState, state)
+  if (answer === WINDOW_IGNORE) return ACCEPT
+  handleInvalid(context, ct, direction, index)
+  return REFUSE
+}
+
+/**
+ * A FIN or RST out of window is remembered; when the other side answers it, the two ends are likely done with the
+ * connection, whatever we think of it, and it need not stay for days. kernel: nf_tcp_handle_invalid()
+ */
+function handleInvalid(context: Context, ct: number, direction: number, index: number): void {
+  const { small, status } = context.table
+  if ((status[ct] & IPS_ASSURED) === 0 || (status[ct] & IPS_FIXED_TIMEOUT) !== 0) return
+  if (index !== INDEX_RST && index !== INDEX_FIN) return
+  const bytes = ct << SMALL_SHIFT
+  const lastIndex = small[bytes + LAST_INDEX]
+  if (small[bytes + LAST_DIR] === direction || (lastIndex !== INDEX_FIN && lastIndex !== INDEX_RST)) {
+    small[bytes + LAST_INDEX] = index
+    small[bytes + LAST_DIR] = direction
+    return
+  }
+  const expires = context.expires(ct)
+  const timeout = context.timeouts.tcp[TIMEOUT_UNACK]
+  if (expires < LOWER_FROM || expires <= timeout) return
+  context.setTimeout(ct, timeout)
+  context.reasons.add(REASON_TCP_LOWERED, index, direction, lastIndex, timeout)
+}
+
+/** What a segment in window does to the entry: state, timeout, ASSURED, or its end. */
+function accepted(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  index: number,
+  oldState: number,
+  state: number,
+): number {
+  const { proto, small, status, events } = context.table
+  const bytes = ct << SMALL_SHIFT
+  small[bytes + LAST_INDEX] = index
+  small[bytes + LAST_DIR] = direction
+  small[bytes + SMALL_STATE] = state
+  if (oldState !== state) {
+    if (state === TCP_FIN_WAIT) proto[seenAt(ct, direction) + TD_FLAGS] |= FLAG_CLOSE_INIT
+    events[ct] |= IPCT_PROTOINFO
+  }
+  const timeouts = context.timeouts.tcp
+  let timeout = chooseTimeout(context, ct, index, state)
+  if ((status[ct] & IPS_SEEN_REPLY) === 0) {
+    // refused: the entry goes at once
+    if ((packet.tcpFlags & TCP_RST) !== 0) {
+      context.account(ct, direction, packet)
+      context.killed = true
+      return ACCEPT
+    }
+    // a repeated SYN must not keep an entry alive for ever
+    if (index === INDEX_SYN && oldState === TCP_SYN_SENT) return ACCEPT
+    // picked up in mid-stream: no days before the other side was heard
+    if (state === TCP_ESTABLISHED && timeout > timeouts[TIMEOUT_UNACK]) timeout = timeouts[TIMEOUT_UNACK]
+  } else if (
+    (status[ct] & IPS_ASSURED) === 0 &&
+    (oldState === TCP_SYN_RECV || oldState === TCP_ESTABLISHED) &&
+    state === TCP_ESTABLISHED
+  ) {
+    status[ct] |= IPS_ASSURED
+    events[ct] |= IPCT_ASSURED
+  }
+  context.refresh(ct, direction, packet, timeout)
+  return ACCEPT
+}
+
+/** The timeout after an accepted segment, in jiffies. */
+function chooseTimeout(context: Context, ct: number, index: number, state: number): number {
+  const { proto, small } = context.table
+  const timeouts = context.timeouts.tcp
+  const own = timeouts[state]
+  if (small[(ct << SMALL_SHIFT) + RETRANS] >= context.maxRetrans && own > timeouts[TIMEOUT_RETRANS]) {
+    return timeouts[TIMEOUT_RETRANS]
+  }
+  // a RST that was not exact; since 6.13 or so (and long ago) the timeout of CLOSE, in between that of UNACK
+  if (index === INDEX_RST && state === TCP_ESTABLISHED) return timeouts[TCP_CLOSE]
+  const unacknowledged = (proto[seenAt(ct, 0) + TD_FLAGS] | proto[seenAt(ct, 1) + TD_FLAGS]) & FLAG_DATA_UNACKNOWLEDGED
+  if (unacknowledged !== 0 && own > timeouts[TIMEOUT_UNACK]) return timeouts[TIMEOUT_UNACK]
+  if (proto[(ct << PROTO_SHIFT) + LAST_WIN] === 0 && own > timeouts[TIMEOUT_RETRANS]) return timeouts[TIMEOUT_RETRANS]
+  return own
+}
