@@ -7,7 +7,7 @@ const FLAGS = 0
 const PROTOCOL = 2
 const CALL_ID = 6
 const BASE_LENGTH = 4
-const PPTP_LENGTH = 8
+export const PPTP_LENGTH = 8
 
 const VERSION_MASK = 0x0007
 const VERSION_1 = 1

@@ -5,8 +5,10 @@ import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_IP_TRUNCATED } from './fault.
 import type { Packet } from './packet.ts'
 import { decodeTransport } from './transport.ts'
 
+const TOTAL_LENGTH = 2
 const IDENTIFICATION = 4
 const TTL = 8
+const CHECKSUM = 10
 const SOURCE = 12
 const DESTINATION = 16
 const OPTIONS = 20
@@ -43,27 +45,38 @@ export function decodeIpv4(view: DataView, at: number, end: number, packet: Pack
   packet.fragmentOffset = (word1 & OFFSET_MASK) << 3
   packet.moreFragments = (word1 & MORE_FRAGMENTS) !== 0
   packet.fragmentHeader = false
+  packet.headerUnsummed = false
   packet.source0 = source
   packet.destination0 = destination
   packet.protocol = protocol
-  const unsummed = (word2 & 0xffff) === 0 || (word0 & 0xffff) === 0
-  const sum = unsummed
-    ? 0
-    : addWord(word0) + addWord(word1) + addWord(word2) + addWord(source) + addWord(destination)
+  const sum = addWord(word0) + addWord(word1) + addWord(word2) + addWord(source) + addWord(destination)
   if (!decodeTransport(view, at + headerLength, packet)) return false
-  if (unsummed || isSound(view, at, headerLength, sum)) return true
-  packet.fault = FAULT_IP_CHECKSUM
-  return false
+  if (headerLength === MIN_LENGTH && foldsToOnes(sum)) return true
+  return judgeChecksum(view, at, headerLength, sum, packet)
 }
 
 function addWord(word: number): number {
   return (word >>> 16) + (word & 0xffff)
 }
 
-/** Whether the header adds up to all ones; `sum` is that of its first 20 bytes. */
-function isSound(view: DataView, at: number, headerLength: number, sum: number): boolean {
-  for (let o = OPTIONS; o < headerLength; o += 2) sum += view.getUint16(at + o)
+function foldsToOnes(sum: number): boolean {
   return (sum & 0xffff) + (sum >>> 16) === 0xffff
+}
+
+/** Adds the options to `sum`, that of the first 20 bytes, and tells a header left to hardware from a broken one. */
+function judgeChecksum(
+  view: DataView,
+  at: number,
+  headerLength: number,
+  sum: number,
+  packet: Packet,
+): boolean {
+  for (let o = OPTIONS; o < headerLength; o += 2) sum += view.getUint16(at + o)
+  if (foldsToOnes(sum)) return true
+  packet.headerUnsummed = view.getUint16(at + CHECKSUM) === 0 || view.getUint16(at + TOTAL_LENGTH) === 0
+  if (packet.headerUnsummed) return true
+  packet.fault = FAULT_IP_CHECKSUM
+  return false
 }
 
 function headerCut(at: number, length: number, packet: Packet): boolean {

@@ -18,7 +18,7 @@ const NEXT_HEADER = 6
 const HOP_LIMIT = 7
 const SOURCE = 8
 const DESTINATION = 24
-const MIN_LENGTH = 40
+export const IPV6_HEADER_LENGTH = 40
 
 const EXTENSION_MIN = 8
 const FRAGMENT_OFFSET = 2
@@ -39,8 +39,8 @@ const HOP_OPTIONS_CUT = -2
  */
 export function decodeIpv6(view: DataView, at: number, end: number, packet: Packet): boolean {
   const onWire = packet.wireEnd - at
-  if (end - at < MIN_LENGTH) {
-    packet.fault = onWire < MIN_LENGTH ? FAULT_IP_HEADER : FAULT_IP_TRUNCATED
+  if (end - at < IPV6_HEADER_LENGTH) {
+    packet.fault = onWire < IPV6_HEADER_LENGTH ? FAULT_IP_HEADER : FAULT_IP_TRUNCATED
     return false
   }
   if (view.getUint8(at) >> 4 !== 6) return badHeader(packet)
@@ -52,18 +52,24 @@ export function decodeIpv6(view: DataView, at: number, end: number, packet: Pack
     if (jumbo === HOP_OPTIONS_CUT) return extensionCut(packet)
     if (jumbo > 0) payload = jumbo
   } else if (payload === 0 && next === IPPROTO_TCP) {
-    payload = onWire - MIN_LENGTH
+    payload = onWire - IPV6_HEADER_LENGTH
   }
-  if (MIN_LENGTH + payload > onWire) return badHeader(packet)
+  if (IPV6_HEADER_LENGTH + payload > onWire) return badHeader(packet)
 
   packet.family = 6
   packet.networkOffset = at
-  packet.networkLength = MIN_LENGTH + payload
+  packet.networkLength = IPV6_HEADER_LENGTH + payload
+  return decodeIpv6Chain(view, at, end, packet)
+}
+
+/** Reads everything but the lengths, which `packet` has already, and follows the header chain from `at`. */
+export function decodeIpv6Chain(view: DataView, at: number, end: number, packet: Packet): boolean {
   packet.ttl = view.getUint8(at + HOP_LIMIT)
   packet.identification = 0
   packet.fragmentOffset = 0
   packet.moreFragments = false
   packet.fragmentHeader = false
+  packet.headerUnsummed = false
   packet.source0 = view.getInt32(at + SOURCE)
   packet.source1 = view.getInt32(at + SOURCE + 4)
   packet.source2 = view.getInt32(at + SOURCE + 8)
@@ -72,13 +78,13 @@ export function decodeIpv6(view: DataView, at: number, end: number, packet: Pack
   packet.destination1 = view.getInt32(at + DESTINATION + 4)
   packet.destination2 = view.getInt32(at + DESTINATION + 8)
   packet.destination3 = view.getInt32(at + DESTINATION + 12)
-  packet.protocol = next
-  if (isExtension(next)) return decodeExtensions(view, at + MIN_LENGTH, end, packet)
-  return decodeTransport(view, at + MIN_LENGTH, packet)
+  packet.protocol = view.getUint8(at + NEXT_HEADER)
+  if (isExtension(packet.protocol)) return decodeExtensions(view, at + IPV6_HEADER_LENGTH, end, packet)
+  return decodeTransport(view, at + IPV6_HEADER_LENGTH, packet)
 }
 
 /** Whether ipv6_ext_hdr() counts a next-header value among the extension headers. */
-export function isExtension(next: number): boolean {
+function isExtension(next: number): boolean {
   switch (next) {
     case IPPROTO_HOPOPTS:
     case IPPROTO_ROUTING:
@@ -96,7 +102,7 @@ export function isExtension(next: number): boolean {
  * Follows the chain of extension headers from `at`, whose kind is in `packet.protocol`, to the transport header.
  * A chain that the kernel cannot follow leaves a packet without a tuple.
  */
-export function decodeExtensions(view: DataView, at: number, end: number, packet: Packet): boolean {
+function decodeExtensions(view: DataView, at: number, end: number, packet: Packet): boolean {
   const networkEnd = packet.networkOffset + packet.networkLength
   let next = packet.protocol
   let nextAt = packet.networkOffset + NEXT_HEADER
@@ -153,7 +159,7 @@ function withoutTuple(at: number, protocol: number, packet: Packet): boolean {
  * Returns the payload length of a jumbogram, 0 without that option, HOP_OPTIONS_BAD or HOP_OPTIONS_CUT.
  */
 function checkHopByHop(view: DataView, ip: number, end: number, packet: Packet): number {
-  const start = ip + MIN_LENGTH
+  const start = ip + IPV6_HEADER_LENGTH
   if (packet.wireEnd - start < EXTENSION_MIN) return HOP_OPTIONS_BAD
   if (end - start < EXTENSION_MIN) return HOP_OPTIONS_CUT
   const optionsEnd = start + ((view.getUint8(start + 1) + 1) << 3)

@@ -1,6 +1,7 @@
 // BSD loopback, NULL and LOOP: an address family in either byte order before the IP packet (tcpdump.org/linktypes).
 
-import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP } from './fault.ts'
+import { decodeEtherType } from './ethernet.ts'
+import { FAULT_LINK_TRUNCATED } from './fault.ts'
 import { decodeIpv4 } from './ipv4.ts'
 import { decodeIpv6 } from './ipv6.ts'
 import type { Packet } from './packet.ts'
@@ -30,7 +31,7 @@ export function decodeLoopback(view: DataView, at: number, end: number, packet: 
     case AF_INET6_DARWIN:
       return decodeIpv6(view, at + HEADER_LENGTH, end, packet)
     default:
-      packet.fault = FAULT_NOT_IP
-      return false
+      // some writers leave another link's header, whose second half is an EtherType
+      return decodeEtherType(view, at + HEADER_LENGTH, end, view.getUint16(at + 2), packet)
   }
 }

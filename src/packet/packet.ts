@@ -44,6 +44,8 @@ export class Packet {
   /** Length of the whole IP packet by its header (Ethernet padding excluded, cut bytes included). */
   networkLength = 0
   ttl = 0
+  /** An IPv4 header whose checksum was left to hardware (zero, or no total length): from a wire, the kernel drops it. */
+  headerUnsummed = false
   /** IPv4 identification; for IPv6 that of the fragment header, else 0. */
   identification = 0
   /** Fragment offset in bytes, and whether more fragments follow; 0 and false for a whole packet. */

@@ -2,12 +2,12 @@
 
 import type { Packet } from './packet.ts'
 
-const LENGTH = 4
+export const PORTS_LENGTH = 4
 
 /** Reads the ports at `at`: four bytes of the packet make a tuple. Ports the capture has cut off read 0. */
 export function decodePorts(view: DataView, at: number, packet: Packet): void {
-  packet.hasTuple = packet.transportLength >= LENGTH
-  if (packet.transportCaptured < LENGTH) {
+  packet.hasTuple = packet.transportLength >= PORTS_LENGTH
+  if (packet.transportCaptured < PORTS_LENGTH) {
     packet.sourcePort = 0
     packet.destinationPort = 0
     return
