@@ -108,30 +108,3 @@ export class PipeSource implements ByteSource {
     this.wake()
   }
 }
-
-/** A source whose first bytes were looked at before: gives those again, then the rest. */
-export class PrefixedSource implements ByteSource {
-  private used = 0
-
-  constructor(
-    private readonly prefix: Uint8Array,
-    private readonly source: ByteSource,
-  ) {}
-
-  get position(): number {
-    return this.used < this.prefix.length ? this.used : this.source.position
-  }
-
-  async read(target: Uint8Array, offset: number, length: number): Promise<number> {
-    if (this.used === this.prefix.length) return this.source.read(target, offset, length)
-    const taken = Math.min(length, this.prefix.length - this.used)
-    target.set(this.prefix.subarray(this.used, this.used + taken), offset)
-    this.used += taken
-    return taken
-  }
-
-  close(): Promise<void> {
-    this.used = this.prefix.length
-    return this.source.close()
-  }
-}

@@ -4,6 +4,7 @@ import { constants, fstat, open, type Stats, stat } from 'node:fs'
 import { isatty } from 'node:tty'
 import { type ByteSource, FileSource, openFile, PipeSource } from './byte-source.ts'
 import { CaptureRecord } from './capture-record.ts'
+import { compressionOf, decompress } from './compression.ts'
 import { CaptureError } from './error.ts'
 import type { CaptureInterface, FrameSource } from './frame.ts'
 import {
@@ -48,14 +49,24 @@ async function openReader(
 ): Promise<Reader> {
   const file = new CaptureRecord(path)
   const stored = await openStored(file)
+  let window = new Window(stored, CHUNK)
   try {
-    const window = new Window(stored, CHUNK)
-    await fillTo(window, MAGIC_LENGTH)
+    const compression = await compressionOf(window)
+    if (compression !== '') {
+      const reopen = stored instanceof FileSource && path !== STANDARD_INPUT ? () => openWindow(path) : null
+      file.compression = compression
+      window = new Window(decompress(compression, { window, reopen }), CHUNK)
+    }
+    await window.need(MAGIC_LENGTH)
     return await recognise(file, window, index, interfaces, options)
   } catch (error) {
-    await stored.close()
+    await window.close()
     throw error
   }
+}
+
+async function openWindow(path: string): Promise<Window> {
+  return new Window(await openFile(path), CHUNK)
 }
 
 /** The reader for what the window begins with. */
@@ -81,14 +92,8 @@ async function recognise(
 }
 
 async function needHeader(path: string, window: Window, length: number, what: string): Promise<void> {
-  await fillTo(window, length)
-  const available = window.end - window.position
-  if (available < length)
-    throw new CaptureError(path, available, `cut off, expected ${what} of ${length} bytes`)
-}
-
-async function fillTo(window: Window, length: number): Promise<void> {
-  while (window.end - window.position < length && (await window.fill()));
+  if (!(await window.need(length)))
+    throw new CaptureError(path, window.end - window.position, `cut off, expected ${what} of ${length} bytes`)
 }
 
 function viewOf(window: Window): DataView {

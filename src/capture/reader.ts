@@ -27,6 +27,8 @@ export abstract class Reader {
     protected readonly interfaces: CaptureInterface[],
   ) {
     this.frame.capture = index
+    this.frame.bytes = window.bytes
+    this.frame.view = window.view
   }
 
   /** The next frame that is in memory, or null: then `fill()`. */

@@ -61,6 +61,12 @@ export class Window {
     return true
   }
 
+  /** Reads on until `length` bytes stand from `position` on. Resolves to false where the bytes end before that. */
+  async need(length: number): Promise<boolean> {
+    while (this.end - this.position < length) if (!(await this.fill())) return false
+    return true
+  }
+
   /** Ends a `fill()` that is under way and closes the source. */
   async close(): Promise<void> {
     this.ended = true

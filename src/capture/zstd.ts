@@ -1,0 +1,170 @@
+// Zstandard frames as a stream for a node without zstd of its own: cuts the blocks apart, so that fzstd decodes one at a time (RFC 8878).
+
+import { Decompress } from 'fzstd'
+import type { ByteSource } from './byte-source.ts'
+import { isSkippableMagic } from './skippable.ts'
+import type { Window } from './window.ts'
+
+export const ZSTD_MAGIC = 0xfd2fb528
+/** What the format lets a block hold, stored or decoded. */
+const MAX_BLOCK_LENGTH = 1 << 17
+/** What a frame may ask a decoder to remember: the bound of the zstd command, too, unless it is told otherwise. */
+export const MAX_ZSTD_WINDOW = 1 << 27
+
+const DESCRIPTOR_SINGLE_SEGMENT = 0x20
+const DESCRIPTOR_CHECKSUM = 0x04
+const BLOCK_RLE = 1
+const BLOCK_RESERVED = 3
+
+/**
+ * fzstd decodes all it is given at once: a few kilobytes of a decompression bomb would become gigabytes of output.
+ * Block by block it makes 128 KiB at most, and what came before a damaged block is not lost.
+ */
+export class ZstdSource implements ByteSource {
+  private decoder: Decompress | null = null
+  private hasChecksum = false
+  private output: Uint8Array = new Uint8Array(0)
+  private outputPosition = 0
+  private failure: Error | null = null
+
+  /** @param input the stored bytes, at the first frame's magic */
+  constructor(private readonly input: Window) {}
+
+  get position(): number {
+    return this.input.read
+  }
+
+  async read(target: Uint8Array, offset: number, length: number): Promise<number> {
+    while (this.outputPosition === this.output.length) {
+      if (this.failure !== null) throw this.failure
+      const more = this.decoder === null ? await this.readHeader() : await this.readBlock(this.decoder)
+      if (!more) return 0
+    }
+    const taken = Math.min(length, this.output.length - this.outputPosition)
+    target.set(this.output.subarray(this.outputPosition, this.outputPosition + taken), offset)
+    this.outputPosition += taken
+    return taken
+  }
+
+  close(): Promise<void> {
+    return this.input.close()
+  }
+
+  /** A frame's header, or a skippable frame. False at the end of the stored bytes. */
+  private async readHeader(): Promise<boolean> {
+    const { input } = this
+    if (!(await input.need(4))) {
+      if (input.failure === null && input.end === input.position) return false
+      return this.fail('cut off in a frame header')
+    }
+    const magic = input.view.getUint32(input.position, true)
+    if (isSkippableMagic(magic)) {
+      if (!(await input.need(8))) return this.fail('cut off in a skippable frame')
+      input.position += 8 + input.view.getUint32(input.position + 4, true)
+      return true
+    }
+    if (magic !== ZSTD_MAGIC) return this.fail('no frame where one was expected')
+
+    if (!(await input.need(5))) return this.fail('cut off in a frame header')
+    const length = headerLength(input.bytes[input.position + 4])
+    if (!(await input.need(length))) return this.fail('cut off in a frame header')
+    const wanted = windowLength(input.view, input.position)
+    if (wanted > MAX_ZSTD_WINDOW)
+      return this.fail(`frame that needs ${wanted} bytes of window, expected at most ${MAX_ZSTD_WINDOW}`)
+
+    return this.beginFrame(length)
+  }
+
+  private beginFrame(length: number): true {
+    const { input } = this
+    const header = input.bytes.slice(input.position, input.position + length)
+    // fzstd does not look at the checksum but insists on its four bytes: where they are cut off, nothing else is lost
+    this.hasChecksum = (header[4] & DESCRIPTOR_CHECKSUM) !== 0
+    header[4] &= ~DESCRIPTOR_CHECKSUM
+    this.decoder = new Decompress(chunk => this.take(chunk))
+    return this.push(this.decoder, header, false)
+  }
+
+  private async readBlock(decoder: Decompress): Promise<boolean> {
+    const { input } = this
+    if (!(await input.need(3))) return this.fail('cut off')
+    const { bytes, position } = input
+    const header = bytes[position] | (bytes[position + 1] << 8) | (bytes[position + 2] << 16)
+    const last = (header & 1) === 1
+    const type = (header >> 1) & 3
+    const length = header >> 3
+    if (type === BLOCK_RESERVED) return this.fail('block of a reserved type')
+    if (length > MAX_BLOCK_LENGTH)
+      return this.fail(`block of ${length} bytes, expected at most ${MAX_BLOCK_LENGTH}`)
+    const stored = 3 + (type === BLOCK_RLE ? 1 : length)
+    if (!(await input.need(stored))) return this.fail('cut off')
+    // fzstd keeps what it cannot use yet, and the window's bytes will not stay: hence the copy
+    this.push(decoder, input.bytes.slice(input.position, input.position + stored), last)
+    if (last) await this.endFrame()
+    return true
+  }
+
+  private async endFrame(): Promise<void> {
+    const { input } = this
+    this.decoder = null
+    if (!this.hasChecksum || this.failure !== null) return
+    if (await input.need(4)) input.position += 4
+    else this.fail('cut off before the content checksum')
+  }
+
+  /** Moves the next `piece` of the stored bytes into the decoder. Always true: look again. */
+  private push(decoder: Decompress, piece: Uint8Array, final: boolean): true {
+    try {
+      decoder.push(piece, final)
+    } catch (error) {
+      return this.fail(error instanceof Error ? error.message : String(error))
+    }
+    this.input.position += piece.length
+    return true
+  }
+
+  private take(chunk: Uint8Array): void {
+    if (chunk.length === 0) return
+    this.output = chunk
+    this.outputPosition = 0
+  }
+
+  private fail(why: string): true {
+    const { input } = this
+    const reason = input.failure ?? why
+    this.failure = new Error(
+      `zstd stream damaged at stored byte ${input.offsetOf(input.position)}: ${reason}`,
+    )
+    return true
+  }
+}
+
+/** Bytes of a frame's header, magic included, by its descriptor. */
+function headerLength(descriptor: number): number {
+  const single = (descriptor & DESCRIPTOR_SINGLE_SEGMENT) !== 0
+  const sizeFlag = descriptor >> 6
+  const contentSize = sizeFlag === 0 ? (single ? 1 : 0) : 1 << sizeFlag
+  const dictionary = [0, 1, 2, 4][descriptor & 3]
+  return 5 + (single ? 0 : 1) + dictionary + contentSize
+}
+
+/** Bytes of history the frame at `start` wants: its window, or its whole content where that is one segment. */
+function windowLength(view: DataView, start: number): number {
+  const descriptor = view.getUint8(start + 4)
+  if ((descriptor & DESCRIPTOR_SINGLE_SEGMENT) === 0) {
+    const code = view.getUint8(start + 5)
+    const base = 2 ** (10 + (code >> 3))
+    return base + (base / 8) * (code & 7)
+  }
+  const at = start + headerLength(descriptor)
+  switch (descriptor >> 6) {
+    case 0:
+      return view.getUint8(at - 1)
+    case 1:
+      return view.getUint16(at - 2, true) + 256
+    case 2:
+      return view.getUint32(at - 4, true)
+    default:
+      return Number(view.getBigUint64(at - 8, true))
+  }
+}
