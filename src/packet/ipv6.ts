@@ -84,7 +84,7 @@ export function decodeIpv6Chain(view: DataView, at: number, end: number, packet:
 }
 
 /** Whether ipv6_ext_hdr() counts a next-header value among the extension headers. */
-function isExtension(next: number): boolean {
+export function isExtension(next: number): boolean {
   switch (next) {
     case IPPROTO_HOPOPTS:
     case IPPROTO_ROUTING:
@@ -108,15 +108,17 @@ function decodeExtensions(view: DataView, at: number, end: number, packet: Packe
   let nextAt = packet.networkOffset + NEXT_HEADER
   while (isExtension(next)) {
     if (next === IPPROTO_NONE) return withoutTuple(at, next, packet)
+    if (end - at < EXTENSION_MIN && end < networkEnd) return extensionCut(packet)
+    if (next === IPPROTO_FRAGMENT) noteFragment(view, at, nextAt, networkEnd, packet)
     const need = next === IPPROTO_FRAGMENT ? FRAGMENT_OFFSET + 2 : 2
     if (networkEnd - at < need) return withoutTuple(at, next, packet)
-    if (end - at < EXTENSION_MIN && end < networkEnd) return extensionCut(packet)
     const following = view.getUint8(at)
     let length = EXTENSION_MIN
     if (next === IPPROTO_FRAGMENT) {
-      const word = view.getUint16(at + FRAGMENT_OFFSET)
-      noteFragment(view, at, nextAt, end, packet)
-      if ((word & FRAGMENT_OFFSET_MASK) !== 0) return withoutTuple(at + EXTENSION_MIN, following, packet)
+      if ((view.getUint16(at + FRAGMENT_OFFSET) & FRAGMENT_OFFSET_MASK) !== 0) {
+        const isFirst = packet.fragmentHeaderOffset === at
+        return withoutTuple(at + EXTENSION_MIN, isFirst ? following : next, packet)
+      }
     } else if (next === IPPROTO_AH) {
       length = (view.getUint8(at + 1) + 2) << 2
     } else {
@@ -130,13 +132,14 @@ function decodeExtensions(view: DataView, at: number, end: number, packet: Packe
   return decodeTransport(view, at, packet)
 }
 
-/** The first fragment header of a packet is the one that reassembly goes by. */
-function noteFragment(view: DataView, at: number, nextAt: number, end: number, packet: Packet): void {
-  if (packet.fragmentHeader || end - at < EXTENSION_MIN) return
-  const word = view.getUint16(at + FRAGMENT_OFFSET)
+/** The first fragment header of a packet is the one that reassembly goes by, even if the packet ends within it. */
+function noteFragment(view: DataView, at: number, nextAt: number, networkEnd: number, packet: Packet): void {
+  if (packet.fragmentHeader || networkEnd < at) return
   packet.fragmentHeader = true
   packet.fragmentHeaderOffset = at
   packet.fragmentNextHeaderOffset = nextAt
+  if (networkEnd - at < EXTENSION_MIN) return
+  const word = view.getUint16(at + FRAGMENT_OFFSET)
   packet.identification = view.getInt32(at + FRAGMENT_IDENTIFICATION)
   packet.fragmentOffset = word & FRAGMENT_OFFSET_MASK
   packet.moreFragments = (word & FRAGMENT_MORE) !== 0
