@@ -14,8 +14,16 @@ import {
   PcapReader,
   parsePcapHeader,
 } from './pcap.ts'
+import { checkPcapngHeader, PCAPNG_HEADER_LENGTH, PcapngReader, SECTION_HEADER } from './pcapng.ts'
 import type { Reader } from './reader.ts'
 import { SingleSource } from './single-source.ts'
+import {
+  isSnoopMagic,
+  parseSnoopHeader,
+  SNOOP_HEADER_LENGTH,
+  SNOOP_LINK_TYPE_OFFSET,
+  SnoopReader,
+} from './snoop.ts'
 import { Window } from './window.ts'
 
 export const STANDARD_INPUT = '-'
@@ -23,6 +31,17 @@ export const STANDARD_INPUT = '-'
 const CHUNK = 1 << 20
 /** Bytes that tell every format, and every compression, apart. */
 const MAGIC_LENGTH = 8
+
+const EXPECTED = 'pcap, pcapng or snoop, as it is or compressed with gzip, zstd or lz4'
+/** Beginnings of files that a capture may hide in. */
+const FOREIGN = [
+  ['fd 37 7a 58 5a 00', 'xz: decompress it first'],
+  ['42 5a 68', 'bzip2: decompress it first'],
+  ['50 4b 03 04', 'zip: unpack it first'],
+  ['37 7a bc af', '7z: unpack it first'],
+  ['02 21 4c 18', 'lz4 of the legacy format: decompress it first'],
+  ['1f 8b', 'gzip inside the compression: decompress it first'],
+]
 
 export interface OpenOptions {
   /** Link types the caller can decode; a classic capture of another one is refused. */
@@ -81,14 +100,31 @@ async function recognise(
   const available = window.end - window.position
   if (available === 0 && window.failure !== null) throw new CaptureError(path, 0, window.failure)
   if (available === 0) throw new CaptureError(path, 0, 'empty, expected a capture')
+  const shared = [window, file, index, interfaces] as const
   if (available >= 4 && isPcapMagic(viewOf(window))) {
     await needHeader(path, window, PCAP_HEADER_LENGTH, 'a pcap file header')
     const header = parsePcapHeader(path, viewOf(window))
     if (options.supportsLinkType?.(header.linkType) === false)
       throw new CaptureError(path, PCAP_LINK_TYPE_OFFSET, `link type ${header.linkType} is not supported`)
-    return new PcapReader(header, window, file, index, interfaces)
+    return new PcapReader(header, ...shared)
   }
-  throw new CaptureError(path, 0, `no capture: found ${hex(window)}, expected pcap`)
+  if (available >= 4 && viewOf(window).getUint32(0) === SECTION_HEADER) {
+    await needHeader(path, window, PCAPNG_HEADER_LENGTH, 'a pcapng section header')
+    checkPcapngHeader(path, viewOf(window))
+    return new PcapngReader(...shared)
+  }
+  if (available >= MAGIC_LENGTH && isSnoopMagic(viewOf(window))) {
+    await needHeader(path, window, SNOOP_HEADER_LENGTH, 'a snoop file header')
+    const linkType = parseSnoopHeader(path, viewOf(window))
+    if (linkType < 0 || options.supportsLinkType?.(linkType) === false)
+      throw new CaptureError(
+        path,
+        SNOOP_LINK_TYPE_OFFSET,
+        'data-link type is not supported, expected Ethernet (4)',
+      )
+    return new SnoopReader(linkType, ...shared)
+  }
+  throw new CaptureError(path, 0, `no capture: found ${found(window)}, expected ${EXPECTED}`)
 }
 
 async function needHeader(path: string, window: Window, length: number, what: string): Promise<void> {
@@ -100,9 +136,12 @@ function viewOf(window: Window): DataView {
   return new DataView(window.bytes.buffer, window.position, window.end - window.position)
 }
 
-function hex(window: Window): string {
+/** The first bytes, and what they belong to where that is something people compress or save captures as. */
+function found(window: Window): string {
   const shown = window.bytes.subarray(window.position, Math.min(window.end, window.position + MAGIC_LENGTH))
-  return Array.from(shown, byte => byte.toString(16).padStart(2, '0')).join(' ')
+  const hex = Array.from(shown, byte => byte.toString(16).padStart(2, '0')).join(' ')
+  const known = FOREIGN.find(([magic]) => hex.startsWith(magic))
+  return known === undefined ? hex : `${hex} (${known[1]})`
 }
 
 async function openStored(file: CaptureRecord): Promise<ByteSource> {

@@ -66,15 +66,20 @@ export abstract class Reader {
   /** What the last `available` bytes, which begin a record, should have been: `a record header of 16 bytes`. */
   protected abstract expectedRest(available: number): string
 
+  /** Whether the capture ends between two records. */
+  protected endsWhole(): boolean {
+    return this.window.position === this.window.end
+  }
+
   private finish(): void {
     if (this.over) return
     this.over = true
     const { window, file } = this
     const left = window.end - window.position
     if (window.failure !== null) file.addDamage(window.offsetOf(window.end), window.failure, true)
-    else if (left > 0) file.addDamage(window.offsetOf(window.position), this.cutOff(left), true)
     else if (left < 0)
       file.addDamage(window.offsetOf(window.end), `cut off: ${-left} more bytes expected`, true)
+    else if (!this.endsWhole()) file.addDamage(window.offsetOf(window.position), this.cutOff(left), true)
     this.discard()
   }
 
