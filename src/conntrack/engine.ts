@@ -65,6 +65,8 @@ export class Engine {
   ct = -1
   /** IPS_* of its entry after the packet; 0 without an entry. */
   status = 0
+  /** Frame of the packet being tracked; 0 while time passes before it: the collector's events have no frame. */
+  frame = 0
   /** Packets refused because the table was full. */
   dropped = 0
   /** Entries evicted for new ones. kernel: early_drop in `conntrack -S` */
@@ -111,7 +113,9 @@ export class Engine {
    * @returns the packet's STATE_*, also in `state`
    */
   track(packet: Packet, translation: Translation | null = null): number {
+    this.frame = 0
     this.advance(packet.time)
+    this.frame = packet.frame
     if (this.dead >= 0) {
       this.table.free(this.dead)
       this.dead = -1
@@ -336,7 +340,7 @@ export class Engine {
     if ((table.status[ct] & STATUS_EXPIRED) !== 0) table.expiredCount--
     else this.wheel.remove(ct)
     table.unlink(ct)
-    this.observer.destroyed(ct, cause, this.wheel.now * JIFFY)
+    this.observer.destroyed(ct, cause, this.frame === 0 ? this.wheel.now * JIFFY : this.context.time)
   }
 
   private settleRelated(): number {
