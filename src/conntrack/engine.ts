@@ -103,6 +103,7 @@ export class Engine {
   /** Lets capture time pass: entries expire, the collector runs. */
   advance(time: number): void {
     if (time <= this.context.time) return
+    this.frame = 0
     this.context.time = time
     const jiffy = Math.floor(time / JIFFY)
     if (jiffy > this.wheel.now) this.advanceTo(jiffy)
@@ -113,7 +114,6 @@ export class Engine {
    * @returns the packet's STATE_*, also in `state`
    */
   track(packet: Packet, translation: Translation | null = null): number {
-    this.frame = 0
     this.advance(packet.time)
     this.frame = packet.frame
     if (this.dead >= 0) {
