@@ -1,6 +1,6 @@
 // Where a capture's bytes come from: a pull contract, kept by regular files, by pipes, and by the decompressors above them.
 
-import { close, open, read } from 'node:fs'
+import { close, read } from 'node:fs'
 import { Socket } from 'node:net'
 
 export interface ByteSource {
@@ -49,13 +49,6 @@ export class FileSource implements ByteSource {
     await this.reading?.catch(() => 0)
     if (this.positioned) await new Promise<void>(resolve => close(this.descriptor, () => resolve()))
   }
-}
-
-/** Opens a regular file. Rejects with the error of open(2). */
-export function openFile(path: string): Promise<FileSource> {
-  return new Promise((resolve, reject) => {
-    open(path, 'r', (error, descriptor) => (error ? reject(error) : resolve(new FileSource(descriptor))))
-  })
 }
 
 /** A pipe, FIFO, or socket: polled, never read in a blocked thread, so that closing it ends a read at once. */

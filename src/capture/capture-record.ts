@@ -29,6 +29,16 @@ export class CaptureRecord implements CaptureFile {
 
   constructor(readonly path: string) {}
 
+  /** The same capture as before its first frame was read. */
+  unread(): CaptureRecord {
+    const fresh = new CaptureRecord(this.path)
+    fresh.format = this.format
+    fresh.compression = this.compression
+    fresh.byteOrder = this.byteOrder
+    fresh.size = this.size
+    return fresh
+  }
+
   get firstTime(): bigint | null {
     return this.epoch === null ? null : this.epoch + BigInt(this.earliest)
   }

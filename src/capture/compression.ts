@@ -4,7 +4,7 @@ import * as zlib from 'node:zlib'
 import type { ByteSource } from './byte-source.ts'
 import { LZ4_MAGIC, Lz4Source } from './lz4.ts'
 import { isSkippableMagic } from './skippable.ts'
-import { type Stored, TransformSource } from './transform-source.ts'
+import { type StoredInput, TransformSource } from './transform-source.ts'
 import type { Window } from './window.ts'
 import { ZSTD_MAGIC, ZstdSource } from './zstd.ts'
 
@@ -32,7 +32,7 @@ export async function compressionOf(window: Window): Promise<Compression> {
 }
 
 /** The decompressed bytes of what is stored. Damage makes a read reject, after all that could be decoded. */
-export function decompress(compression: Exclude<Compression, ''>, stored: Stored): ByteSource {
+export function decompress(compression: Exclude<Compression, ''>, stored: StoredInput): ByteSource {
   switch (compression) {
     case 'gzip':
       return new TransformSource('gzip', stored, () => zlib.createGunzip({ chunkSize: OUTPUT_CHUNK }))
@@ -44,7 +44,7 @@ export function decompress(compression: Exclude<Compression, ''>, stored: Stored
 }
 
 /** By node's own zstd, four times as fast as fzstd, where it has one (22.15 and later). */
-function decompressZstd(stored: Stored): ByteSource {
+function decompressZstd(stored: StoredInput): ByteSource {
   const { createZstdDecompress } = zlib as { createZstdDecompress?: typeof zlib.createGunzip }
   if (createZstdDecompress === undefined) return new ZstdSource(stored.window)
   return new TransformSource('zstd', stored, () => createZstdDecompress({ chunkSize: OUTPUT_CHUNK }))

@@ -14,7 +14,7 @@ const PIPE_PIECE = 1 << 12
 /** … and on the second reading, from the start of the piece that failed. */
 const FINE_PIECE = 16
 
-export interface Stored {
+export interface StoredInput {
   /** The stored bytes from their first. */
   window: Window
   /** Opens them once more; null for a pipe. */
@@ -40,7 +40,7 @@ export class TransformSource implements ByteSource {
 
   constructor(
     private readonly name: string,
-    private readonly stored: Stored,
+    private readonly stored: StoredInput,
     private readonly createDecoder: () => Transform,
   ) {
     this.input = stored.window

@@ -1,0 +1,141 @@
+// Opens one capture: finds out by its content what it is, never by its name, and refuses what is none.
+
+import type { CaptureRecord } from './capture-record.ts'
+import { compressionOf, decompress } from './compression.ts'
+import { CaptureError } from './error.ts'
+import type { CaptureInterface } from './frame.ts'
+import {
+  isPcapMagic,
+  PCAP_HEADER_LENGTH,
+  PCAP_LINK_TYPE_OFFSET,
+  PcapReader,
+  parsePcapHeader,
+} from './pcap.ts'
+import { checkPcapngHeader, PCAPNG_HEADER_LENGTH, PcapngReader, SECTION_HEADER } from './pcapng.ts'
+import type { Reader } from './reader.ts'
+import {
+  isSnoopMagic,
+  parseSnoopHeader,
+  SNOOP_HEADER_LENGTH,
+  SNOOP_LINK_TYPE_OFFSET,
+  SnoopReader,
+} from './snoop.ts'
+import { openStored } from './stored.ts'
+import { Window } from './window.ts'
+
+/** Bytes that tell every format, and every compression, apart. */
+const MAGIC_LENGTH = 8
+
+const EXPECTED = 'pcap, pcapng or snoop, as it is or compressed with gzip, zstd or lz4'
+/** Beginnings of files that a capture may hide in. */
+const FOREIGN = [
+  ['fd 37 7a 58 5a 00', 'xz: decompress it first'],
+  ['42 5a 68', 'bzip2: decompress it first'],
+  ['50 4b 03 04', 'zip: unpack it first'],
+  ['37 7a bc af', '7z: unpack it first'],
+  ['02 21 4c 18', 'lz4 of the legacy format: decompress it first'],
+  ['1f 8b', 'gzip inside the compression: decompress it first'],
+]
+
+export interface OpenOptions {
+  /** Link types the caller can decode; a classic capture of another one is refused. */
+  supportsLinkType?: (linkType: number) => boolean
+  /** Breaks off the wait for the first bytes of a pipe. Once the source is open, `close()` ends it. */
+  signal?: AbortSignal
+}
+
+export interface ReaderRequest extends OpenOptions {
+  /** Where to note what is found, and the path. */
+  file: CaptureRecord
+  /** Of the capture in `FrameSource.captures`. */
+  index: number
+  /** Interfaces of the whole replay: the reader appends its own. */
+  interfaces: CaptureInterface[]
+  /** Bytes to read at a time. */
+  chunk: number
+}
+
+export interface OpenedReader {
+  reader: Reader
+  /** Whether the same capture can be opened a second time. */
+  reopens: boolean
+}
+
+/**
+ * Opens the capture at `request.file.path`; `-` is standard input.
+ * @throws CaptureError where it is no capture that can be read, or what `request.signal` was aborted with
+ */
+export async function openReader(request: ReaderRequest): Promise<OpenedReader> {
+  const { file, chunk, signal } = request
+  const { source, reopens } = await openStored(file)
+  let window = new Window(source, chunk)
+  const abort = () => void source.close()
+  signal?.addEventListener('abort', abort)
+  try {
+    const compression = await compressionOf(window)
+    if (compression !== '') {
+      const reopen = async () => new Window((await openStored(file)).source, chunk)
+      file.compression = compression
+      window = new Window(decompress(compression, { window, reopen: reopens ? reopen : null }), chunk)
+    }
+    await window.need(MAGIC_LENGTH)
+    return { reader: await recognise(window, request), reopens }
+  } catch (error) {
+    await window.close()
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** The reader for what the window begins with. */
+async function recognise(window: Window, request: ReaderRequest): Promise<Reader> {
+  const { file, index, interfaces, supportsLinkType } = request
+  const { path } = file
+  const available = window.end - window.position
+  if (available === 0 && window.failure !== null) throw new CaptureError(path, 0, window.failure)
+  if (available === 0) throw new CaptureError(path, 0, 'empty, expected a capture')
+  const shared = [window, file, index, interfaces] as const
+  if (available >= 4 && isPcapMagic(viewOf(window))) {
+    await needHeader(path, window, PCAP_HEADER_LENGTH, 'a pcap file header')
+    const header = parsePcapHeader(path, viewOf(window))
+    if (supportsLinkType?.(header.linkType) === false)
+      throw new CaptureError(path, PCAP_LINK_TYPE_OFFSET, `link type ${header.linkType} is not supported`)
+    return new PcapReader(header, ...shared)
+  }
+  if (available >= 4 && viewOf(window).getUint32(0) === SECTION_HEADER) {
+    await needHeader(path, window, PCAPNG_HEADER_LENGTH, 'a pcapng section header')
+    checkPcapngHeader(path, viewOf(window))
+    return new PcapngReader(...shared)
+  }
+  if (available >= MAGIC_LENGTH && isSnoopMagic(viewOf(window))) {
+    await needHeader(path, window, SNOOP_HEADER_LENGTH, 'a snoop file header')
+    const linkType = parseSnoopHeader(path, viewOf(window))
+    if (linkType < 0 || supportsLinkType?.(linkType) === false)
+      throw new CaptureError(
+        path,
+        SNOOP_LINK_TYPE_OFFSET,
+        'data-link type is not supported, expected Ethernet (4)',
+      )
+    return new SnoopReader(linkType, ...shared)
+  }
+  throw new CaptureError(path, 0, `no capture: found ${found(window)}, expected ${EXPECTED}`)
+}
+
+async function needHeader(path: string, window: Window, length: number, what: string): Promise<void> {
+  if (!(await window.need(length)))
+    throw new CaptureError(path, window.end - window.position, `cut off, expected ${what} of ${length} bytes`)
+}
+
+function viewOf(window: Window): DataView {
+  return new DataView(window.bytes.buffer, window.position, window.end - window.position)
+}
+
+/** The first bytes, and what they belong to where that is something people compress or save captures as. */
+function found(window: Window): string {
+  const shown = window.bytes.subarray(window.position, Math.min(window.end, window.position + MAGIC_LENGTH))
+  const hex = Array.from(shown, byte => byte.toString(16).padStart(2, '0')).join(' ')
+  const known = FOREIGN.find(([magic]) => hex.startsWith(magic))
+  return known === undefined ? hex : `${hex} (${known[1]})`
+}
