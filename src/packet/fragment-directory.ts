@@ -7,8 +7,9 @@ import type { Packet } from './packet.ts'
 const JIFFY = 4_000_000
 const JIFFIES_PER_SECOND = 250
 
-/** What a queue itself costs the kernel (struct ipq, struct frag_queue), in bytes. */
-const QUEUE_MEMORY = 208
+/** What a queue itself costs the kernel, in bytes: struct ipq, struct frag_queue. */
+const QUEUE_MEMORY_IPV4 = 200
+const QUEUE_MEMORY_IPV6 = 184
 
 /** How many fragments an IPv4 source has sent, while any of its datagrams is unfinished (struct inet_peer). */
 interface Peer {
@@ -51,7 +52,7 @@ export class FragmentDirectory {
     const queue = new FragmentQueue(packet, hash)
     queue.next = chain
     this.chains.set(hash, queue)
-    this.memory += QUEUE_MEMORY
+    this.memory += queueMemory(queue)
     this.meet(queue.source0)
     this.arm(queue, packet.time)
     return queue
@@ -86,7 +87,7 @@ export class FragmentDirectory {
   /** Removes a queue. kernel: inet_frag_kill() */
   kill(queue: FragmentQueue): void {
     this.armed.delete(queue)
-    this.memory -= queue.memory + QUEUE_MEMORY
+    this.memory -= queue.memory + queueMemory(queue)
     this.part(queue.source0)
     const first = this.chains.get(queue.hash)
     if (first === queue) {
@@ -130,6 +131,10 @@ export class FragmentDirectory {
     const peer = this.peers.get(source)
     if (peer && --peer.queues === 0) this.peers.delete(source)
   }
+}
+
+function queueMemory(queue: FragmentQueue): number {
+  return queue.family === 4 ? QUEUE_MEMORY_IPV4 : QUEUE_MEMORY_IPV6
 }
 
 function hashKey(packet: Packet): number {

@@ -3,6 +3,7 @@
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import { FAULT_NONE } from './fault.ts'
 import { FragmentDirectory } from './fragment-directory.ts'
+import { socketBufferMemory } from './fragment-memory.ts'
 import { type FragmentQueue, INSERT_DUPLICATE, INSERT_OK } from './fragment-queue.ts'
 import { ICMP_HEADER_LENGTH } from './icmp.ts'
 import { decodeIpv6Chain, IPV6_HEADER_LENGTH, isExtension } from './ipv6.ts'
@@ -102,7 +103,7 @@ export class Defragmenter {
     const inserted = queue.insert(packet, packet.transportOffset, offset, end)
     if (inserted === INSERT_DUPLICATE) return FRAGMENT_DROPPED
     if (inserted !== INSERT_OK) return discard(directory, queue)
-    directory.charge(queue, pieceMemory(packet))
+    directory.charge(queue, socketBufferMemory(packet.networkLength))
     queue.ecn |= 1 << (packet.view.getUint8(packet.networkOffset + IPV4_TOS) & 3)
     if (offset === 0) {
       queue.firstIn = true
@@ -152,7 +153,7 @@ export class Defragmenter {
     const inserted = queue.insert(packet, at, offset, end)
     if (inserted === INSERT_DUPLICATE) return FRAGMENT_DROPPED
     if (inserted !== INSERT_OK) return discard(directory, queue)
-    directory.charge(queue, pieceMemory(packet))
+    directory.charge(queue, socketBufferMemory(packet.networkLength))
     queue.ecn |= 1 << ((packet.view.getUint16(packet.networkOffset) >> 4) & 3)
     if (offset === 0) {
       queue.firstIn = true
@@ -185,11 +186,6 @@ export class Defragmenter {
 function discard(directory: FragmentDirectory, queue: FragmentQueue): number {
   directory.kill(queue)
   return FRAGMENT_DROPPED
-}
-
-/** What the socket buffer of a fragment counts for against the memory limit: its data with headroom, and the rest. */
-function pieceMemory(packet: Packet): number {
-  return 256 + packet.networkLength
 }
 
 /** Whether a first fragment ends before its upper-layer header does. kernel: ipv6frag_thdr_truncated() */
