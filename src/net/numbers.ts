@@ -47,6 +47,12 @@ export const LINKTYPE_IPV6 = 229
 export const LINKTYPE_NFLOG = 239
 export const LINKTYPE_LINUX_SLL2 = 276
 
+export const PORT_GTP_U = 2152
+export const PORT_VXLAN = 4789
+export const PORT_GENEVE = 6081
+/** Linux's own default for VXLAN, from before the assignment. */
+export const PORT_VXLAN_LINUX = 8472
+
 export const TCP_FIN = 0x01
 export const TCP_SYN = 0x02
 export const TCP_RST = 0x04

@@ -19,7 +19,7 @@ import {
 } from '../net/numbers.ts'
 import { decodeLinuxSll, decodeLinuxSll2 } from './cooked.ts'
 import { decodeEthernet } from './ethernet.ts'
-import { FAULT_LINK_TYPE, FAULT_NONE } from './fault.ts'
+import { FAULT_LINK_TYPE, FAULT_NONE, refuse } from './fault.ts'
 import { decodeHdlc } from './hdlc.ts'
 import { decodeIpv4 } from './ipv4.ts'
 import { decodeIpv6 } from './ipv6.ts'
@@ -27,6 +27,7 @@ import { decodeLoopback } from './loopback.ts'
 import { decodeNflog } from './nflog.ts'
 import type { Packet } from './packet.ts'
 import { decodePppoe } from './ppp.ts'
+import { TUNNEL_NONE } from './tunnel.ts'
 import { decodeByVersion } from './version.ts'
 
 /** Longest frame we believe in; an absurd original length of a broken record must not leave the small integers. */
@@ -79,6 +80,8 @@ export function decode(frame: Frame, packet: Packet): boolean {
   packet.vlan = -1
   packet.innerVlan = -1
   packet.depth = 0
+  packet.tunnel = TUNNEL_NONE
+  packet.tunnelId = 0
   packet.family = 0
   return decodeLink(frame.view, at, end, packet)
 }
@@ -110,7 +113,6 @@ function decodeLink(view: DataView, at: number, end: number, packet: Packet): bo
     case LINKTYPE_NFLOG:
       return decodeNflog(view, at, end, packet)
     default:
-      packet.fault = FAULT_LINK_TYPE
-      return false
+      return refuse(packet, FAULT_LINK_TYPE)
   }
 }

@@ -11,7 +11,7 @@ import {
   ETHERTYPE_QINQ_OLDER,
   ETHERTYPE_VLAN,
 } from '../net/numbers.ts'
-import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP } from './fault.ts'
+import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP, refuse } from './fault.ts'
 import { decodeIpv4 } from './ipv4.ts'
 import { decodeIpv6 } from './ipv6.ts'
 import { decodeMpls } from './mpls.ts'
@@ -31,7 +31,7 @@ const VLAN_LENGTH = 4
 
 /** Decodes the Ethernet frame at `at`. */
 export function decodeEthernet(view: DataView, at: number, end: number, packet: Packet): boolean {
-  if (end - at < HEADER_LENGTH) return linkTruncated(packet)
+  if (end - at < HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
   const type = view.getUint16(at + TYPE)
   if (type === ETHERTYPE_IPV4) return decodeIpv4(view, at + HEADER_LENGTH, end, packet)
   return decodeEtherType(view, at + HEADER_LENGTH, end, type, packet)
@@ -55,7 +55,7 @@ export function decodeEtherType(
       case ETHERTYPE_QINQ:
       case ETHERTYPE_QINQ_OLD:
       case ETHERTYPE_QINQ_OLDER:
-        if (end - at < VLAN_LENGTH) return linkTruncated(packet)
+        if (end - at < VLAN_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
         noteVlan(packet, view.getUint16(at) & 0xfff)
         type = view.getUint16(at + VLAN_TYPE)
         at += VLAN_LENGTH
@@ -66,10 +66,10 @@ export function decodeEtherType(
       case ETHERTYPE_PPPOE_SESSION:
         return decodePppoe(view, at, end, packet)
       default:
-        if (type >= FIRST_TYPE) return notIp(packet)
-        if (end - at < SNAP_LENGTH) return notIp(packet)
+        if (type >= FIRST_TYPE) return refuse(packet, FAULT_NOT_IP)
+        if (end - at < SNAP_LENGTH) return refuse(packet, FAULT_NOT_IP)
         if (view.getUint32(at) >>> 8 !== SNAP || (view.getUint32(at + 2) & 0xffffff) !== 0)
-          return notIp(packet)
+          return refuse(packet, FAULT_NOT_IP)
         type = view.getUint16(at + SNAP_TYPE)
         at += SNAP_LENGTH
     }
@@ -79,14 +79,4 @@ export function decodeEtherType(
 function noteVlan(packet: Packet, id: number): void {
   if (packet.vlan === -1) packet.vlan = id
   else if (packet.innerVlan === -1) packet.innerVlan = id
-}
-
-function linkTruncated(packet: Packet): boolean {
-  packet.fault = FAULT_LINK_TRUNCATED
-  return false
-}
-
-function notIp(packet: Packet): boolean {
-  packet.fault = FAULT_NOT_IP
-  return false
 }

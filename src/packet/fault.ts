@@ -1,5 +1,7 @@
 // Why decoding stopped: codes that travel on the packet, and the words a report uses for them.
 
+import type { Packet } from './packet.ts'
+
 export const FAULT_NONE = 0
 /** No IP inside: ARP, LLDP, an unknown EtherType. Not an error. */
 export const FAULT_NOT_IP = 1
@@ -41,4 +43,10 @@ const TEXT = [
 /** The words for a FAULT_* code. */
 export function faultText(fault: number): string {
   return TEXT[fault] ?? 'unknown fault'
+}
+
+/** Marks a packet as one that conntrack does not get to see, for a decoder to return. */
+export function refuse(packet: Packet, fault: number): false {
+  packet.fault = fault
+  return false
 }

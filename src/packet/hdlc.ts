@@ -1,7 +1,7 @@
 // PPP frames as captured from a line: bare, in HDLC-like framing, or in Cisco's HDLC framing (RFC 1662, 1547).
 
 import { decodeEtherType } from './ethernet.ts'
-import { FAULT_LINK_TRUNCATED } from './fault.ts'
+import { FAULT_LINK_TRUNCATED, refuse } from './fault.ts'
 import type { Packet } from './packet.ts'
 import { decodePpp } from './ppp.ts'
 
@@ -15,10 +15,7 @@ const CISCO_LENGTH = 4
 export function decodeHdlc(view: DataView, at: number, end: number, packet: Packet): boolean {
   const first = end - at >= 2 ? view.getUint16(at) : 0
   if (first === CISCO_UNICAST || first === CISCO_MULTICAST) {
-    if (end - at < CISCO_LENGTH) {
-      packet.fault = FAULT_LINK_TRUNCATED
-      return false
-    }
+    if (end - at < CISCO_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
     return decodeEtherType(view, at + CISCO_LENGTH, end, view.getUint16(at + CISCO_TYPE), packet)
   }
   return decodePpp(view, first === ADDRESS_AND_CONTROL ? at + 2 : at, end, packet)

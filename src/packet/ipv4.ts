@@ -1,7 +1,7 @@
 // The IPv4 header, and the tests by which ip_rcv() drops a packet before conntrack (RFC 791; net/ipv4/ip_input.c).
 
 import { IPPROTO_TCP } from '../net/numbers.ts'
-import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_IP_TRUNCATED } from './fault.ts'
+import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_IP_TRUNCATED, refuse } from './fault.ts'
 import type { Packet } from './packet.ts'
 import { decodeTransport } from './transport.ts'
 
@@ -26,7 +26,7 @@ export function decodeIpv4(view: DataView, at: number, end: number, packet: Pack
   if (end - at < MIN_LENGTH) return headerCut(at, MIN_LENGTH, packet)
   const word0 = view.getInt32(at)
   const headerLength = ((word0 >>> 24) & 0x0f) << 2
-  if (word0 >>> 28 !== VERSION_4 || headerLength < MIN_LENGTH) return badHeader(packet)
+  if (word0 >>> 28 !== VERSION_4 || headerLength < MIN_LENGTH) return refuse(packet, FAULT_IP_HEADER)
   const word1 = view.getInt32(at + IDENTIFICATION)
   const word2 = view.getInt32(at + TTL)
   const source = view.getInt32(at + SOURCE)
@@ -34,7 +34,7 @@ export function decodeIpv4(view: DataView, at: number, end: number, packet: Pack
   const protocol = (word2 >>> 16) & 0xff
   let length = word0 & 0xffff
   if (length === 0 && protocol === IPPROTO_TCP) length = packet.wireEnd - at
-  if (length < headerLength || length > packet.wireEnd - at) return badHeader(packet)
+  if (length < headerLength || length > packet.wireEnd - at) return refuse(packet, FAULT_IP_HEADER)
   if (end - at < headerLength) return headerCut(at, headerLength, packet)
 
   packet.family = 4
@@ -75,16 +75,9 @@ function judgeChecksum(
   if (foldsToOnes(sum)) return true
   packet.headerUnsummed = view.getUint16(at + CHECKSUM) === 0 || view.getUint16(at + TOTAL_LENGTH) === 0
   if (packet.headerUnsummed) return true
-  packet.fault = FAULT_IP_CHECKSUM
-  return false
+  return refuse(packet, FAULT_IP_CHECKSUM)
 }
 
 function headerCut(at: number, length: number, packet: Packet): boolean {
-  packet.fault = packet.wireEnd - at < length ? FAULT_IP_HEADER : FAULT_IP_TRUNCATED
-  return false
-}
-
-function badHeader(packet: Packet): boolean {
-  packet.fault = FAULT_IP_HEADER
-  return false
+  return refuse(packet, packet.wireEnd - at < length ? FAULT_IP_HEADER : FAULT_IP_TRUNCATED)
 }

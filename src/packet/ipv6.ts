@@ -9,7 +9,7 @@ import {
   IPPROTO_ROUTING,
   IPPROTO_TCP,
 } from '../net/numbers.ts'
-import { FAULT_EXTENSION_TRUNCATED, FAULT_IP_HEADER, FAULT_IP_TRUNCATED } from './fault.ts'
+import { FAULT_EXTENSION_TRUNCATED, FAULT_IP_HEADER, FAULT_IP_TRUNCATED, refuse } from './fault.ts'
 import type { Packet } from './packet.ts'
 import { decodeTransport } from './transport.ts'
 
@@ -39,22 +39,20 @@ const HOP_OPTIONS_CUT = -2
  */
 export function decodeIpv6(view: DataView, at: number, end: number, packet: Packet): boolean {
   const onWire = packet.wireEnd - at
-  if (end - at < IPV6_HEADER_LENGTH) {
-    packet.fault = onWire < IPV6_HEADER_LENGTH ? FAULT_IP_HEADER : FAULT_IP_TRUNCATED
-    return false
-  }
-  if (view.getUint8(at) >> 4 !== 6) return badHeader(packet)
+  if (end - at < IPV6_HEADER_LENGTH)
+    return refuse(packet, onWire < IPV6_HEADER_LENGTH ? FAULT_IP_HEADER : FAULT_IP_TRUNCATED)
+  if (view.getUint8(at) >> 4 !== 6) return refuse(packet, FAULT_IP_HEADER)
   let payload = view.getUint16(at + PAYLOAD_LENGTH)
   const next = view.getUint8(at + NEXT_HEADER)
   if (next === IPPROTO_HOPOPTS) {
     const jumbo = checkHopByHop(view, at, end, packet)
-    if (jumbo === HOP_OPTIONS_BAD) return badHeader(packet)
-    if (jumbo === HOP_OPTIONS_CUT) return extensionCut(packet)
+    if (jumbo === HOP_OPTIONS_BAD) return refuse(packet, FAULT_IP_HEADER)
+    if (jumbo === HOP_OPTIONS_CUT) return refuse(packet, FAULT_EXTENSION_TRUNCATED)
     if (jumbo > 0) payload = jumbo
   } else if (payload === 0 && next === IPPROTO_TCP) {
     payload = onWire - IPV6_HEADER_LENGTH
   }
-  if (IPV6_HEADER_LENGTH + payload > onWire) return badHeader(packet)
+  if (IPV6_HEADER_LENGTH + payload > onWire) return refuse(packet, FAULT_IP_HEADER)
 
   packet.family = 6
   packet.networkOffset = at
@@ -108,7 +106,7 @@ function decodeExtensions(view: DataView, at: number, end: number, packet: Packe
   let nextAt = packet.networkOffset + NEXT_HEADER
   while (isExtension(next)) {
     if (next === IPPROTO_NONE) return withoutTuple(at, next, packet)
-    if (end - at < EXTENSION_MIN && end < networkEnd) return extensionCut(packet)
+    if (end - at < EXTENSION_MIN && end < networkEnd) return refuse(packet, FAULT_EXTENSION_TRUNCATED)
     if (next === IPPROTO_FRAGMENT) noteFragment(view, at, nextAt, networkEnd, packet)
     const need = next === IPPROTO_FRAGMENT ? FRAGMENT_OFFSET + 2 : 2
     if (networkEnd - at < need) return withoutTuple(at, next, packet)
@@ -189,14 +187,4 @@ function checkHopByHop(view: DataView, ip: number, end: number, packet: Packet):
     at += length
   }
   return jumbo
-}
-
-function extensionCut(packet: Packet): boolean {
-  packet.fault = FAULT_EXTENSION_TRUNCATED
-  return false
-}
-
-function badHeader(packet: Packet): boolean {
-  packet.fault = FAULT_IP_HEADER
-  return false
 }

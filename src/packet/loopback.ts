@@ -1,7 +1,7 @@
 // BSD loopback, NULL and LOOP: an address family in either byte order before the IP packet (tcpdump.org/linktypes).
 
 import { decodeEtherType } from './ethernet.ts'
-import { FAULT_LINK_TRUNCATED } from './fault.ts'
+import { FAULT_LINK_TRUNCATED, refuse } from './fault.ts'
 import { decodeIpv4 } from './ipv4.ts'
 import { decodeIpv6 } from './ipv6.ts'
 import type { Packet } from './packet.ts'
@@ -17,10 +17,7 @@ const AF_INET6_DARWIN = 30
 
 /** Decodes the loopback frame at `at`; families are small, so the byte order that makes one small is right. */
 export function decodeLoopback(view: DataView, at: number, end: number, packet: Packet): boolean {
-  if (end - at < HEADER_LENGTH) {
-    packet.fault = FAULT_LINK_TRUNCATED
-    return false
-  }
+  if (end - at < HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
   switch (Math.min(view.getUint32(at), view.getUint32(at, true))) {
     case AF_INET:
       return decodeIpv4(view, at + HEADER_LENGTH, end, packet)

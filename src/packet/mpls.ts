@@ -1,6 +1,6 @@
 // The MPLS label stack above an IP packet (RFC 3032).
 
-import { FAULT_LINK_TRUNCATED } from './fault.ts'
+import { FAULT_LINK_TRUNCATED, refuse } from './fault.ts'
 import type { Packet } from './packet.ts'
 import { decodeByVersion } from './version.ts'
 
@@ -15,6 +15,5 @@ export function decodeMpls(view: DataView, at: number, end: number, packet: Pack
     at += LABEL_LENGTH
     if (bottom) return decodeByVersion(view, at, end, packet)
   }
-  packet.fault = FAULT_LINK_TRUNCATED
-  return false
+  return refuse(packet, FAULT_LINK_TRUNCATED)
 }

@@ -1,6 +1,6 @@
 // NFLOG captures (`tcpdump -i nflog:N`): netfilter's log attributes around an IP packet (tcpdump.org/linktypes; nfnetlink_log.h).
 
-import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP } from './fault.ts'
+import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP, refuse } from './fault.ts'
 import type { Packet } from './packet.ts'
 import { decodeByVersion } from './version.ts'
 
@@ -31,10 +31,7 @@ const IPV6_HEADER_LENGTH = 40
  */
 export function decodeNflog(view: DataView, at: number, end: number, packet: Packet): boolean {
   at += HEADER_LENGTH
-  if (end - at < ATTRIBUTE_LENGTH) {
-    packet.fault = FAULT_LINK_TRUNCATED
-    return false
-  }
+  if (end - at < ATTRIBUTE_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
   const little = view.getUint8(at + ATTRIBUTE_TYPE) !== 0
   while (end - at >= ATTRIBUTE_LENGTH) {
     const length = view.getUint16(at, little)
@@ -50,8 +47,7 @@ export function decodeNflog(view: DataView, at: number, end: number, packet: Pac
     if (end - value >= 4) noteAttribute(view, value, type, packet)
     at += (length + 3) & ~3
   }
-  packet.fault = at > end ? FAULT_LINK_TRUNCATED : FAULT_NOT_IP
-  return false
+  return refuse(packet, at > end ? FAULT_LINK_TRUNCATED : FAULT_NOT_IP)
 }
 
 function noteAttribute(view: DataView, value: number, type: number, packet: Packet): void {

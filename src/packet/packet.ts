@@ -28,7 +28,7 @@ export class Packet {
   interfaceIndex = 0
   /** Cooked packet type (0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 outgoing); -1 where there is none. */
   packetType = -1
-  /** Start of the link header in `bytes`, and its link type. */
+  /** Start of the link header in `bytes` (of the IP header, where there is none), and its link type. */
   linkOffset = 0
   linkType = 0
   /** Outermost VLAN id, -1 for none; the second tag's in `innerVlan`. */
@@ -36,6 +36,9 @@ export class Packet {
   innerVlan = -1
   /** Nesting: 0 as captured, 1 inside one tunnel, 2 inside two. */
   depth = 0
+  /** The tunnel around the packet (a TUNNEL_* code of tunnel.ts), and its VNI, key, TEID or session; 0 where it has none. */
+  tunnel = 0
+  tunnelId = 0
 
   // network layer
   /** 4, 6, or 0 for a frame without an IP packet. */

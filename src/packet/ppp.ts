@@ -1,6 +1,6 @@
 // The PPP protocol field, and the PPPoE session that carries it (RFC 1661, 2516).
 
-import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP } from './fault.ts'
+import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP, refuse } from './fault.ts'
 import { decodeIpv4 } from './ipv4.ts'
 import { decodeIpv6 } from './ipv6.ts'
 import { decodeMpls } from './mpls.ts'
@@ -19,10 +19,7 @@ const PPPOE_SESSION_DATA = 0
 
 /** Decodes the PPP protocol field at `at`, of one or two bytes, and the packet behind it. */
 export function decodePpp(view: DataView, at: number, end: number, packet: Packet): boolean {
-  if (end - at < 2) {
-    packet.fault = FAULT_LINK_TRUNCATED
-    return false
-  }
+  if (end - at < 2) return refuse(packet, FAULT_LINK_TRUNCATED)
   // an odd first byte is a protocol number compressed to one byte
   const compressed = (view.getUint8(at) & 1) !== 0
   const protocol = compressed ? view.getUint8(at) : view.getUint16(at)
@@ -36,21 +33,15 @@ export function decodePpp(view: DataView, at: number, end: number, packet: Packe
     case PROTOCOL_MPLS_MULTICAST:
       return decodeMpls(view, at, end, packet)
     default:
-      packet.fault = FAULT_NOT_IP
-      return false
+      return refuse(packet, FAULT_NOT_IP)
   }
 }
 
 /** Decodes the PPPoE header at `at` and the packet in it; what is behind its length is Ethernet padding. */
 export function decodePppoe(view: DataView, at: number, end: number, packet: Packet): boolean {
-  if (end - at < PPPOE_HEADER_LENGTH) {
-    packet.fault = FAULT_LINK_TRUNCATED
-    return false
-  }
-  if (view.getUint8(at) !== PPPOE_VERSION_AND_TYPE || view.getUint8(at + PPPOE_CODE) !== PPPOE_SESSION_DATA) {
-    packet.fault = FAULT_NOT_IP
-    return false
-  }
+  if (end - at < PPPOE_HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
+  if (view.getUint8(at) !== PPPOE_VERSION_AND_TYPE || view.getUint8(at + PPPOE_CODE) !== PPPOE_SESSION_DATA)
+    return refuse(packet, FAULT_NOT_IP)
   const start = at + PPPOE_HEADER_LENGTH
   packet.wireEnd = Math.min(packet.wireEnd, start + view.getUint16(at + PPPOE_LENGTH))
   return decodePpp(view, start, Math.min(end, packet.wireEnd), packet)

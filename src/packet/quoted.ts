@@ -9,7 +9,7 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../net/numbers.ts'
-import { FAULT_IP_TRUNCATED, FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from './fault.ts'
+import { FAULT_IP_TRUNCATED, FAULT_NONE, FAULT_TRANSPORT_TRUNCATED, refuse } from './fault.ts'
 import { PPTP_LENGTH } from './gre.ts'
 import { ICMP_HEADER_LENGTH } from './icmp.ts'
 import { decodeIpv6Chain, IPV6_HEADER_LENGTH } from './ipv6.ts'
@@ -47,22 +47,16 @@ export function decodeQuoted(packet: Packet, at: number, family: number, quoted:
   quoted.hasTuple = false
   const headerLength = family === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH
   if (quoted.wireEnd - at < headerLength) return false
-  if (quoted.capturedEnd - at < headerLength) {
-    quoted.fault = FAULT_IP_TRUNCATED
-    return false
-  }
+  if (quoted.capturedEnd - at < headerLength) return refuse(quoted, FAULT_IP_TRUNCATED)
   quoted.family = family
   quoted.networkOffset = at
   quoted.networkLength = quoted.wireEnd - at
   if (family === 4) decodeIpv4Quote(packet.view, at, quoted)
   else decodeIpv6Chain(packet.view, at, packet.capturedEnd, quoted)
-  if (
-    quoted.fault === FAULT_TRANSPORT_TRUNCATED &&
-    quoted.transportCaptured >= tupleLength(quoted.protocol)
-  ) {
-    quoted.fault = FAULT_NONE
-  }
-  return quoted.hasTuple && quoted.fault === FAULT_NONE
+  if (!quoted.hasTuple) return false
+  const needed = Math.min(tupleLength(quoted.protocol), quoted.transportLength)
+  quoted.fault = quoted.transportCaptured < needed ? FAULT_TRANSPORT_TRUNCATED : FAULT_NONE
+  return quoted.fault === FAULT_NONE
 }
 
 function decodeIpv4Quote(view: DataView, at: number, quoted: Packet): void {
