@@ -20,7 +20,10 @@ export class Frame {
   originalLength = 0
   /** Nanoseconds since the first frame of the replay. */
   time = 0
-  /** 1-based number within its capture, Wireshark's `frame.number`. */
+  /**
+   * 1-based number within its capture, Wireshark's `frame.number`. In pcapng it may run ahead of the count of frames:
+   * Wireshark numbers custom and journal blocks, too.
+   */
   number = 0
   /** Index of its capture in `FrameSource.captures`. */
   capture = 0

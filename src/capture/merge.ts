@@ -131,14 +131,12 @@ export class MergedSource implements FrameSource {
       file.addDamage(error.offset, `could not be opened a second time: ${error.expected}`, true)
       return
     }
-    while (!this.closed && strand.pending === null && !this.advance(strand))
-      if (!(await strand.reader.fill())) break
-    if (this.closed || strand.pending === null) await strand.reader.close()
-    else {
-      strand.time = this.replayTime(strand, strand.pending)
-      this.heap.push(strand)
-      rise(this.heap)
-    }
+    const { reader } = strand
+    strand.pending ??= await firstFrame(reader)
+    if (this.closed || strand.pending === null) return reader.close()
+    strand.time = this.replayTime(strand, strand.pending)
+    this.heap.push(strand)
+    rise(this.heap)
   }
 
   /** Takes the capture's next frame out of its memory; false where there is none. */
@@ -195,7 +193,7 @@ async function probe(
   return { ...strand, file: file.unread(), reader: null, pending: null }
 }
 
-async function firstFrame(reader: Reader, signal: AbortSignal | undefined): Promise<Frame | null> {
+async function firstFrame(reader: Reader, signal?: AbortSignal): Promise<Frame | null> {
   const abort = () => void reader.close()
   signal?.addEventListener('abort', abort)
   try {

@@ -1,5 +1,6 @@
 // Opens one capture: finds out by its content what it is, never by its name, and refuses what is none.
 
+import type { ByteSource } from './byte-source.ts'
 import type { CaptureRecord } from './capture-record.ts'
 import { compressionOf, decompress } from './compression.ts'
 import { CaptureError } from './error.ts'
@@ -66,22 +67,15 @@ export interface OpenedReader {
  * @throws CaptureError where it is no capture that can be read, or what `request.signal` was aborted with
  */
 export async function openReader(request: ReaderRequest): Promise<OpenedReader> {
-  const { file, chunk, signal } = request
+  const { file, signal } = request
   const { source, reopens } = await openStored(file)
-  let window = new Window(source, chunk)
   const abort = () => void source.close()
   signal?.addEventListener('abort', abort)
   try {
-    const compression = await compressionOf(window)
-    if (compression !== '') {
-      const reopen = async () => new Window((await openStored(file)).source, chunk)
-      file.compression = compression
-      window = new Window(decompress(compression, { window, reopen: reopens ? reopen : null }), chunk)
-    }
-    await window.need(MAGIC_LENGTH)
-    return { reader: await recognise(window, request), reopens }
+    const reopen = async () => (await openStored(file)).source
+    return { reader: await readStored(source, reopens ? reopen : null, request), reopens }
   } catch (error) {
-    await window.close()
+    await source.close()
     signal?.throwIfAborted()
     throw error
   } finally {
@@ -89,10 +83,36 @@ export async function openReader(request: ReaderRequest): Promise<OpenedReader> 
   }
 }
 
+/**
+ * The reader for stored bytes, wherever they come from.
+ * @param reopen gives the same bytes once more, from the first on; null where that cannot be
+ * @throws CaptureError where they are no capture
+ */
+export async function readStored(
+  source: ByteSource,
+  reopen: (() => Promise<ByteSource>) | null,
+  request: ReaderRequest,
+): Promise<Reader> {
+  const { file, chunk } = request
+  const window = new Window(source, chunk)
+  const compression = await compressionOf(window)
+  if (compression === '') return recognise(window, request)
+  file.compression = compression
+  const again = reopen === null ? null : async () => new Window(await reopen(), chunk)
+  const decompressed = new Window(decompress(compression, { window, reopen: again }), chunk)
+  try {
+    return await recognise(decompressed, request)
+  } catch (error) {
+    await decompressed.close()
+    throw error
+  }
+}
+
 /** The reader for what the window begins with. */
 async function recognise(window: Window, request: ReaderRequest): Promise<Reader> {
   const { file, index, interfaces, supportsLinkType } = request
   const { path } = file
+  await window.need(MAGIC_LENGTH)
   const available = window.end - window.position
   if (available === 0 && window.failure !== null) throw new CaptureError(path, 0, window.failure)
   if (available === 0) throw new CaptureError(path, 0, 'empty, expected a capture')

@@ -27,6 +27,9 @@ const OBSOLETE_PACKET = 2
 const SIMPLE_PACKET = 3
 const INTERFACE_STATISTICS = 5
 const ENHANCED_PACKET = 6
+const JOURNAL_EXPORT = 9
+const CUSTOM = 0x00000bad
+const CUSTOM_NOT_COPIED = 0x40000bad
 
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** Bytes of a section header up to its options. */
@@ -80,6 +83,8 @@ export class PcapngReader extends Reader {
   private interfaceCount = 0
   /** Length that an unknown block was passed over with and that must stand once more at its end; 0 for none. */
   private passed = 0
+  /** Blocks that are no frames but that Wireshark gives frame numbers all the same. */
+  private numbered = 0
   /** Time of the last stamped frame. */
   private lastTime = 0
 
@@ -107,6 +112,7 @@ export class PcapngReader extends Reader {
           `block length ${length}, expected a multiple of 4 and at least ${MIN_BLOCK_LENGTH}`,
         )
       if (!isLookedInto(type)) {
+        if (isNumbered(type)) this.numbered++
         window.position = start + length - 4
         this.passed = length
         continue
@@ -192,7 +198,7 @@ export class PcapngReader extends Reader {
 
   private deliver(from: SectionInterface): Frame {
     const { frame } = this
-    frame.number = ++this.file.frames
+    frame.number = ++this.file.frames + this.numbered
     frame.interface = from.index
     frame.linkType = from.shown.linkType
     from.shown.frames++
@@ -347,6 +353,10 @@ export class PcapngReader extends Reader {
     if (available < MIN_BLOCK_LENGTH) return `a block of at least ${MIN_BLOCK_LENGTH} bytes`
     return `a block of ${this.window.view.getUint32(this.window.position + 4, this.little)} bytes`
   }
+}
+
+function isNumbered(type: number): boolean {
+  return type === JOURNAL_EXPORT || type === CUSTOM || type === CUSTOM_NOT_COPIED
 }
 
 function isLookedInto(type: number): boolean {

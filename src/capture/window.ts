@@ -2,8 +2,8 @@
 
 import type { ByteSource } from './byte-source.ts'
 
-/** Bytes kept free in front of a chunk for the record that began in the chunk before; it grows when it must. */
-const HEADROOM = 1 << 16
+/** Of a chunk's length, kept free in front of it for the record that began in the chunk before; grows when it must. */
+const HEADROOM_SHARE = 1 / 16
 
 /**
  * `bytes[position, end)` is what was read and not yet used; its reader moves `position` on, past `end` too when it
@@ -20,7 +20,7 @@ export class Window {
   /** Offset in the capture of bytes[0]. */
   private base: number
   private spare: Uint8Array
-  private headroom = HEADROOM
+  private headroom: number
   private pending: Promise<number> | null = null
   private ended = false
 
@@ -29,12 +29,13 @@ export class Window {
     private readonly source: ByteSource,
     private readonly chunk: number,
   ) {
-    this.bytes = new Uint8Array(HEADROOM + chunk)
+    this.headroom = Math.ceil(chunk * HEADROOM_SHARE)
+    this.bytes = new Uint8Array(this.headroom + chunk)
     this.view = new DataView(this.bytes.buffer)
-    this.spare = new Uint8Array(HEADROOM + chunk)
-    this.position = HEADROOM
-    this.end = HEADROOM
-    this.base = -HEADROOM
+    this.spare = new Uint8Array(this.headroom + chunk)
+    this.position = this.headroom
+    this.end = this.headroom
+    this.base = -this.headroom
   }
 
   /** Bytes of the source used so far, as they are stored. */
