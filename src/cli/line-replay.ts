@@ -1,0 +1,99 @@
+// What packets, events and list have in common: captures replayed frame by frame into one engine, lines going out meanwhile.
+import type { Writable } from 'node:stream'
+import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import { openCaptures } from '../capture/open.ts'
+import { Engine } from '../conntrack/engine.ts'
+import type { Observer } from '../conntrack/events.ts'
+import { supportsLinkType } from '../packet/decode.ts'
+import { Defragmenter } from '../packet/fragments.ts'
+import { replay, type Witness } from '../replay.ts'
+import { printable } from '../report/format.ts'
+import { LineOutput } from './line-output.ts'
+import { fragmentSettings, type Sysctls } from './sysctl.ts'
+
+/** Where a command writes. */
+export interface Streams {
+  stdout: Writable
+  stderr: Writable
+}
+
+/** Prints what it hears: the engine it listens to is set before the first frame. */
+export interface Printer extends Observer, Witness {
+  start(engine: Engine, source: FrameSource, output: LineOutput): void
+}
+
+/**
+ * Replays the captures into one engine for `printer`, with back-pressure, until their end or until nobody reads on.
+ * The maximum is enforced when it was given, by `--set` or by `--sysctl`.
+ */
+export async function replayLines(
+  captures: readonly string[],
+  sysctls: Sysctls,
+  printer: Printer,
+  streams: Streams,
+): Promise<void> {
+  const output = new LineOutput(streams.stdout)
+  const source = new PacedSource(await openFrames(captures), output)
+  try {
+    const engine = makeEngine(sysctls, printer)
+    printer.start(engine, source, output)
+    await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), printer)
+    await output.end()
+  } finally {
+    await source.close()
+  }
+  warnOfDamage(source.captures, streams.stderr)
+}
+
+export function openFrames(captures: readonly string[]): Promise<FrameSource> {
+  return openCaptures(captures, { supportsLinkType })
+}
+
+/** An engine as the sysctls want it. */
+export function makeEngine(sysctls: Sysctls, observer: Observer): Engine {
+  return new Engine(sysctls.settings, observer, sysctls.given.has('nf_conntrack_max'))
+}
+
+/** Says what was wrong with the captures, a line each. */
+export function warnOfDamage(captures: readonly CaptureFile[], stderr: Writable): void {
+  for (const { path, damage } of captures) {
+    for (const { offset, message } of damage)
+      stderr.write(`ctpcap: warning: ${printable(path)}: byte ${offset}: ${message}\n`)
+  }
+}
+
+/** Frames for as long as somebody reads the output, and no faster. */
+class PacedSource implements FrameSource {
+  private readonly source: FrameSource
+  private readonly output: LineOutput
+
+  constructor(source: FrameSource, output: LineOutput) {
+    this.source = source
+    this.output = output
+  }
+
+  get captures(): readonly CaptureFile[] {
+    return this.source.captures
+  }
+
+  get interfaces(): readonly CaptureInterface[] {
+    return this.source.interfaces
+  }
+
+  get epoch(): bigint {
+    return this.source.epoch
+  }
+
+  next(): Frame | null {
+    return this.output.closed ? null : this.source.next()
+  }
+
+  async fill(): Promise<boolean> {
+    await this.output.drained()
+    return !this.output.closed && this.source.fill()
+  }
+
+  close(): Promise<void> {
+    return this.source.close()
+  }
+}

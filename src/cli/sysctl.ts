@@ -1,0 +1,144 @@
+// `--set name=value` and `--sysctl FILE`: sysctls by their names, as sysctl(8) reads and prints them, into Settings.
+import {
+  defaultSettings,
+  isSysctlName,
+  type Settings,
+  SYSCTLS,
+  type SysctlName,
+} from '../conntrack/settings.ts'
+import { FRAGMENT_DEFAULTS, type FragmentSettings } from '../packet/fragments.ts'
+import { nearest } from './nearest.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Help of the two options, for program.ts. */
+export const SET_HELP =
+  'set a sysctl of net.netfilter for the replay, repeatable; `net.netfilter.` and `nf_conntrack_` may be left out (tcp_loose=0)'
+export const SYSCTL_HELP =
+  'take the sysctls of a node: the output of `sysctl -a` or `sysctl net.netfilter`. --set wins over it. Not taken from it: nf_conntrack_checksum, because captures show offloaded checksums that the kernel never saw; --set nf_conntrack_checksum=1 turns it on'
+
+/** Sysctls outside net.netfilter that a replay may want to know. */
+const HOST_SYSCTLS = [
+  'net.bridge.bridge-nf-call-iptables',
+  'net.bridge.bridge-nf-call-ip6tables',
+  'net.ipv4.ipfrag_time',
+  'net.ipv4.ipfrag_high_thresh',
+  'net.ipv4.ipfrag_max_dist',
+] as const
+
+export type HostSysctlName = (typeof HOST_SYSCTLS)[number]
+
+/** What `--sysctl` and `--set` came to. */
+export interface Sysctls {
+  settings: Settings
+  /** Values of HOST_SYSCTLS, where they were given. */
+  host: Partial<Record<HostSysctlName, number>>
+  /** Which of `settings` were given, and not left at their defaults. */
+  given: Set<SysctlName>
+}
+
+/** The text of a `--sysctl` file and the name it goes by in errors. */
+export interface SysctlFile {
+  path: string
+  text: string
+}
+
+const MAXIMUM = 0x7fffffff
+const NETFILTER = 'net.netfilter.'
+
+/** Names of other kernels: gone, or not of the connection table. A file may have them. */
+const FOREIGN =
+  /^(nf_conntrack_(dccp_|helper$|sctp_timeout_heartbeat_acked$|tcp_no_window_check$|skip_filter$)|nf_log|nf_hooks_)/
+
+/**
+ * Reads the files, then the `name=value` assignments: the later one wins.
+ * @throws UsageError for a name nobody knows, with the nearest one, and for a value that the kernel would refuse
+ */
+export function readSysctls(files: readonly SysctlFile[], assignments: readonly string[]): Sysctls {
+  const sysctls: Sysctls = { settings: defaultSettings(), host: {}, given: new Set() }
+  for (const file of files) readFile(file, sysctls)
+  for (const assignment of assignments) readAssignment(assignment, sysctls)
+  return sysctls
+}
+
+/** What reassembly needs of them. */
+export function fragmentSettings({ settings, host }: Sysctls): FragmentSettings {
+  return {
+    ipfrag_time: host['net.ipv4.ipfrag_time'] ?? FRAGMENT_DEFAULTS.ipfrag_time,
+    ipfrag_high_thresh: host['net.ipv4.ipfrag_high_thresh'] ?? FRAGMENT_DEFAULTS.ipfrag_high_thresh,
+    ipfrag_max_dist: host['net.ipv4.ipfrag_max_dist'] ?? FRAGMENT_DEFAULTS.ipfrag_max_dist,
+    nf_conntrack_frag6_timeout: settings.nf_conntrack_frag6_timeout,
+    nf_conntrack_frag6_high_thresh: settings.nf_conntrack_frag6_high_thresh,
+  }
+}
+
+function readAssignment(assignment: string, sysctls: Sysctls): void {
+  const at = assignment.indexOf('=')
+  if (at < 1) throw new UsageError(`--set ${assignment}: expected name=value`)
+  const name = assignment.slice(0, at).trim()
+  const value = assignment.slice(at + 1).trim()
+  const known = knownName(name)
+  if (known === null) throw new UsageError(`--set ${name}: unknown sysctl; did you mean ${suggest(name)}?`)
+  assign(known, value, `--set ${name}`, sysctls)
+}
+
+/** Lines `key = value`; comments, other sysctls and what `sysctl -a` complains of are passed over. */
+function readFile(file: SysctlFile, sysctls: Sysctls): void {
+  const lines = file.text.split('\n')
+  let found = false
+  for (let i = 0; i < lines.length; i++) {
+    const match = /^\s*-?([\w./-]+)\s*=\s*(.*?)\s*$/.exec(lines[i])
+    if (match === null) continue
+    const name = match[1].replaceAll('/', '.')
+    const where = `${file.path}:${i + 1}`
+    const known = knownName(name)
+    if (known === null) {
+      const bare = withoutPrefix(name)
+      if (!bare.startsWith('nf_conntrack_') || FOREIGN.test(bare)) continue
+      throw new UsageError(`${where}: unknown sysctl ${name}; did you mean ${suggest(name)}?`)
+    }
+    found = true
+    if (known !== 'nf_conntrack_checksum') assign(known, match[2], `${where}: ${name}`, sysctls)
+  }
+  if (!found)
+    throw new UsageError(
+      `${file.path}: no sysctl of net.netfilter in it, expected lines such as ${NETFILTER}nf_conntrack_max = 262144`,
+    )
+}
+
+function assign(name: SysctlName | HostSysctlName, text: string, where: string, sysctls: Sysctls): void {
+  const maximum = isSysctlName(name) ? (maximumOf(name) ?? MAXIMUM) : MAXIMUM
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value <= maximum))
+    throw new UsageError(`${where}: ${text || 'nothing'} is no whole number from 0 to ${maximum}`)
+  if (isSysctlName(name)) {
+    sysctls.settings[name] = value
+    sysctls.given.add(name)
+  } else sysctls.host[name] = value
+}
+
+function maximumOf(name: SysctlName): number | undefined {
+  const sysctl: { maximum?: number } = SYSCTLS[name]
+  return sysctl.maximum
+}
+
+/** The sysctl meant by a name with or without its prefixes, or null. */
+function knownName(given: string): SysctlName | HostSysctlName | null {
+  const name = given.replaceAll('/', '.')
+  const host = HOST_SYSCTLS.find(known => known === name || known.slice(known.lastIndexOf('.') + 1) === name)
+  if (host !== undefined) return host
+  const bare = withoutPrefix(name)
+  for (const candidate of [bare, `nf_conntrack_${bare}`, `nf_${bare}`])
+    if (isSysctlName(candidate)) return candidate
+  return null
+}
+
+/** `net.nf_conntrack_max` is an old second name of the maximum, still there. */
+function withoutPrefix(name: string): string {
+  if (name === 'net.nf_conntrack_max') return 'nf_conntrack_max'
+  return name.startsWith(NETFILTER) ? name.slice(NETFILTER.length) : name
+}
+
+function suggest(given: string): string {
+  const strip = (name: string): string => withoutPrefix(name).replace(/^nf_(conntrack_)?/, '')
+  return nearest(given, [...Object.keys(SYSCTLS), ...HOST_SYSCTLS], strip)
+}
