@@ -2,7 +2,7 @@
 import type { FrameSource } from './capture/frame.ts'
 import type { Engine } from './conntrack/engine.ts'
 import { decode } from './packet/decode.ts'
-import { Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from './packet/fragments.ts'
+import { type Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from './packet/fragments.ts'
 import { Packet } from './packet/packet.ts'
 
 /** What became of a frame. */

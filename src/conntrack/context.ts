@@ -2,8 +2,18 @@
 import type { Packet } from '../packet/packet.ts'
 import { Reasons } from './reason.ts'
 import type { Settings } from './settings.ts'
-import { IPS_CONFIRMED, IPS_FIXED_TIMEOUT } from './status.ts'
-import type { Table } from './table.ts'
+import { IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_FIXED_TIMEOUT } from './status.ts'
+import {
+  ENTRY_SHIFT,
+  EVENTS,
+  KEY_BYTES,
+  KEY_PACKETS,
+  KEY_SHIFT,
+  LAST_TIME,
+  STATUS,
+  type Table,
+  TIMEOUT,
+} from './table.ts'
 import { type Timeouts, timeoutsOf } from './timeouts.ts'
 import type { Wheel } from './wheel.ts'
 
@@ -44,11 +54,12 @@ export class Context {
 
   /** Sets the timeout `extra` jiffies away and counts the packet. kernel: __nf_ct_refresh_acct() */
   refresh(ct: number, direction: number, packet: Packet, extra: number): void {
-    const table = this.table
-    const status = table.status[ct]
+    const entries = this.table.entries
+    const at = ct << ENTRY_SHIFT
+    const status = entries[at + STATUS]
     if ((status & IPS_FIXED_TIMEOUT) === 0) {
       // an entry not yet in the table has a relative timeout; confirm() starts it
-      if ((status & IPS_CONFIRMED) === 0) table.timeout[ct] = extra
+      if ((status & IPS_CONFIRMED) === 0) entries[at + TIMEOUT] = extra
       else this.setTimeout(ct, extra)
     }
     this.account(ct, direction, packet)
@@ -56,7 +67,7 @@ export class Context {
 
   /** Lets a confirmed entry end `extra` jiffies from now. */
   setTimeout(ct: number, extra: number): void {
-    this.table.timeout[ct] = (this.jiffies + extra) | 0
+    this.table.entries[(ct << ENTRY_SHIFT) + TIMEOUT] = (this.jiffies + extra) | 0
     this.wheel.refresh(ct)
   }
 
@@ -64,14 +75,22 @@ export class Context {
   account(ct: number, direction: number, packet: Packet): void {
     const table = this.table
     const key = ct * 2 + direction
-    table.packets[key]++
-    table.bytes[key] += packet.networkLength
-    table.last[ct] = this.time
+    table.keys[(key << KEY_SHIFT) + KEY_PACKETS]++
+    table.keyBytes[(key << (KEY_SHIFT - 1)) + KEY_BYTES] += packet.networkLength
+    table.entryTimes[(ct << (ENTRY_SHIFT - 1)) + LAST_TIME] = this.time
+  }
+
+  /** The entry resists early drop from now on, and an UPDATE will say so. */
+  setAssured(ct: number): void {
+    const entries = this.table.entries
+    const at = ct << ENTRY_SHIFT
+    entries[at + STATUS] |= IPS_ASSURED
+    entries[at + EVENTS] |= IPCT_ASSURED
   }
 
   /** Jiffies an entry has left, at least 0. kernel: nf_ct_expires() */
   expires(ct: number): number {
-    const left = (this.table.timeout[ct] - this.jiffies) | 0
+    const left = (this.table.timeout(ct) - this.jiffies) | 0
     return left > 0 ? left : 0
   }
 }

@@ -1,5 +1,13 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../net/numbers.ts'
+import {
+  IPPROTO_GRE,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+} from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
 import {
@@ -36,7 +44,7 @@ import {
   STATE_UNTRACKED,
   STATUS_EXPIRED,
 } from './status.ts'
-import { Table } from './table.ts'
+import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, Table, TIMEOUT } from './table.ts'
 import { JIFFY } from './timeouts.ts'
 import { invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
@@ -80,6 +88,8 @@ export class Engine {
   private readonly observer: Observer
   /** nf_conntrack_max when it is enforced, else 0. */
   private readonly maximum: number
+  /** Capture time at which the next jiffy begins. */
+  private nextTick = JIFFY
   /** An entry that died with the packet tracked last; its slot is free at the next call. */
   private dead = -1
 
@@ -105,8 +115,7 @@ export class Engine {
     if (time <= this.context.time) return
     this.frame = 0
     this.context.time = time
-    const jiffy = Math.floor(time / JIFFY)
-    if (jiffy > this.wheel.now) this.advanceTo(jiffy)
+    if (time >= this.nextTick) this.advanceTo(Math.floor(time / JIFFY))
   }
 
   /**
@@ -144,21 +153,21 @@ export class Engine {
       this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
       return ACCEPT
     }
-    const seenReply = (this.table.status[ct] & IPS_SEEN_REPLY) !== 0
+    const seenReply = (this.table.status(ct) & IPS_SEEN_REPLY) !== 0
     const answer = this.handle(ct, packet, direction, isNew)
     if (answer !== ACCEPT) {
       if (isNew) this.table.free(ct)
       else if (answer === REPEAT) this.destroy(ct, CAUSE_REOPENED)
-      else if (this.table.events[ct] !== 0) this.reclassify(ct)
+      else if (this.hasEvents(ct)) this.reclassify(ct)
       this.settle(STATE_INVALID, -1, -1)
       return answer
     }
     if (direction === DIRECTION_REPLY && !seenReply) {
-      this.table.status[ct] |= IPS_SEEN_REPLY
-      this.table.events[ct] |= IPCT_REPLY
+      this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_SEEN_REPLY
+      this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] |= IPCT_REPLY
     }
-    if (isNew) this.confirm(ct, packet)
-    else if (this.table.events[ct] !== 0) this.deliver(ct)
+    if (isNew) this.confirm(ct)
+    else if (this.hasEvents(ct)) this.deliver(ct)
     this.settle(direction === DIRECTION_REPLY || seenReply ? STATE_ESTABLISHED : STATE_NEW, direction, ct)
     return ACCEPT
   }
@@ -205,7 +214,7 @@ export class Engine {
     while (key >= 0) {
       const next = table.nextKey(key)
       const ct = key >> 1
-      if ((table.status[ct] & STATUS_EXPIRED) !== 0) {
+      if ((table.status(ct) & STATUS_EXPIRED) !== 0) {
         // both keys may stand in this bucket, one behind the other
         const after = next >= 0 && next >> 1 === ct ? table.nextKey(next) : next
         this.destroy(ct, CAUSE_TIMEOUT)
@@ -227,11 +236,8 @@ export class Engine {
       return CREATE_FULL
     }
     const nat = translation === null ? 0 : translation.apply(this.reply)
-    const ct = this.table.allocate(this.tuple, this.reply)
-    this.table.status[ct] = nat
-    this.table.start[ct] = this.context.time
-    this.table.last[ct] = this.context.time
-    this.table.firstFrame[ct] = packet.frame
+    const ct = this.table.allocate(this.tuple, this.reply, this.context.time, packet.frame)
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat
     return ct
   }
 
@@ -258,8 +264,8 @@ export class Engine {
       const ct = key >> 1
       let next = table.nextKey(key)
       if (next >= 0 && next >> 1 === ct) next = table.nextKey(next)
-      if ((table.status[ct] & STATUS_EXPIRED) !== 0) this.destroy(ct, CAUSE_TIMEOUT)
-      else if ((table.status[ct] & IPS_ASSURED) === 0) {
+      if ((table.status(ct) & STATUS_EXPIRED) !== 0) this.destroy(ct, CAUSE_TIMEOUT)
+      else if ((table.status(ct) & IPS_ASSURED) === 0) {
         this.destroy(ct, CAUSE_EARLY_DROP)
         drops++
       }
@@ -269,35 +275,43 @@ export class Engine {
   }
 
   /** kernel: __nf_conntrack_confirm(): the timeout starts now, the entry can be found from now on */
-  private confirm(ct: number, packet: Packet): void {
+  private confirm(ct: number): void {
     const table = this.table
-    table.timeout[ct] = (table.timeout[ct] + this.context.jiffies) | 0
-    table.status[ct] |= IPS_CONFIRMED
+    const entries = table.entries
+    const at = ct << ENTRY_SHIFT
+    entries[at + TIMEOUT] = (entries[at + TIMEOUT] + this.context.jiffies) | 0
     table.link(ct)
-    table.events[ct] = 0
-    table.occupancy[ct] = occupancyClass(table, ct)
-    this.observer.created(ct, packet.time)
+    entries[at + STATUS] |= IPS_CONFIRMED
+    entries[at + EVENTS] = 0
+    entries[at + OCCUPANCY] = occupancyClass(table, ct)
+    this.observer.created(ct, this.context.time)
     this.wheel.add(ct)
   }
 
   private deliver(ct: number): void {
     const table = this.table
-    if ((table.status[ct] & IPS_DYING) !== 0) return
-    const events = table.events[ct]
-    table.events[ct] = 0
+    if ((table.status(ct) & IPS_DYING) !== 0) return
+    const at = (ct << ENTRY_SHIFT) + EVENTS
+    const events = table.entries[at]
+    table.entries[at] = 0
     this.reclassify(ct)
     this.observer.updated(ct, events, this.context.time)
   }
 
+  private hasEvents(ct: number): boolean {
+    return this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] !== 0
+  }
+
   private reclassify(ct: number): void {
-    const before = this.table.occupancy[ct]
+    const before = this.table.occupancy(ct)
     const after = occupancyClass(this.table, ct)
     if (before === after) return
-    this.table.occupancy[ct] = after
+    this.table.entries[(ct << ENTRY_SHIFT) + OCCUPANCY] = after
     this.observer.reclassified(ct, before, after, this.context.time)
   }
 
   private advanceTo(jiffy: number): void {
+    this.nextTick = (jiffy + 1) * JIFFY
     const table = this.table
     while (this.gc.nextRun <= jiffy) {
       if (table.count === 0) {
@@ -316,7 +330,7 @@ export class Engine {
   }
 
   private expire(ct: number, jiffy: number): void {
-    this.table.status[ct] |= STATUS_EXPIRED
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= STATUS_EXPIRED
     this.table.expiredCount++
     this.observer.expired(ct, jiffy * JIFFY)
   }
@@ -329,15 +343,15 @@ export class Engine {
 
   /** As destroy(), but the columns stay readable until the next packet. */
   private kill(ct: number): void {
-    this.table.status[ct] |= IPS_DYING
-    if ((this.table.status[ct] & IPS_CONFIRMED) === 0) return
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_DYING
+    if ((this.table.status(ct) & IPS_CONFIRMED) === 0) return
     this.remove(ct, CAUSE_RESET)
     this.dead = ct
   }
 
   private remove(ct: number, cause: number): void {
     const table = this.table
-    if ((table.status[ct] & STATUS_EXPIRED) !== 0) table.expiredCount--
+    if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.expiredCount--
     else this.wheel.remove(ct)
     table.unlink(ct)
     this.observer.destroyed(ct, cause, this.frame === 0 ? this.wheel.now * JIFFY : this.context.time)
@@ -346,7 +360,7 @@ export class Engine {
   private settleRelated(): number {
     const key = this.icmpErrors.key
     const ct = key >> 1
-    if (this.table.events[ct] !== 0) this.deliver(ct)
+    if (this.hasEvents(ct)) this.deliver(ct)
     return this.settle(STATE_RELATED, key & 1, ct)
   }
 
@@ -354,7 +368,7 @@ export class Engine {
     this.state = state
     this.direction = direction
     this.ct = ct
-    this.status = ct >= 0 ? this.table.status[ct] : 0
+    this.status = ct >= 0 ? this.table.status(ct) : 0
     return state
   }
 }

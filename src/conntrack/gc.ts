@@ -3,7 +3,7 @@ import { IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
 import { SCTP_SHUTDOWN_ACK_SENT, SCTP_SHUTDOWN_SENT } from './proto/sctp-table.ts'
 import { TCP_CLOSE, TCP_FIN_WAIT } from './proto/tcp-table.ts'
 import { IPS_ASSURED, IPS_CONFIRMED } from './status.ts'
-import { SMALL_SHIFT, SMALL_STATE, type Table } from './table.ts'
+import type { Table } from './table.ts'
 import { HZ } from './timeouts.ts'
 
 const INTERVAL_MIN = HZ
@@ -71,19 +71,19 @@ export class GarbageCollector {
   }
 
   private scan(now: number, threshold: number): boolean {
-    const { status, timeout } = this.table
+    const table = this.table
     let average = this.average
     let samples = this.samples
     let evicted = 0
     let ct = this.nextEntry
     let finished = true
-    for (; ct < this.table.top; ct++) {
-      if ((status[ct] & IPS_CONFIRMED) === 0) continue
+    for (; ct < table.top; ct++) {
+      if ((table.status(ct) & IPS_CONFIRMED) === 0) continue
       if (evicted > EXPIRED_MAX) {
         finished = false
         break
       }
-      const left = (timeout[ct] - now) | 0
+      const left = (table.timeout(ct) - now) | 0
       if (left <= 0) {
         this.evict(ct, false)
         evicted++
@@ -93,7 +93,7 @@ export class GarbageCollector {
       const clamped = left < INTERVAL_MIN ? INTERVAL_MIN : left > INTERVAL_CLAMP ? INTERVAL_CLAMP : left
       average += Math.trunc((clamped - average) / ++samples)
       average += Math.trunc((clamped - average) / ++samples)
-      if (threshold !== 0 && this.table.count >= threshold && this.canEarlyDrop(ct)) {
+      if (threshold !== 0 && table.count >= threshold && this.canEarlyDrop(ct)) {
         this.evict(ct, true)
         evicted++
       }
@@ -105,9 +105,9 @@ export class GarbageCollector {
   }
 
   private canEarlyDrop(ct: number): boolean {
-    if ((this.table.status[ct] & IPS_ASSURED) === 0) return true
-    const state = this.table.small[(ct << SMALL_SHIFT) + SMALL_STATE]
-    switch (this.table.kind[ct] & 0xff) {
+    if ((this.table.status(ct) & IPS_ASSURED) === 0) return true
+    const state = this.table.state(ct)
+    switch (this.table.protocol(ct)) {
       case IPPROTO_TCP:
         return state >= TCP_FIN_WAIT && state <= TCP_CLOSE
       case IPPROTO_SCTP:

@@ -11,7 +11,7 @@ import {
 import { SCTP_STATE_NAMES } from './proto/sctp-table.ts'
 import { TCP_STATE_NAMES } from './proto/tcp-table.ts'
 import { IPS_ASSURED, IPS_SEEN_REPLY } from './status.ts'
-import { SMALL_SHIFT, SMALL_STATE, type Table } from './table.ts'
+import type { Table } from './table.ts'
 
 /** Trackers in the order of their occupancy classes; TCP and SCTP have a class a state. */
 const CLASS_SCTP = 10
@@ -27,18 +27,26 @@ export const OCCUPANCY_CLASSES = 75
 
 /** What an entry is counted under: tracker and state, times 3, plus 0 unreplied, 1 replied, 2 assured. */
 export function occupancyClass(table: Table, ct: number): number {
-  const status = table.status[ct]
+  const status = table.status(ct)
   const reply = (status & IPS_ASSURED) !== 0 ? 2 : (status & IPS_SEEN_REPLY) !== 0 ? 1 : 0
-  return stateClass(table.kind[ct] & 0xff, table.small[(ct << SMALL_SHIFT) + SMALL_STATE]) * 3 + reply
+  return stateClass(table.protocol(ct), table.state(ct)) * 3 + reply
 }
 
 /** Protocol of an occupancy class by its `conntrack -L` name, and its TCP or SCTP state (`''` for the others). */
-export function describeClass(occupancy: number): { protocol: string; state: string; reply: 'unreplied' | 'replied' | 'assured' } {
+export function describeClass(occupancy: number): {
+  protocol: string
+  state: string
+  reply: 'unreplied' | 'replied' | 'assured'
+} {
   const at = Math.floor(occupancy / 3)
   const reply = (['unreplied', 'replied', 'assured'] as const)[occupancy % 3]
   if (at < CLASS_SCTP) return { protocol: 'tcp', state: TCP_STATE_NAMES[at], reply }
   if (at < CLASS_UDP) return { protocol: 'sctp', state: SCTP_STATE_NAMES[at - CLASS_SCTP], reply }
-  return { protocol: ['udp', 'udplite', 'icmp', 'icmpv6', 'gre', 'unknown'][at - CLASS_UDP], state: '', reply }
+  return {
+    protocol: ['udp', 'udplite', 'icmp', 'icmpv6', 'gre', 'unknown'][at - CLASS_UDP],
+    state: '',
+    reply,
+  }
 }
 
 function stateClass(protocol: number, state: number): number {

@@ -1,6 +1,6 @@
 // A hierarchical timing wheel over the table's timeouts, for an exact count of live entries; the kernel has no such thing.
 import { IPS_CONFIRMED } from './status.ts'
-import type { Table } from './table.ts'
+import { ENTRY_SHIFT, type Table, WHEEL_DUE, WHEEL_NEXT, WHEEL_PREVIOUS } from './table.ts'
 
 const LEVELS = 4
 const SLOT_BITS = 8
@@ -30,31 +30,32 @@ export class Wheel {
 
   /** Files a confirmed entry under its timeout; one that is over already is reported at once. */
   add(ct: number): void {
-    const due = this.table.timeout[ct]
+    const due = this.table.timeout(ct)
     if (((due - this.now) | 0) > 0) this.file(ct, due)
     else {
-      this.table.wheelPrevious[ct] = UNFILED
+      this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_PREVIOUS] = UNFILED
       this.expire(ct, this.now)
     }
   }
 
   /** Takes an entry out again; harmless for one that is not filed. */
   remove(ct: number): void {
-    const { wheelNext, wheelPrevious } = this.table
-    const previous = wheelPrevious[ct]
+    const entries = this.table.entries
+    const at = ct << ENTRY_SHIFT
+    const previous = entries[at + WHEEL_PREVIOUS]
     if (previous === UNFILED) return
-    const next = wheelNext[ct]
+    const next = entries[at + WHEEL_NEXT]
     if (previous < 0) this.slots[~previous] = next
-    else wheelNext[previous] = next
-    if (next >= 0) wheelPrevious[next] = previous
-    this.filed[this.levelOf(this.table.wheelDue[ct])]--
-    wheelPrevious[ct] = UNFILED
+    else entries[(previous << ENTRY_SHIFT) + WHEEL_NEXT] = next
+    if (next >= 0) entries[(next << ENTRY_SHIFT) + WHEEL_PREVIOUS] = previous
+    this.filed[this.levelOf(entries[at + WHEEL_DUE])]--
+    entries[at + WHEEL_PREVIOUS] = UNFILED
   }
 
   /** To be called when an entry's timeout was set; costs a comparison unless it was shortened. */
   refresh(ct: number): void {
-    const due = this.table.timeout[ct]
-    if (((due - this.table.wheelDue[ct]) | 0) >= 0) return
+    const due = this.table.timeout(ct)
+    if (((due - this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_DUE]) | 0) >= 0) return
     this.remove(ct)
     this.add(ct)
   }
@@ -99,38 +100,39 @@ export class Wheel {
       let ct = this.slots[slot]
       this.slots[slot] = -1
       while (ct >= 0) {
-        const next = this.table.wheelNext[ct]
+        const next = this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_NEXT]
         this.filed[level]--
-        this.file(ct, this.table.wheelDue[ct])
+        this.file(ct, this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_DUE])
         ct = next
       }
     }
   }
 
   private expireSlot(slot: number): void {
-    const { wheelNext, wheelPrevious } = this.table
+    const entries = this.table.entries
     let ct = this.slots[slot]
     this.slots[slot] = -1
     while (ct >= 0) {
-      const next = wheelNext[ct]
+      const next = entries[(ct << ENTRY_SHIFT) + WHEEL_NEXT]
       this.filed[0]--
-      wheelPrevious[ct] = UNFILED
-      const timeout = this.table.timeout[ct]
+      entries[(ct << ENTRY_SHIFT) + WHEEL_PREVIOUS] = UNFILED
+      const timeout = this.table.timeout(ct)
       if (((timeout - this.now) | 0) > 0) this.file(ct, timeout)
-      else if ((this.table.status[ct] & IPS_CONFIRMED) !== 0) this.expire(ct, this.now)
+      else if ((this.table.status(ct) & IPS_CONFIRMED) !== 0) this.expire(ct, this.now)
       ct = next
     }
   }
 
   private file(ct: number, due: number): void {
-    const table = this.table
-    table.wheelDue[ct] = due
+    const entries = this.table.entries
+    const at = ct << ENTRY_SHIFT
+    entries[at + WHEEL_DUE] = due
     const level = this.levelOf(due)
     const slot = level * SLOTS + ((due >>> (level * SLOT_BITS)) & SLOT_MASK)
     const first = this.slots[slot]
-    table.wheelNext[ct] = first
-    table.wheelPrevious[ct] = ~slot
-    if (first >= 0) table.wheelPrevious[first] = ct
+    entries[at + WHEEL_NEXT] = first
+    entries[at + WHEEL_PREVIOUS] = ~slot
+    if (first >= 0) entries[(first << ENTRY_SHIFT) + WHEEL_PREVIOUS] = ct
     this.slots[slot] = ct
     this.filed[level]++
   }
@@ -144,5 +146,5 @@ export class Wheel {
   }
 }
 
-/** In wheelPrevious: filed nowhere. Other negative values name the slot the entry is first in. */
+/** In WHEEL_PREVIOUS: filed nowhere. Other negative values name the slot the entry is first in. */
 const UNFILED = -0x80000000

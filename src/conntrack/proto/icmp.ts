@@ -17,7 +17,13 @@ export function icmpPacket(context: Context, ct: number, packet: Packet, directi
 }
 
 /** kernel: nf_conntrack_icmpv6_packet() */
-export function icmpv6Packet(context: Context, ct: number, packet: Packet, direction: number, isNew: boolean): number {
+export function icmpv6Packet(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  isNew: boolean,
+): number {
   if (packet.family !== 6) return REFUSE
   if (isNew) {
     const type = openingType(context, ct)
@@ -28,7 +34,7 @@ export function icmpv6Packet(context: Context, ct: number, packet: Packet, direc
 }
 
 function openingType(context: Context, ct: number): number {
-  return (context.table.ports[ct * 2] >>> 8) & 0xff
+  return (context.table.ports(ct * 2) >>> 8) & 0xff
 }
 
 function opensFlow(type: number): boolean {

@@ -3,9 +3,15 @@ import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { SCTP_HEADER_LENGTH, verificationTag } from '../../packet/sctp.ts'
 import { ACCEPT, type Context, REFUSE } from '../context.ts'
-import { REASON_SCTP_CHUNKS, REASON_SCTP_CRC, REASON_SCTP_SHORT, REASON_SCTP_STATE, REASON_SCTP_VTAG } from '../reason.ts'
-import { IPCT_ASSURED, IPCT_PROTOINFO, IPS_ASSURED } from '../status.ts'
-import { PROTO_SHIFT, SMALL_SHIFT, SMALL_STATE } from '../table.ts'
+import {
+  REASON_SCTP_CHUNKS,
+  REASON_SCTP_CRC,
+  REASON_SCTP_SHORT,
+  REASON_SCTP_STATE,
+  REASON_SCTP_VTAG,
+} from '../reason.ts'
+import { IPCT_PROTOINFO, IPS_ASSURED } from '../status.ts'
+import { ENTRY_SHIFT, EVENTS, PROTO, STATE, STATUS, TRACKER } from '../table.ts'
 import {
   CHUNK_ABORT,
   CHUNK_COOKIE_ACK,
@@ -24,12 +30,12 @@ import {
   SCTP_NONE,
 } from './sctp-table.ts'
 
-/** Words of `proto`: the tag expected from each direction. */
-const VTAG = 0
-/** Bytes of `small` beside SMALL_STATE: whether each direction has an INIT under way; heartbeat flags; last direction. */
-const INIT = 1
-const HEARTBEAT_VTAG_FAILED = 3
-const LAST_DIRECTION = 4
+/** Words of an entry: the tag expected from each direction. */
+const VTAG = PROTO
+/** Whether each direction has an INIT under way; a heartbeat with a wrong tag, and its direction. */
+const INIT = TRACKER
+const HEARTBEAT_VTAG_FAILED = TRACKER + 2
+const LAST_DIRECTION = TRACKER + 3
 
 const CHUNK_HEADER = 4
 /** An INIT's fixed part behind its chunk header. kernel: sizeof(struct sctp_inithdr) */
@@ -57,14 +63,20 @@ const SKIP = 3
  * Judges an SCTP packet of entry `ct`; kernel: nf_conntrack_sctp_packet().
  * @returns ACCEPT or REFUSE (invalid)
  */
-export function sctpPacket(context: Context, ct: number, packet: Packet, direction: number, isNew: boolean): number {
+export function sctpPacket(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  isNew: boolean,
+): number {
   if (sctpError(context, packet)) return REFUSE
   const map = checkChunks(context, packet)
   if (map === CHUNKS_BAD) return REFUSE
   if (isNew && ((map & UNCONFIRMED_REFUSED) !== 0 || !sctpNew(context, ct, packet))) return REFUSE
-  const proto = context.table.proto
+  const entries = context.table.entries
   const tag = verificationTag(packet)
-  const expected = proto[(ct << PROTO_SHIFT) + VTAG + direction]
+  const expected = entries[(ct << ENTRY_SHIFT) + VTAG + direction]
   if ((map & TAG_RULES) === 0 && tag !== expected) {
     context.reasons.add(REASON_SCTP_VTAG, swap32(tag), swap32(expected), direction)
     return REFUSE
@@ -102,7 +114,11 @@ function checkChunks(context: Context, packet: Packet): number {
   let map = 0
   let count = 0
   let alone = false
-  for (let at = packet.transportOffset + SCTP_HEADER_LENGTH; hasChunk(packet, at); at = nextChunk(packet, at)) {
+  for (
+    let at = packet.transportOffset + SCTP_HEADER_LENGTH;
+    hasChunk(packet, at);
+    at = nextChunk(packet, at)
+  ) {
     const type = packet.bytes[at]
     const length = packet.view.getUint16(at + 2)
     if (type === CHUNK_INIT || type === CHUNK_INIT_ACK || type === CHUNK_SHUTDOWN_COMPLETE) alone = true
@@ -120,18 +136,22 @@ function checkChunks(context: Context, packet: Packet): number {
 
 /** kernel: sctp_new(); the entry's words are zero */
 function sctpNew(context: Context, ct: number, packet: Packet): boolean {
-  const proto = context.table.proto
-  const words = (ct << PROTO_SHIFT) + VTAG
+  const entries = context.table.entries
+  const words = (ct << ENTRY_SHIFT) + VTAG
   const tag = verificationTag(packet)
-  for (let at = packet.transportOffset + SCTP_HEADER_LENGTH; hasChunk(packet, at); at = nextChunk(packet, at)) {
+  for (
+    let at = packet.transportOffset + SCTP_HEADER_LENGTH;
+    hasChunk(packet, at);
+    at = nextChunk(packet, at)
+  ) {
     const type = packet.bytes[at]
     const state = nextSctpState(0, type, SCTP_NONE)
     if (state === SCTP_NONE || state === SCTP_INVALID) return false
     if (type === CHUNK_INIT) {
       if (tag !== 0 || !hasInitHeader(packet, at)) return false
-      proto[words + 1] = packet.view.getInt32(at + CHUNK_HEADER)
-    } else if (type === CHUNK_HEARTBEAT) proto[words] = tag
-    else if (type === CHUNK_SHUTDOWN_ACK) proto[words + 1] = tag
+      entries[words + 1] = packet.view.getInt32(at + CHUNK_HEADER)
+    } else if (type === CHUNK_HEARTBEAT) entries[words] = tag
+    else if (type === CHUNK_SHUTDOWN_ACK) entries[words + 1] = tag
   }
   return true
 }
@@ -149,11 +169,15 @@ function walkChunks(
   isNew: boolean,
   map: number,
 ): number {
-  const { small, status, events } = context.table
-  const stateAt = (ct << SMALL_SHIFT) + SMALL_STATE
+  const entries = context.table.entries
+  const entry = ct << ENTRY_SHIFT
   let state = SCTP_NONE
   let renew = true
-  for (let at = packet.transportOffset + SCTP_HEADER_LENGTH; hasChunk(packet, at); at = nextChunk(packet, at)) {
+  for (
+    let at = packet.transportOffset + SCTP_HEADER_LENGTH;
+    hasChunk(packet, at);
+    at = nextChunk(packet, at)
+  ) {
     const type = packet.bytes[at]
     const answer = checkTag(context, ct, packet, at, direction, map, !renew)
     if (answer === REFUSE) return REFUSE
@@ -161,7 +185,7 @@ function walkChunks(
       renew = false
       continue
     }
-    const oldState = small[stateAt]
+    const oldState = entries[entry + STATE]
     state = nextSctpState(direction, type, oldState)
     if (state === SCTP_INVALID) {
       context.reasons.add(REASON_SCTP_STATE, oldState, direction, type)
@@ -172,13 +196,10 @@ function walkChunks(
       // a repeated INIT must not keep an entry alive for ever
       if (state === SCTP_CLOSED && oldState === SCTP_CLOSED && !isNew) renew = false
     } else if (type === CHUNK_INIT_ACK && !noteInitAck(context, ct, packet, at, direction)) return REFUSE
-    small[stateAt] = state
+    entries[entry + STATE] = state
     if (oldState === state) continue
-    events[ct] |= IPCT_PROTOINFO
-    if (state === SCTP_ESTABLISHED && (status[ct] & IPS_ASSURED) === 0) {
-      status[ct] |= IPS_ASSURED
-      events[ct] |= IPCT_ASSURED
-    }
+    entries[entry + EVENTS] |= IPCT_PROTOINFO
+    if (state === SCTP_ESTABLISHED && (entries[entry + STATUS] & IPS_ASSURED) === 0) context.setAssured(ct)
   }
   if (renew) context.refresh(ct, direction, packet, context.timeouts.sctp[state])
   return ACCEPT
@@ -194,44 +215,45 @@ function checkTag(
   map: number,
   ignored: boolean,
 ): number {
-  const { proto, small } = context.table
-  const words = (ct << PROTO_SHIFT) + VTAG
-  const bytes = ct << SMALL_SHIFT
+  const entries = context.table.entries
+  const words = (ct << ENTRY_SHIFT) + VTAG
+  const entry = ct << ENTRY_SHIFT
   const tag = verificationTag(packet)
-  const own = proto[words + direction]
+  const own = entries[words + direction]
   switch (packet.bytes[at]) {
     case CHUNK_INIT:
       return tag === 0 ? ACCEPT : REFUSE
     case CHUNK_ABORT:
     case CHUNK_SHUTDOWN_COMPLETE: {
       const reflected = (packet.bytes[at + 1] & FLAG_T) !== 0
-      return tag === (reflected ? proto[words + 1 - direction] : own) ? ACCEPT : REFUSE
+      return tag === (reflected ? entries[words + 1 - direction] : own) ? ACCEPT : REFUSE
     }
     case CHUNK_COOKIE_ECHO:
       return tag === own ? ACCEPT : REFUSE
     case CHUNK_COOKIE_ACK:
-      small[bytes + INIT] = 0
-      small[bytes + INIT + 1] = 0
+      entries[entry + INIT] = 0
+      entries[entry + INIT + 1] = 0
       return ACCEPT
     case CHUNK_HEARTBEAT:
-      if (own === 0) proto[words + direction] = tag
+      if (own === 0) entries[words + direction] = tag
       else if (tag !== own) {
         if ((map & bit(CHUNK_DATA)) !== 0 || ignored) return REFUSE
-        small[bytes + HEARTBEAT_VTAG_FAILED] = 1
-        small[bytes + LAST_DIRECTION] = direction
+        entries[entry + HEARTBEAT_VTAG_FAILED] = 1
+        entries[entry + LAST_DIRECTION] = direction
         return SKIP
-      } else small[bytes + HEARTBEAT_VTAG_FAILED] = 0
+      } else entries[entry + HEARTBEAT_VTAG_FAILED] = 0
       return ACCEPT
     case CHUNK_HEARTBEAT_ACK:
-      if (own === 0) proto[words + direction] = tag
+      if (own === 0) entries[words + direction] = tag
       else if (tag !== own) {
         if ((map & bit(CHUNK_DATA)) !== 0 || ignored) return REFUSE
-        if (small[bytes + HEARTBEAT_VTAG_FAILED] === 0 || small[bytes + LAST_DIRECTION] === direction) return REFUSE
+        if (entries[entry + HEARTBEAT_VTAG_FAILED] === 0 || entries[entry + LAST_DIRECTION] === direction)
+          return REFUSE
         // the path has moved to the new association
-        proto[words + direction] = tag
-        proto[words + 1 - direction] = 0
-        small[bytes + HEARTBEAT_VTAG_FAILED] = 0
-      } else small[bytes + HEARTBEAT_VTAG_FAILED] = 0
+        entries[words + direction] = tag
+        entries[words + 1 - direction] = 0
+        entries[entry + HEARTBEAT_VTAG_FAILED] = 0
+      } else entries[entry + HEARTBEAT_VTAG_FAILED] = 0
       return ACCEPT
     default:
       return ACCEPT
@@ -247,30 +269,30 @@ function noteInit(
   oldState: number,
 ): boolean {
   if (!hasInitHeader(packet, at)) return false
-  const { proto, small } = context.table
-  const peer = (ct << PROTO_SHIFT) + VTAG + 1 - direction
-  const init = (ct << SMALL_SHIFT) + INIT
+  const entries = context.table.entries
+  const peer = (ct << ENTRY_SHIFT) + VTAG + 1 - direction
+  const init = (ct << ENTRY_SHIFT) + INIT
   const tag = packet.view.getInt32(at + CHUNK_HEADER)
   // a repeated or stale INIT announces the tag that is known already
-  if (oldState === SCTP_NONE || proto[peer] !== tag) {
-    if (small[init + direction] !== 0) small[init + 1 - direction] = 0
-    small[init + direction] = 1
+  if (oldState === SCTP_NONE || entries[peer] !== tag) {
+    if (entries[init + direction] !== 0) entries[init + 1 - direction] = 0
+    entries[init + direction] = 1
   }
-  proto[peer] = tag
+  entries[peer] = tag
   return true
 }
 
 function noteInitAck(context: Context, ct: number, packet: Packet, at: number, direction: number): boolean {
   if (!hasInitHeader(packet, at)) return false
-  const { proto, small } = context.table
-  const peer = (ct << PROTO_SHIFT) + VTAG + 1 - direction
-  const init = (ct << SMALL_SHIFT) + INIT
+  const entries = context.table.entries
+  const peer = (ct << ENTRY_SHIFT) + VTAG + 1 - direction
+  const init = (ct << ENTRY_SHIFT) + INIT
   const tag = packet.view.getInt32(at + CHUNK_HEADER)
-  const differs = proto[peer] !== tag
-  if (small[init + 1 - direction] === 0 && proto[peer] !== 0 && differs) return false
+  const differs = entries[peer] !== tag
+  if (entries[init + 1 - direction] === 0 && entries[peer] !== 0 && differs) return false
   // collision: both sides sent an INIT
-  if (small[init + direction] !== 0 && small[init + 1 - direction] !== 0 && differs) return false
-  proto[peer] = tag
+  if (entries[init + direction] !== 0 && entries[init + 1 - direction] !== 0 && differs) return false
+  entries[peer] = tag
   return true
 }
 

@@ -11,10 +11,10 @@ import {
   REASON_TCP_SEQ_OVER,
   REASON_TCP_SEQ_UNDER,
 } from '../reason.ts'
-import { PROTO_SHIFT, SMALL_SHIFT, SMALL_STATE } from '../table.ts'
+import { ENTRY_SHIFT, PROTO, TRACKER } from '../table.ts'
 import { INDEX_ACK, TCP_SYN_RECV, TCP_SYN_SENT } from './tcp-table.ts'
 
-/** Words of `proto` a direction has (struct ip_ct_tcp_state); the original direction's come first. */
+/** Words of an entry that a direction has (struct ip_ct_tcp_state); the original direction's come first. */
 const SEEN_WORDS = 6
 /** Highest sequence number (plus length) seen from this side. */
 export const TD_END = 0
@@ -27,17 +27,16 @@ export const TD_MAXACK = 3
 export const TD_SCALE = 4
 export const TD_FLAGS = 5
 /** Words both directions share: the last segment remembered. */
-export const LAST_SEQ = 12
-export const LAST_ACK = 13
-export const LAST_END = 14
-export const LAST_WIN = 15
+export const LAST_SEQ = PROTO + 12
+export const LAST_ACK = PROTO + 13
+export const LAST_END = PROTO + 14
+export const LAST_WIN = PROTO + 15
 
-/** Bytes of `small` beside SMALL_STATE. */
-export const LAST_DIR = 1
-export const LAST_INDEX = 2
-export const RETRANS = 3
-export const LAST_WSCALE = 4
-export const LAST_FLAGS = 5
+export const LAST_DIR = TRACKER
+export const LAST_INDEX = TRACKER + 1
+export const RETRANS = TRACKER + 2
+export const LAST_WSCALE = TRACKER + 3
+export const LAST_FLAGS = TRACKER + 4
 
 /** Flags of a side, of `LAST_FLAGS` the last two. kernel: IP_CT_TCP_FLAG_* */
 export const FLAG_WINDOW_SCALE = 0x01
@@ -58,11 +57,16 @@ export const WINDOW_IGNORE = 1
 export const WINDOW_INVALID = 2
 
 /** The reused record of the options of the SYN at hand. */
-export const synOptions: SynOptions = { present: false, windowScale: 0, windowScaling: false, sackPermitted: false }
+export const synOptions: SynOptions = {
+  present: false,
+  windowScale: 0,
+  windowScaling: false,
+  sackPermitted: false,
+}
 
-/** Where the words of one side start in `proto`. */
+/** Where the words of one side start in `entries`. */
 export function seenAt(ct: number, direction: number): number {
-  return (ct << PROTO_SHIFT) + direction * SEEN_WORDS
+  return (ct << ENTRY_SHIFT) + PROTO + direction * SEEN_WORDS
 }
 
 /** Sequence number behind the segment; SYN and FIN count one each. kernel: segment_seq_plus_len() */
@@ -73,47 +77,64 @@ export function segmentEnd(packet: Packet): number {
 }
 
 /** Takes scale and SACK over from a SYN; without any options the old ones stay. kernel: tcp_options() */
-export function takeOptions(proto: Int32Array, seen: number, packet: Packet): void {
+export function takeOptions(entries: Int32Array, seen: number, packet: Packet): void {
   readSynOptions(packet, synOptions)
   if (!synOptions.present) return
-  proto[seen + TD_SCALE] = synOptions.windowScale
-  proto[seen + TD_FLAGS] =
-    (proto[seen + TD_FLAGS] & FLAG_BE_LIBERAL) |
+  entries[seen + TD_SCALE] = synOptions.windowScale
+  entries[seen + TD_FLAGS] =
+    (entries[seen + TD_FLAGS] & FLAG_BE_LIBERAL) |
     (synOptions.sackPermitted ? FLAG_SACK_PERM : 0) |
     (synOptions.windowScaling ? FLAG_WINDOW_SCALE : 0)
 }
 
 /** kernel: tcp_init_sender() */
-function initSender(proto: Int32Array, sender: number, receiver: number, packet: Packet, end: number, direction: number): void {
-  proto[sender + TD_END] = end
-  proto[sender + TD_MAXEND] = end
-  proto[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
-  takeOptions(proto, sender, packet)
+function initSender(
+  entries: Int32Array,
+  sender: number,
+  receiver: number,
+  packet: Packet,
+  end: number,
+  direction: number,
+): void {
+  entries[sender + TD_END] = end
+  entries[sender + TD_MAXEND] = end
+  entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
+  takeOptions(entries, sender, packet)
   // RFC 7323: scaling is on only when both sides announced it
-  if (direction === 1 && (proto[sender + TD_FLAGS] & proto[receiver + TD_FLAGS] & FLAG_WINDOW_SCALE) === 0) {
-    proto[sender + TD_SCALE] = 0
-    proto[receiver + TD_SCALE] = 0
+  if (
+    direction === 1 &&
+    (entries[sender + TD_FLAGS] & entries[receiver + TD_FLAGS] & FLAG_WINDOW_SCALE) === 0
+  ) {
+    entries[sender + TD_SCALE] = 0
+    entries[receiver + TD_SCALE] = 0
   }
 }
 
 /** Lowest acknowledgment still let through, minus one. */
-function ackFloor(proto: Int32Array, sender: number, receiver: number): number {
-  const window = proto[sender + TD_MAXWIN] >>> 0
-  return (proto[receiver + TD_END] - (window > MAXACKWINDOW ? window : MAXACKWINDOW) - 1) | 0
+function ackFloor(entries: Int32Array, sender: number, receiver: number): number {
+  const window = entries[sender + TD_MAXWIN] >>> 0
+  return (entries[receiver + TD_END] - (window > MAXACKWINDOW ? window : MAXACKWINDOW) - 1) | 0
 }
 
 /** First segment from a side of which no SYN was seen: its history is lost, so believe the segment. */
-function pickUpSender(proto: Int32Array, sender: number, receiver: number, packet: Packet, end: number, sack: number): void {
-  const window = packet.window << proto[sender + TD_SCALE]
-  proto[sender + TD_END] = end
-  proto[sender + TD_MAXWIN] = window === 0 ? 1 : window
-  proto[sender + TD_MAXEND] = (end + proto[sender + TD_MAXWIN]) | 0
-  if (proto[receiver + TD_MAXWIN] === 0) {
-    proto[receiver + TD_END] = sack
-    proto[receiver + TD_MAXEND] = sack
-  } else if (sack === ((proto[receiver + TD_END] + 1) | 0)) {
+function pickUpSender(
+  entries: Int32Array,
+  sender: number,
+  receiver: number,
+  packet: Packet,
+  end: number,
+  sack: number,
+): void {
+  const window = packet.window << entries[sender + TD_SCALE]
+  entries[sender + TD_END] = end
+  entries[sender + TD_MAXWIN] = window === 0 ? 1 : window
+  entries[sender + TD_MAXEND] = (end + entries[sender + TD_MAXWIN]) | 0
+  if (entries[receiver + TD_MAXWIN] === 0) {
+    entries[receiver + TD_END] = sack
+    entries[receiver + TD_MAXEND] = sack
+  } else if (sack === ((entries[receiver + TD_END] + 1) | 0)) {
     // likely the answer to a keepalive
-    proto[receiver + TD_END] = (proto[receiver + TD_END] + 1) | 0
+    entries[receiver + TD_END] = (entries[receiver + TD_END] + 1) | 0
   }
 }
 
@@ -122,45 +143,55 @@ function pickUpSender(proto: Int32Array, sender: number, receiver: number, packe
  * liberal mode there are none and the segment is accepted as it is.
  * @returns WINDOW_ACCEPT, WINDOW_IGNORE or WINDOW_INVALID
  */
-export function inWindow(context: Context, ct: number, direction: number, index: number, packet: Packet): number {
-  const proto = context.table.proto
+export function inWindow(
+  context: Context,
+  ct: number,
+  direction: number,
+  index: number,
+  packet: Packet,
+): number {
+  const entries = context.table.entries
   const sender = seenAt(ct, direction)
   const receiver = seenAt(ct, 1 - direction)
   const flags = packet.tcpFlags
-  const state = context.table.small[(ct << SMALL_SHIFT) + SMALL_STATE]
+  const state = context.table.state(ct)
   const syn = (flags & TCP_SYN) !== 0
   let seq = packet.sequence
   let ack = packet.acknowledgment
   let sack = ack
   let end = segmentEnd(packet)
-  if ((proto[receiver + TD_FLAGS] & FLAG_SACK_PERM) !== 0) sack = highestSackEdge(packet, sack)
+  if ((entries[receiver + TD_FLAGS] & FLAG_SACK_PERM) !== 0) sack = highestSackEdge(packet, sack)
 
-  if (proto[sender + TD_MAXWIN] === 0) {
+  if (entries[sender + TD_MAXWIN] === 0) {
     if (syn) {
-      initSender(proto, sender, receiver, packet, end, direction)
+      initSender(entries, sender, receiver, packet, end, direction)
       // simultaneous open
       if ((flags & TCP_ACK) === 0) return WINDOW_ACCEPT
-    } else pickUpSender(proto, sender, receiver, packet, end, sack)
-  } else if (syn && after(end, proto[sender + TD_END]) && (state === TCP_SYN_SENT || state === TCP_SYN_RECV)) {
+    } else pickUpSender(entries, sender, receiver, packet, end, sack)
+  } else if (
+    syn &&
+    after(end, entries[sender + TD_END]) &&
+    (state === TCP_SYN_SENT || state === TCP_SYN_RECV)
+  ) {
     // the side starts anew; it may differ in sequence number and options
-    initSender(proto, sender, receiver, packet, end, direction)
+    initSender(entries, sender, receiver, packet, end, direction)
     if (direction === 1 && (flags & TCP_ACK) === 0) return WINDOW_ACCEPT
   }
 
   // without ACK, or with the zero ACK some stacks put into a RST, pretend it was right
   if ((flags & TCP_ACK) === 0 || ((flags & TCP_RST) !== 0 && ack === 0)) {
-    ack = proto[receiver + TD_END]
+    ack = entries[receiver + TD_END]
     sack = ack
   }
   // a RST that answers a SYN
   if ((flags & TCP_RST) !== 0 && seq === 0 && state === TCP_SYN_SENT) {
-    seq = proto[sender + TD_END]
+    seq = entries[sender + TD_END]
     end = seq
   }
 
-  const refusal = checkBounds(context, proto, sender, receiver, seq, end, sack)
+  const refusal = checkBounds(context, entries, sender, receiver, seq, end, sack)
   if (refusal >= 0) return refusal
-  learn(proto, sender, receiver, packet, ack, sack, end)
+  learn(entries, sender, receiver, packet, ack, sack, end)
   if (index === INDEX_ACK) countRetransmission(context, ct, direction, packet, seq, ack, end)
   return WINDOW_ACCEPT
 }
@@ -168,52 +199,67 @@ export function inWindow(context: Context, ct: number, direction: number, index:
 /** The four bounds. Returns -1 inside them, otherwise the answer. */
 function checkBounds(
   context: Context,
-  proto: Int32Array,
+  entries: Int32Array,
   sender: number,
   receiver: number,
   seq: number,
   end: number,
   sack: number,
 ): number {
-  const receiverEnd = proto[receiver + TD_END]
-  const floor = (proto[sender + TD_END] - proto[receiver + TD_MAXWIN] - 1) | 0
-  if (!before(seq, (proto[sender + TD_MAXEND] + 1) | 0)) {
-    const overshot = (end - proto[sender + TD_MAXEND] + 1) >>> 0
+  const receiverEnd = entries[receiver + TD_END]
+  const floor = (entries[sender + TD_END] - entries[receiver + TD_MAXWIN] - 1) | 0
+  if (!before(seq, (entries[sender + TD_MAXEND] + 1) | 0)) {
+    const overshot = (end - entries[sender + TD_MAXEND] + 1) >>> 0
     if (
-      proto[receiver + TD_MAXWIN] !== 0 &&
+      entries[receiver + TD_MAXWIN] !== 0 &&
       after(end, floor) &&
-      after(sack, ackFloor(proto, sender, receiver)) &&
-      overshot <= proto[receiver + TD_MAXWIN] >>> 0 &&
+      after(sack, ackFloor(entries, sender, receiver)) &&
+      overshot <= entries[receiver + TD_MAXWIN] >>> 0 &&
       before(sack, (receiverEnd + 1) | 0)
     ) {
       // sent a little too much: if it is acknowledged all the same, that acknowledgment must pass
-      proto[sender + TD_END] = end
-      proto[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
-      return complain(context, proto, sender, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot)
+      entries[sender + TD_END] = end
+      entries[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
+      return complain(context, entries, sender, WINDOW_IGNORE, REASON_TCP_OVERSHOT, overshot)
     }
-    return complain(context, proto, sender, WINDOW_INVALID, REASON_TCP_SEQ_OVER, proto[sender + TD_MAXEND] + 1)
+    return complain(
+      context,
+      entries,
+      sender,
+      WINDOW_INVALID,
+      REASON_TCP_SEQ_OVER,
+      entries[sender + TD_MAXEND] + 1,
+    )
   }
   if (!before(sack, (receiverEnd + 1) | 0)) {
-    return complain(context, proto, sender, WINDOW_INVALID, REASON_TCP_ACK_OVER, receiverEnd + 1)
+    return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_OVER, receiverEnd + 1)
   }
-  if (proto[receiver + TD_MAXWIN] !== 0 && !after(end, floor)) {
-    return complain(context, proto, sender, WINDOW_IGNORE, REASON_TCP_SEQ_UNDER, floor)
+  if (entries[receiver + TD_MAXWIN] !== 0 && !after(end, floor)) {
+    return complain(context, entries, sender, WINDOW_IGNORE, REASON_TCP_SEQ_UNDER, floor)
   }
-  const lowest = ackFloor(proto, sender, receiver)
-  if (!after(sack, lowest)) return complain(context, proto, sender, WINDOW_IGNORE, REASON_TCP_ACK_UNDER, lowest)
+  const lowest = ackFloor(entries, sender, receiver)
+  if (!after(sack, lowest))
+    return complain(context, entries, sender, WINDOW_IGNORE, REASON_TCP_ACK_UNDER, lowest)
   return -1
 }
 
 /** kernel: nf_tcp_store_invalid() */
-function complain(context: Context, proto: Int32Array, sender: number, answer: number, reason: number, value: number): number {
-  if (context.beLiberal || (proto[sender + TD_FLAGS] & FLAG_BE_LIBERAL) !== 0) return WINDOW_ACCEPT
+function complain(
+  context: Context,
+  entries: Int32Array,
+  sender: number,
+  answer: number,
+  reason: number,
+  value: number,
+): number {
+  if (context.beLiberal || (entries[sender + TD_FLAGS] & FLAG_BE_LIBERAL) !== 0) return WINDOW_ACCEPT
   context.reasons.add(reason, value)
   return answer
 }
 
 /** What a segment inside the bounds tells about both sides. */
 function learn(
-  proto: Int32Array,
+  entries: Int32Array,
   sender: number,
   receiver: number,
   packet: Packet,
@@ -223,28 +269,28 @@ function learn(
 ): void {
   const flags = packet.tcpFlags
   // the window of a SYN is never scaled
-  const window = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << proto[sender + TD_SCALE]
+  const window = (flags & TCP_SYN) !== 0 ? packet.window : packet.window << entries[sender + TD_SCALE]
   const reach = (window + (sack - ack)) >>> 0
-  if (proto[sender + TD_MAXWIN] >>> 0 < reach) proto[sender + TD_MAXWIN] = reach
-  if (after(end, proto[sender + TD_END])) {
-    proto[sender + TD_END] = end
-    proto[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
+  if (entries[sender + TD_MAXWIN] >>> 0 < reach) entries[sender + TD_MAXWIN] = reach
+  if (after(end, entries[sender + TD_END])) {
+    entries[sender + TD_END] = end
+    entries[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
   }
   if ((flags & TCP_ACK) !== 0) {
-    if ((proto[sender + TD_FLAGS] & FLAG_MAXACK_SET) === 0) {
-      proto[sender + TD_MAXACK] = ack
-      proto[sender + TD_FLAGS] |= FLAG_MAXACK_SET
-    } else if (after(ack, proto[sender + TD_MAXACK])) proto[sender + TD_MAXACK] = ack
+    if ((entries[sender + TD_FLAGS] & FLAG_MAXACK_SET) === 0) {
+      entries[sender + TD_MAXACK] = ack
+      entries[sender + TD_FLAGS] |= FLAG_MAXACK_SET
+    } else if (after(ack, entries[sender + TD_MAXACK])) entries[sender + TD_MAXACK] = ack
   }
-  const senderMaxend = proto[sender + TD_MAXEND]
-  if (proto[receiver + TD_MAXWIN] !== 0 && after(end, senderMaxend)) {
-    proto[receiver + TD_MAXWIN] = (proto[receiver + TD_MAXWIN] + ((end - senderMaxend) | 0)) | 0
+  const senderMaxend = entries[sender + TD_MAXEND]
+  if (entries[receiver + TD_MAXWIN] !== 0 && after(end, senderMaxend)) {
+    entries[receiver + TD_MAXWIN] = (entries[receiver + TD_MAXWIN] + ((end - senderMaxend) | 0)) | 0
   }
   const edge = (sack + window) | 0
-  if (after(edge, (proto[receiver + TD_MAXEND] - 1) | 0)) {
-    proto[receiver + TD_MAXEND] = window === 0 ? (edge + 1) | 0 : edge
+  if (after(edge, (entries[receiver + TD_MAXEND] - 1) | 0)) {
+    entries[receiver + TD_MAXEND] = window === 0 ? (edge + 1) | 0 : edge
   }
-  if (ack === proto[receiver + TD_END]) proto[receiver + TD_FLAGS] &= ~FLAG_DATA_UNACKNOWLEDGED
+  if (ack === entries[receiver + TD_END]) entries[receiver + TD_FLAGS] &= ~FLAG_DATA_UNACKNOWLEDGED
 }
 
 /** Counts identical ACKs in a row, in 8 bits as the kernel does. */
@@ -257,24 +303,22 @@ function countRetransmission(
   ack: number,
   end: number,
 ): void {
-  const proto = context.table.proto
-  const small = context.table.small
-  const words = ct << PROTO_SHIFT
-  const bytes = ct << SMALL_SHIFT
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
   if (
-    small[bytes + LAST_DIR] === direction &&
-    proto[words + LAST_SEQ] === seq &&
-    proto[words + LAST_ACK] === ack &&
-    proto[words + LAST_END] === end &&
-    proto[words + LAST_WIN] === packet.window
+    entries[at + LAST_DIR] === direction &&
+    entries[at + LAST_SEQ] === seq &&
+    entries[at + LAST_ACK] === ack &&
+    entries[at + LAST_END] === end &&
+    entries[at + LAST_WIN] === packet.window
   ) {
-    small[bytes + RETRANS]++
+    entries[at + RETRANS] = (entries[at + RETRANS] + 1) & 0xff
     return
   }
-  small[bytes + LAST_DIR] = direction
-  proto[words + LAST_SEQ] = seq
-  proto[words + LAST_ACK] = ack
-  proto[words + LAST_END] = end
-  proto[words + LAST_WIN] = packet.window
-  small[bytes + RETRANS] = 0
+  entries[at + LAST_DIR] = direction
+  entries[at + LAST_SEQ] = seq
+  entries[at + LAST_ACK] = ack
+  entries[at + LAST_END] = end
+  entries[at + LAST_WIN] = packet.window
+  entries[at + RETRANS] = 0
 }

@@ -16,14 +16,8 @@ import {
   REASON_TCP_STATE,
   REASON_TCP_TRUNCATED,
 } from '../reason.ts'
-import {
-  IPCT_ASSURED,
-  IPCT_PROTOINFO,
-  IPS_ASSURED,
-  IPS_FIXED_TIMEOUT,
-  IPS_SEEN_REPLY,
-} from '../status.ts'
-import { PROTO_SHIFT, SMALL_SHIFT, SMALL_STATE } from '../table.ts'
+import { IPCT_PROTOINFO, IPS_ASSURED, IPS_FIXED_TIMEOUT, IPS_SEEN_REPLY } from '../status.ts'
+import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from '../table.ts'
 import { HZ, TIMEOUT_RETRANS, TIMEOUT_UNACK } from '../timeouts.ts'
 import {
   INDEX_ACK,
@@ -69,13 +63,13 @@ import {
   seenAt,
   segmentEnd,
   synOptions,
-  takeOptions,
   TD_END,
   TD_FLAGS,
   TD_MAXACK,
   TD_MAXEND,
   TD_MAXWIN,
   TD_SCALE,
+  takeOptions,
   WINDOW_ACCEPT,
   WINDOW_IGNORE,
 } from './tcp-window.ts'
@@ -87,12 +81,18 @@ const LOWER_FROM = 120 * HZ
  * Judges a TCP segment of entry `ct`.
  * @returns ACCEPT, REFUSE (invalid) or REPEAT (delete the entry and look again)
  */
-export function tcpPacket(context: Context, ct: number, packet: Packet, direction: number, isNew: boolean): number {
+export function tcpPacket(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  isNew: boolean,
+): number {
   if (packet.transportLength < TCP_MIN_LENGTH || tcpError(context, packet)) return REFUSE
   if (isNew && !tcpNew(context, ct, packet)) return REFUSE
-  const small = context.table.small
-  const bytes = ct << SMALL_SHIFT
-  const oldState = small[bytes + SMALL_STATE]
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
+  const oldState = entries[at + STATE]
   const index = segmentIndex(packet.tcpFlags)
   const state = nextState(direction, index, oldState)
 
@@ -112,17 +112,21 @@ export function tcpPacket(context: Context, ct: number, packet: Packet, directio
       return REFUSE
     case TCP_TIME_WAIT:
       if (oldState === TCP_LAST_ACK && index === INDEX_ACK && isChallengeAck(context, ct, direction)) {
-        small[bytes + LAST_FLAGS] &= ~FLAG_EXP_CHALLENGE_ACK
+        entries[at + LAST_FLAGS] &= ~FLAG_EXP_CHALLENGE_ACK
         context.reasons.add(REASON_TCP_CHALLENGE_ACK)
         return ACCEPT
       }
       break
     case TCP_SYN_SENT2:
       // the grid alone cannot tell a simultaneous open
-      small[bytes + LAST_FLAGS] |= FLAG_SIMULTANEOUS_OPEN
+      entries[at + LAST_FLAGS] |= FLAG_SIMULTANEOUS_OPEN
       break
     case TCP_SYN_RECV:
-      if (direction === 1 && index === INDEX_ACK && (small[bytes + LAST_FLAGS] & FLAG_SIMULTANEOUS_OPEN) !== 0) {
+      if (
+        direction === 1 &&
+        index === INDEX_ACK &&
+        (entries[at + LAST_FLAGS] & FLAG_SIMULTANEOUS_OPEN) !== 0
+      ) {
         return finish(context, ct, packet, direction, index, oldState, TCP_ESTABLISHED)
       }
       break
@@ -159,65 +163,64 @@ function tcpNew(context: Context, ct: number, packet: Packet): boolean {
     return false
   }
   if (state !== TCP_SYN_SENT && !context.loose) return false
-  const proto = context.table.proto
+  const entries = context.table.entries
   const seen = seenAt(ct, 0)
   const end = segmentEnd(packet)
   const window = packet.window === 0 ? 1 : packet.window
-  proto[seen + TD_END] = end
-  proto[seen + TD_MAXWIN] = window
+  entries[seen + TD_END] = end
+  entries[seen + TD_MAXWIN] = window
   if (state === TCP_SYN_SENT) {
-    proto[seen + TD_MAXEND] = end
-    takeOptions(proto, seen, packet)
+    entries[seen + TD_MAXEND] = end
+    takeOptions(entries, seen, packet)
   } else {
     // picked up in mid-stream: assume SACK, and be liberal since the scaling is unknown
-    proto[seen + TD_MAXEND] = (end + window) | 0
-    proto[seen + TD_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL
-    proto[seenAt(ct, 1) + TD_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL
+    entries[seen + TD_MAXEND] = (end + window) | 0
+    entries[seen + TD_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL
+    entries[seenAt(ct, 1) + TD_FLAGS] = FLAG_SACK_PERM | FLAG_BE_LIBERAL
   }
-  context.table.small[(ct << SMALL_SHIFT) + LAST_INDEX] = INDEX_NONE
+  entries[(ct << ENTRY_SHIFT) + LAST_INDEX] = INDEX_NONE
   return true
 }
 
 /** Whether a SYN on a closed connection opens a new one: its close was seen, or the same side aborted it. */
 function mayReopen(context: Context, ct: number, direction: number): boolean {
-  const { proto, small } = context.table
-  const bytes = ct << SMALL_SHIFT
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
   return (
-    ((proto[seenAt(ct, 0) + TD_FLAGS] | proto[seenAt(ct, 1) + TD_FLAGS]) & FLAG_CLOSE_INIT) !== 0 ||
-    (small[bytes + LAST_DIR] === direction && small[bytes + LAST_INDEX] === INDEX_RST)
+    ((entries[seenAt(ct, 0) + TD_FLAGS] | entries[seenAt(ct, 1) + TD_FLAGS]) & FLAG_CLOSE_INIT) !== 0 ||
+    (entries[at + LAST_DIR] === direction && entries[at + LAST_INDEX] === INDEX_RST)
   )
 }
 
 /** A SYN/ACK that acknowledges a SYN ignored before: both ends are in sync, only we are not. */
 function answersIgnoredSyn(context: Context, ct: number, packet: Packet, direction: number): boolean {
-  const { proto, small } = context.table
-  const bytes = ct << SMALL_SHIFT
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
   return (
-    small[bytes + LAST_INDEX] === INDEX_SYN &&
-    small[bytes + LAST_DIR] !== direction &&
-    packet.acknowledgment === proto[(ct << PROTO_SHIFT) + LAST_END]
+    entries[at + LAST_INDEX] === INDEX_SYN &&
+    entries[at + LAST_DIR] !== direction &&
+    packet.acknowledgment === entries[at + LAST_END]
   )
 }
 
 /** Gets in sync from the values noted when the SYN was ignored. */
 function synchronize(context: Context, ct: number, direction: number): void {
-  const { proto, small } = context.table
-  const words = ct << PROTO_SHIFT
-  const bytes = ct << SMALL_SHIFT
-  const opener = seenAt(ct, small[bytes + LAST_DIR])
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
+  const opener = seenAt(ct, entries[at + LAST_DIR])
   const answerer = seenAt(ct, direction)
-  small[bytes + LAST_FLAGS] &= ~FLAG_EXP_CHALLENGE_ACK
-  proto[opener + TD_END] = proto[words + LAST_END]
-  proto[opener + TD_MAXEND] = proto[words + LAST_END]
-  proto[opener + TD_MAXWIN] = proto[words + LAST_WIN] === 0 ? 1 : proto[words + LAST_WIN]
-  proto[opener + TD_SCALE] = small[bytes + LAST_WSCALE]
-  proto[opener + TD_FLAGS] = small[bytes + LAST_FLAGS]
-  proto[answerer + TD_END] = 0
-  proto[answerer + TD_MAXEND] = 0
-  proto[answerer + TD_MAXWIN] = 0
-  proto[answerer + TD_MAXACK] = 0
-  proto[answerer + TD_SCALE] = 0
-  proto[answerer + TD_FLAGS] &= FLAG_BE_LIBERAL
+  entries[at + LAST_FLAGS] &= ~FLAG_EXP_CHALLENGE_ACK
+  entries[opener + TD_END] = entries[at + LAST_END]
+  entries[opener + TD_MAXEND] = entries[at + LAST_END]
+  entries[opener + TD_MAXWIN] = entries[at + LAST_WIN] === 0 ? 1 : entries[at + LAST_WIN]
+  entries[opener + TD_SCALE] = entries[at + LAST_WSCALE]
+  entries[opener + TD_FLAGS] = entries[at + LAST_FLAGS]
+  entries[answerer + TD_END] = 0
+  entries[answerer + TD_MAXEND] = 0
+  entries[answerer + TD_MAXWIN] = 0
+  entries[answerer + TD_MAXACK] = 0
+  entries[answerer + TD_SCALE] = 0
+  entries[answerer + TD_FLAGS] &= FLAG_BE_LIBERAL
 }
 
 /** Lets a segment pass that may show the entry to be out of sync, and remembers it. */
@@ -229,77 +232,79 @@ function ignore(
   index: number,
   oldState: number,
 ): number {
-  const { proto, small } = context.table
-  const words = ct << PROTO_SHIFT
-  const bytes = ct << SMALL_SHIFT
-  small[bytes + LAST_INDEX] = index
-  small[bytes + LAST_DIR] = direction
-  proto[words + LAST_SEQ] = packet.sequence
-  proto[words + LAST_END] = segmentEnd(packet)
-  proto[words + LAST_WIN] = packet.window
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
+  entries[at + LAST_INDEX] = index
+  entries[at + LAST_DIR] = direction
+  entries[at + LAST_SEQ] = packet.sequence
+  entries[at + LAST_END] = segmentEnd(packet)
+  entries[at + LAST_WIN] = packet.window
   if (index === INDEX_SYN && direction === 0) {
     readSynOptions(packet, synOptions)
-    small[bytes + LAST_WSCALE] = synOptions.windowScale
+    entries[at + LAST_WSCALE] = synOptions.windowScale
     // in LAST_ACK, a challenge ACK to this SYN (RFC 5961) must not pass for the one that ends the connection
-    small[bytes + LAST_FLAGS] =
+    entries[at + LAST_FLAGS] =
       (synOptions.windowScaling ? FLAG_WINDOW_SCALE : 0) |
       (synOptions.sackPermitted ? FLAG_SACK_PERM : 0) |
       (oldState === TCP_LAST_ACK ? FLAG_EXP_CHALLENGE_ACK : 0)
   }
   if (oldState === TCP_SYN_SENT && index === INDEX_ACK && direction === 1) {
-    proto[words + LAST_ACK] = packet.acknowledgment
+    entries[at + LAST_ACK] = packet.acknowledgment
   }
   context.reasons.add(REASON_TCP_IGNORED, index, direction, oldState)
   return ACCEPT
 }
 
 function isChallengeAck(context: Context, ct: number, direction: number): boolean {
-  const small = context.table.small
-  const bytes = ct << SMALL_SHIFT
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
   return (
-    small[bytes + LAST_DIR] !== direction &&
-    small[bytes + LAST_INDEX] === INDEX_SYN &&
-    (small[bytes + LAST_FLAGS] & FLAG_EXP_CHALLENGE_ACK) !== 0
+    entries[at + LAST_DIR] !== direction &&
+    entries[at + LAST_INDEX] === INDEX_SYN &&
+    (entries[at + LAST_FLAGS] & FLAG_EXP_CHALLENGE_ACK) !== 0
   )
 }
 
 /** The rules for a RST that would close the connection. */
 function reset(context: Context, ct: number, packet: Packet, direction: number, oldState: number): number {
-  const { proto, small, status } = context.table
-  const words = ct << PROTO_SHIFT
-  const bytes = ct << SMALL_SHIFT
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
   // closing: the tuple may be in use again and all that is remembered outdated
-  if (oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE) return accepted(context, ct, packet, direction, INDEX_RST, oldState, TCP_CLOSE)
+  if (oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE)
+    return accepted(context, ct, packet, direction, INDEX_RST, oldState, TCP_CLOSE)
 
   const seq = packet.sequence
-  const lastIndex = small[bytes + LAST_INDEX]
-  const lastDirection = small[bytes + LAST_DIR]
+  const lastIndex = entries[at + LAST_INDEX]
+  const lastDirection = entries[at + LAST_DIR]
   const other = seenAt(ct, 1 - direction)
   let state = TCP_CLOSE
-  if ((proto[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && lastIndex !== INDEX_SYN) {
-    const established = oldState === TCP_ESTABLISHED && (status[ct] & IPS_ASSURED) !== 0
+  if ((entries[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && lastIndex !== INDEX_SYN) {
+    const established = oldState === TCP_ESTABLISHED && (entries[at + STATUS] & IPS_ASSURED) !== 0
     // most likely an answer to a SYN that was let through
     if (seq === 0 && !established) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
-    if (before(seq, proto[other + TD_MAXACK]) && !context.ignoreInvalidRst) {
+    if (before(seq, entries[other + TD_MAXACK]) && !context.ignoreInvalidRst) {
       context.reasons.add(REASON_TCP_RST)
       return REFUSE
     }
-    if (!established || seq === proto[other + TD_MAXACK]) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+    if (!established || seq === entries[other + TD_MAXACK])
+      return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
     // a RST right behind the data it was sent with
-    if (lastIndex === INDEX_ACK && lastDirection === direction && seq === proto[words + LAST_END]) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+    if (lastIndex === INDEX_ACK && lastDirection === direction && seq === entries[at + LAST_END])
+      return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
     // in window but not exact: the other side may answer with a challenge ACK
     state = oldState
   }
   const answersSyn =
-    (status[ct] & IPS_SEEN_REPLY) !== 0 && lastIndex === INDEX_SYN && lastDirection !== direction
-  const answersAck = (status[ct] & IPS_ASSURED) === 0 && lastIndex === INDEX_ACK
-  if ((answersSyn || answersAck) && packet.acknowledgment === proto[words + LAST_END]) return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
+    (entries[at + STATUS] & IPS_SEEN_REPLY) !== 0 && lastIndex === INDEX_SYN && lastDirection !== direction
+  const answersAck = (entries[at + STATUS] & IPS_ASSURED) === 0 && lastIndex === INDEX_ACK
+  if ((answersSyn || answersAck) && packet.acknowledgment === entries[at + LAST_END])
+    return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
   // the answer to a challenge ACK that was let through
   if (
     oldState === TCP_SYN_SENT &&
     lastIndex === INDEX_ACK &&
     lastDirection === 1 &&
-    seq === proto[words + LAST_ACK]
+    seq === entries[at + LAST_ACK]
   ) {
     return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
   }
@@ -328,14 +333,14 @@ function finish(
  * connection, whatever we think of it, and it need not stay for days. kernel: nf_tcp_handle_invalid()
  */
 function handleInvalid(context: Context, ct: number, direction: number, index: number): void {
-  const { small, status } = context.table
-  if ((status[ct] & IPS_ASSURED) === 0 || (status[ct] & IPS_FIXED_TIMEOUT) !== 0) return
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
+  if ((entries[at + STATUS] & (IPS_ASSURED | IPS_FIXED_TIMEOUT)) !== IPS_ASSURED) return
   if (index !== INDEX_RST && index !== INDEX_FIN) return
-  const bytes = ct << SMALL_SHIFT
-  const lastIndex = small[bytes + LAST_INDEX]
-  if (small[bytes + LAST_DIR] === direction || (lastIndex !== INDEX_FIN && lastIndex !== INDEX_RST)) {
-    small[bytes + LAST_INDEX] = index
-    small[bytes + LAST_DIR] = direction
+  const lastIndex = entries[at + LAST_INDEX]
+  if (entries[at + LAST_DIR] === direction || (lastIndex !== INDEX_FIN && lastIndex !== INDEX_RST)) {
+    entries[at + LAST_INDEX] = index
+    entries[at + LAST_DIR] = direction
     return
   }
   const expires = context.expires(ct)
@@ -355,18 +360,18 @@ function accepted(
   oldState: number,
   state: number,
 ): number {
-  const { proto, small, status, events } = context.table
-  const bytes = ct << SMALL_SHIFT
-  small[bytes + LAST_INDEX] = index
-  small[bytes + LAST_DIR] = direction
-  small[bytes + SMALL_STATE] = state
+  const entries = context.table.entries
+  const at = ct << ENTRY_SHIFT
+  entries[at + LAST_INDEX] = index
+  entries[at + LAST_DIR] = direction
+  entries[at + STATE] = state
   if (oldState !== state) {
-    if (state === TCP_FIN_WAIT) proto[seenAt(ct, direction) + TD_FLAGS] |= FLAG_CLOSE_INIT
-    events[ct] |= IPCT_PROTOINFO
+    if (state === TCP_FIN_WAIT) entries[seenAt(ct, direction) + TD_FLAGS] |= FLAG_CLOSE_INIT
+    entries[at + EVENTS] |= IPCT_PROTOINFO
   }
   const timeouts = context.timeouts.tcp
   let timeout = chooseTimeout(context, ct, index, state)
-  if ((status[ct] & IPS_SEEN_REPLY) === 0) {
+  if ((entries[at + STATUS] & IPS_SEEN_REPLY) === 0) {
     // refused: the entry goes at once
     if ((packet.tcpFlags & TCP_RST) !== 0) {
       context.account(ct, direction, packet)
@@ -378,12 +383,11 @@ function accepted(
     // picked up in mid-stream: no days before the other side was heard
     if (state === TCP_ESTABLISHED && timeout > timeouts[TIMEOUT_UNACK]) timeout = timeouts[TIMEOUT_UNACK]
   } else if (
-    (status[ct] & IPS_ASSURED) === 0 &&
+    (entries[at + STATUS] & IPS_ASSURED) === 0 &&
     (oldState === TCP_SYN_RECV || oldState === TCP_ESTABLISHED) &&
     state === TCP_ESTABLISHED
   ) {
-    status[ct] |= IPS_ASSURED
-    events[ct] |= IPCT_ASSURED
+    context.setAssured(ct)
   }
   context.refresh(ct, direction, packet, timeout)
   return ACCEPT
@@ -391,16 +395,18 @@ function accepted(
 
 /** The timeout after an accepted segment, in jiffies. */
 function chooseTimeout(context: Context, ct: number, index: number, state: number): number {
-  const { proto, small } = context.table
+  const entries = context.table.entries
   const timeouts = context.timeouts.tcp
   const own = timeouts[state]
-  if (small[(ct << SMALL_SHIFT) + RETRANS] >= context.maxRetrans && own > timeouts[TIMEOUT_RETRANS]) {
+  if (entries[(ct << ENTRY_SHIFT) + RETRANS] >= context.maxRetrans && own > timeouts[TIMEOUT_RETRANS]) {
     return timeouts[TIMEOUT_RETRANS]
   }
   // a RST that was not exact; since 6.13 or so (and long ago) the timeout of CLOSE, in between that of UNACK
   if (index === INDEX_RST && state === TCP_ESTABLISHED) return timeouts[TCP_CLOSE]
-  const unacknowledged = (proto[seenAt(ct, 0) + TD_FLAGS] | proto[seenAt(ct, 1) + TD_FLAGS]) & FLAG_DATA_UNACKNOWLEDGED
+  const unacknowledged =
+    (entries[seenAt(ct, 0) + TD_FLAGS] | entries[seenAt(ct, 1) + TD_FLAGS]) & FLAG_DATA_UNACKNOWLEDGED
   if (unacknowledged !== 0 && own > timeouts[TIMEOUT_UNACK]) return timeouts[TIMEOUT_UNACK]
-  if (proto[(ct << PROTO_SHIFT) + LAST_WIN] === 0 && own > timeouts[TIMEOUT_RETRANS]) return timeouts[TIMEOUT_RETRANS]
+  if (entries[(ct << ENTRY_SHIFT) + LAST_WIN] === 0 && own > timeouts[TIMEOUT_RETRANS])
+    return timeouts[TIMEOUT_RETRANS]
   return own
 }

@@ -9,49 +9,50 @@ import {
   REASON_UDPLITE_CHECKSUM_MISSING,
   REASON_UDPLITE_COVERAGE,
 } from '../reason.ts'
-import { IPCT_ASSURED, IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from '../status.ts'
-import { PROTO_SHIFT } from '../table.ts'
+import { IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from '../status.ts'
+import { ENTRY_SHIFT, PROTO } from '../table.ts'
 import { HZ } from '../timeouts.ts'
 
 const HEADER = 8
 const LENGTH = 4
 const CHECKSUM = 6
-/** Word of `proto`: the jiffy after which an active flow is a stream. kernel: proto.udp.stream_ts */
-const STREAM_TS = 0
+/** Word of an entry: the jiffy after which an active flow is a stream. kernel: proto.udp.stream_ts */
+const STREAM_TS = PROTO
 
 /** kernel: nf_conntrack_udp_packet() */
-export function udpPacket(context: Context, ct: number, packet: Packet, direction: number, isNew: boolean): number {
+export function udpPacket(
+  context: Context,
+  ct: number,
+  packet: Packet,
+  direction: number,
+  isNew: boolean,
+): number {
   if (udpError(context, packet)) return REFUSE
   const { table, timeouts } = context
-  const streamAt = (ct << PROTO_SHIFT) + STREAM_TS
-  if (isNew) table.proto[streamAt] = (context.jiffies + 2 * HZ) | 0
-  const status = table.status[ct]
+  const streamAt = (ct << ENTRY_SHIFT) + STREAM_TS
+  if (isNew) table.entries[streamAt] = (context.jiffies + 2 * HZ) | 0
+  const status = table.status(ct)
   if ((status & IPS_SEEN_REPLY) === 0) {
     context.refresh(ct, direction, packet, timeouts.udp)
     return ACCEPT
   }
-  const active = ((table.proto[streamAt] - context.jiffies) | 0) < 0
+  const active = ((table.entries[streamAt] - context.jiffies) | 0) < 0
   context.refresh(ct, direction, packet, active ? timeouts.udpStream : timeouts.udp)
-  if (active && (status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0) setAssured(context, ct)
+  if (active && (status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0) context.setAssured(ct)
   return ACCEPT
 }
 
 /** kernel: nf_conntrack_udplite_packet(); assured from the packet after the first reply */
 export function udplitePacket(context: Context, ct: number, packet: Packet, direction: number): number {
   if (udpliteError(context, packet)) return REFUSE
-  const status = context.table.status[ct]
+  const status = context.table.status(ct)
   if ((status & IPS_SEEN_REPLY) === 0) {
     context.refresh(ct, direction, packet, context.timeouts.udp)
     return ACCEPT
   }
   context.refresh(ct, direction, packet, context.timeouts.udpStream)
-  if ((status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0) setAssured(context, ct)
+  if ((status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0) context.setAssured(ct)
   return ACCEPT
-}
-
-function setAssured(context: Context, ct: number): void {
-  context.table.status[ct] |= IPS_ASSURED
-  context.table.events[ct] |= IPCT_ASSURED
 }
 
 /** kernel: udp_error() */
