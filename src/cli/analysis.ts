@@ -1,0 +1,90 @@
+// One engine with everything that listens to it: counts, occupancy, flows, findings.
+import { Engine } from '../conntrack/engine.ts'
+import type { Observer } from '../conntrack/events.ts'
+import type { Settings } from '../conntrack/settings.ts'
+import { STATE_INVALID, STATUS_EXPIRED } from '../conntrack/status.ts'
+import type { Table } from '../conntrack/table.ts'
+import type { Finding } from '../findings/finding.ts'
+import { InvalidPackets } from '../findings/invalid.ts'
+import { MidStreamPickups } from '../findings/mid-stream.ts'
+import { concludeTableFull } from '../findings/table-full.ts'
+import { UnrepliedFlows } from '../findings/unreplied.ts'
+import { Verdicts } from '../findings/verdicts.ts'
+import type { Packet } from '../packet/packet.ts'
+import { FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, type Witness } from '../replay.ts'
+import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
+import { Occupancy } from '../sizing/occupancy.ts'
+
+export class Analysis implements Observer, Witness {
+  readonly engine: Engine
+  readonly occupancy: Occupancy
+  readonly flows: Flows
+  readonly verdicts = new Verdicts()
+  readonly invalid = new InvalidPackets()
+  readonly unreplied = new UnrepliedFlows()
+  readonly midStream = new MidStreamPickups()
+  private readonly settings: Settings
+  private readonly table: Table
+
+  constructor(settings: Settings, flows: FlowsOptions) {
+    this.settings = settings
+    this.engine = new Engine(settings, this)
+    this.table = this.engine.table
+    this.occupancy = new Occupancy(settings.nf_conntrack_max)
+    this.flows = new Flows(this.table, flows)
+  }
+
+  seen(packet: Packet, outcome: number): void {
+    switch (outcome) {
+      case FRAME_TRACKED:
+        this.verdicts.tracked(this.engine.state)
+        if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
+        this.midStream.seen(packet)
+        break
+      case FRAME_QUEUED:
+        this.verdicts.fragment()
+        break
+      case FRAME_LOST:
+        this.verdicts.lostFragment(packet)
+        break
+      default:
+        this.verdicts.skipped(packet)
+    }
+  }
+
+  created(ct: number, time: number): void {
+    this.occupancy.created(this.table.occupancy(ct), time)
+    this.midStream.created(this.table, ct)
+  }
+
+  updated(): void {}
+
+  reclassified(_ct: number, before: number, after: number, time: number): void {
+    this.occupancy.reclassified(before, after, time)
+  }
+
+  expired(ct: number, time: number): void {
+    this.occupancy.expired(this.table.occupancy(ct), time)
+  }
+
+  destroyed(ct: number, cause: number, time: number): void {
+    const wasExpired = (this.table.status(ct) & STATUS_EXPIRED) !== 0
+    this.occupancy.destroyed(this.table.occupancy(ct), wasExpired, time)
+    this.end(ct, cause, time)
+  }
+
+  /** The replay is over: lets the clock run to its last frame, and sums up what is still in the table. */
+  finish(time: number): void {
+    this.engine.advance(time)
+    endEntries(this.table, (ct, cause) => this.end(ct, cause, time))
+  }
+
+  conclude(): Finding[] {
+    return [...concludeTableFull(this.occupancy, this.settings), ...this.midStream.conclude()]
+  }
+
+  private end(ct: number, cause: number, time: number): void {
+    this.flows.ended(ct, cause, time)
+    this.unreplied.ended(this.table, ct, cause)
+  }
+}

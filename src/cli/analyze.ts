@@ -1,0 +1,108 @@
+// `ctpcap analyze`: captures in, report out.
+import type { FrameSource } from '../capture/frame.ts'
+import { openCaptures } from '../capture/open.ts'
+import { isAtLeast } from '../findings/finding.ts'
+import { supportsLinkType } from '../packet/decode.ts'
+import { Defragmenter } from '../packet/fragments.ts'
+import { replay } from '../replay.ts'
+import { buildReport } from '../report/build.ts'
+import { FlowReporter } from '../report/flow-report.ts'
+import { renderJson } from '../report/json.ts'
+import type { Report } from '../report/model.ts'
+import { Analysis } from './analysis.ts'
+import { describeCaptures, endOf } from './describe-captures.ts'
+import { FlowsFile } from './flows-file.ts'
+import { Interrupt } from './interrupt.ts'
+import { type Io, writeText } from './io.ts'
+import { warnOfDamage } from './line-replay.ts'
+import type { AnalyzeOptions } from './options.ts'
+import { showProgress } from './progress.ts'
+import { fragmentSettings } from './sysctl.ts'
+
+/**
+ * Runs the command and resolves to whether the findings reach `--fail-on`.
+ * @param generator name and version of the program
+ * @throws CaptureError, OutputError, Interrupted
+ */
+export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
+  const interrupt = new Interrupt(io)
+  let flowsFile: FlowsFile | null = null
+  let source: FrameSource | null = null
+  try {
+    source = await openCaptures(options.captures, { supportsLinkType, signal: interrupt.beforeOpen })
+    interrupt.watch(source)
+    if (options.flows !== null) flowsFile = new FlowsFile(options.flows)
+    const analysis = await replayAll(source, options, io, flowsFile)
+    interrupt.finish()
+    const report = reportOf(source, analysis, options, generator)
+    flowsFile?.commit()
+    if (!options.quiet) warnOfDamage(source.captures, io.stderr)
+    await print(report, options, io)
+    const { failOn } = options
+    return failOn !== null && report.findings.some(finding => isAtLeast(finding.severity, failOn))
+  } finally {
+    flowsFile?.discard()
+    await source?.close()
+    interrupt.stop()
+  }
+}
+
+async function replayAll(
+  source: FrameSource,
+  options: AnalyzeOptions,
+  io: Io,
+  flowsFile: FlowsFile | null,
+): Promise<Analysis> {
+  const { top, sort, sysctls } = options
+  // the epoch is known with the first frame, and the first flow ends after it
+  let reporter: FlowReporter | null = null
+  const sink =
+    flowsFile === null
+      ? null
+      : (flow: Parameters<FlowReporter['report']>[0]): void => {
+          reporter ??= new FlowReporter(source.epoch)
+          flowsFile.add(reporter.report(flow))
+        }
+  const analysis = new Analysis(sysctls.settings, { top, sort, sink })
+  const hideProgress = showProgress(source, io, options.quiet)
+  try {
+    await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)
+  } finally {
+    hideProgress()
+  }
+  analysis.finish(endOf(source))
+  return analysis
+}
+
+function reportOf(
+  source: FrameSource,
+  analysis: Analysis,
+  { sort, sysctls }: AnalyzeOptions,
+  generator: string,
+): Report {
+  const captures = describeCaptures(source)
+  return buildReport({
+    generator,
+    captures,
+    epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
+    end: endOf(source),
+    settings: sysctls.settings,
+    engine: analysis.engine,
+    verdicts: analysis.verdicts,
+    invalid: analysis.invalid,
+    unreplied: analysis.unreplied,
+    midStream: analysis.midStream,
+    occupancy: analysis.occupancy,
+    flows: analysis.flows,
+    sort,
+    findings: analysis.conclude(),
+  })
+}
+
+async function print(report: Report, options: AnalyzeOptions, io: Io): Promise<void> {
+  if (options.json) return await writeText(io.stdout, renderJson(report))
+  if (options.quiet) return
+  // it brings cli-table3 along, which JSON need not wait for
+  const { renderText } = await import('../report/text.ts')
+  await writeText(io.stdout, renderText(report, options.color))
+}

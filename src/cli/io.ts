@@ -1,0 +1,49 @@
+// The process as a command sees it: its streams, its environment, its signals; tests bring their own.
+import type { Writable } from 'node:stream'
+
+/** A stream that may be a terminal. */
+export type Output = Writable & { isTTY?: boolean }
+
+export interface Io {
+  stdout: Output
+  stderr: Output
+  env: Record<string, string | undefined>
+  /** Calls `listener` on SIGINT and SIGTERM until the returned function is called. */
+  onSignal(listener: (signal: Signal) => void): () => void
+}
+
+export type Signal = 'SIGINT' | 'SIGTERM'
+
+/** What the process itself offers. */
+export function processIo(): Io {
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    onSignal(listener) {
+      process.on('SIGINT', listener)
+      process.on('SIGTERM', listener)
+      return () => {
+        process.off('SIGINT', listener)
+        process.off('SIGTERM', listener)
+      }
+    },
+  }
+}
+
+/** Writes a text and waits until it is out; a reader that has gone away (EPIPE) is no error. */
+export function writeText(stream: Output, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error | null): void => {
+      const gone = (error as NodeJS.ErrnoException | null | undefined)?.code === 'EPIPE'
+      if (error && !gone) reject(error)
+      else resolve()
+    }
+    // the callback reports the failure; the event would end the process
+    stream.once('error', settle)
+    stream.write(text, error => {
+      if (!error) stream.off('error', settle)
+      settle(error)
+    })
+  })
+}

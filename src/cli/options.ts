@@ -1,0 +1,92 @@
+// The flags of `ctpcap analyze`, validated.
+import { readFileSync } from 'node:fs'
+import { SEVERITIES, type Severity } from '../findings/finding.ts'
+import { SORT_KEYS, type SortKey } from '../sizing/flows.ts'
+import { flowsFormat } from './flows-file.ts'
+import type { Io } from './io.ts'
+import { readSysctls, type Sysctls } from './sysctl.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Flags as commander hands them over: texts, checked below. */
+export interface AnalyzeFlags {
+  json?: boolean
+  flows?: string
+  top: string
+  sort: string
+  set: string[]
+  sysctl: string[]
+  failOn?: string
+  color: boolean
+  quiet?: boolean
+}
+
+export interface AnalyzeOptions {
+  captures: string[]
+  json: boolean
+  /** File for every flow, or null. */
+  flows: string | null
+  /** How many of the largest flows are shown. */
+  top: number
+  sort: SortKey
+  sysctls: Sysctls
+  /** Severity from which on findings make the exit code 1, or null. */
+  failOn: Severity | null
+  color: boolean
+  /** No report for people, no warnings, no progress. */
+  quiet: boolean
+}
+
+/** Beyond this the report is no longer the place: there is --flows. */
+const MOST_TOP = 100_000
+
+/** @throws UsageError for a value that no option takes */
+export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io): AnalyzeOptions {
+  const flows = flags.flows ?? null
+  if (flows !== null) flowsFormat(flows)
+  return {
+    captures,
+    json: flags.json === true,
+    flows,
+    top: wholeNumber('--top', flags.top, MOST_TOP),
+    sort: oneOf('--sort', flags.sort, SORT_KEYS),
+    sysctls: sysctlsOf(flags),
+    failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
+    color: wantsColor(io, flags.color),
+    quiet: flags.quiet === true,
+  }
+}
+
+/** The sysctls of `--sysctl FILE` and `--set name=value`. @throws UsageError */
+export function sysctlsOf(flags: { set: string[]; sysctl: string[] }): Sysctls {
+  return readSysctls(
+    flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) })),
+    flags.set,
+  )
+}
+
+/** Whether stdout takes colours: a terminal, unless `--no-color`, NO_COLOR (no-color.org) or TERM=dumb says no. */
+export function wantsColor(io: Io, flag: boolean): boolean {
+  const { NO_COLOR, TERM } = io.env
+  return flag && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && io.stdout.isTTY === true
+}
+
+/** One of `choices`. @throws UsageError */
+export function oneOf<T extends string>(option: string, value: string, choices: readonly T[]): T {
+  const choice = choices.find(known => known === value)
+  if (choice === undefined) throw new UsageError(`${option} ${value}: expected ${choices.join(', ')}`)
+  return choice
+}
+
+function wholeNumber(option: string, value: string, most: number): number {
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+  if (!(number <= most)) throw new UsageError(`${option} ${value}: expected a whole number from 0 to ${most}`)
+  return number
+}
+
+function readText(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${option} ${path}: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,34 @@
+// What a finding is: a conclusion with its severity, its confidence and the frames that prove it.
+
+export const SEVERITIES = ['error', 'warning', 'info'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
+export type Confidence = 'certain' | 'likely' | 'possible'
+
+/** A frame of a capture: `frame` is Wireshark's frame.number in capture number `capture`. */
+export interface FrameReference {
+  capture: number
+  frame: number
+}
+
+export interface Finding {
+  /** Stable name, for scripts. */
+  id: string
+  severity: Severity
+  confidence: Confidence
+  /** One line: what happened. */
+  title: string
+  /** The flows concerned, as `conntrack` would print their original tuples; the first few. */
+  flows: string[]
+  /** The frames that prove it; the first few. */
+  frames: FrameReference[]
+  /** Why it happened. */
+  cause: string
+  /** What to do about it; commands where there are any. */
+  fix: string
+}
+
+/** Whether `severity` is at least as grave as `threshold`. */
+export function isAtLeast(severity: Severity, threshold: Severity): boolean {
+  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold)
+}

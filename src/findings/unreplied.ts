@@ -1,0 +1,141 @@
+// Flows that never got a reply, by destination: who was asked, by how many flows, from which frame on.
+import { CAUSE_RESET } from '../conntrack/events.ts'
+import { TCP_CLOSE, TCP_STATE_NAMES, TCP_SYN_SENT } from '../conntrack/proto/tcp-table.ts'
+import { IPS_SEEN_REPLY } from '../conntrack/status.ts'
+import type { Table } from '../conntrack/table.ts'
+import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, protocolName } from '../net/numbers.ts'
+import { destinationOf } from '../sizing/flow.ts'
+
+/** Destinations told apart; a scan has more, and its further ones are counted together. */
+const MOST_DESTINATIONS = 4096
+
+/** Why a flow has no reply. */
+export type UnrepliedKind =
+  /** Nothing came back. */
+  | 'silent'
+  /** A RST answered the first packet: the entry died with it, unreplied. */
+  | 'refused'
+  /** Picked up in mid-stream and seen in one direction only. */
+  | 'one-way'
+  /** To a multicast or broadcast address, which nobody answers. */
+  | 'multicast'
+  /** The outer packets of an overlay network: one flow a direction, by design. */
+  | 'tunnel'
+
+export interface UnrepliedGroup {
+  kind: UnrepliedKind
+  protocol: string
+  /** TCP state of the last such flow, `''` for the other trackers. */
+  state: string
+  /** Destination address; `''` for the flows beyond MOST_DESTINATIONS. */
+  dst: string
+  /** Destination port, or -1 where the protocol has none. */
+  dport: number
+  flows: number
+  firstFrame: number
+}
+
+export class UnrepliedFlows {
+  /** By kind and protocol, then by destination. */
+  private readonly groups = new Map<string, Map<number | string, UnrepliedGroup>>()
+  private destinations = 0
+
+  /** An entry ended, or the capture did; `cause` is a CAUSE_*. */
+  ended(table: Table, ct: number, cause: number): void {
+    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) return
+    const groups = this.groupsOf(table, ct, cause)
+    const key = destinationKey(table, ct)
+    const group = groups.get(key) ?? (this.destinations < MOST_DESTINATIONS ? undefined : groups.get(REST))
+    if (group === undefined) {
+      groups.set(...this.open(table, ct, cause, key))
+      return
+    }
+    group.flows++
+    group.firstFrame = Math.min(group.firstFrame, table.firstFrame(ct))
+  }
+
+  /** The groups of a kind, largest first. */
+  byDestination(kind: UnrepliedKind): UnrepliedGroup[] {
+    return [...this.groups.values()]
+      .flatMap(groups => [...groups.values()])
+      .filter(group => group.kind === kind)
+      .sort((a, b) => b.flows - a.flows || a.firstFrame - b.firstFrame)
+  }
+
+  private groupsOf(table: Table, ct: number, cause: number): Map<number | string, UnrepliedGroup> {
+    const name = `${kindOf(table, ct, cause)} ${table.kind(ct)}`
+    let groups = this.groups.get(name)
+    if (groups === undefined) {
+      groups = new Map()
+      this.groups.set(name, groups)
+    }
+    return groups
+  }
+
+  private open(
+    table: Table,
+    ct: number,
+    cause: number,
+    key: number | string,
+  ): [number | string, UnrepliedGroup] {
+    const protocol = table.protocol(ct)
+    const known = this.destinations < MOST_DESTINATIONS
+    if (known) this.destinations++
+    const group = {
+      kind: kindOf(table, ct, cause),
+      protocol: protocolName(protocol),
+      state: protocol === IPPROTO_TCP ? TCP_STATE_NAMES[table.state(ct)] : '',
+      dst: known ? destinationOf(table, ct * 2) : '',
+      dport: known && hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : -1,
+      flows: 1,
+      firstFrame: table.firstFrame(ct),
+    }
+    return [known ? key : REST, group]
+  }
+}
+
+/** Key of the group that holds the destinations beyond MOST_DESTINATIONS. */
+const REST = 'rest'
+
+function kindOf(table: Table, ct: number, cause: number): UnrepliedKind {
+  const protocol = table.protocol(ct)
+  if (cause === CAUSE_RESET) return 'refused'
+  if (protocol === IPPROTO_TCP && isUnderWay(table.state(ct))) return 'one-way'
+  if (isMulticast(table, ct)) return 'multicast'
+  return protocol === IPPROTO_UDP && isTunnelPort(table.ports(ct * 2) & 0xffff) ? 'tunnel' : 'silent'
+}
+
+/** Without a reply a flow that began with a SYN gets no further than SYN_SENT, or CLOSE by its own RST. */
+function isUnderWay(state: number): boolean {
+  return state !== TCP_SYN_SENT && state !== TCP_CLOSE
+}
+
+function isMulticast(table: Table, ct: number): boolean {
+  const address = table.destinationWord(ct * 2, 0)
+  if (table.isIpv6(ct)) return address >>> 24 === 0xff
+  if (address >>> 28 === 0xe || address === -1) return true
+  // NetBIOS names and datagrams go to the subnet's broadcast address
+  const port = table.ports(ct * 2) & 0xffff
+  return (address & 0xff) === 0xff && (port === 137 || port === 138)
+}
+
+/** VXLAN, VXLAN before its port was assigned, Geneve. */
+function isTunnelPort(port: number): boolean {
+  return port === 4789 || port === 8472 || port === 6081
+}
+
+function destinationKey(table: Table, ct: number): number | string {
+  const protocol = table.protocol(ct)
+  const port = hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : 0
+  if (table.isIpv6(ct)) return `${destinationOf(table, ct * 2)} ${port}`
+  return (table.destination(ct * 2) >>> 0) * 0x10000 + port
+}
+
+function hasPorts(protocol: number): boolean {
+  return (
+    protocol === IPPROTO_TCP ||
+    protocol === IPPROTO_UDP ||
+    protocol === IPPROTO_SCTP ||
+    protocol === IPPROTO_UDPLITE
+  )
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// The executable: calls run() with the process's streams and sets its exit code.
+import { processIo } from './cli/io.ts'
+import { run } from './cli/run.ts'
+
+process.exitCode = await run(process.argv.slice(2), processIo())

@@ -1,0 +1,75 @@
+// What was read: file, format, link types, frames, times, and what was not understood.
+import type { FrameReference } from '../findings/finding.ts'
+import { formatBytes, formatCount, formatDuration, plural, printable } from './format.ts'
+import type { CaptureReport, FrameCount, Report } from './model.ts'
+import type { Style } from './text.ts'
+
+/** Reasons listed of what was not understood. */
+const NAMED_REASONS = 4
+/** Damages listed of a capture. */
+const NAMED_DAMAGES = 3
+
+export function captureLines(report: Report, style: Style): string[] {
+  const lines = report.captures.flatMap(capture => describeCapture(capture, style))
+  if (report.captures.length > 1) lines.push(`together ${formatDuration(report.duration)}`)
+  const { packets } = report
+  if (packets.notIp > 0)
+    lines.push(`${plural(packets.notIp, 'frame')} without an IP packet (ARP and the like)`)
+  if (packets.fragments > 0) {
+    lines.push(`${plural(packets.fragments, 'fragment')} gathered into datagrams before conntrack saw them`)
+  }
+  if (report.undecodable.length > 0) lines.push(style.yellow(notUnderstood(report)))
+  return lines
+}
+
+function describeCapture(capture: CaptureReport, style: Style): string[] {
+  const links = [...new Set(capture.interfaces.map(point => point.linkTypeName))]
+  const format = [capture.format, capture.compression].filter(word => word !== '').join(', ')
+  const lines = [
+    `${style.bold(printable(capture.path))}: ${[format, ...links].join(', ')}; ${extent(capture)}`,
+    ...capture.damage
+      .slice(0, NAMED_DAMAGES)
+      .map(({ offset, message, stopped }) =>
+        style.yellow(`byte ${offset}: ${printable(message)}${stopped ? '; nothing after it was read' : ''}`),
+      ),
+  ]
+  if (capture.firstTime !== null) lines.push(`${capture.firstTime} to ${capture.lastTime}`)
+  return lines
+}
+
+function extent(capture: CaptureReport): string {
+  const size = capture.size > 0 ? ` (${formatBytes(capture.size)})` : ''
+  if (capture.frames === 0) return `no frames${size}`
+  return `${plural(capture.frames, 'frame')}${size} in ${formatDuration(capture.duration)}`
+}
+
+function notUnderstood(report: Report): string {
+  const total = report.undecodable.reduce((sum, { count }) => sum + count, 0)
+  const reasons = report.undecodable
+    .slice(0, NAMED_REASONS)
+    .map(({ count, reason, frames }) => `${formatCount(count)} ${reason} (${firstFrame(frames, report)})`)
+  if (report.undecodable.length > NAMED_REASONS) reasons.push('…')
+  return `${plural(total, 'frame')} not understood: ${reasons.join(', ')}`
+}
+
+function firstFrame(frames: FrameReference[], report: Report): string {
+  return `first ${frameNames(frames.slice(0, 1), report.captures)}`
+}
+
+/** `frame 12`, `frames 12, 57`; of several captures with the name of each. */
+export function frameNames(frames: readonly FrameReference[], captures: readonly CaptureReport[]): string {
+  const several = captures.length > 1
+  return captures
+    .map((capture, index) => ({ path: capture.path, own: frames.filter(frame => frame.capture === index) }))
+    .filter(({ own }) => own.length > 0)
+    .map(({ path, own }) => {
+      const numbers = own.map(({ frame }) => frame).join(', ')
+      return `frame${own.length === 1 ? '' : 's'} ${numbers}${several ? ` of ${printable(path)}` : ''}`
+    })
+    .join('; ')
+}
+
+/** The frames of a group, with `…` where there are more of them. */
+export function groupFrames(group: FrameCount, captures: readonly CaptureReport[]): string {
+  return `${frameNames(group.frames, captures)}${group.count > group.frames.length ? ', …' : ''}`
+}

@@ -1,0 +1,105 @@
+// Flows: totals by protocol and state, and the largest as conntrack writes them, one line a direction.
+import Table from 'cli-table3'
+import { formatBytes, formatCount, formatDuration, formatInstant, plural } from './format.ts'
+import type { FlowReport, Report } from './model.ts'
+import type { Style } from './text.ts'
+import { tupleText } from './tuple-text.ts'
+
+/** Rows laid out together: cli-table3 takes time by the square of them. */
+const PAGE = 100
+
+export function flowLines(report: Report, style: Style): string[] {
+  const { flows } = report
+  if (flows.total === 0) return []
+  const lines = [
+    `${formatCount(flows.total)}, ${formatBytes(flows.bytes)}: ${countsByState(flows.byProtocol, flows.byState)}`,
+    `${formatCount(flows.assured)} ASSURED, ${formatCount(flows.unreplied)} UNREPLIED`,
+  ]
+  if (flows.top.length === 0) return lines
+  const which =
+    flows.top.length < flows.total
+      ? `the ${formatCount(flows.top.length)} largest`
+      : plural(flows.total, 'flow')
+  return [...lines, `${which} by ${flows.sort}, original direction above reply:`, ...topLines(report, style)]
+}
+
+/** `tcp 12 (ESTABLISHED 4, TIME_WAIT 8), udp 2`, most frequent first. */
+export function countsByState(
+  byProtocol: Record<string, number>,
+  byState: Record<string, Record<string, number>>,
+): string {
+  return largestFirst(byProtocol)
+    .map(([protocol, count]) => {
+      const states = largestFirst(byState[protocol] ?? {}).map(([state, n]) => `${state} ${formatCount(n)}`)
+      return `${protocol} ${formatCount(count)}${states.length > 0 ? ` (${states.join(', ')})` : ''}`
+    })
+    .join(', ')
+}
+
+function largestFirst(counts: Record<string, number>): [string, number][] {
+  return Object.entries(counts).sort(([, a], [, b]) => b - a)
+}
+
+function topLines({ flows }: Report, style: Style): string[] {
+  const held = flows.sort === 'entry-seconds'
+  const head = ['proto', 'state', 'start', held ? 'held' : 'lasts', 'ended', 'packets', 'bytes', 'tuple']
+  const rows = flows.top.map(flow => flowRow(flow, held))
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...rows.flatMap(row => row[i].split('\n').map(line => line.length))),
+  )
+  const lines: string[] = []
+  for (let at = 0; at < rows.length; at += PAGE) {
+    const page = at === 0 ? [head, ...rows.slice(0, PAGE)] : rows.slice(at, at + PAGE)
+    lines.push(...layOut(page, widths))
+  }
+  lines[0] = style.dim(lines[0])
+  return lines
+}
+
+function flowRow(flow: FlowReport, held: boolean): string[] {
+  const { orig, reply, status } = flow
+  return [
+    flow.protocol,
+    flow.state,
+    formatInstant(flow.start),
+    formatDuration(held ? flow.entrySeconds : flow.duration),
+    flow.ended,
+    `${formatCount(orig.packets)}\n${formatCount(reply.packets)}`,
+    `${formatBytes(orig.bytes)}\n${formatBytes(reply.bytes)}`,
+    // the marks stand where `conntrack -L` has them
+    `${tupleText(orig)}${status.includes('UNREPLIED') ? ' [UNREPLIED]' : ''}\n` +
+      `${tupleText(reply)}${status.includes('ASSURED') ? ' [ASSURED]' : ''}`,
+  ]
+}
+
+function layOut(rows: string[][], widths: number[]): string[] {
+  const table = new Table({
+    chars: BORDERLESS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    colWidths: widths.map(width => width + 2),
+    colAligns: ['left', 'left', 'right', 'right', 'left', 'right', 'right', 'left'],
+  })
+  table.push(...rows)
+  return table
+    .toString()
+    .split('\n')
+    .map(line => line.trimEnd())
+}
+
+const BORDERLESS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+}

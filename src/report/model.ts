@@ -1,0 +1,195 @@
+// The Report: all that is known after a replay, plain, sorted and serialisable; its JSON form is docs/report-schema.md.
+import type { Confidence, FrameReference, Severity } from '../findings/finding.ts'
+import type { UnrepliedGroup } from '../findings/unreplied.ts'
+import type { VerdictCounts } from '../findings/verdicts.ts'
+import type { FlowEnd } from '../sizing/flow.ts'
+import type { SortKey } from '../sizing/flows.ts'
+
+export const REPORT_SCHEMA = 'ctpcap.report/1'
+
+/** Times of day are ISO 8601 in UTC; all other times are seconds since the first frame of the replay. */
+export interface Report {
+  schema: typeof REPORT_SCHEMA
+  /** Name and version of the program. */
+  generator: string
+  captures: CaptureReport[]
+  /** Seconds from the first frame of all captures to the last. */
+  duration: number
+  /** Sysctls that differ from the defaults, by name. */
+  settings: Record<string, number>
+  packets: VerdictCounts
+  /** Frames that could not be understood, by reason, most frequent first. */
+  undecodable: FrameCount[]
+  /** INVALID packets by reason, most frequent first. */
+  invalid: InvalidReport[]
+  unreplied: UnrepliedReport
+  flows: FlowsReport
+  table: TableReport
+  findings: FindingReport[]
+  /** What the captures cannot show. */
+  limits: LimitReport[]
+}
+
+export interface CaptureReport {
+  path: string
+  format: string
+  compression: string
+  byteOrder: string
+  /** Bytes as stored; 0 where unknown (a pipe). */
+  size: number
+  frames: number
+  firstTime: string | null
+  lastTime: string | null
+  /** Seconds between the earliest and the latest time stamp. */
+  duration: number
+  interfaces: InterfaceReport[]
+  /** Frames stamped earlier than the frame before. */
+  backwards: number
+  /** Frames without a time stamp. */
+  unstamped: number
+  application: string
+  comments: string[]
+  damage: DamageReport[]
+}
+
+export interface InterfaceReport {
+  name: string
+  description: string
+  filter: string
+  linkType: number
+  linkTypeName: string
+  /** Bytes; 0 = no limit. */
+  snapLength: number
+  frames: number
+  /** Frames that the capture itself says it lost; null where it does not say. */
+  dropped: number | null
+}
+
+export interface DamageReport {
+  /** Byte offset in the uncompressed capture. */
+  offset: number
+  message: string
+  /** Whether nothing after it could be read. */
+  stopped: boolean
+}
+
+export interface FrameCount {
+  reason: string
+  count: number
+  /** Number of the first such frame within its capture. */
+  firstFrame: number
+  /** The first few. */
+  frames: FrameReference[]
+}
+
+export interface InvalidReport extends FrameCount {
+  /** Whether the words are the kernel's: it logs them with nf_conntrack_log_invalid. */
+  logged: boolean
+}
+
+export interface UnrepliedReport {
+  /** Flows by why they have no reply. */
+  silent: number
+  refused: number
+  oneWay: number
+  multicast: number
+  tunnel: number
+  /** The largest destinations of the silent and the refused flows. */
+  destinations: UnrepliedGroup[]
+}
+
+export interface FlowsReport {
+  total: number
+  /** Flows whose entry had seen no reply at its end, and those that were ASSURED. */
+  unreplied: number
+  assured: number
+  packets: number
+  bytes: number
+  byProtocol: Record<string, number>
+  /** By protocol, then state at the end; only TCP and SCTP have states. */
+  byState: Record<string, Record<string, number>>
+  sort: SortKey
+  top: FlowReport[]
+}
+
+export interface FlowReport {
+  protocol: string
+  protocolNumber: number
+  state: string
+  status: string[]
+  orig: DirectionReport
+  reply: DirectionReport
+  firstFrame: number
+  /** Of the first packet. */
+  startTime: string
+  start: number
+  /** Seconds from the first packet to the last one that was counted. */
+  duration: number
+  /** Seconds the entry was live: until its timeout passed, it was deleted, or the capture ended. */
+  entrySeconds: number
+  ended: FlowEnd
+}
+
+export interface DirectionReport {
+  src: string
+  dst: string
+  sport?: number
+  dport?: number
+  type?: number
+  code?: number
+  id?: number
+  srckey?: number
+  dstkey?: number
+  packets: number
+  bytes: number
+}
+
+export interface TableReport {
+  peak: PeakReport
+  /** Live entries at the end of the capture. */
+  end: number
+  /** Entries ever created. */
+  created: number
+  /** The model of nf_conntrack_count: its peak includes expired entries that await collection. */
+  countPeak: { entries: number; time: number }
+  /** nf_conntrack_max and nf_conntrack_buckets. */
+  max: number
+  buckets: number
+  /** When more entries were live than `max` allows, or null. */
+  exceeded: number | null
+  /** Kernel memory at the peak: 384 bytes an entry and 8 a bucket. */
+  memoryBytes: number
+  /** Entry-seconds by protocol and state: what filled the table. */
+  entrySeconds: { protocol: string; state: string; seconds: number }[]
+  /** Seconds a step of the timeline lasts. */
+  timelineStep: number
+  timeline: { time: number; peak: number; live: number; count: number }[]
+}
+
+export interface PeakReport {
+  entries: number
+  time: number
+  timeOfDay: string | null
+  byProtocol: Record<string, number>
+  byState: Record<string, Record<string, number>>
+  assured: number
+  unreplied: number
+}
+
+export interface FindingReport {
+  id: string
+  severity: Severity
+  confidence: Confidence
+  title: string
+  flows: string[]
+  frames: FrameReference[]
+  cause: string
+  fix: string
+  /** A command that shows the frames, or `''`. */
+  tshark: string
+}
+
+export interface LimitReport {
+  id: string
+  text: string
+}

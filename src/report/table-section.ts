@@ -1,0 +1,49 @@
+// The table: its peak and what stood in it then, its end, its memory, its size over the capture.
+import { BUCKET_BYTES, ENTRY_BYTES } from '../sizing/memory.ts'
+import { countsByState } from './flow-section.ts'
+import {
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatMemory,
+  formatShare,
+  plural,
+  sparkline,
+} from './format.ts'
+import type { Report, TableReport } from './model.ts'
+import type { Style } from './text.ts'
+
+/** Columns of the sparkline. */
+const WIDTH = 64
+
+export function tableLines(report: Report, style: Style): string[] {
+  const { table } = report
+  const { peak } = table
+  if (peak.entries === 0) return []
+  const share = `${formatShare(peak.entries, table.max)} of nf_conntrack_max ${table.max}`
+  const paint = table.exceeded === null ? (text: string) => text : style.red
+  const lines = [
+    `peak ${style.bold(plural(peak.entries, 'live entry', 'live entries'))}, ${paint(share)}, at ${formatInstant(peak.time)} (${peak.timeOfDay})`,
+    `  ${countsByState(peak.byProtocol, peak.byState)}`,
+    `  ${formatCount(peak.assured)} ASSURED, which early drop spares; ${formatCount(peak.unreplied)} UNREPLIED`,
+    `end  ${plural(table.end, 'live entry', 'live entries')}`,
+  ]
+  if (table.countPeak.entries > peak.entries) {
+    lines.push(
+      `nf_conntrack_count reaches ${formatCount(table.countPeak.entries)} at ${formatInstant(table.countPeak.time)}: expired entries count until they are collected`,
+    )
+  }
+  lines.push(memoryLine(table), ...sizeLine(report))
+  return lines
+}
+
+function memoryLine({ peak, buckets, memoryBytes }: TableReport): string {
+  return `memory ${formatMemory(memoryBytes)}: ${formatCount(peak.entries)} × ${ENTRY_BYTES} B + ${buckets} buckets × ${BUCKET_BYTES} B`
+}
+
+function sizeLine({ table, duration }: Report): string[] {
+  if (table.timeline.length < 2) return []
+  const peaks = table.timeline.map(step => step.peak)
+  const line = sparkline(peaks, table.peak.entries, WIDTH)
+  return [`size ${line} over ${formatDuration(duration)}`]
+}

@@ -1,0 +1,25 @@
+// Commands to look at the frames of a report with tshark: made to be copied into a shell.
+import type { FrameReference } from '../findings/finding.ts'
+import { printable } from './format.ts'
+import type { CaptureReport } from './model.ts'
+
+/** `tshark -r FILE -Y 'frame.number in {12, 57}'`, one for each capture concerned; `''` without frames. */
+export function tsharkFrames(captures: readonly CaptureReport[], frames: readonly FrameReference[]): string {
+  return captures
+    .map((capture, index) => ({
+      capture,
+      numbers: frames.filter(f => f.capture === index).map(f => f.frame),
+    }))
+    .filter(({ numbers }) => numbers.length > 0)
+    .map(
+      ({ capture, numbers }) =>
+        `tshark -r ${quote(capture.path)} -Y 'frame.number in {${numbers.join(', ')}}'`,
+    )
+    .join('; ')
+}
+
+/** A word for a POSIX shell. */
+function quote(word: string): string {
+  const safe = printable(word)
+  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,15 @@
+// Tuples in conntrack's notation: `src=10.0.0.1 dst=10.0.0.2 sport=40000 dport=80` (libnetfilter_conntrack snprintf_default.c).
+import type { DirectionReport } from './model.ts'
+
+/** One tuple as `conntrack -L` prints it. */
+export function tupleText(direction: DirectionReport): string {
+  return `src=${direction.src} dst=${direction.dst}${portsText(direction)}`
+}
+
+function portsText(direction: DirectionReport): string {
+  const { sport, dport, type, code, id, srckey, dstkey } = direction
+  if (sport !== undefined) return ` sport=${sport} dport=${dport}`
+  if (type !== undefined) return ` type=${type} code=${code} id=${id}`
+  if (srckey !== undefined) return ` srckey=0x${srckey.toString(16)} dstkey=0x${dstkey?.toString(16)}`
+  return ''
+}

@@ -1,0 +1,84 @@
+// Flows as they end: folded into totals by occupancy class and into a bounded list of the largest, handed on, forgotten.
+import { CAUSE_TIMEOUT } from '../conntrack/events.ts'
+import { OCCUPANCY_CLASSES, occupancyClass } from '../conntrack/occupancy-class.ts'
+import { IPS_CONFIRMED, IPS_DYING, STATUS_EXPIRED } from '../conntrack/status.ts'
+import type { Table } from '../conntrack/table.ts'
+import { JIFFY } from '../conntrack/timeouts.ts'
+import { CAUSE_OPEN, type Flow, flowOf } from './flow.ts'
+import { TopList } from './top-list.ts'
+
+/** What the largest flows are largest in. */
+export const SORT_KEYS = ['bytes', 'packets', 'entry-seconds'] as const
+export type SortKey = (typeof SORT_KEYS)[number]
+
+export interface FlowsOptions {
+  /** How many of the largest flows are kept. */
+  top: number
+  sort: SortKey
+  /** Takes every flow when it has ended, or null. */
+  sink: ((flow: Flow) => void) | null
+}
+
+export class Flows {
+  total = 0
+  /** Flows, their packets and bytes of both directions, by the occupancy class the entry had at its end. */
+  readonly flows = new Float64Array(OCCUPANCY_CLASSES)
+  readonly packets = new Float64Array(OCCUPANCY_CLASSES)
+  readonly bytes = new Float64Array(OCCUPANCY_CLASSES)
+
+  private readonly table: Table
+  private readonly options: FlowsOptions
+  private readonly largest: TopList<Flow>
+
+  constructor(table: Table, options: FlowsOptions) {
+    this.table = table
+    this.options = options
+    this.largest = new TopList(options.top)
+  }
+
+  /** The flow of entry `ct` ends at `time`, or did so earlier by its timeout; `cause` is a CAUSE_* or CAUSE_OPEN. */
+  ended(ct: number, cause: number, time: number): void {
+    this.add(ct, cause, this.endOf(ct, time))
+  }
+
+  /** The largest flows, largest first. */
+  top(): Flow[] {
+    return this.largest.sorted()
+  }
+
+  /** When the entry ended: for one whose timeout passed before `time`, the jiffy at which it did. */
+  private endOf(ct: number, time: number): number {
+    const table = this.table
+    // the engine's clock ticks in jiffies, and may stand behind the packet that ends the entry
+    if ((table.status(ct) & STATUS_EXPIRED) === 0) return Math.max(time, table.last(ct))
+    const jiffy = Math.floor(time / JIFFY)
+    return (jiffy - (((jiffy | 0) - table.timeout(ct)) | 0)) * JIFFY
+  }
+
+  private add(ct: number, cause: number, end: number): void {
+    const { table, options } = this
+    const packets = table.packets(ct * 2) + table.packets(ct * 2 + 1)
+    const bytes = table.bytes(ct * 2) + table.bytes(ct * 2 + 1)
+    const occupancy = occupancyClass(table, ct)
+    this.total++
+    this.flows[occupancy]++
+    this.packets[occupancy] += packets
+    this.bytes[occupancy] += bytes
+    const key =
+      options.sort === 'bytes' ? bytes : options.sort === 'packets' ? packets : end - table.start(ct)
+    const enters = this.largest.admits(key, table.firstFrame(ct))
+    if (!enters && options.sink === null) return
+    const flow = flowOf(table, ct, cause, end)
+    if (enters) this.largest.add(key, table.firstFrame(ct), flow)
+    options.sink?.(flow)
+  }
+}
+
+/** Visits what stands in the table at the end of the capture, with the cause to end it for: timed out, or open. */
+export function endEntries(table: Table, visit: (ct: number, cause: number) => void): void {
+  for (let ct = 0; ct < table.top; ct++) {
+    const status = table.status(ct)
+    if ((status & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) continue
+    visit(ct, (status & STATUS_EXPIRED) !== 0 ? CAUSE_TIMEOUT : CAUSE_OPEN)
+  }
+}
