@@ -130,13 +130,17 @@ export class Engine {
       this.dead = -1
     }
     this.context.reasons.clear()
-    if (!packet.hasTuple) return this.settle(STATE_INVALID, -1, -1)
-    if (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6) {
+    // a later fragment that was not queued has no header to look at
+    if (
+      (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6) &&
+      packet.fragmentOffset === 0
+    ) {
       const error = this.icmpErrors.handle(packet)
       if (error === ERROR_UNTRACKED) return this.settle(STATE_UNTRACKED, -1, -1)
       if (error === ERROR_RELATED) return this.settleRelated()
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
+    if (!packet.hasTuple) return this.settle(STATE_INVALID, -1, -1)
     tupleOf(packet, this.tuple)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
