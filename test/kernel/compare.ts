@@ -1,0 +1,208 @@
+// Holds one recording against another, the kernel's against the model's: verdicts, timeouts, events, the final table.
+import { parseArgs } from 'node:util'
+import { runModel } from './model.ts'
+import { profileNamed } from './profile.ts'
+import {
+  type ConntrackEvent,
+  type Recording,
+  readRecording,
+  type TableEntry,
+  type Verdict,
+} from './recording.ts'
+
+export interface Disagreement {
+  /** 0 for the final table. */
+  frame: number
+  what: 'verdict' | 'timeout' | 'event' | 'table'
+  kernel: string
+  model: string
+}
+
+/** The kernel sends whole seconds rounded down, and a tick may fall between setting a timeout and telling it. */
+const TICK_TOLERANCE = 1
+/** An expired entry may be collected at once, but its frame may have been sent a little early or late. */
+const TIME_TOLERANCE = 50e6
+
+/**
+ * Everything on which they differ, in order of frames. A DESTROY by lookup or collector need not come at the same
+ * frame: the model's entry must have expired by then.
+ */
+export function compareRecordings(kernel: Recording, model: Recording): Disagreement[] {
+  const found: Disagreement[] = []
+  const frames = lastReplayed(kernel)
+  compareVerdicts(kernel, model, frames, found)
+  compareTimeouts(kernel, model, found)
+  compareEvents(kernel, model, frames, found)
+  compareEnds(kernel, model, frames, found)
+  if (kernel.end > 0) compareTables(kernel.table, model.table, found)
+  return found.sort((a, b) => (a.frame || Number.POSITIVE_INFINITY) - (b.frame || Number.POSITIVE_INFINITY))
+}
+
+/** Frames up to the first one that was too late for the recording. */
+function lastReplayed(kernel: Recording): number {
+  const cut = kernel.verdicts.findIndex(v => v.state === 'skipped' && v.reason.startsWith('beyond'))
+  return cut < 0 ? kernel.verdicts.length : cut
+}
+
+function compareVerdicts(kernel: Recording, model: Recording, frames: number, found: Disagreement[]): void {
+  for (let i = 0; i < frames; i++) {
+    const [ours, theirs] = [model.verdicts[i], kernel.verdicts[i]]
+    if (isUnseen(theirs) && (ours === undefined || isUnseen(ours))) continue
+    const [a, b] = [verdictText(theirs), ours === undefined ? 'nothing' : verdictText(ours)]
+    if (a !== b) found.push({ frame: i + 1, what: 'verdict', kernel: a, model: b })
+  }
+}
+
+/** Neither IP nor anything that IP would have let through. */
+function isUnseen(verdict: Verdict): boolean {
+  return verdict.state === 'skipped' || verdict.state === 'dropped'
+}
+
+export function verdictText(verdict: Verdict): string {
+  const bits = [verdict.seenReply === '1' ? 'seen_reply' : '', verdict.assured === '1' ? 'assured' : '']
+  const { state, direction, reason } = verdict
+  return [state, direction, ...bits, reason === '' ? '' : `(${reason})`].filter(word => word !== '').join(' ')
+}
+
+function compareTimeouts(kernel: Recording, model: Recording, found: Disagreement[]): void {
+  for (const [frame, seconds] of kernel.timeouts) {
+    const ours = model.timeouts.get(frame)
+    // without one the verdicts differ already
+    if (ours === undefined || Math.abs(ours - seconds) <= TICK_TOLERANCE) continue
+    found.push({ frame, what: 'timeout', kernel: `${seconds} s`, model: `${ours} s` })
+  }
+}
+
+function compareEvents(kernel: Recording, model: Recording, frames: number, found: Disagreement[]): void {
+  const byFrame = new Map<number, [ConntrackEvent[], ConntrackEvent[]]>()
+  for (const [side, recording] of [kernel, model].entries()) {
+    for (const event of recording.events) {
+      if (event.type === 'DESTROY' || event.frame > frames) continue
+      const entry = byFrame.get(event.frame) ?? byFrame.set(event.frame, [[], []]).get(event.frame)
+      entry?.[side].push(event)
+    }
+  }
+  for (const [frame, [theirs, ours]] of byFrame) {
+    const same = theirs.length === ours.length && theirs.every((event, i) => sameEvent(event, ours[i]))
+    if (!same) found.push({ frame, what: 'event', kernel: eventsText(theirs), model: eventsText(ours) })
+  }
+}
+
+function sameEvent(a: ConntrackEvent, b: ConntrackEvent): boolean {
+  return eventText(a) === eventText(b) && Math.abs((a.timeout ?? 0) - (b.timeout ?? 0)) <= TICK_TOLERANCE
+}
+
+function eventText(event: ConntrackEvent): string {
+  const { type, protocol, original, reply, state, status } = event
+  return `${type} ${protocol} ${original} ${reply} ${state} [${status}]`
+}
+
+function eventsText(events: ConntrackEvent[]): string {
+  return (
+    events
+      .map(event => `${eventText(event)}${event.timeout === null ? '' : ` ${event.timeout} s`}`)
+      .join('; ') || 'none'
+  )
+}
+
+/** Matches every DESTROY with the end of the same entry in the other recording. */
+function compareEnds(kernel: Recording, model: Recording, frames: number, found: Disagreement[]): void {
+  const ends = endsByEntry(model, frames)
+  const theirs = endsByEntry(kernel, frames)
+  for (const [key, event] of theirs) {
+    const ours = ends.get(key)
+    const at = kernel.times[event.frame - 1]
+    // after the last frame, the end of an entry that the model has no frame left to tell
+    if (event.frame === 0) continue
+    if (ours === undefined) {
+      const expired = model.table.every(entry => !isEntry(entry, event))
+      if (!expired)
+        found.push({ frame: event.frame, what: 'event', kernel: eventText(event), model: 'still there' })
+    } else if (ours.byPacket === true) {
+      if (ours.frame !== event.frame || eventText(ours) !== eventText(event)) {
+        found.push({
+          frame: event.frame,
+          what: 'event',
+          kernel: eventText(event),
+          model: `${eventText(ours)} at frame ${ours.frame}`,
+        })
+      }
+    } else if ((ours.expired ?? 0) > at + TIME_TOLERANCE) {
+      found.push({
+        frame: event.frame,
+        what: 'event',
+        kernel: eventText(event),
+        model: `expires ${(((ours.expired ?? 0) - at) / 1e9).toFixed(3)} s later`,
+      })
+    }
+  }
+  for (const [key, event] of ends) {
+    if (event.byPacket === true && !theirs.has(key))
+      found.push({ frame: event.frame, what: 'event', kernel: 'none', model: eventText(event) })
+  }
+}
+
+/** The DESTROY events, named by the frame that began their entry. */
+function endsByEntry(recording: Recording, frames: number): Map<string, ConntrackEvent> {
+  const begun = new Map<string, number>()
+  const ends = new Map<string, ConntrackEvent>()
+  for (const event of recording.events) {
+    if (event.frame > frames) continue
+    const key = `${event.protocol} ${event.original}`
+    if (event.type === 'NEW') begun.set(key, event.frame)
+    else if (event.type === 'DESTROY') ends.set(`${key} since ${begun.get(key)}`, event)
+  }
+  return ends
+}
+
+function isEntry(entry: TableEntry, event: ConntrackEvent): boolean {
+  return entry.protocol === event.protocol && entry.original === event.original
+}
+
+function compareTables(kernel: TableEntry[], model: TableEntry[], found: Disagreement[]): void {
+  const ours = new Map(model.map(entry => [entryKey(entry), entry]))
+  const theirs = new Map(kernel.map(entry => [entryKey(entry), entry]))
+  for (const [key, entry] of theirs) {
+    const other = ours.get(key)
+    if (other === undefined) {
+      if (entry.timeout > 0)
+        found.push({ frame: 0, what: 'table', kernel: entryText(entry), model: 'not there' })
+    } else if (
+      Math.abs(other.timeout - entry.timeout) > TICK_TOLERANCE ||
+      contents(other) !== contents(entry)
+    ) {
+      found.push({ frame: 0, what: 'table', kernel: entryText(entry), model: entryText(other) })
+    }
+  }
+  for (const [key, entry] of ours) {
+    if (!theirs.has(key) && entry.timeout > 0) {
+      found.push({ frame: 0, what: 'table', kernel: 'not there', model: entryText(entry) })
+    }
+  }
+}
+
+const entryKey = (entry: TableEntry): string => `${entry.protocol} ${entry.original} ${entry.reply}`
+const contents = (entry: TableEntry): string => `${entry.state} [${entry.status}] ${entry.counters.join(' ')}`
+const entryText = (entry: TableEntry): string => `${entryKey(entry)} ${contents(entry)} ${entry.timeout} s`
+
+/** One line, or two where both sides are long. */
+export function disagreementText({ frame, what, kernel, model }: Disagreement): string {
+  return `${frame === 0 ? 'at the end' : `frame ${frame}`}, ${what}:\n  kernel ${kernel}\n  model  ${model}`
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values, positionals } = parseArgs({
+    options: { profile: { type: 'string', default: 'default' }, show: { type: 'string', default: '20' } },
+    allowPositionals: true,
+  })
+  if (positionals.length !== 2)
+    throw new Error('compare.ts [--profile NAME] [--show N] CAPTURE RECORDED-DIRECTORY')
+  const kernel = readRecording(positionals[1])
+  const model = await runModel(positionals[0], profileNamed(values.profile).sysctls, kernel.end)
+  const found = compareRecordings(kernel, model)
+  for (const disagreement of found.slice(0, Number(values.show))) console.log(disagreementText(disagreement))
+  console.log(
+    `${kernel.verdicts.length} frames, ${kernel.events.length} events, ${found.length} disagreements`,
+  )
+  process.exitCode = found.length === 0 ? 0 : 1
+}

@@ -1,0 +1,173 @@
+// What ctpcap's model says of a capture, as a Recording: the only file here that knows the engine.
+import { openCaptures } from '../../src/capture/open.ts'
+import { Engine } from '../../src/conntrack/engine.ts'
+import { CAUSE_TIMEOUT, type Observer } from '../../src/conntrack/events.ts'
+import { SCTP_STATE_NAMES } from '../../src/conntrack/proto/sctp-table.ts'
+import { TCP_STATE_NAMES } from '../../src/conntrack/proto/tcp-table.ts'
+import { defaultSettings, isSysctlName } from '../../src/conntrack/settings.ts'
+import {
+  DIRECTION_NAMES,
+  IPCT_PROTOINFO,
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_SEEN_REPLY,
+  STATE_NAMES,
+  STATUS_EXPIRED,
+} from '../../src/conntrack/status.ts'
+import { HZ } from '../../src/conntrack/timeouts.ts'
+import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
+import { IPPROTO_SCTP, IPPROTO_TCP } from '../../src/net/numbers.ts'
+import { Defragmenter } from '../../src/packet/fragments.ts'
+import type { Packet } from '../../src/packet/packet.ts'
+import { FRAME_SKIPPED, FRAME_TRACKED, replay, type Witness } from '../../src/replay.ts'
+import type { ConntrackEvent, Recording, TableEntry, Verdict } from './recording.ts'
+
+/**
+ * Replays a capture through the model.
+ * @param sysctls by their names under net.netfilter, or dotted ones outside it
+ * @param end nanoseconds after the first frame at which the table is read
+ */
+export async function runModel(
+  path: string,
+  sysctls: Readonly<Record<string, number>>,
+  end: number,
+): Promise<Recording> {
+  const settings = defaultSettings()
+  for (const [name, value] of Object.entries(sysctls)) if (isSysctlName(name)) settings[name] = value
+  const scribe = new Scribe()
+  const engine = new Engine(settings, scribe)
+  scribe.engine = engine
+  const fragments = new Defragmenter({
+    ipfrag_time: sysctls['net.ipv4.ipfrag_time'] ?? 30,
+    nf_conntrack_frag6_timeout: settings.nf_conntrack_frag6_timeout,
+    // as the recorder sets them: no unfinished datagram is given up for lack of memory
+    ipfrag_high_thresh: 2 ** 30,
+    nf_conntrack_frag6_high_thresh: 2 ** 30,
+  })
+  const source = await openCaptures([path])
+  await replay(source, [engine], fragments, scribe)
+  await source.close()
+  engine.advance(end)
+  return { ...scribe.recording, table: scribe.table(), end }
+}
+
+/** Writes down what the engine says while it says it. */
+class Scribe implements Observer, Witness {
+  engine!: Engine
+  readonly recording: Recording = {
+    verdicts: [],
+    timeouts: new Map(),
+    events: [],
+    table: [],
+    end: 0,
+    times: [],
+    late: new Map(),
+  }
+  private readonly expiries = new Map<number, number>()
+
+  seen(packet: Packet, outcome: number): void {
+    const { recording, engine } = this
+    recording.times.push(packet.time)
+    recording.verdicts.push(outcome === FRAME_TRACKED ? this.verdict() : untrackedVerdict(outcome))
+    if (outcome === FRAME_TRACKED && engine.ct >= 0 && STATE_NAMES[engine.state] === 'established') {
+      recording.timeouts.set(packet.frame, this.left(engine.ct))
+    }
+  }
+
+  private verdict(): Verdict {
+    const { engine } = this
+    const has = (bit: number): string => (engine.direction < 0 ? '' : (engine.status & bit) !== 0 ? '1' : '0')
+    return {
+      state: STATE_NAMES[engine.state],
+      direction: engine.direction < 0 ? '' : DIRECTION_NAMES[engine.direction],
+      seenReply: has(IPS_SEEN_REPLY),
+      assured: has(IPS_ASSURED),
+      reason: engine.context.reasons.text().trim(),
+    }
+  }
+
+  created(ct: number): void {
+    this.note('NEW', ct, true)
+  }
+
+  updated(ct: number, events: number): void {
+    this.note('UPDATE', ct, (events & IPCT_PROTOINFO) !== 0)
+  }
+
+  reclassified(): void {}
+
+  expired(ct: number, time: number): void {
+    this.expiries.set(ct, time)
+  }
+
+  destroyed(ct: number, cause: number): void {
+    const event = this.note('DESTROY', ct, true)
+    event.timeout = null
+    event.byPacket = cause !== CAUSE_TIMEOUT
+    if (cause === CAUSE_TIMEOUT) event.expired = this.expiries.get(ct)
+  }
+
+  private note(type: string, ct: number, withState: boolean): ConntrackEvent {
+    const frame = this.recording.verdicts.length + 1
+    const event = { frame, type, ...this.entry(ct) }
+    if (!withState) event.state = ''
+    this.recording.events.push(event)
+    return event
+  }
+
+  private entry(ct: number): Omit<TableEntry, 'counters'> {
+    const { table } = this.engine
+    const protocol = table.protocol(ct)
+    const names =
+      protocol === IPPROTO_TCP ? TCP_STATE_NAMES : protocol === IPPROTO_SCTP ? SCTP_STATE_NAMES : null
+    const bits = []
+    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) bits.push('SEEN_REPLY')
+    if ((table.status(ct) & IPS_ASSURED) !== 0) bits.push('ASSURED')
+    return {
+      protocol,
+      original: this.tuple(ct * 2),
+      reply: this.tuple(ct * 2 + 1),
+      state: names === null ? '' : names[table.state(ct)],
+      status: bits.join(','),
+      timeout: this.left(ct),
+    }
+  }
+
+  private tuple(key: number): string {
+    const { table } = this.engine
+    const ports = table.ports(key)
+    const wide = table.isIpv6(key >> 1)
+    const source = addressText(wide, index => table.sourceWord(key, index))
+    const destination = addressText(wide, index => table.destinationWord(key, index))
+    return `${source},${ports >>> 16},${destination},${ports & 0xffff}`
+  }
+
+  /** Whole seconds left of an entry's timeout. */
+  private left(ct: number): number {
+    return Math.floor(Math.max(0, (this.engine.table.timeout(ct) - this.engine.context.jiffies) | 0) / HZ)
+  }
+
+  /** The entries alive now. */
+  table(): TableEntry[] {
+    const { table } = this.engine
+    const entries: TableEntry[] = []
+    for (let ct = 0; ct < table.top; ct++) {
+      if ((table.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
+      const counters = [0, 1].flatMap(direction => [
+        table.packets(ct * 2 + direction),
+        table.bytes(ct * 2 + direction),
+      ])
+      entries.push({ ...this.entry(ct), counters })
+    }
+    return entries
+  }
+}
+
+function untrackedVerdict(outcome: number): Verdict {
+  const state = outcome === FRAME_SKIPPED ? 'skipped' : 'frag'
+  return { state, direction: '', seenReply: '', assured: '', reason: '' }
+}
+
+function addressText(wide: boolean, word: (index: number) => number): string {
+  return wide ? formatIpv6(word(0), word(1), word(2), word(3)) : formatIpv4(word(0))
+}

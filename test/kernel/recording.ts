@@ -1,0 +1,129 @@
+// What conntrack said of a capture, frame by frame, whoever said it: read from the files that record.py writes.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Verdict {
+  /** new, established, related, invalid, untracked; frag, dropped, skipped where conntrack gave none. */
+  state: string
+  /** original, reply, or '' where there is none. */
+  direction: string
+  seenReply: string
+  assured: string
+  /** Complaints without the `nf_ct_proto_N: ` that the kernel puts before each. */
+  reason: string
+}
+
+export interface ConntrackEvent {
+  frame: number
+  type: string
+  protocol: number
+  /** `source,port,destination,port`; for ICMP the id, and type * 256 + code, stand as ports. */
+  original: string
+  reply: string
+  /** TCP or SCTP state, '' where the event tells none. */
+  state: string
+  /** SEEN_REPLY, ASSURED. */
+  status: string
+  /** Seconds left, null in a DESTROY. */
+  timeout: number | null
+  /** DESTROY by the model: not a timeout but the packet did it. */
+  byPacket?: boolean
+  /** DESTROY by the model: when the entry's timeout had passed, in nanoseconds of capture time. */
+  expired?: number
+}
+
+export interface TableEntry {
+  protocol: number
+  original: string
+  reply: string
+  state: string
+  status: string
+  timeout: number
+  /** Packets and bytes of the original, packets and bytes of the reply direction. */
+  counters: number[]
+}
+
+export interface Recording {
+  /** Index 0 is frame 1. */
+  verdicts: Verdict[]
+  /** Seconds that were left of an entry's timeout after a packet found it, by frame. */
+  timeouts: Map<number, number>
+  events: ConntrackEvent[]
+  /** The entries alive when the replay ended. */
+  table: TableEntry[]
+  /** When that was, in nanoseconds after the first frame; 0 when unknown. */
+  end: number
+  /** Nanoseconds after the first frame, by frame; index 0 is frame 1. */
+  times: number[]
+  /** How late the kernel got frames, in microseconds; only those that were late by more than a jiffy. */
+  late: Map<number, number>
+}
+
+/** Reads a directory that record.py wrote; `prefix` stands before each file's name. */
+export function readRecording(directory: string, prefix = ''): Recording {
+  const path = (name: string): string => join(directory, `${prefix}${name}`)
+  const verdicts: Verdict[] = []
+  const times: number[] = []
+  let first: bigint | null = null
+  for (const [, time, state, direction, seenReply, assured, reason] of rows(path('verdicts.tsv'))) {
+    const nanoseconds = BigInt(time.replace('.', ''))
+    first ??= nanoseconds
+    times.push(Number(nanoseconds - first))
+    verdicts.push({
+      state,
+      direction,
+      seenReply,
+      assured,
+      reason: reason.replaceAll(/nf_ct_proto_\d+: /g, '').trim(),
+    })
+  }
+  const timeouts = new Map(
+    rows(path('timeouts.tsv')).map(([frame, seconds]) => [Number(frame), Number(seconds)]),
+  )
+  const events = rows(path('events.tsv')).map(readEvent)
+  const table = rows(path('table.tsv')).map(readEntry)
+  const meta = existsSync(path('meta.json')) ? JSON.parse(readFileSync(path('meta.json'), 'utf8')) : {}
+  const late = new Map(Object.entries<number>(meta.late_us ?? {}).map(([frame, lag]) => [Number(frame), lag]))
+  return { verdicts, timeouts, events, table, end: meta.end_ns ?? 0, times, late }
+}
+
+function readEvent([
+  frame,
+  type,
+  protocol,
+  original,
+  reply,
+  state,
+  status,
+  timeout,
+]: string[]): ConntrackEvent {
+  return {
+    frame: Number(frame),
+    type,
+    protocol: Number(protocol),
+    original,
+    reply,
+    state,
+    status,
+    timeout: timeout === '' ? null : Number(timeout),
+  }
+}
+
+function readEntry([protocol, original, reply, state, status, timeout, ...counters]: string[]): TableEntry {
+  return {
+    protocol: Number(protocol),
+    original,
+    reply,
+    state,
+    status,
+    timeout: Number(timeout),
+    counters: counters.map(Number),
+  }
+}
+
+/** Cells of a tab-separated file without its header; nothing when there is no such file. */
+function rows(path: string): string[][] {
+  if (!existsSync(path)) return []
+  const lines = readFileSync(path, 'utf8').split('\n')
+  return lines.slice(1, -1).map(line => line.split('\t'))
+}
