@@ -2,7 +2,7 @@
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
 import type { Settings } from '../conntrack/settings.ts'
-import { STATE_INVALID, STATUS_EXPIRED } from '../conntrack/status.ts'
+import { STATE_INVALID, STATE_RELATED, STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Finding } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
@@ -25,6 +25,8 @@ export class Analysis implements Observer, Witness {
   readonly midStream = new MidStreamPickups()
   private readonly settings: Settings
   private readonly table: Table
+  /** The entry that the packet under way has created, or -1. */
+  private fresh = -1
 
   constructor(settings: Settings, flows: FlowsOptions) {
     this.settings = settings
@@ -39,7 +41,8 @@ export class Analysis implements Observer, Witness {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
-        this.midStream.seen(packet)
+        else if (this.engine.state === STATE_RELATED) this.unreplied.related(this.table, this.engine.ct)
+        if (this.fresh >= 0) this.opened(packet)
         break
       case FRAME_QUEUED:
         this.verdicts.fragment()
@@ -54,7 +57,7 @@ export class Analysis implements Observer, Witness {
 
   created(ct: number, time: number): void {
     this.occupancy.created(this.table.occupancy(ct), time)
-    this.midStream.created(this.table, ct)
+    this.fresh = ct
   }
 
   updated(): void {}
@@ -81,6 +84,13 @@ export class Analysis implements Observer, Witness {
 
   conclude(): Finding[] {
     return [...concludeTableFull(this.occupancy, this.settings), ...this.midStream.conclude()]
+  }
+
+  /** The observer hears of a new entry before the packet that created it is shown. */
+  private opened(packet: Packet): void {
+    this.midStream.created(this.table, this.fresh, packet)
+    this.unreplied.created(this.fresh, packet)
+    this.fresh = -1
   }
 
   private end(ct: number, cause: number, time: number): void {

@@ -104,5 +104,5 @@ async function print(report: Report, options: AnalyzeOptions, io: Io): Promise<v
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderText } = await import('../report/text.ts')
-  await writeText(io.stdout, renderText(report, options.color))
+  await writeText(io.stdout, renderText(report, options))
 }

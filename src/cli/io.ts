@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 
 /** A stream that may be a terminal. */
-export type Output = Writable & { isTTY?: boolean }
+export type Output = Writable & { isTTY?: boolean; columns?: number }
 
 export interface Io {
   stdout: Output

@@ -32,9 +32,16 @@ export interface AnalyzeOptions {
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
   color: boolean
+  /** Columns to wrap the report at. */
+  width: number
   /** No report for people, no warnings, no progress. */
   quiet: boolean
 }
+
+/** Columns of a report that goes to a file or a pipe, and the bounds of a terminal's. */
+const PLAIN_WIDTH = 120
+const LEAST_WIDTH = 60
+const MOST_WIDTH = 160
 
 /** Beyond this the report is no longer the place: there is --flows. */
 const MOST_TOP = 100_000
@@ -52,6 +59,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     sysctls: sysctlsOf(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),
+    width: widthOf(io),
     quiet: flags.quiet === true,
   }
 }
@@ -68,6 +76,12 @@ export function sysctlsOf(flags: { set: string[]; sysctl: string[] }): Sysctls {
 export function wantsColor(io: Io, flag: boolean): boolean {
   const { NO_COLOR, TERM } = io.env
   return flag && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && io.stdout.isTTY === true
+}
+
+/** Columns of the terminal within reason, or what suits a file. */
+function widthOf(io: Io): number {
+  const { columns } = io.stdout
+  return columns === undefined ? PLAIN_WIDTH : Math.min(Math.max(columns, LEAST_WIDTH), MOST_WIDTH)
 }
 
 /** One of `choices`. @throws UsageError */

@@ -8,34 +8,24 @@ import { FrameGroup } from './frame-group.ts'
 
 export class MidStreamPickups {
   private readonly opening = new FrameGroup()
-  /** Whether the packet under way has opened such a flow. */
-  private pending = false
 
   get count(): number {
     return this.opening.count
   }
 
-  /** An entry was created. */
-  created(table: Table, ct: number): void {
-    this.pending = table.protocol(ct) === IPPROTO_TCP && table.state(ct) !== TCP_SYN_SENT
-  }
-
-  /** The packet that may have created it is over. */
-  seen(packet: Packet): void {
-    if (!this.pending) return
-    this.pending = false
-    this.opening.add(packet)
+  /** `packet` has created entry `ct`. */
+  created(table: Table, ct: number, packet: Packet): void {
+    if (packet.protocol === IPPROTO_TCP && table.state(ct) !== TCP_SYN_SENT) this.opening.add(packet)
   }
 
   conclude(): Finding[] {
     if (this.count === 0) return []
-    const flows = this.count === 1 ? '1 TCP flow was' : `${this.count} TCP flows were`
     return [
       {
         id: 'mid-stream-pickup',
         severity: 'info',
         confidence: 'certain',
-        title: `${flows} picked up in mid-stream: the first packet is no SYN`,
+        title: `${this.count} TCP ${this.count === 1 ? 'flow begins' : 'flows begin'} with a packet that is no SYN`,
         flows: [],
         frames: this.opening.frames,
         cause: 'open before the capture began, its start was not captured, or its entry was gone by then',

@@ -12,7 +12,7 @@ export function concludeTableFull(occupancy: Occupancy, settings: Settings): Fin
       id: 'conntrack-table-full',
       severity: 'error',
       confidence: 'certain',
-      title: `the traffic needs ${occupancy.peak} entries at once, nf_conntrack_max is ${maximum}`,
+      title: `the traffic needs ${occupancy.peak} entries at once, nf_conntrack_max is ${maximum}: passed at +${(occupancy.exceededTime / 1e9).toFixed(3)} s`,
       flows: [],
       frames: [],
       cause:

@@ -3,7 +3,15 @@ import { CAUSE_RESET } from '../conntrack/events.ts'
 import { TCP_CLOSE, TCP_STATE_NAMES, TCP_SYN_SENT } from '../conntrack/proto/tcp-table.ts'
 import { IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, protocolName } from '../net/numbers.ts'
+import {
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  LINKTYPE_ETHERNET,
+  protocolName,
+} from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
 import { destinationOf } from '../sizing/flow.ts'
 
 /** Destinations told apart; a scan has more, and its further ones are counted together. */
@@ -15,9 +23,11 @@ export type UnrepliedKind =
   | 'silent'
   /** A RST answered the first packet: the entry died with it, unreplied. */
   | 'refused'
+  /** Only an ICMP error came back. */
+  | 'icmp-error'
   /** Picked up in mid-stream and seen in one direction only. */
   | 'one-way'
-  /** To a multicast or broadcast address, which nobody answers. */
+  /** Sent to many at once, by its address or in a broadcast or multicast frame: nobody need answer. */
   | 'multicast'
   /** The outer packets of an overlay network: one flow a direction, by design. */
   | 'tunnel'
@@ -25,6 +35,7 @@ export type UnrepliedKind =
 export interface UnrepliedGroup {
   kind: UnrepliedKind
   protocol: string
+  protocolNumber: number
   /** TCP state of the last such flow, `''` for the other trackers. */
   state: string
   /** Destination address; `''` for the flows beyond MOST_DESTINATIONS. */
@@ -39,15 +50,32 @@ export class UnrepliedFlows {
   /** By kind and protocol, then by destination. */
   private readonly groups = new Map<string, Map<number | string, UnrepliedGroup>>()
   private destinations = 0
+  /** Live entries whose first packet came in a broadcast or multicast frame. */
+  private readonly toMany = new Set<number>()
+  /** Live entries without a reply that an ICMP error was about. */
+  private readonly failed = new Set<number>()
+
+  /** `packet` has created entry `ct`. */
+  created(ct: number, packet: Packet): void {
+    if (isGroupFrame(packet)) this.toMany.add(ct)
+  }
+
+  /** An ICMP error is RELATED to entry `ct`. */
+  related(table: Table, ct: number): void {
+    if ((table.status(ct) & IPS_SEEN_REPLY) === 0) this.failed.add(ct)
+  }
 
   /** An entry ended, or the capture did; `cause` is a CAUSE_*. */
   ended(table: Table, ct: number, cause: number): void {
+    const toMany = this.toMany.delete(ct)
+    const failed = this.failed.delete(ct)
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) return
-    const groups = this.groupsOf(table, ct, cause)
+    const kind = toMany ? 'multicast' : failed ? 'icmp-error' : kindOf(table, ct, cause)
+    const groups = this.groupsOf(table, ct, kind)
     const key = destinationKey(table, ct)
     const group = groups.get(key) ?? (this.destinations < MOST_DESTINATIONS ? undefined : groups.get(REST))
     if (group === undefined) {
-      groups.set(...this.open(table, ct, cause, key))
+      groups.set(...this.open(table, ct, kind, key))
       return
     }
     group.flows++
@@ -62,8 +90,8 @@ export class UnrepliedFlows {
       .sort((a, b) => b.flows - a.flows || a.firstFrame - b.firstFrame)
   }
 
-  private groupsOf(table: Table, ct: number, cause: number): Map<number | string, UnrepliedGroup> {
-    const name = `${kindOf(table, ct, cause)} ${table.kind(ct)}`
+  private groupsOf(table: Table, ct: number, kind: UnrepliedKind): Map<number | string, UnrepliedGroup> {
+    const name = `${kind} ${table.kind(ct)}`
     let groups = this.groups.get(name)
     if (groups === undefined) {
       groups = new Map()
@@ -75,15 +103,16 @@ export class UnrepliedFlows {
   private open(
     table: Table,
     ct: number,
-    cause: number,
+    kind: UnrepliedKind,
     key: number | string,
   ): [number | string, UnrepliedGroup] {
     const protocol = table.protocol(ct)
     const known = this.destinations < MOST_DESTINATIONS
     if (known) this.destinations++
     const group = {
-      kind: kindOf(table, ct, cause),
+      kind,
       protocol: protocolName(protocol),
+      protocolNumber: protocol,
       state: protocol === IPPROTO_TCP ? TCP_STATE_NAMES[table.state(ct)] : '',
       dst: known ? destinationOf(table, ct * 2) : '',
       dport: known && hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : -1,
@@ -113,11 +142,19 @@ function isUnderWay(state: number): boolean {
 function isMulticast(table: Table, ct: number): boolean {
   const address = table.destinationWord(ct * 2, 0)
   if (table.isIpv6(ct)) return address >>> 24 === 0xff
-  if (address >>> 28 === 0xe || address === -1) return true
-  // NetBIOS names and datagrams go to the subnet's broadcast address
-  const port = table.ports(ct * 2) & 0xffff
-  return (address & 0xff) === 0xff && (port === 137 || port === 138)
+  return address >>> 28 === 0xe || address === -1
 }
+
+/** Whether the frame went to more than one station: the destination's group bit, or the cooked header's packet type. */
+function isGroupFrame(packet: Packet): boolean {
+  // a reassembled datagram has left its link headers behind
+  const hasLink = packet.linkOffset < packet.networkOffset
+  if (packet.linkType === LINKTYPE_ETHERNET) return hasLink && (packet.bytes[packet.linkOffset] & 1) !== 0
+  return packet.packetType === COOKED_BROADCAST || packet.packetType === COOKED_MULTICAST
+}
+
+const COOKED_BROADCAST = 1
+const COOKED_MULTICAST = 2
 
 /** VXLAN, VXLAN before its port was assigned, Geneve. */
 function isTunnelPort(port: number): boolean {

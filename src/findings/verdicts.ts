@@ -86,7 +86,7 @@ export class Verdicts {
   /** What was not understood, most frequent first. */
   undecodable(): { reason: string; group: FrameGroup }[] {
     const groups = this.faults.map((group, fault) => ({ reason: faultText(fault), group, fault }))
-    groups.push({ reason: 'fragment that reassembly refuses', group: this.lost, fault: FAULT_COUNT })
+    groups.push({ reason: 'fragment refused by reassembly', group: this.lost, fault: FAULT_COUNT })
     return groups
       .filter(({ group, fault }) => group.count > 0 && fault !== FAULT_NOT_IP)
       .sort((a, b) => b.group.count - a.group.count || a.fault - b.fault)

@@ -53,12 +53,13 @@ export function buildReport(replayed: Replayed): Report {
   const { captures, occupancy, end } = replayed
   const packets = replayed.verdicts.counts()
   const unreplied = unrepliedReport(replayed.unreplied)
+  const settings = changedSettings(replayed.settings)
   return {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
     captures,
     duration: end / 1e9,
-    settings: changedSettings(replayed.settings),
+    settings,
     packets,
     undecodable: replayed.verdicts
       .undecodable()
@@ -78,6 +79,7 @@ export function buildReport(replayed: Replayed): Report {
       occupancy,
       settings: replayed.settings,
       midStream: replayed.midStream.count,
+      tuned: Object.keys(settings).length > 0,
     }),
   }
 }
@@ -98,13 +100,15 @@ function frameCount(group: FrameGroup): { count: number; firstFrame: number; fra
 function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {
   const silent = flows.byDestination('silent')
   const refused = flows.byDestination('refused')
+  const icmpError = flows.byDestination('icmp-error')
   return {
     silent: sumFlows(silent),
     refused: sumFlows(refused),
+    icmpError: sumFlows(icmpError),
     oneWay: sumFlows(flows.byDestination('one-way')),
     multicast: sumFlows(flows.byDestination('multicast')),
     tunnel: sumFlows(flows.byDestination('tunnel')),
-    destinations: [...silent.slice(0, NAMED_DESTINATIONS), ...refused.slice(0, NAMED_DESTINATIONS)],
+    destinations: [silent, refused, icmpError].flatMap(groups => groups.slice(0, NAMED_DESTINATIONS)),
   }
 }
 
@@ -199,7 +203,7 @@ function entrySeconds(occupancy: Occupancy, end: number): TableReport['entrySeco
   const totals = new Map<string, { protocol: string; state: string; seconds: number }>()
   for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
     const held = occupancy.heldBy(i, end) / 1e9
-    if (held <= 0) continue
+    if (held < 1e-6) continue
     const { protocol, state } = describeClass(i)
     const key = `${protocol} ${state}`
     const total = totals.get(key) ?? { protocol, state, seconds: 0 }
@@ -207,6 +211,6 @@ function entrySeconds(occupancy: Occupancy, end: number): TableReport['entrySeco
     totals.set(key, total)
   }
   return [...totals.values()]
-    .map(total => ({ ...total, seconds: Number(total.seconds.toFixed(3)) }))
+    .map(total => ({ ...total, seconds: Number(total.seconds.toFixed(6)) }))
     .sort((a, b) => b.seconds - a.seconds)
 }

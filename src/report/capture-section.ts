@@ -18,6 +18,8 @@ export function captureLines(report: Report, style: Style): string[] {
   if (packets.fragments > 0) {
     lines.push(`${plural(packets.fragments, 'fragment')} gathered into datagrams before conntrack saw them`)
   }
+  const settings = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`)
+  if (settings.length > 0) lines.push(`replayed with ${settings.join(' ')}`)
   if (report.undecodable.length > 0) lines.push(style.yellow(notUnderstood(report)))
   return lines
 }
@@ -47,13 +49,12 @@ function notUnderstood(report: Report): string {
   const total = report.undecodable.reduce((sum, { count }) => sum + count, 0)
   const reasons = report.undecodable
     .slice(0, NAMED_REASONS)
-    .map(({ count, reason, frames }) => `${formatCount(count)} ${reason} (${firstFrame(frames, report)})`)
+    .map(
+      ({ count, reason, frames }) =>
+        `${formatCount(count)} × ${reason}, first ${frameNames(frames.slice(0, 1), report.captures)}`,
+    )
   if (report.undecodable.length > NAMED_REASONS) reasons.push('…')
-  return `${plural(total, 'frame')} not understood: ${reasons.join(', ')}`
-}
-
-function firstFrame(frames: FrameReference[], report: Report): string {
-  return `first ${frameNames(frames.slice(0, 1), report.captures)}`
+  return `${plural(total, 'frame')} not replayed: ${reasons.join('; ')}`
 }
 
 /** `frame 12`, `frames 12, 57`; of several captures with the name of each. */

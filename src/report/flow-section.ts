@@ -3,18 +3,23 @@ import Table from 'cli-table3'
 import { formatBytes, formatCount, formatDuration, formatInstant, plural } from './format.ts'
 import type { FlowReport, Report } from './model.ts'
 import type { Style } from './text.ts'
-import { tupleText } from './tuple-text.ts'
+import { protocolText, tupleText } from './tuple-text.ts'
+import { wrap } from './wrap.ts'
 
 /** Rows laid out together: cli-table3 takes time by the square of them. */
 const PAGE = 100
 
-export function flowLines(report: Report, style: Style): string[] {
+/** Lines of the section; prose is wrapped at `width`. */
+export function flowLines(report: Report, style: Style, width: number): string[] {
   const { flows } = report
-  if (flows.total === 0) return []
-  const lines = [
-    `${formatCount(flows.total)}, ${formatBytes(flows.bytes)}: ${countsByState(flows.byProtocol, flows.byState)}`,
-    `${formatCount(flows.assured)} ASSURED, ${formatCount(flows.unreplied)} UNREPLIED`,
-  ]
+  if (flows.total === 0) return ['none']
+  const lines = wrap(
+    [
+      `${formatCount(flows.total)}, ${formatBytes(flows.bytes)}: ${countsByState(flows.byProtocol, flows.byState)}`,
+      `${formatCount(flows.assured)} ASSURED, ${formatCount(flows.unreplied)} UNREPLIED`,
+    ],
+    width,
+  )
   if (flows.top.length === 0) return lines
   const which =
     flows.top.length < flows.total
@@ -59,7 +64,7 @@ function topLines({ flows }: Report, style: Style): string[] {
 function flowRow(flow: FlowReport, held: boolean): string[] {
   const { orig, reply, status } = flow
   return [
-    flow.protocol,
+    protocolText(flow.protocol, flow.protocolNumber),
     flow.state,
     formatInstant(flow.start),
     formatDuration(held ? flow.entrySeconds : flow.duration),

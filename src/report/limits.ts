@@ -4,7 +4,7 @@ import { type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.t
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
-import { formatCount, formatDuration, plural } from './format.ts'
+import { formatCount, formatDuration, plural, printable } from './format.ts'
 import type { CaptureReport, LimitReport, UnrepliedReport } from './model.ts'
 
 /** Timeouts named in the sentence about a short capture. */
@@ -20,6 +20,8 @@ export interface Evidence {
   settings: Settings
   /** TCP flows picked up in mid-stream. */
   midStream: number
+  /** Whether any sysctl differs from the defaults. */
+  tuned: boolean
 }
 
 /** The limits that apply, those that touch most first. */
@@ -34,6 +36,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['snaplen', snaplen(evidence)],
     ['capture-filter', captureFilter(evidence)],
     ['clock', clock(evidence)],
+    ['default-sysctls', defaultSysctls(evidence)],
   ]
   return texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
 }
@@ -85,7 +88,7 @@ function captureFilter({ captures }: Evidence): string {
   const filters = new Set(captures.flatMap(capture => capture.interfaces.map(point => point.filter)))
   filters.delete('')
   if (filters.size === 0) return ''
-  return `A capture filter was in force (${[...filters].join('; ')}): what it refused is missing from the table.`
+  return `A capture filter was in force (${[...filters].map(printable).join('; ')}): what it refused is missing from the table.`
 }
 
 function clock({ captures }: Evidence): string {
@@ -96,6 +99,12 @@ function clock({ captures }: Evidence): string {
   if (unstamped > 0) parts.push(`${plural(unstamped, 'frame')} without a time stamp`)
   if (parts.length === 0) return ''
   return `${parts.join(', ')}: replayed in the order of the capture, at the time of the frame before.`
+}
+
+function defaultSysctls({ tuned }: Evidence): string {
+  return tuned
+    ? ''
+    : "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
 }
 
 /** Entries that outlive the capture: the table would have gone on filling. */

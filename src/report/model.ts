@@ -91,10 +91,11 @@ export interface UnrepliedReport {
   /** Flows by why they have no reply. */
   silent: number
   refused: number
+  icmpError: number
   oneWay: number
   multicast: number
   tunnel: number
-  /** The largest destinations of the silent and the refused flows. */
+  /** The largest destinations of the silent flows, the refused ones, and those that got an ICMP error. */
   destinations: UnrepliedGroup[]
 }
 

@@ -19,13 +19,13 @@ const WIDTH = 64
 export function tableLines(report: Report, style: Style): string[] {
   const { table } = report
   const { peak } = table
-  if (peak.entries === 0) return []
+  if (peak.entries === 0) return ['no entry was made']
   const share = `${formatShare(peak.entries, table.max)} of nf_conntrack_max ${table.max}`
   const paint = table.exceeded === null ? (text: string) => text : style.red
   const lines = [
     `peak ${style.bold(plural(peak.entries, 'live entry', 'live entries'))}, ${paint(share)}, at ${formatInstant(peak.time)} (${peak.timeOfDay})`,
     `  ${countsByState(peak.byProtocol, peak.byState)}`,
-    `  ${formatCount(peak.assured)} ASSURED, which early drop spares; ${formatCount(peak.unreplied)} UNREPLIED`,
+    `  ${assured(peak)}; ${formatCount(peak.unreplied)} UNREPLIED`,
     `end  ${plural(table.end, 'live entry', 'live entries')}`,
   ]
   if (table.countPeak.entries > peak.entries) {
@@ -35,6 +35,12 @@ export function tableLines(report: Report, style: Style): string[] {
   }
   lines.push(memoryLine(table), ...sizeLine(report))
   return lines
+}
+
+function assured({ assured }: TableReport['peak']): string {
+  return assured === 0
+    ? 'none ASSURED, so that early drop could evict any of them'
+    : `${formatCount(assured)} ASSURED, which early drop spares`
 }
 
 function memoryLine({ peak, buckets, memoryBytes }: TableReport): string {

@@ -5,21 +5,36 @@ import { flowLines } from './flow-section.ts'
 import type { Report } from './model.ts'
 import { tableLines } from './table-section.ts'
 import { verdictLines } from './verdict-section.ts'
+import { wrap } from './wrap.ts'
 
 export type Style = ReturnType<typeof picocolors.createColors>
+
+export interface TextOptions {
+  /** Whether escape sequences are wanted. */
+  color: boolean
+  /** Columns to wrap prose at; tuples and commands are never broken. */
+  width: number
+}
 
 /** Columns of the section titles; what is said of each stands to the right of them. */
 const MARGIN = 10
 
-/** Renders the report for people; `color` says whether escape sequences are wanted. */
-export function renderText(report: Report, color: boolean): string {
+/** Renders the report for people. */
+export function renderText(report: Report, { color, width }: TextOptions): string {
   const style = picocolors.createColors(color)
+  const prose = width - MARGIN
   const sections: [string, string[]][] = [
-    ['Capture', captureLines(report, style)],
-    ['Verdict', verdictLines(report, style)],
-    ['Flows', flowLines(report, style)],
-    ['Table', tableLines(report, style)],
-    ['Limits', report.limits.map(limit => `- ${limit.text}`)],
+    ['Capture', wrap(captureLines(report, style), prose)],
+    ['Verdict', wrap(verdictLines(report, style), prose)],
+    ['Flows', flowLines(report, style, prose)],
+    ['Table', wrap(tableLines(report, style), prose)],
+    [
+      'Limits',
+      wrap(
+        report.limits.map(limit => `- ${limit.text}`),
+        prose,
+      ),
+    ],
   ]
   return `${sections
     .filter(([, lines]) => lines.length > 0)

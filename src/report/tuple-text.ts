@@ -1,6 +1,11 @@
 // Tuples in conntrack's notation: `src=10.0.0.1 dst=10.0.0.2 sport=40000 dport=80` (libnetfilter_conntrack snprintf_default.c).
 import type { DirectionReport } from './model.ts'
 
+/** `tcp`, or `unknown 50` for a protocol that conntrack has no name for. */
+export function protocolText(protocol: string, protocolNumber: number): string {
+  return protocol === 'unknown' ? `unknown ${protocolNumber}` : protocol
+}
+
 /** One tuple as `conntrack -L` prints it. */
 export function tupleText(direction: DirectionReport): string {
   return `src=${direction.src} dst=${direction.dst}${portsText(direction)}`

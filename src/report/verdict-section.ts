@@ -1,10 +1,11 @@
 // The verdict: what is wrong, with its frames; where nothing is, what was checked.
 import type { UnrepliedGroup } from '../findings/unreplied.ts'
-import { groupFrames } from './capture-section.ts'
+import { frameNames, groupFrames } from './capture-section.ts'
 import { formatCount, formatShare, plural, printable } from './format.ts'
 import type { FindingReport, Report } from './model.ts'
 import type { Style } from './text.ts'
 import { tsharkFrames } from './tshark.ts'
+import { protocolText } from './tuple-text.ts'
 
 /** Reasons of INVALID packets and destinations of unreplied flows that are listed. */
 const NAMED = 5
@@ -15,13 +16,13 @@ export function verdictLines(report: Report, style: Style): string[] {
   const lines = [
     ...report.findings.filter(finding => finding.severity !== 'info').flatMap(f => findingLines(f, style)),
     ...invalidLines(report, tracked, style),
-    ...silentLines(report, style),
-    ...quietLines(report),
-    ...report.findings.filter(finding => finding.severity === 'info').flatMap(f => findingLines(f, style)),
+    ...unrepliedLines(report, style),
+    ...harmlessLines(report),
+    ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
   ]
-  const checked = checkedItems(report)
-  if (checked.length === 3) lines.unshift(style.green('nothing wrong found'))
-  if (checked.length > 0) lines.push(`checked: ${checked.join('; ')}`)
+  if (isClean(report)) lines.unshift(style.green('nothing wrong found'))
+  const inOrder = orderlyItems(report)
+  if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
   return lines
 }
 
@@ -39,7 +40,6 @@ function trackedPackets({ packets }: Report): number {
 function findingLines(finding: FindingReport, style: Style): string[] {
   const paint =
     finding.severity === 'error' ? style.red : finding.severity === 'warning' ? style.yellow : plain
-  if (finding.severity === 'info') return [`${finding.severity} ${finding.id}: ${finding.title}`]
   const lines = [
     `${paint(`${finding.severity} ${finding.id}`)}: ${finding.title}`,
     `  cause: ${finding.cause}`,
@@ -49,6 +49,11 @@ function findingLines(finding: FindingReport, style: Style): string[] {
   return lines
 }
 
+function infoLine(finding: FindingReport, { captures }: Report): string {
+  const frames = frameNames(finding.frames, captures)
+  return `info ${finding.id}: ${finding.title}${frames === '' ? '' : ` (${frames})`}`
+}
+
 const plain = (text: string): string => text
 
 function invalidLines(report: Report, tracked: number, style: Style): string[] {
@@ -56,7 +61,7 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
   const total = report.packets.invalid
   if (total === 0) return []
   const lines = [
-    `${style.yellow(`${plural(total, 'packet')} INVALID`)} (${formatShare(total, tracked)}): not translated by NAT, and dropped where rules drop INVALID`,
+    `${style.yellow(`${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`)} (${formatShare(total, tracked)}): not translated by NAT, and dropped where rules drop INVALID`,
   ]
   const named = invalid.slice(0, NAMED)
   const width = formatCount(named[0].count).length
@@ -72,24 +77,36 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
   return lines
 }
 
-function silentLines(report: Report, style: Style): string[] {
-  const { silent, destinations } = report.unreplied
-  if (silent === 0) return []
-  return [
-    `${style.yellow(`${plural(silent, 'flow')} UNREPLIED`)} of ${formatCount(report.flows.total)}: nothing came back`,
-    ...destinationLines(
-      destinations.filter(group => group.kind === 'silent'),
-      silent,
-    ),
+/** Flows without a reply, by what came back instead, with their destinations. */
+function unrepliedLines(report: Report, style: Style): string[] {
+  const { unreplied, flows } = report
+  const kinds = [
+    { kind: 'silent', flows: unreplied.silent, what: 'nothing came back' },
+    { kind: 'refused', flows: unreplied.refused, what: 'a RST came back' },
+    { kind: 'icmp-error', flows: unreplied.icmpError, what: 'an ICMP error came back' },
   ]
+  return kinds
+    .filter(({ flows }) => flows > 0)
+    .flatMap(({ kind, flows: count, what }) => {
+      const heading = `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED`
+      return [
+        `${kind === 'silent' ? style.yellow(heading) : heading}: ${what}`,
+        ...destinationLines(
+          unreplied.destinations.filter(group => group.kind === kind),
+          count,
+        ),
+      ]
+    })
 }
 
 function destinationLines(groups: UnrepliedGroup[], total: number): string[] {
   const named = groups.slice(0, NAMED)
   const width = formatCount(named[0].flows).length
   const lines = named.map(group => {
-    const what = [group.protocol, group.state].filter(word => word !== '').join(' ')
-    return `  ${formatCount(group.flows).padStart(width)}  ${what} to ${destination(group)}: from frame ${group.firstFrame} on`
+    const protocol = protocolText(group.protocol, group.protocolNumber)
+    const what = group.state === '' ? protocol : `${protocol} ${group.state}`
+    const frame = group.flows === 1 ? `frame ${group.firstFrame}` : `from frame ${group.firstFrame} on`
+    return `  ${formatCount(group.flows).padStart(width)}  ${what} to ${destination(group)}, ${frame}`
   })
   const rest = total - named.reduce((sum, group) => sum + group.flows, 0)
   if (rest > 0) lines.push(`  ${formatCount(rest).padStart(width)}  to other destinations`)
@@ -104,26 +121,29 @@ function destination({ dst, dport }: UnrepliedGroup): string {
 }
 
 /** Flows without a reply that are no trouble by themselves. */
-function quietLines({ unreplied }: Report): string[] {
-  const { refused, multicast, tunnel } = unreplied
+function harmlessLines({ unreplied }: Report): string[] {
+  const { oneWay, multicast, tunnel } = unreplied
   const lines: string[] = []
-  if (refused > 0) lines.push(`${plural(refused, 'connection')} refused: a RST answered the first packet`)
+  if (oneWay > 0) lines.push(`${plural(oneWay, 'flow')} under way, but seen in one direction only`)
   if (multicast > 0)
-    lines.push(`${plural(multicast, 'flow')} to multicast or broadcast, which nobody answers`)
+    lines.push(`${plural(multicast, 'flow')} to multicast or broadcast, where no reply is due`)
   if (tunnel > 0) lines.push(`${plural(tunnel, 'flow')} of an overlay network, one a direction by design`)
   return lines
 }
 
-/** What was looked at and found in order. */
-function checkedItems(report: Report): string[] {
-  const { packets, unreplied, flows, table, findings } = report
+function isClean({ packets, unreplied, findings }: Report): boolean {
+  return (
+    packets.invalid + packets.dropped + unreplied.silent === 0 && !findings.some(f => f.severity !== 'info')
+  )
+}
+
+/** What was looked at and is as it should be. */
+function orderlyItems(report: Report): string[] {
+  const { packets, unreplied, flows, table } = report
   const items: string[] = []
-  if (packets.invalid === 0) {
-    items.push(`${plural(trackedPackets(report), 'packet')}, none INVALID`)
-  }
-  if (unreplied.silent === 0) items.push(`${plural(flows.total, 'flow')}, none left without an answer`)
-  if (!findings.some(finding => finding.id === 'conntrack-table-full')) {
-    items.push(`the table's peak, below nf_conntrack_max ${table.max}`)
-  }
+  if (packets.invalid === 0) items.push(`none of ${plural(trackedPackets(report), 'packet')} INVALID`)
+  const answered = flows.total - flows.unreplied
+  if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
+  if (table.exceeded === null) items.push(`the table's peak below nf_conntrack_max ${table.max}`)
   return items
 }
