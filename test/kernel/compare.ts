@@ -1,8 +1,9 @@
 // Holds one recording against another, the kernel's against the model's: verdicts, timeouts, events, the final table.
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runModel } from './model.ts'
-import { profileNamed } from './profile.ts'
 import {
+  CAPTURE,
   type ConntrackEvent,
   type Recording,
   readRecording,
@@ -190,19 +191,27 @@ export function disagreementText({ frame, what, kernel, model }: Disagreement): 
   return `${frame === 0 ? 'at the end' : `frame ${frame}`}, ${what}:\n  kernel ${kernel}\n  model  ${model}`
 }
 
+/** Compares a recording with what the model makes of the capture beside it. */
+export async function compareDirectory(
+  directory: string,
+): Promise<{ kernel: Recording; found: Disagreement[] }> {
+  const kernel = readRecording(directory)
+  const model = await runModel(join(directory, CAPTURE), kernel.sysctls, kernel.end)
+  return { kernel, found: compareRecordings(kernel, model) }
+}
+
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = parseArgs({
-    options: { profile: { type: 'string', default: 'default' }, show: { type: 'string', default: '20' } },
+    options: { show: { type: 'string', default: '20' } },
     allowPositionals: true,
   })
-  if (positionals.length !== 2)
-    throw new Error('compare.ts [--profile NAME] [--show N] CAPTURE RECORDED-DIRECTORY')
-  const kernel = readRecording(positionals[1])
-  const model = await runModel(positionals[0], profileNamed(values.profile).sysctls, kernel.end)
-  const found = compareRecordings(kernel, model)
-  for (const disagreement of found.slice(0, Number(values.show))) console.log(disagreementText(disagreement))
-  console.log(
-    `${kernel.verdicts.length} frames, ${kernel.events.length} events, ${found.length} disagreements`,
-  )
-  process.exitCode = found.length === 0 ? 0 : 1
+  for (const directory of positionals) {
+    const { kernel, found } = await compareDirectory(directory)
+    for (const disagreement of found.slice(0, Number(values.show)))
+      console.log(disagreementText(disagreement))
+    console.log(`${directory}: ${kernel.verdicts.length} frames, ${found.length} disagreements`)
+    if (found.length === 0) continue
+    process.exitCode = 1
+    break
+  }
 }

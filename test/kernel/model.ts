@@ -61,7 +61,8 @@ class Scribe implements Observer, Witness {
     table: [],
     end: 0,
     times: [],
-    late: new Map(),
+    sysctls: {},
+    latest: 0,
   }
   private readonly expiries = new Map<number, number>()
 

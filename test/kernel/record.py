@@ -52,7 +52,7 @@ def main():
         sys.exit(UNAVAILABLE)
     for assignment in options.sysctl:
         sandbox.set_sysctl(assignment)
-    log, late, end = inject(plan, stream)
+    log, latest, end = inject(plan, stream)
     table = netlink.dump_table()
     time.sleep(0.05)
     drain(stream, log)
@@ -61,7 +61,7 @@ def main():
         raise SystemExit(f'record: {options.capture}: {"; ".join(record.warnings)}')
     os.makedirs(options.out, exist_ok=True)
     write_results(options, captured, skipped, record, table)
-    write_meta(options, captured, plan, late, end)
+    write_meta(options, captured, plan, latest, end)
 
 
 def parse_options():
@@ -94,7 +94,8 @@ def make_plan(captured, max_seconds):
 def claim_time():
     """Few things hurt a recording more than being late: one processor, a session (scheduling group) to itself, first in line."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)      # PR_SET_PDEATHSIG
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # and one backlog queue, so frames cannot overtake
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})    # one backlog queue: frames cannot overtake
     try:
         os.setpriority(os.PRIO_PROCESS, 0, -20)
         os.setsid()
@@ -105,12 +106,12 @@ def claim_time():
 
 
 def inject(plan, stream):
-    """Sends every frame at its time; returns the raw messages, {frame: ns too late} and the end in capture time."""
+    """Sends every frame at its time; returns the raw messages, the greatest delay and the end in capture time, both in ns."""
     claim_time()
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     wire.bind(('a0', 0))
     wire.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 64 << 20)
-    log, late = [], {}
+    log, latest = [], 0
     mark, now, send = struct.Struct('=I'), time.monotonic_ns, wire.sendmsg
     gc.disable()
     start = now() + 20_000_000
@@ -123,16 +124,14 @@ def inject(plan, stream):
             drain(stream, log)
         while now() < due:
             pass
-        lag = now() - due
-        if lag > 1_000_000 and number > 1:
-            late[number] = lag
+        latest = max(latest, now() - due)
         try:
             send([data], [(socket.SOL_SOCKET, SO_MARK, mark.pack(number))])
         except OSError as error:
             raise SystemExit(f'record: frame {number} cannot be sent: {error.strerror}') from None
     end = now() - start
     drain(stream, log)
-    return log, late, end
+    return log, latest, end
 
 
 def drain(stream, log):
@@ -217,15 +216,14 @@ def write_results(options, captured, skipped, record, table):
     write('table.tsv', 'protocol original reply state status timeout packets bytes reply_packets reply_bytes', table)
 
 
-def write_meta(options, captured, plan, late, end):
+def write_meta(options, captured, plan, latest, end):
     meta = {
         'kernel': os.uname().release,
         'frames': len(captured),
         'sent': len(plan),
         'sysctls': options.sysctl,
         'end_ns': end,
-        'latest_us': max(late.values(), default=0) // 1000,
-        'late_us': {number: lag // 1000 for number, lag in late.items() if lag > 4_000_000},
+        'latest_us': latest // 1000,
     }
     with open(os.path.join(options.out, 'meta.json'), 'w') as file:
         json.dump(meta, file, indent=1)

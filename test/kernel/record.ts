@@ -4,10 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CaptureRecords, writeCapture } from './capture-file.ts'
-import { type Recording, readRecording } from './recording.ts'
+import { CAPTURE, readRecording } from './recording.ts'
 
 const RECORDER = join(import.meta.dirname, 'record.py')
 const EXIT_UNAVAILABLE = 77
+/** Microseconds: frames later than this may meet an entry expired that should be alive (see conversation.ts). */
+const TOO_LATE = 50_000
+/** A machine that was busy for a moment gets another chance; one that is too slow for the capture does not. */
+const ATTEMPTS = 3
 
 /** The kernel, its modules, the tools or the rights for a recording are missing; the message says which. */
 export class RecordingUnavailable extends Error {}
@@ -25,20 +29,12 @@ export async function recordTo(
 ): Promise<void> {
   const settings = Object.entries(sysctls).flatMap(([name, value]) => ['--sysctl', `${name}=${value}`])
   const options = ['--out', directory, '--max-seconds', String(maxSeconds), ...settings]
-  const { code, text } = await run('python3', [RECORDER, capture, ...options])
-  if (code === EXIT_UNAVAILABLE) throw new RecordingUnavailable(text.trim())
-  if (code !== 0) throw new Error(text.trim() || `record.py ended with ${code}`)
-}
-
-/** Records frames by way of a temporary directory, which `use` may look into. */
-export async function record(
-  frames: CaptureRecords,
-  sysctls: Readonly<Record<string, number>>,
-): Promise<Recording> {
-  return withCapture(frames, async (capture, directory) => {
-    await recordTo(capture, directory, sysctls)
-    return readRecording(directory)
-  })
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const { code, text } = await run('python3', [RECORDER, capture, ...options])
+    if (code === EXIT_UNAVAILABLE) throw new RecordingUnavailable(text.trim())
+    if (code !== 0) throw new Error(text.trim() || `record.py ended with ${code}`)
+    if (readRecording(directory).latest < TOO_LATE) return
+  }
 }
 
 /** Calls `use` with the frames in a file, and the temporary directory that it is in. */
@@ -48,7 +44,7 @@ export async function withCapture<T>(
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'conformance-'))
   try {
-    const capture = join(directory, 'capture.pcap')
+    const capture = join(directory, CAPTURE)
     writeCapture(capture, frames)
     return await use(capture, directory)
   } finally {

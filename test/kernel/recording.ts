@@ -2,6 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** The capture that lies beside a recording in its directory. */
+export const CAPTURE = 'capture.pcap'
+
 export interface Verdict {
   /** new, established, related, invalid, untracked; frag, dropped, skipped where conntrack gave none. */
   state: string
@@ -55,8 +58,10 @@ export interface Recording {
   end: number
   /** Nanoseconds after the first frame, by frame; index 0 is frame 1. */
   times: number[]
-  /** How late the kernel got frames, in microseconds; only those that were late by more than a jiffy. */
-  late: Map<number, number>
+  /** What was set, by name; not what was left at its default. */
+  sysctls: Record<string, number>
+  /** By how many microseconds the kernel got the latest frame too late. */
+  latest: number
 }
 
 /** Reads a directory that record.py wrote; `prefix` stands before each file's name. */
@@ -82,9 +87,29 @@ export function readRecording(directory: string, prefix = ''): Recording {
   )
   const events = rows(path('events.tsv')).map(readEvent)
   const table = rows(path('table.tsv')).map(readEntry)
-  const meta = existsSync(path('meta.json')) ? JSON.parse(readFileSync(path('meta.json'), 'utf8')) : {}
-  const late = new Map(Object.entries<number>(meta.late_us ?? {}).map(([frame, lag]) => [Number(frame), lag]))
-  return { verdicts, timeouts, events, table, end: meta.end_ns ?? 0, times, late }
+  const meta: Meta = existsSync(path('meta.json')) ? JSON.parse(readFileSync(path('meta.json'), 'utf8')) : {}
+  const sysctls = Object.fromEntries(
+    (meta.sysctls ?? [])
+      .map(assignment => assignment.split('='))
+      .map(([name, value]) => [name, Number(value)]),
+  )
+  return {
+    verdicts,
+    timeouts,
+    events,
+    table,
+    end: meta.end_ns ?? 0,
+    times,
+    sysctls,
+    latest: meta.latest_us ?? 0,
+  }
+}
+
+/** What is used of meta.json. */
+interface Meta {
+  sysctls?: string[]
+  end_ns?: number
+  latest_us?: number
 }
 
 function readEvent([

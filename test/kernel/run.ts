@@ -1,0 +1,116 @@
+// npm run conformance: the model against recorded verdicts of the kernel, then against the running kernel on random captures.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type CaptureRecords, readCapture, writeCapture } from './capture-file.ts'
+import { compareDirectory, disagreementText } from './compare.ts'
+import { generateCapture } from './generate.ts'
+import { compareGoldens } from './goldens.ts'
+import { PROFILES, type Profile, profileNamed } from './profile.ts'
+import { RecordingUnavailable, recordTo } from './record.ts'
+import { CAPTURE } from './recording.ts'
+import { conversationText, shrink } from './shrink.ts'
+
+const USAGE = 'run.ts [--live PACKETS] [--seed N] [--profile NAME] [--parallel N] [--keep DIRECTORY]'
+
+/** Packets of one recording at most: more would only need more memory. */
+const BATCH = 100_000
+
+interface Batch {
+  seed: number
+  packets: number
+  profile: Profile
+}
+
+/** Splits the packets over the profiles, each with seeds of its own. */
+function batchesOf(packets: number, seed: number, profiles: readonly Profile[]): Batch[] {
+  const rounds = Math.ceil(packets / (BATCH * profiles.length))
+  const each = Math.ceil(packets / (rounds * profiles.length))
+  return Array.from({ length: rounds * profiles.length }, (_, i) => ({
+    seed: seed + i,
+    packets: each,
+    profile: profiles[i % profiles.length],
+  }))
+}
+
+/** Makes, records and compares one capture; returns its number of packets, or null after a disagreement. */
+async function runBatch(batch: Batch, directory: string): Promise<number | null> {
+  const { seed, profile } = batch
+  const capture = generateCapture(batch)
+  const path = join(directory, CAPTURE)
+  writeCapture(path, capture)
+  await recordTo(path, directory, profile.sysctls)
+  const { kernel, found } = await compareDirectory(directory)
+  const count = found.length === 0 ? 'no disagreement' : `${found.length} disagreements`
+  console.log(`seed ${seed}, ${profile.name}: ${kernel.verdicts.length} packets, ${count}`)
+  if (found.length === 0) return kernel.verdicts.length
+  for (const disagreement of found.slice(0, 5)) console.log(disagreementText(disagreement))
+  const at = found.find(({ frame }) => frame > 0)?.frame
+  if (at !== undefined) await printShrunk(readCapture(path), at, profile)
+  return null
+}
+
+async function printShrunk(capture: CaptureRecords, frame: number, profile: Profile): Promise<void> {
+  console.log(`the conversation of frame ${frame}, as short as it still disagrees:`)
+  const shrunk = await shrink(capture, frame, profile)
+  console.log(shrunk === null ? 'alone it does not disagree' : conversationText(shrunk.frames, shrunk.trial))
+}
+
+/** Runs batches, some at once, and returns whether all agreed. */
+async function runLive(
+  batches: readonly Batch[],
+  parallel: number,
+  keep: string | undefined,
+): Promise<boolean> {
+  const waiting = [...batches]
+  let packets = 0
+  let agreed = true
+  const work = async (): Promise<void> => {
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      const directory = mkdtempSync(join(keep ?? tmpdir(), `${batch.profile.name}-${batch.seed}-`))
+      try {
+        const count = await runBatch(batch, directory)
+        if (count === null) agreed = false
+        packets += count ?? batch.packets
+      } finally {
+        if (keep === undefined) rmSync(directory, { recursive: true })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: parallel }, work))
+  console.log(
+    `live: ${packets} random packets, ${agreed ? 'the kernel and the model agree on all' : 'disagreements'}`,
+  )
+  return agreed
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      live: { type: 'string', default: '50000' },
+      seed: { type: 'string', default: '1' },
+      profile: { type: 'string' },
+      parallel: { type: 'string', default: '2' },
+      keep: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help === true) {
+    console.log(USAGE)
+    return
+  }
+  const goldensAgree = await compareGoldens()
+  const profiles = values.profile === undefined ? PROFILES : [profileNamed(values.profile)]
+  const batches = batchesOf(Number(values.live), Number(values.seed), profiles)
+  try {
+    const liveAgrees = batches.length === 0 || (await runLive(batches, Number(values.parallel), values.keep))
+    if (!goldensAgree || !liveAgrees) process.exitCode = 1
+  } catch (error) {
+    if (!(error instanceof RecordingUnavailable)) throw error
+    console.log(`live: skipped, ${error.message}`)
+    if (!goldensAgree) process.exitCode = 1
+  }
+}
+
+await main()
