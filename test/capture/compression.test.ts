@@ -1,0 +1,172 @@
+// Compressed captures: the same frames by every way, all that precedes damage, and bombs that find no memory to fill.
+
+import { readFileSync } from 'node:fs'
+import { createGunzip, gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ByteSource } from '../../src/capture/byte-source.ts'
+import { CaptureError } from '../../src/capture/error.ts'
+import { TransformSource } from '../../src/capture/transform-source.ts'
+import { Window } from '../../src/capture/window.ts'
+import { ZstdSource } from '../../src/capture/zstd.ts'
+import { MemorySource } from '../support/memory-source.ts'
+import { joinBytes, writePcap } from '../support/pcap-writer.ts'
+import { readBytes, readFiles } from '../support/read-frames.ts'
+import { readWhole } from '../support/read-whole.ts'
+
+const FORMATS = 'fixtures/formats'
+const ZSTD_MAGIC_BYTES = Buffer.of(0x28, 0xb5, 0x2f, 0xfd)
+const NAMES = ['concatenated.pcap.gz', 'concatenated.pcap.lz4', 'concatenated.pcap.zst']
+const COMPRESSIONS = ['gzip', 'lz4', 'zstd']
+const plain = new Uint8Array(gunzipSync(readFileSync(`${FORMATS}/${NAMES[0]}`)))
+const storedForms = NAMES.map(name => new Uint8Array(readFileSync(`${FORMATS}/${name}`)))
+
+/** A capture that hardly compresses: `count` frames of 200 random bytes. */
+function noise(count: number): Uint8Array {
+  let state = 1
+  const frames = Array.from({ length: count }, (_, index) => {
+    const bytes = new Uint8Array(200)
+    for (let i = 0; i < bytes.length; i++) {
+      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+      bytes[i] = state >> 16
+    }
+    return { bytes, seconds: index }
+  })
+  return writePcap(frames)
+}
+
+describe.each(
+  NAMES.map((name, index) => ({ name, compression: COMPRESSIONS[index], stored: storedForms[index] })),
+)('$compression', ({ name, compression, stored }) => {
+  it('gives the frames of the plain capture', async () => {
+    const expected = await readBytes(plain)
+    const { frames, captures } = await readFiles([`${FORMATS}/${name}`])
+    expect(frames).toEqual(expected.frames)
+    expect(captures[0]).toMatchObject({ compression, damage: [], size: stored.length, read: stored.length })
+  })
+
+  it('comes in pieces of any size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 3000 }), async piece => {
+        expect((await readBytes(stored, piece)).frames).toHaveLength(53)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('cut off anywhere gives a beginning of the frames and says so', async () => {
+    const content = joinBytes((await readBytes(plain)).frames.map(frame => frame.bytes))
+    for (let cut = 200; cut < stored.length; cut += 97) {
+      const read = await readBytes(stored.subarray(0, cut)).catch((error: Error) => error)
+      // of zstd there is nothing before the first block is whole
+      if (read instanceof Error) {
+        expect(read).toBeInstanceOf(CaptureError)
+        continue
+      }
+      const bytes = joinBytes(read.frames.map(frame => frame.bytes))
+      expect(Buffer.compare(bytes, content.subarray(0, bytes.length))).toBe(0)
+      expect(read.captures[0].damage).toHaveLength(1)
+    }
+  })
+
+  it('that nothing is in is no capture', async () => {
+    await expect(readBytes(stored.subarray(0, 6))).rejects.toThrow(/^memory: byte 0: /)
+  })
+})
+
+describe('damaged gzip', () => {
+  const capture = noise(2000)
+  const stored = new Uint8Array(gzipSync(capture))
+  const damagedAt = Math.floor(stored.length * 0.8)
+  // a stretch no deflate block gets through
+  const damaged = Uint8Array.from(stored).fill(0xff, damagedAt, damagedAt + 2000)
+  const framesBefore = Math.floor((2000 * damagedAt) / stored.length)
+
+  it('gives every frame before the damage when the file can be read again', async () => {
+    const { frames, captures } = await readBytes(damaged, undefined, 1 << 20)
+    expect(frames.length).toBeGreaterThanOrEqual(framesBefore - 20)
+    expect(captures[0].damage).toHaveLength(1)
+    expect(captures[0].damage[0].message).toMatch(/^gzip stream damaged at about stored byte \d+/)
+  })
+
+  it('gives nearly every one of a pipe', async () => {
+    const { frames } = await readBytes(damaged, 1 << 16, 1 << 16)
+    expect(frames.length).toBeGreaterThanOrEqual(framesBefore - 60)
+  })
+
+  it('with garbage behind it is read to its end', async () => {
+    const { frames, captures } = await readBytes(joinBytes([stored, new TextEncoder().encode('garbage')]))
+    expect(frames).toHaveLength(2000)
+    expect(captures[0].damage).toHaveLength(1)
+  })
+
+  it('with zeros behind it is sound', async () => {
+    const { frames, captures } = await readBytes(joinBytes([stored, new Uint8Array(512)]))
+    expect(frames).toHaveLength(2000)
+    expect(captures[0].damage).toEqual([])
+  })
+})
+
+describe('damaged zstd', () => {
+  it('gives all blocks before the damage', async () => {
+    const stored = Uint8Array.from(storedForms[2])
+    // the block after the header of the second frame (magic, descriptor, window or size) gets the reserved type
+    const second = Buffer.from(stored).lastIndexOf(ZSTD_MAGIC_BYTES)
+    for (let at = second + 5; at < second + 9; at++) stored[at] |= 0x06
+    const { bytes, failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+    expect(bytes.length).toBeGreaterThanOrEqual(70_000)
+    expect(failure).toMatch(/^zstd stream damaged at stored byte \d+: /)
+  })
+
+  it('that wants gigabytes of window is refused', async () => {
+    const header = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff, 0x01, 0x00, 0x00)
+    const { failure } = await readWhole(new ZstdSource(new Window(new MemorySource(header), 4096)))
+    expect(failure).toMatch(/bytes of window, expected at most 134217728$/)
+  })
+
+  it('whose only checksum is cut off loses no frame', async () => {
+    // the first frame ends where the skippable one begins
+    const end = Buffer.from(storedForms[2]).indexOf(Buffer.of(0x50, 0x2a, 0x4d, 0x18)) - 1
+    const first = new MemorySource(storedForms[2].subarray(0, end))
+    const { bytes, failure } = await readWhole(new ZstdSource(new Window(first, 4096)))
+    expect(bytes).toHaveLength(70_000)
+    expect(failure).toMatch(/cut off before the content checksum$/)
+  })
+})
+
+describe('decompression bombs', () => {
+  /** Reads on, keeping nothing, until `limit` bytes came; gives the most memory that buffers took meanwhile. */
+  async function memoryWhileReading(source: ByteSource, limit: number): Promise<number> {
+    const target = new Uint8Array(1 << 20)
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    let total = 0
+    while (total < limit) {
+      const count = await source.read(target, 0, target.length)
+      if (count === 0) break
+      total += count
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+    }
+    await source.close()
+    expect(total).toBeGreaterThanOrEqual(limit)
+    return most
+  }
+
+  it('gzip: 256 MiB of zeros in 256 KiB', async () => {
+    const piece = gzipSync(new Uint8Array(64 << 20))
+    const bomb = new Uint8Array(joinBytes([piece, piece, piece, piece]))
+    const stored = { window: new Window(new MemorySource(bomb), 1 << 20), reopen: null }
+    const source = new TransformSource('gzip', stored, () => createGunzip({ chunkSize: 1 << 20 }))
+    expect(await memoryWhileReading(source, 256 << 20)).toBeLessThan(64 << 20)
+  })
+
+  it('zstd: a gigabyte in 32 KiB of blocks that repeat one byte', async () => {
+    const header = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38)
+    const bomb = new Uint8Array(6 + 4 * 8192)
+    bomb.set(header)
+    // 128 KiB of the byte 0, not the last block: type 1, size 1 << 17
+    for (let at = 6; at < bomb.length; at += 4) bomb.set([0x02, 0x00, 0x10, 0x00], at)
+    const source = new ZstdSource(new Window(new MemorySource(bomb), 1 << 20))
+    expect(await memoryWhileReading(source, 256 << 20)).toBeLessThan(64 << 20)
+  })
+})
