@@ -1,0 +1,220 @@
+// Holds src/ to the architecture (docs/architecture.md): import arrows, no cycles, no barrels, what hot code may not do.
+import { describe, expect, it } from 'vitest'
+import {
+  exportedNames,
+  moduleNames,
+  readSourceFiles,
+  type SourceFile,
+  withoutComments,
+} from './support/source-files.ts'
+
+/** What a folder, or a file directly in src/, may import beside itself: folders, or single files of one. */
+const ARROWS: Record<string, readonly string[]> = {
+  net: [],
+  capture: ['net'],
+  packet: ['net', 'capture/frame.ts'],
+  vantage: ['net', 'packet', 'capture/frame.ts'],
+  conntrack: ['net', 'packet'],
+  sizing: ['net', 'conntrack'],
+  findings: ['net', 'packet', 'vantage', 'conntrack', 'sizing'],
+  report: ['net', 'vantage', 'conntrack', 'sizing', 'findings'],
+  'replay.ts': ['net', 'capture', 'packet', 'vantage', 'conntrack', 'sizing', 'findings'],
+  cli: ['net', 'capture', 'packet', 'vantage', 'conntrack', 'sizing', 'findings', 'report', 'replay.ts'],
+  'main.ts': ['cli'],
+}
+
+/** Folders whose code runs for every packet. */
+const HOT_FOLDERS = ['capture', 'packet', 'vantage', 'conntrack']
+
+/** Files of hot folders that may make views or copies of bytes, and why no packet pays for it. */
+const COLD_SLICES: Record<string, string> = {
+  'capture/byte-source.ts': 'a chunk of a pipe',
+  'capture/lz4-block.ts': 'a match or literal run of a compressed block',
+  'capture/lz4.ts': 'a compressed block',
+  'capture/open-reader.ts': 'the bytes shown in an error message',
+  'capture/pcapng-options.ts': 'an option of a section or an interface',
+  'capture/transform-source.ts': 'a chunk of a compressed stream',
+  'capture/window.ts': 'a refill of the window',
+  'capture/zstd.ts': 'a compressed block',
+  'conntrack/reason.ts': 'the text of a reason, when somebody asks for it',
+  'packet/fragment-queue.ts': 'a fragment, which has to outlive its frame',
+  'packet/fragments.ts': 'the first header of a datagram in fragments',
+}
+
+const LONGEST_FILE = 400
+/** The TCP tracker is one function of the kernel and its special cases, in their order. */
+const LONGER_FILES: Record<string, number> = { 'conntrack/proto/tcp.ts': 450 }
+
+const sources = readSourceFiles('src')
+const tests = readSourceFiles('test')
+
+function unitOf(path: string): string {
+  return path.split('/')[0]
+}
+
+function relativeImports(source: SourceFile): string[] {
+  return source.imports.filter(name => name.endsWith('.ts'))
+}
+
+function mayImport(from: string, to: string): boolean {
+  const own = unitOf(from)
+  return own === unitOf(to) || (ARROWS[own] ?? []).some(allowed => allowed === unitOf(to) || allowed === to)
+}
+
+/** Lines of the files' code that match, as `path: line`. */
+function occurrences(files: readonly SourceFile[], pattern: RegExp): string[] {
+  return files.flatMap(({ path, code }) =>
+    code
+      .split('\n')
+      .filter(line => pattern.test(line))
+      .map(line => `${path}: ${line.trim()}`),
+  )
+}
+
+function outside(...units: string[]): SourceFile[] {
+  return sources.filter(({ path }) => !units.includes(unitOf(path)))
+}
+
+/** A file's way back to itself over imports, or null. */
+function cycleThrough(start: string): string[] | null {
+  const importsOf = new Map(sources.map(source => [source.path, relativeImports(source)]))
+  const seen = new Set<string>()
+  const follow = (path: string): string[] | null => {
+    for (const next of importsOf.get(path) ?? []) {
+      if (next === start) return [path, next]
+      if (seen.has(next)) continue
+      seen.add(next)
+      const rest = follow(next)
+      if (rest !== null) return [path, ...rest]
+    }
+    return null
+  }
+  return follow(start)
+}
+
+describe('the reader of source files', () => {
+  it('finds modules in every form of import', () => {
+    const code = `import { a,
+      b } from './a.ts'
+import type { T } from './t.ts'
+import './effect.ts'
+export { c } from "./c.ts"
+type U = import('./u.ts').U
+const d = await import('./d.ts')`
+    expect(moduleNames(code)).toEqual(['./a.ts', './t.ts', './effect.ts', './c.ts', './u.ts', './d.ts'])
+  })
+
+  it('takes comments away and leaves addresses in strings', () => {
+    expect(withoutComments("a // b\n/* c\n d */e\nconst f = 'https://g'")).toBe(
+      "a \ne\nconst f = 'https://g'",
+    )
+  })
+
+  it('finds what a file exports', () => {
+    const code = 'export const A = 1\nexport async function b() {}\nexport class C {}\nfunction d() {}'
+    expect(exportedNames(code, 'function|class')).toEqual(['b', 'C'])
+  })
+})
+
+describe('imports', () => {
+  it('go only where an arrow goes', () => {
+    const crossing = sources.flatMap(source =>
+      relativeImports(source)
+        .filter(target => !mayImport(source.path, target))
+        .map(target => `${source.path} → ${target}`),
+    )
+    expect(crossing).toEqual([])
+  })
+
+  it('know of every folder', () => {
+    expect(sources.map(({ path }) => unitOf(path)).filter(unit => !(unit in ARROWS))).toEqual([])
+  })
+
+  it('form no cycle, not even of types', () => {
+    const cycles = sources.map(({ path }) => cycleThrough(path)).filter(cycle => cycle !== null)
+    expect(cycles.map(cycle => cycle.join(' → '))).toEqual([])
+  })
+
+  it('name the file that declares a thing: there is no barrel and no re-export', () => {
+    expect(occurrences(sources, /^export (\*|\{|type \{)/)).toEqual([])
+    expect(sources.filter(({ path }) => path.endsWith('index.ts'))).toEqual([])
+  })
+
+  it('keep the terminal libraries to one file each', () => {
+    const users = (name: string) =>
+      sources.filter(({ imports }) => imports.includes(name)).map(({ path }) => path)
+    expect(users('cli-table3').length).toBe(1)
+    expect(users('cli-progress').length).toBe(1)
+  })
+})
+
+describe('hot code', () => {
+  const hot = sources.filter(({ path }) => HOT_FOLDERS.includes(unitOf(path)))
+  const slicing = /\.(subarray|slice)\(/
+
+  it('makes no views or copies of bytes', () => {
+    const offenders = hot.filter(({ path }) => !(path in COLD_SLICES))
+    expect(occurrences(offenders, slicing)).toEqual([])
+  })
+
+  it('is excused only where there still is something to excuse', () => {
+    const excused = Object.keys(COLD_SLICES)
+    expect(hot.filter(({ path, code }) => excused.includes(path) && slicing.test(code)).length).toBe(
+      excused.length,
+    )
+  })
+})
+
+describe('every file', () => {
+  it('says in its first line what lives there', () => {
+    const silent = [...sources, ...tests].filter(({ lines }) => {
+      const first = lines[0].startsWith('#!') ? lines[1] : lines[0]
+      return !/^\/\/ .+\.$/.test(first)
+    })
+    expect(silent.map(({ path }) => path)).toEqual([])
+  })
+
+  it('stays short enough to be read', () => {
+    const long = sources
+      .map(({ path, lines }) => ({ path, lines: lines.length - 1 }))
+      .filter(({ path, lines }) => lines > (LONGER_FILES[path] ?? LONGEST_FILE))
+    expect(long).toEqual([])
+  })
+
+  it('has a name that says something', () => {
+    const vague = /(^|\/)(utils?|helpers?|common|misc|shared|types)(\/|\.ts$)/
+    expect(sources.filter(({ path }) => vague.test(path)).map(({ path }) => path)).toEqual([])
+  })
+
+  it('can be reached from main.ts', () => {
+    const importsOf = new Map(sources.map(source => [source.path, relativeImports(source)]))
+    const reached = new Set(['main.ts'])
+    // a set that grows is walked to its new end
+    for (const path of reached) for (const target of importsOf.get(path) ?? []) reached.add(target)
+    expect(sources.map(({ path }) => path).filter(path => !reached.has(path))).toEqual([])
+  })
+
+  it('exports no function and no class that nobody else calls', () => {
+    const words = [...sources, ...tests].map(({ path, code }) => ({
+      path,
+      used: new Set(code.match(/[\w$]+/g)),
+    }))
+    const uncalled = sources.flatMap(({ path, code }) =>
+      exportedNames(code, 'function|class')
+        .filter(name => !words.some(file => file.path !== path && file.used.has(name)))
+        .map(name => `${path}: ${name}`),
+    )
+    expect(uncalled).toEqual([])
+  })
+})
+
+describe('outside the command line', () => {
+  it('there is no clock but the capture, and no chance', () => {
+    const clock = /\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\.|\bhrtime\b|\bsetInterval\(|Math\.random/
+    expect(occurrences(outside('cli'), clock)).toEqual([])
+  })
+
+  it('nothing is printed and the process is left alone', () => {
+    expect(occurrences(outside('cli', 'main.ts'), /\bprocess\.|\bconsole\./)).toEqual([])
+  })
+})
