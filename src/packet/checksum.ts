@@ -29,25 +29,22 @@ const SCTP_CHECKSUM_LENGTH = 4
 /**
  * Verifies the transport checksum of a packet that is not a fragment: CHECKSUM_OK, CHECKSUM_BAD or CHECKSUM_UNKNOWN;
  * OK where conntrack verifies none. The transport header must be complete. What the kernel covers is the whole IP
- * payload, whatever the UDP length says, and UDP-Lite is summed as protocol 17. An absent checksum is the tracker's
- * to judge, not ours.
+ * payload, whatever the UDP length says. An absent checksum is the tracker's to judge, not ours.
  */
 export function transportChecksum(packet: Packet): number {
-  const at = packet.transportOffset
   const length = packet.transportLength
   switch (packet.protocol) {
     case IPPROTO_TCP:
-      return verify(packet, length, IPPROTO_TCP)
+      return verifySum(packet, length, addAddresses(packet, addLength(length) + IPPROTO_TCP))
     case IPPROTO_UDP:
-      return verify(packet, length, IPPROTO_UDP)
+      return verifySum(packet, length, addAddresses(packet, addLength(length) + IPPROTO_UDP))
     case IPPROTO_UDPLITE:
-      return verify(packet, udpLength(packet) || length, IPPROTO_UDP)
+      return verifyUdpLite(packet)
     case IPPROTO_ICMP:
-      // in an IPv6 packet the kernel takes the IPv6 header for an IPv4 one, whose sum would be nothing
-      if (packet.family === 6) return verifySum(packet, packet.networkOffset, packet.networkLength, 0)
-      return verifySum(packet, at, length, 0)
+      return packet.family === 4 ? verifySum(packet, length, 0) : CHECKSUM_OK
     case IPPROTO_ICMPV6:
-      return verifySum(packet, at, length, pseudoHeader6(packet, IPPROTO_ICMPV6))
+      if (packet.family === 4) return CHECKSUM_OK
+      return verifySum(packet, length, addAddresses(packet, addLength(length) + IPPROTO_ICMPV6))
     case IPPROTO_SCTP:
       return verifySctp(packet)
     default:
@@ -55,28 +52,29 @@ export function transportChecksum(packet: Packet): number {
   }
 }
 
-function verify(packet: Packet, length: number, protocol: number): number {
-  const pseudo = packet.family === 4 ? pseudoHeader4(packet, protocol) : pseudoHeader6(packet, protocol)
-  return verifySum(packet, packet.transportOffset, length, pseudo)
+/**
+ * The kernel sums UDP-Lite as protocol 17, and nf_ip_checksum_partial() swaps protocol and length in a call that
+ * keeps eight bits of the protocol: only the low byte of an IPv4 payload's length is in the sum.
+ */
+function verifyUdpLite(packet: Packet): number {
+  const length = packet.transportLength
+  const summed = packet.family === 4 ? length & 0xff : addLength(length)
+  return verifySum(packet, udpLength(packet) || length, addAddresses(packet, summed + IPPROTO_UDP))
 }
 
-function pseudoHeader4(packet: Packet, protocol: number): number {
-  const addresses = packet.networkOffset + IPV4_ADDRESSES
-  return sumWords(packet.view, addresses, IPV4_ADDRESSES_LENGTH, pseudoTail(packet, protocol))
+function addAddresses(packet: Packet, sum: number): number {
+  const at = packet.networkOffset
+  if (packet.family === 4) return sumWords(packet.view, at + IPV4_ADDRESSES, IPV4_ADDRESSES_LENGTH, sum)
+  return sumWords(packet.view, at + IPV6_ADDRESSES, IPV6_ADDRESSES_LENGTH, sum)
 }
 
-/** ICMPv6 in an IPv4 packet makes the kernel read addresses where an IPv6 header would have them; so do we, if captured. */
-function pseudoHeader6(packet: Packet, protocol: number): number {
-  const addresses = packet.networkOffset + IPV6_ADDRESSES
-  const length = Math.min(IPV6_ADDRESSES_LENGTH, packet.capturedEnd - addresses)
-  return sumWords(packet.view, addresses, length, pseudoTail(packet, protocol))
+function addLength(length: number): number {
+  return (length >>> 16) + (length & 0xffff)
 }
 
-function pseudoTail(packet: Packet, protocol: number): number {
-  return (packet.transportLength >>> 16) + (packet.transportLength & 0xffff) + protocol
-}
-
-function verifySum(packet: Packet, at: number, length: number, sum: number): number {
+/** Verifies the first `length` bytes of the transport packet, on top of the sum of its pseudo header. */
+function verifySum(packet: Packet, length: number, sum: number): number {
+  const at = packet.transportOffset
   if (packet.capturedEnd - at < length) return CHECKSUM_UNKNOWN
   return fold(sumWords(packet.view, at, length, sum)) === 0xffff ? CHECKSUM_OK : CHECKSUM_BAD
 }

@@ -93,9 +93,19 @@ test('ICMP and ICMPv6', () => {
   expect(check(in6(58, icmp(128, 0, filler(9))))).toBe(CHECKSUM_BAD)
 })
 
-test('a protocol of the other IP version never looks right, and never breaks', () => {
-  expect(check(in6(1, icmp(8, 0, filler(8))))).toBe(CHECKSUM_BAD)
-  expect(check(in4(58, icmp(128, 0, filler(8))))).toBe(CHECKSUM_BAD)
+test('ICMP of the other IP version is not verified', () => {
+  expect(check(in6(1, icmp(8, 0, filler(8)).with(2, 1)))).toBe(CHECKSUM_OK)
+  expect(check(in4(58, icmp(128, 0, filler(8)).with(2, 1)))).toBe(CHECKSUM_OK)
+})
+
+test('UDP-Lite in IPv4: of the payload length only the low byte is summed, as the kernel does', () => {
+  const data = filler(300)
+  const header = { length: 0 }
+  const low = udp({ ...header, checksum: sum4(17, udp(header, data), 308 & 0xff) }, data)
+  const full = udp({ ...header, checksum: sum4(17, udp(header, data)) }, data)
+  expect([check(in4(136, low)), check(in4(136, full))]).toEqual([CHECKSUM_OK, CHECKSUM_BAD])
+  const six = udp({ ...header, checksum: sum6(17, udp(header, data)) }, data)
+  expect(check(in6(136, six))).toBe(CHECKSUM_OK)
 })
 
 test('protocols without a checksum that conntrack verifies', () => {
