@@ -6,15 +6,11 @@ import { IPCT_PROTOINFO } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { CaptureClock } from '../report/capture-clock.ts'
 import type { EventName, Shown } from '../report/conntrack-entry.ts'
-import {
-  EVENT_COLUMNS,
-  type EventOrigin,
-  formatEventJson,
-  formatEventRow,
-} from '../report/conntrack-event.ts'
-import { formatEventLine } from '../report/conntrack-line.ts'
+import { EVENT_COLUMNS, type EventOrigin, writeEventJson, writeEventRow } from '../report/conntrack-event.ts'
+import { writeEventLine } from '../report/conntrack-line.ts'
+import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
-import { type Printer, replayLines, type Streams } from './line-replay.ts'
+import { type Printer, replayLines } from './line-replay.ts'
 import type { Sysctls } from './sysctl.ts'
 
 export const EVENT_FORMATS = ['conntrack', 'tsv', 'ndjson'] as const
@@ -26,15 +22,15 @@ export interface EventsOptions {
 }
 
 /** Runs the command. */
-export async function printEvents(options: EventsOptions, streams: Streams): Promise<void> {
-  await replayLines(options.captures, options.sysctls, new EventPrinter(options), streams)
+export async function printEvents(options: EventsOptions, io: Io): Promise<void> {
+  await replayLines(options.captures, options.sysctls, new EventPrinter(options), io)
 }
 
 class EventPrinter implements Printer {
   private readonly format: EventsOptions['format']
   private readonly countersShown: boolean
   private readonly ageShown: boolean
-  private readonly origin: EventOrigin = { event: 'NEW', time: '', frame: '', cause: '' }
+  private readonly origin: EventOrigin = { event: 'NEW', time: 0, frame: 0, cause: '' }
   private readonly shown: Shown = { seconds: null, state: false, counters: false, age: null }
   private engine!: Engine
   private source!: FrameSource
@@ -92,16 +88,21 @@ class EventPrinter implements Printer {
 
   private print(ct: number, event: EventName, time: number, cause: string): void {
     const { engine, shown, origin, output } = this
+    const clock = this.clockOf()
     if (this.format === 'conntrack') {
-      output.line(`[${this.clockOf().microStamp(time)}]\t${formatEventLine(engine.table, ct, event, shown)}`)
-      return
+      output.text.text('[')
+      clock.writeMicroStamp(output.text, time)
+      output.text.text(']\t')
+      writeEventLine(output.text, engine.table, ct, event, shown)
+    } else {
+      origin.event = event
+      origin.time = time
+      origin.frame = engine.frame
+      origin.cause = cause
+      const write = this.format === 'tsv' ? writeEventRow : writeEventJson
+      write(output.text, engine.table, ct, origin, clock, shown)
     }
-    origin.event = event
-    origin.time = this.clockOf().stamp(time)
-    origin.frame = engine.frame === 0 ? '' : String(engine.frame)
-    origin.cause = cause
-    if (this.format === 'tsv') output.line(formatEventRow(engine.table, ct, origin, shown))
-    else output.line(formatEventJson(engine.table, ct, origin, shown))
+    output.endLine()
   }
 
   /** The epoch is known once there was a frame. */

@@ -1,35 +1,36 @@
 // Millions of lines to a stream: gathered into chunks, written with back-pressure, quiet when the reader has gone (EPIPE).
 import type { Writable } from 'node:stream'
+import { Ascii } from '../report/ascii.ts'
 
-/** Characters of a chunk: a write costs nothing per line, and a reader behind a pipe gets something soon. */
+/** Bytes of a chunk: a write costs nothing per line, and a reader behind a pipe gets something soon. */
 const CHUNK = 1 << 16
+const LINE_FEED = 0x0a
 
 export class LineOutput {
+  /** What the lines are written to; `endLine()` ends one. */
+  readonly text = new Ascii()
   /** Whether the reader has gone: nothing more needs to be written. */
   closed = false
   private readonly stream: Writable
-  private chunk = ''
   private failure: Error | null = null
   private wake: (() => void) | null = null
 
-  /** Lines must be ASCII. The stream stays open; `end()` only empties the chunk. */
+  /** The stream stays open; `end()` only sees that all is written. */
   constructor(stream: Writable) {
     this.stream = stream
     stream.on('error', this.onError)
     stream.on('drain', this.onWake)
-    stream.on('close', this.onWake)
+    stream.on('close', this.onClose)
   }
 
-  /** Adds a line; a line feed follows it. */
+  endLine(): void {
+    this.text.byte(LINE_FEED)
+    if (this.text.length >= CHUNK) this.flush()
+  }
+
   line(line: string): void {
-    this.chunk += line
-    this.chunk += '\n'
-    if (this.chunk.length >= CHUNK) this.flush()
-  }
-
-  /** Adds text as it is. */
-  text(text: string): void {
-    this.chunk += text
+    this.text.text(line)
+    this.endLine()
   }
 
   /** Whether the stream would rather be waited for. */
@@ -39,7 +40,7 @@ export class LineOutput {
 
   /** Resolves when the stream takes more; rejects with what went wrong with it, unless only the reader has gone. */
   async drained(): Promise<void> {
-    if (!this.closed && this.stream.writableNeedDrain) {
+    if (!this.closed && this.full) {
       await new Promise<void>(resolve => {
         this.wake = resolve
       })
@@ -47,24 +48,29 @@ export class LineOutput {
     if (this.failure !== null) throw this.failure
   }
 
-  /** Writes what is left and lets go of the stream. */
+  /** Writes what is left, waits until it is out, and lets go of the stream. */
   async end(): Promise<void> {
     this.flush()
     await this.drained()
     if (!this.closed) await new Promise<void>(resolve => this.stream.write('', () => resolve()))
-    if (this.failure !== null) throw this.failure
     this.stream.off('drain', this.onWake)
-    this.stream.off('close', this.onWake)
+    this.stream.off('close', this.onClose)
+    this.stream.off('error', this.onError)
+    if (this.failure !== null) throw this.failure
   }
 
   private flush(): void {
-    if (!this.closed && this.chunk !== '') this.stream.write(this.chunk, 'latin1')
-    this.chunk = ''
+    const bytes = this.text.take()
+    if (!this.closed && bytes.length > 0) this.stream.write(bytes)
   }
 
   private readonly onError = (error: NodeJS.ErrnoException): void => {
-    this.closed = true
     if (error.code !== 'EPIPE') this.failure = error
+    this.onClose()
+  }
+
+  private readonly onClose = (): void => {
+    this.closed = true
     this.onWake()
   }
 

@@ -8,48 +8,57 @@ import { supportsLinkType } from '../packet/decode.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
+import { Interrupt } from './interrupt.ts'
+import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 
-/** Where a command writes. */
-export interface Streams {
-  stdout: Writable
-  stderr: Writable
-}
-
-/** Prints what it hears: the engine it listens to is set before the first frame. */
+/** Prints what it hears; `start` comes before the first frame. */
 export interface Printer extends Observer, Witness {
   start(engine: Engine, source: FrameSource, output: LineOutput): void
 }
 
 /**
  * Replays the captures into one engine for `printer`, with back-pressure, until their end or until nobody reads on.
- * The maximum is enforced when it was given, by `--set` or by `--sysctl`.
+ * @throws CaptureError, Interrupted
  */
 export async function replayLines(
   captures: readonly string[],
   sysctls: Sysctls,
   printer: Printer,
-  streams: Streams,
+  io: Io,
 ): Promise<void> {
-  const output = new LineOutput(streams.stdout)
-  const source = new PacedSource(await openFrames(captures), output)
-  try {
+  await withCaptures(captures, io, async (source, interrupt) => {
+    const output = new LineOutput(io.stdout)
     const engine = makeEngine(sysctls, printer)
     printer.start(engine, source, output)
-    await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), printer)
+    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    await replay(new PacedSource(source, output), [engine], fragments, printer)
     await output.end()
+    interrupt.finish()
+    warnOfDamage(source.captures, io.stderr)
+  })
+}
+
+/** Opens captures for `use`, which a signal can break off, and closes them behind it. */
+export async function withCaptures<T>(
+  captures: readonly string[],
+  io: Io,
+  use: (source: FrameSource, interrupt: Interrupt) => Promise<T>,
+): Promise<T> {
+  const interrupt = new Interrupt(io)
+  let source: FrameSource | null = null
+  try {
+    source = await openCaptures(captures, { supportsLinkType, signal: interrupt.beforeOpen })
+    interrupt.watch(source)
+    return await use(source, interrupt)
   } finally {
-    await source.close()
+    await source?.close()
+    interrupt.stop()
   }
-  warnOfDamage(source.captures, streams.stderr)
 }
 
-export function openFrames(captures: readonly string[]): Promise<FrameSource> {
-  return openCaptures(captures, { supportsLinkType })
-}
-
-/** An engine as the sysctls want it. */
+/** An engine as the sysctls want it; the maximum is enforced when it was given, by `--set` or by `--sysctl`. */
 export function makeEngine(sysctls: Sysctls, observer: Observer): Engine {
   return new Engine(sysctls.settings, observer, sysctls.given.has('nf_conntrack_max'))
 }
@@ -57,8 +66,9 @@ export function makeEngine(sysctls: Sysctls, observer: Observer): Engine {
 /** Says what was wrong with the captures, a line each. */
 export function warnOfDamage(captures: readonly CaptureFile[], stderr: Writable): void {
   for (const { path, damage } of captures) {
-    for (const { offset, message } of damage)
+    for (const { offset, message } of damage) {
       stderr.write(`ctpcap: warning: ${printable(path)}: byte ${offset}: ${message}\n`)
+    }
   }
 }
 

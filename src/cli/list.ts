@@ -3,22 +3,23 @@ import { stat } from 'node:fs/promises'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
-import type { Settings } from '../conntrack/settings.ts'
 import { IPS_CONFIRMED } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
+import type { Ascii } from '../report/ascii.ts'
 import { CaptureClock, formatElapsed } from '../report/capture-clock.ts'
 import type { Shown } from '../report/conntrack-entry.ts'
-import { formatEntryFields } from '../report/conntrack-json.ts'
-import { formatListLine, formatProcLine } from '../report/conntrack-line.ts'
+import { writeEntryFields } from '../report/conntrack-json.ts'
+import { writeListLine, writeProcLine } from '../report/conntrack-line.ts'
 import { sortEntries } from '../report/conntrack-order.ts'
-import { formatSaveLine } from '../report/conntrack-save.ts'
-import { formatXmlFlow, XML_HEAD, XML_TAIL } from '../report/conntrack-xml.ts'
+import { writeSaveLine } from '../report/conntrack-save.ts'
+import { writeXmlFlow, XML_HEAD, XML_TAIL } from '../report/conntrack-xml.ts'
 import { formatTime } from '../report/format.ts'
 import type { Instant } from './instant.ts'
+import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
-import { makeEngine, openFrames, type Streams, warnOfDamage } from './line-replay.ts'
+import { makeEngine, warnOfDamage, withCaptures } from './line-replay.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -36,37 +37,35 @@ export interface ListOptions {
 }
 
 /** Runs the command: the entries to stdout, sorted, and what conntrack says under them to stderr. */
-export async function printList(options: ListOptions, streams: Streams): Promise<void> {
+export async function printList(options: ListOptions, io: Io): Promise<void> {
   const { captures, at, sysctls } = options
   let frames = Number.POSITIVE_INFINITY
   if (at.kind === 'peak') {
     // A copy of the table at every new peak would cost its size again with each new entry; reading twice costs one
     // more replay, whatever the size.
     await requireFiles(captures)
-    frames = await findPeak(captures, sysctls)
+    frames = await findPeak(captures, sysctls, io)
   }
-  const source = new StoppingSource(await openFrames(captures), frames, at)
-  try {
+  await withCaptures(captures, io, async (source, interrupt) => {
+    const stopping = new StoppingSource(source, frames, at)
     const engine = makeEngine(sysctls, SILENT)
-    await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), { seen: () => {} })
-    if (source.limit !== null) engine.advance(source.limit)
-    const count = await printTable(engine, source.epoch, options, streams)
-    warnOfDamage(source.captures, streams.stderr)
-    const time = engine.context.time
-    const when =
-      source.epoch === 0n
-        ? 'no frame'
-        : `+${formatElapsed(time)} s, ${formatTime(source.epoch + BigInt(time))}`
-    streams.stderr.write(`${options.program}: ${count} flow entries have been shown. (at ${when})\n`)
-  } finally {
-    await source.close()
-  }
+    await replay(stopping, [engine], new Defragmenter(fragmentSettings(sysctls)), { seen: () => {} })
+    interrupt.finish()
+    if (stopping.limit !== null) engine.advance(stopping.limit)
+    const count = await printTable(engine, source.epoch, options, io)
+    warnOfDamage(source.captures, io.stderr)
+    const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'
+    io.stderr.write(`${options.program}: ${count} flow entries have been shown. (${when})\n`)
+  })
+}
+
+function describeInstant(time: number, epoch: bigint): string {
+  return `${formatElapsed(time)} s after the first frame, ${formatTime(epoch + BigInt(Math.floor(time)))}`
 }
 
 /** The number of frames after which the most entries were live, the first of equals. */
-async function findPeak(captures: readonly string[], sysctls: Sysctls): Promise<number> {
-  const source = await openFrames(captures)
-  try {
+async function findPeak(captures: readonly string[], sysctls: Sysctls, io: Io): Promise<number> {
+  return withCaptures(captures, io, async (source, interrupt) => {
     let frames = 0
     let peak = 0
     let peakFrames = 0
@@ -80,10 +79,9 @@ async function findPeak(captures: readonly string[], sysctls: Sysctls): Promise<
       },
     })
     await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), { seen: () => frames++ })
+    interrupt.finish()
     return peakFrames
-  } finally {
-    await source.close()
-  }
+  })
 }
 
 async function requireFiles(captures: readonly string[]): Promise<void> {
@@ -96,23 +94,18 @@ async function requireFiles(captures: readonly string[]): Promise<void> {
   }
 }
 
-async function printTable(
-  engine: Engine,
-  epoch: bigint,
-  options: ListOptions,
-  streams: Streams,
-): Promise<number> {
-  const { table } = engine
-  const output = new LineOutput(streams.stdout)
-  const entries = sortEntries(table, liveEntries(engine))
-  const format = formatter(engine, new CaptureClock(epoch), options)
-  if (options.format === 'xml') output.text(XML_HEAD)
+async function printTable(engine: Engine, epoch: bigint, options: ListOptions, io: Io): Promise<number> {
+  const output = new LineOutput(io.stdout)
+  const entries = sortEntries(engine.table, liveEntries(engine))
+  const write = entryWriter(engine, new CaptureClock(epoch), options)
+  if (options.format === 'xml') output.text.text(XML_HEAD)
   for (const ct of entries) {
-    output.line(format(ct))
+    write(output.text, ct)
+    output.endLine()
     if (output.full) await output.drained()
     if (output.closed) break
   }
-  if (options.format === 'xml') output.text(XML_TAIL)
+  if (options.format === 'xml') output.text.text(XML_TAIL)
   await output.end()
   return entries.length
 }
@@ -127,39 +120,50 @@ function liveEntries({ table, context }: Engine): Int32Array {
   return entries.subarray(0, count)
 }
 
-function formatter(engine: Engine, clock: CaptureClock, options: ListOptions): (ct: number) => string {
+function entryWriter(
+  engine: Engine,
+  clock: CaptureClock,
+  options: ListOptions,
+): (out: Ascii, ct: number) => void {
   const { table, context } = engine
-  const { settings } = options.sysctls
+  const { format, sysctls } = options
+  const {
+    nf_conntrack_acct,
+    nf_conntrack_timestamp,
+    nf_conntrack_gre_timeout,
+    nf_conntrack_gre_timeout_stream,
+  } = sysctls.settings
   const now = clock.secondsAt(context.time)
-  const shown: Shown = { seconds: 0, state: true, counters: settings.nf_conntrack_acct !== 0, age: null }
-  return ct => {
+  const shown: Shown = { seconds: 0, state: true, counters: nf_conntrack_acct !== 0, age: null }
+  return (out, ct) => {
     shown.seconds = Math.floor(context.expires(ct) / HZ)
-    if (settings.nf_conntrack_timestamp !== 0) shown.age = ageOf(ct)
-    switch (options.format) {
+    if (nf_conntrack_timestamp !== 0) shown.age = ageOf(ct)
+    switch (format) {
       case 'conntrack':
       case 'extended':
-        return formatListLine(table, ct, shown, options.format === 'extended')
+        return writeListLine(out, table, ct, shown, format === 'extended')
       case 'proc':
-        return formatProcLine(table, ct, shown, greTimeouts(settings))
+        return writeProcLine(out, table, ct, shown, [
+          nf_conntrack_gre_timeout,
+          nf_conntrack_gre_timeout_stream,
+        ])
       case 'xml':
-        return formatXmlFlow(table, ct, shown)
+        return writeXmlFlow(out, table, ct, shown)
       case 'save':
-        return formatSaveLine(table, ct, shown)
+        return writeSaveLine(out, table, ct, shown)
       case 'ndjson':
-        return `{${formatEntryFields(table, ct, shown)}}`
+        out.text('{')
+        writeEntryFields(out, table, ct, shown)
+        out.text('}')
     }
   }
 
   /** conntrack subtracts whole seconds of the clock, the kernel itself takes the difference. */
   function ageOf(ct: number): number {
     const start = table.start(ct)
-    if (options.format === 'proc') return Math.max(0, Math.floor((context.time - start) / 1e9))
+    if (format === 'proc') return Math.max(0, Math.floor((context.time - start) / 1e9))
     return now - clock.secondsAt(start)
   }
-}
-
-function greTimeouts(settings: Settings): [number, number] {
-  return [settings.nf_conntrack_gre_timeout, settings.nf_conntrack_gre_timeout_stream]
 }
 
 const SILENT: Observer = {
@@ -177,6 +181,8 @@ class StoppingSource implements FrameSource {
   private readonly source: FrameSource
   private readonly at: Instant
   private framesLeft: number
+  /** Whether there was a frame before it. */
+  hadFrames = false
   private stopped = false
 
   constructor(source: FrameSource, frames: number, at: Instant) {
@@ -203,9 +209,10 @@ class StoppingSource implements FrameSource {
     if (frame === null) return null
     this.framesLeft--
     this.limit ??= this.limitOf()
-    if (this.limit === null || frame.time <= this.limit) return frame
-    this.stopped = true
-    return null
+    this.stopped = this.limit !== null && frame.time > this.limit
+    if (this.stopped) return null
+    this.hadFrames = true
+    return frame
   }
 
   async fill(): Promise<boolean> {

@@ -1,5 +1,4 @@
 // `ctpcap packets`: what conntrack made of each frame, a line each.
-import pc from 'picocolors'
 import type { FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import { DIRECTION_NAMES, IPS_ASSURED, IPS_DYING, IPS_SEEN_REPLY, STATE_NAMES } from '../conntrack/status.ts'
@@ -7,21 +6,23 @@ import { HZ } from '../conntrack/timeouts.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../packet/fault.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED } from '../replay.ts'
-import { CaptureClock, formatElapsed } from '../report/capture-clock.ts'
+import type { Ascii } from '../report/ascii.ts'
+import { CaptureClock } from '../report/capture-clock.ts'
 import { stateName } from '../report/conntrack-entry.ts'
-import { formatTupleFields } from '../report/conntrack-json.ts'
+import { writeTupleFields } from '../report/conntrack-json.ts'
 import {
-  formatVerdictJson,
-  formatVerdictRow,
   type Paint,
   VERDICT_COLUMNS,
   VERDICT_STATES,
   type Verdict,
   VerdictLines,
   type VerdictState,
+  writeVerdictJson,
+  writeVerdictRow,
 } from '../report/conntrack-packet.ts'
+import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
-import { type Printer, replayLines, type Streams } from './line-replay.ts'
+import { type Printer, replayLines } from './line-replay.ts'
 import { nearest } from './nearest.ts'
 import type { Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -38,8 +39,8 @@ export interface PacketsOptions {
 }
 
 /** Runs the command. */
-export async function printPackets(options: PacketsOptions, streams: Streams): Promise<void> {
-  await replayLines(options.captures, options.sysctls, new PacketPrinter(options), streams)
+export async function printPackets(options: PacketsOptions, io: Io): Promise<void> {
+  await replayLines(options.captures, options.sysctls, new PacketPrinter(options), io)
 }
 
 /**
@@ -66,7 +67,9 @@ class PacketPrinter implements Printer {
   private readonly only: ReadonlySet<VerdictState> | null
   private readonly lines: VerdictLines
   private readonly verdict: Verdict = {
-    frame: '',
+    frame: 0,
+    capture: 0,
+    time: 0,
     state: 'skipped',
     direction: '',
     seenReply: false,
@@ -79,13 +82,13 @@ class PacketPrinter implements Printer {
   private clock: CaptureClock | null = null
   private severalCaptures = false
   /** Tracker states as they were after the packet before, by entry: what a packet found. Kept for JSON alone. */
-  private statesBefore: string[] = []
+  private readonly statesBefore: string[] = []
   private touched = -1
 
   constructor(options: PacketsOptions) {
     this.format = options.format
     this.only = options.only
-    this.lines = new VerdictLines(options.color ? PAINT : (_, text) => text)
+    this.lines = new VerdictLines(options.color ? COLORED : PLAIN)
   }
 
   start(engine: Engine, source: FrameSource, output: LineOutput): void {
@@ -93,13 +96,14 @@ class PacketPrinter implements Printer {
     this.source = source
     this.output = output
     this.severalCaptures = source.captures.length > 1
-    if (this.format === 'tsv') output.line(VERDICT_COLUMNS)
-    else if (this.format === 'text') output.line(this.lines.header())
+    if (this.format === 'ndjson') return
+    if (this.format === 'tsv') output.text.text(VERDICT_COLUMNS)
+    else this.lines.writeHeader(output.text)
+    output.endLine()
   }
 
   created(ct: number): void {
-    if (this.format === 'ndjson')
-      this.statesBefore[ct] = stateName(this.engine.table, ct) === '' ? '' : 'NONE'
+    if (this.format === 'ndjson') this.statesBefore[ct] = 'NONE'
   }
 
   updated(): void {}
@@ -114,23 +118,33 @@ class PacketPrinter implements Printer {
   destroyed(): void {}
 
   seen(packet: Packet, outcome: number): void {
-    const { verdict } = this
-    if (outcome === FRAME_TRACKED) this.judge()
+    const { verdict, output } = this
+    if (outcome === FRAME_TRACKED) this.judge(packet)
     else this.passOver(packet, outcome)
     if (this.only === null || this.only.has(verdict.state)) {
-      verdict.frame = this.severalCaptures ? `${packet.capture + 1}:${packet.frame}` : String(packet.frame)
-      this.output.line(this.formatLine(packet, outcome))
+      verdict.frame = packet.frame
+      verdict.capture = this.severalCaptures ? packet.capture + 1 : 0
+      verdict.time = packet.time
+      this.write(output.text, packet, outcome)
+      output.endLine()
     }
     if (this.format === 'ndjson') this.remember()
   }
 
-  private judge(): void {
+  private judge(packet: Packet): void {
     const { engine, verdict } = this
     verdict.state = STATE_NAMES[engine.state]
     verdict.direction = engine.direction < 0 ? '' : DIRECTION_NAMES[engine.direction]
     verdict.seenReply = (engine.status & IPS_SEEN_REPLY) !== 0
     verdict.assured = (engine.status & IPS_ASSURED) !== 0
-    verdict.reason = engine.context.reasons.count === 0 ? '' : engine.context.reasons.text().trimEnd()
+    verdict.reason = engine.context.reasons.count === 0 ? '' : this.complaints(packet.protocol)
+  }
+
+  /** As the kernel logs them, `nf_ct_proto_6: ` in front of each; people have a column for the protocol. */
+  private complaints(protocol: number): string {
+    return this.engine.context.reasons
+      .text(this.format === 'text' ? '' : `nf_ct_proto_${protocol}: `)
+      .trimEnd()
   }
 
   /** The kernel drops a bad IP header before conntrack; other frames without a verdict are the capture's doing. */
@@ -139,30 +153,49 @@ class PacketPrinter implements Printer {
     const { fault } = packet
     verdict.direction = ''
     verdict.reason = outcome === FRAME_QUEUED ? '' : faultText(fault)
-    if (outcome === FRAME_SKIPPED)
-      verdict.state = fault === FAULT_IP_HEADER || fault === FAULT_IP_CHECKSUM ? 'dropped' : 'skipped'
-    else if (fault !== FAULT_NONE && outcome !== FRAME_QUEUED) verdict.state = 'skipped'
+    if (outcome === FRAME_QUEUED) verdict.state = 'frag'
+    else if (fault === FAULT_IP_HEADER || fault === FAULT_IP_CHECKSUM) verdict.state = 'dropped'
+    else if (fault !== FAULT_NONE) verdict.state = 'skipped'
     // an atomic IPv6 fragment is no fragment to anyone but reassembly, which may lose it all the same
     else verdict.state = packet.fragmentOffset !== 0 || packet.moreFragments ? 'frag' : 'dropped'
   }
 
-  private formatLine(packet: Packet, outcome: number): string {
+  private write(out: Ascii, packet: Packet, outcome: number): void {
     const { verdict } = this
-    const shown = packet.family === 0 || outcome === FRAME_SKIPPED ? null : packet
-    if (this.format === 'text') return this.lines.format(verdict, formatElapsed(packet.time), shown)
     this.clock ??= new CaptureClock(this.source.epoch)
-    const time = this.clock.stamp(packet.time)
-    if (this.format === 'tsv') return formatVerdictRow(verdict, time)
-    return formatVerdictJson(verdict, time, shown, outcome === FRAME_TRACKED ? this.formatEntry() : '')
+    if (this.format === 'tsv') {
+      writeVerdictRow(out, verdict, this.clock)
+      return
+    }
+    const shown = packet.family === 0 || outcome === FRAME_SKIPPED ? null : packet
+    if (this.format === 'text') this.lines.write(out, verdict, shown)
+    else
+      writeVerdictJson(
+        out,
+        verdict,
+        this.clock,
+        shown,
+        outcome === FRAME_TRACKED ? this.writeEntry : writeNothing,
+      )
   }
 
-  private formatEntry(): string {
+  private readonly writeEntry = (out: Ascii): void => {
     const { ct, context, table, status } = this.engine
-    if (ct < 0) return ''
+    if (ct < 0) return
     const after = stateName(table, ct)
-    const states = after === '' ? '' : `"state_before":"${this.statesBefore[ct]}","state_after":"${after}",`
-    const timeout = (status & IPS_DYING) === 0 ? Math.round((context.expires(ct) / HZ) * 1000) / 1000 : null
-    return `${states}"timeout":${timeout},${formatTupleFields(table, ct)}`
+    if (after !== '') {
+      out.text(',"state_before":"')
+      out.text(this.statesBefore[ct])
+      out.text('","state_after":"')
+      out.text(after)
+      out.text('"')
+    }
+    const left = context.expires(ct)
+    out.text(',"timeout":')
+    if ((status & IPS_DYING) !== 0) out.text('null')
+    else if (left % HZ === 0) out.decimal(left / HZ)
+    else out.text((left / HZ).toFixed(3))
+    writeTupleFields(out, table, ct)
   }
 
   private remember(): void {
@@ -173,22 +206,30 @@ class PacketPrinter implements Printer {
   }
 }
 
-const COLORS = pc.createColors(true)
+function writeNothing(): void {}
 
-const PAINT: Paint = (state, text) => {
-  switch (state) {
-    case 'new':
-      return COLORS.green(text)
-    case 'established':
-      return text
-    case 'related':
-      return COLORS.cyan(text)
-    case 'invalid':
-    case 'dropped':
-      return COLORS.red(text)
-    case 'untracked':
-      return COLORS.yellow(text)
-    default:
-      return COLORS.dim(text)
-  }
+const RESET = '\x1b[39m'
+
+const COLORED: Paint = {
+  new: ['\x1b[32m', RESET],
+  established: ['', ''],
+  related: ['\x1b[36m', RESET],
+  invalid: ['\x1b[31m', RESET],
+  untracked: ['\x1b[33m', RESET],
+  dropped: ['\x1b[31m', RESET],
+  frag: ['\x1b[2m', '\x1b[22m'],
+  skipped: ['\x1b[2m', '\x1b[22m'],
+}
+
+const NO_COLOR = ['', ''] as const
+
+const PLAIN: Paint = {
+  new: NO_COLOR,
+  established: NO_COLOR,
+  related: NO_COLOR,
+  invalid: NO_COLOR,
+  untracked: NO_COLOR,
+  dropped: NO_COLOR,
+  frag: NO_COLOR,
+  skipped: NO_COLOR,
 }

@@ -65,10 +65,10 @@ export class Reasons {
   }
 
   /** What the kernel would have logged, several complaints joined by ` | `; `''` when it logged none. */
-  text(): string {
+  text(prefix = ''): string {
     let text = ''
     for (let i = 0; i < this.count; i++) {
-      if (i > 0) text += ' | '
+      text += i > 0 ? ` | ${prefix}` : prefix
       text += reasonText(this.codes[i], this.values.subarray(i * 8, i * 8 + 8))
     }
     return text

@@ -1,6 +1,9 @@
-// Times of a replay (nanoseconds since its first frame) as the texts that conntrack, kernel logs and people use.
+// Times of a replay (nanoseconds since its first frame) as conntrack, kernel logs and people write them; cut, not rounded.
+import type { Ascii } from './ascii.ts'
 
-/** Knows the epoch of the first frame; all its texts are cut, not rounded, as the kernel's and conntrack's are. */
+const DOT = 0x2e
+
+/** Knows the epoch of the first frame. */
 export class CaptureClock {
   private readonly seconds: number
   private readonly nanoseconds: number
@@ -17,16 +20,23 @@ export class CaptureClock {
     return this.seconds + Math.floor((this.nanoseconds + time) / 1e9)
   }
 
-  /** `1506945812.535132000` */
-  stamp(time: number): string {
-    const total = this.nanoseconds + time
-    const seconds = Math.floor(total / 1e9)
-    return `${this.seconds + seconds}.${digits(total - seconds * 1e9)}`
+  /** Appends `1506945812.535132000`. */
+  writeStamp(out: Ascii, time: number): void {
+    out.decimal(this.secondsAt(time))
+    out.byte(DOT)
+    out.digits(this.fractionAt(time), 9)
   }
 
-  /** `1506945812.535132`, as `conntrack -E -o timestamp` prints it. */
-  microStamp(time: number): string {
-    return this.stamp(time).slice(0, -3)
+  /** Appends `1506945812.535132`, as `conntrack -E -o timestamp` prints it. */
+  writeMicroStamp(out: Ascii, time: number): void {
+    out.decimal(this.secondsAt(time))
+    out.byte(DOT)
+    out.digits((this.fractionAt(time) / 1000) | 0, 6)
+  }
+
+  private fractionAt(time: number): number {
+    const total = this.nanoseconds + time
+    return total - Math.floor(total / 1e9) * 1e9
   }
 }
 
@@ -35,9 +45,4 @@ export function formatElapsed(time: number): string {
   const micros = Math.floor(Math.abs(time) / 1e3)
   const seconds = Math.floor(micros / 1e6)
   return `${time < 0 ? '-' : ''}${seconds}.${String(1e6 + micros - seconds * 1e6).slice(1)}`
-}
-
-/** Nine digits. */
-function digits(nanoseconds: number): string {
-  return String(1e9 + nanoseconds).slice(1)
 }

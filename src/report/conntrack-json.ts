@@ -2,61 +2,131 @@
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { protocolName } from '../net/numbers.ts'
+import type { Ascii } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
 import {
-  formatDestination,
-  formatSource,
   PORTS_GRE,
   PORTS_ICMP,
   PORTS_PORTS,
   portsOf,
+  writeDestination,
+  writeSource,
 } from './conntrack-tuple.ts'
 
-/** The fields of an entry without braces; all texts in them are plain ASCII that needs no escape. */
-export function formatEntryFields(table: Table, ct: number, shown: Shown): string {
-  const protocol = table.protocol(ct)
+/** `"family":"ipv4","family_number":2,"proto":"tcp","proto_number":6` by family and protocol number. */
+const PROTOCOL_FIELDS = ['"family":"ipv4","family_number":2', '"family":"ipv6","family_number":10'].map(
+  family =>
+    Array.from(
+      { length: 256 },
+      (_, protocol) => `${family},"proto":"${protocolName(protocol)}","proto_number":${protocol}`,
+    ),
+)
+
+/** Appends the fields of an entry, without braces. */
+export function writeEntryFields(out: Ascii, table: Table, ct: number, shown: Shown): void {
+  out.text(protocolFields(table.isIpv6(ct), table.protocol(ct)))
+  if (shown.seconds === null) out.text(',"timeout":null')
+  else {
+    out.text(',"timeout":')
+    out.decimal(shown.seconds)
+  }
   const state = shown.state ? stateName(table, ct) : ''
-  return (
-    `${table.isIpv6(ct) ? '"family":"ipv6","family_number":10' : '"family":"ipv4","family_number":2'},` +
-    `"proto":"${protocolName(protocol)}","proto_number":${protocol},"timeout":${shown.seconds},` +
-    `"state":${state === '' ? 'null' : `"${state}"`},${formatTupleFields(table, ct)},"status":${formatFlags(table.status(ct))}` +
-    `${formatCounters(table, ct, shown)}${shown.age === null ? '' : `,"delta_time":${shown.age}`}`
-  )
+  if (state === '') out.text(',"state":null')
+  else {
+    out.text(',"state":"')
+    out.text(state)
+    out.text('"')
+  }
+  writeTupleFields(out, table, ct)
+  out.text(',"status":')
+  out.text(flagList(table.status(ct)))
+  if (shown.counters) writeCounters(out, table, ct)
+  if (shown.age !== null) out.text(`,"delta_time":${shown.age}`)
 }
 
-/** `"orig_src":"10.0.0.1",…,"reply_dport":1234`: both tuples of an entry. */
-export function formatTupleFields(table: Table, ct: number): string {
-  return `${formatTuple(table, ct * 2, 'orig')},${formatTuple(table, ct * 2 + 1, 'reply')}`
+/** Family and protocol as JSON fields. */
+export function protocolFields(isIpv6: boolean, protocol: number): string {
+  return PROTOCOL_FIELDS[isIpv6 ? 1 : 0][protocol]
 }
 
-function formatTuple(table: Table, key: number, direction: string): string {
-  const addresses = `"${direction}_src":"${formatSource(table, key)}","${direction}_dst":"${formatDestination(table, key)}"`
+/** Names of a tuple's fields with what stands around them; whole, since joining them for each line takes time. */
+interface TupleNames {
+  source: string
+  destination: string
+  sport: string
+  dport: string
+  type: string
+  code: string
+  id: string
+  srckey: string
+  dstkey: string
+}
+
+const tupleNames = (direction: 'orig' | 'reply'): TupleNames => ({
+  source: `,"${direction}_src":"`,
+  destination: `","${direction}_dst":"`,
+  sport: `","${direction}_sport":`,
+  dport: `,"${direction}_dport":`,
+  type: `","${direction}_type":`,
+  code: `,"${direction}_code":`,
+  id: `,"${direction}_id":`,
+  srckey: `","${direction}_srckey":`,
+  dstkey: `,"${direction}_dstkey":`,
+})
+
+const ORIGINAL_NAMES = tupleNames('orig')
+const REPLY_NAMES = tupleNames('reply')
+
+/** Appends `,"orig_src":"10.0.0.1",…,"reply_dport":1234`: both tuples of an entry. */
+export function writeTupleFields(out: Ascii, table: Table, ct: number): void {
+  writeTuple(out, table, ct * 2, ORIGINAL_NAMES)
+  writeTuple(out, table, ct * 2 + 1, REPLY_NAMES)
+}
+
+function writeTuple(out: Ascii, table: Table, key: number, names: TupleNames): void {
+  out.text(names.source)
+  writeSource(out, table, key)
+  out.text(names.destination)
+  writeDestination(out, table, key)
   const ports = table.ports(key)
   switch (portsOf(table.protocol(key >> 1))) {
     case PORTS_PORTS:
-      return `${addresses},"${direction}_sport":${ports >>> 16},"${direction}_dport":${ports & 0xffff}`
+      out.text(names.sport)
+      out.decimal(ports >>> 16)
+      out.text(names.dport)
+      out.decimal(ports & 0xffff)
+      return
     case PORTS_ICMP:
-      return `${addresses},"${direction}_type":${(ports >>> 8) & 0xff},"${direction}_code":${ports & 0xff},"${direction}_id":${ports >>> 16}`
+      out.text(names.type)
+      out.decimal((ports >>> 8) & 0xff)
+      out.text(names.code)
+      out.decimal(ports & 0xff)
+      out.text(names.id)
+      out.decimal(ports >>> 16)
+      return
     case PORTS_GRE:
-      return `${addresses},"${direction}_srckey":${ports >>> 16},"${direction}_dstkey":${ports & 0xffff}`
+      out.text(names.srckey)
+      out.decimal(ports >>> 16)
+      out.text(names.dstkey)
+      out.decimal(ports & 0xffff)
+      return
     default:
-      return addresses
+      out.text('"')
   }
 }
 
 /** The flags in brackets of conntrack's lines. */
-function formatFlags(status: number): string {
+function flagList(status: number): string {
   if ((status & IPS_SEEN_REPLY) === 0)
     return (status & IPS_ASSURED) === 0 ? '["UNREPLIED"]' : '["UNREPLIED","ASSURED"]'
   return (status & IPS_ASSURED) === 0 ? '[]' : '["ASSURED"]'
 }
 
-function formatCounters(table: Table, ct: number, shown: Shown): string {
-  if (!shown.counters) return ''
+function writeCounters(out: Ascii, table: Table, ct: number): void {
   const original = ct * 2
   const reply = original + 1
-  return (
+  out.text(
     `,"orig_packets":${table.packets(original)},"orig_bytes":${table.bytes(original)}` +
-    `,"reply_packets":${table.packets(reply)},"reply_bytes":${table.bytes(reply)}`
+      `,"reply_packets":${table.packets(reply)},"reply_bytes":${table.bytes(reply)}`,
   )
 }

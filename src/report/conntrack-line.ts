@@ -2,8 +2,9 @@
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../net/numbers.ts'
+import type { Ascii } from './ascii.ts'
 import { type EventName, type Shown, stateName } from './conntrack-entry.ts'
-import { formatProcTuple, formatTuple } from './conntrack-tuple.ts'
+import { writeProcTuple, writeTuple } from './conntrack-tuple.ts'
 
 const FAMILY_IPV4 = 'ipv4     2 '
 const FAMILY_IPV6 = 'ipv6     10 '
@@ -17,63 +18,92 @@ const PROTOCOLS = Array.from({ length: 256 }, (_, protocol) =>
 /** Right-aligned in nine columns. */
 const EVENT_TAGS = { NEW: '    [NEW] ', UPDATE: ' [UPDATE] ', DESTROY: '[DESTROY] ' }
 
-/** A line of `conntrack -L`; with `extended` that of `-o extended`. */
-export function formatListLine(table: Table, ct: number, shown: Shown, extended: boolean): string {
-  const family = extended ? familyColumns(table, ct) : ''
-  const age = shown.age === null ? '' : ` delta-time=${shown.age}`
-  return `${family}${formatFlow(table, ct, shown)} mark=0${age} use=1`
+// All parts end in a blank; the last one of a line goes again, as in the library.
+
+/** Appends a line of `conntrack -L`; with `extended` that of `-o extended`. */
+export function writeListLine(out: Ascii, table: Table, ct: number, shown: Shown, extended: boolean): void {
+  if (extended) out.text(table.isIpv6(ct) ? FAMILY_IPV6 : FAMILY_IPV4)
+  writeFlow(out, table, ct, shown)
+  out.text('mark=0 ')
+  writeAge(out, shown)
+  out.text('use=1')
 }
 
-/** A line of `conntrack -E` without its time stamp. */
-export function formatEventLine(table: Table, ct: number, event: EventName, shown: Shown): string {
-  const age = shown.age === null ? '' : ` delta-time=${shown.age}`
-  return `${EVENT_TAGS[event]}${formatFlow(table, ct, shown)}${age}`
+/** Appends a line of `conntrack -E` without its time stamp. */
+export function writeEventLine(out: Ascii, table: Table, ct: number, event: EventName, shown: Shown): void {
+  out.text(EVENT_TAGS[event])
+  writeFlow(out, table, ct, shown)
+  writeAge(out, shown)
+  out.length--
 }
 
-/** A line of /proc/net/nf_conntrack; `greTimeouts` are the GRE timeouts in seconds, which it shows of each GRE entry. */
-export function formatProcLine(
+/** Appends a line of /proc/net/nf_conntrack; it shows the GRE timeouts, in seconds, of each GRE entry. */
+export function writeProcLine(
+  out: Ascii,
   table: Table,
   ct: number,
   shown: Shown,
   greTimeouts: readonly [number, number],
-): string {
+): void {
   const protocol = table.protocol(ct)
-  const name = protocol === IPPROTO_DCCP ? protocolColumns('unknown', protocol) : PROTOCOLS[protocol]
+  out.text(table.isIpv6(ct) ? FAMILY_IPV6 : FAMILY_IPV4)
+  out.text(protocol === IPPROTO_DCCP ? protocolColumns('unknown', protocol) : PROTOCOLS[protocol])
+  writeSeconds(out, shown)
+  writeState(out, table, ct)
+  if (protocol === IPPROTO_GRE) out.text(`timeout=${greTimeouts[0]}, stream_timeout=${greTimeouts[1]} `)
+  writeProcTuple(out, table, ct * 2)
+  writeCounters(out, table, ct * 2, shown)
+  writeUnreplied(out, table, ct)
+  writeProcTuple(out, table, ct * 2 + 1)
+  writeCounters(out, table, ct * 2 + 1, shown)
+  writeAssured(out, table, ct)
+  out.text('mark=0 zone=0 ')
+  writeAge(out, shown)
+  out.text('use=2')
+}
+
+function writeFlow(out: Ascii, table: Table, ct: number, shown: Shown): void {
+  out.text(PROTOCOLS[table.protocol(ct)])
+  writeSeconds(out, shown)
+  if (shown.state) writeState(out, table, ct)
+  writeTuple(out, table, ct * 2)
+  writeCounters(out, table, ct * 2, shown)
+  writeUnreplied(out, table, ct)
+  writeTuple(out, table, ct * 2 + 1)
+  writeCounters(out, table, ct * 2 + 1, shown)
+  writeAssured(out, table, ct)
+}
+
+function writeSeconds(out: Ascii, shown: Shown): void {
+  if (shown.seconds === null) return
+  out.decimal(shown.seconds)
+  out.text(' ')
+}
+
+function writeState(out: Ascii, table: Table, ct: number): void {
   const state = stateName(table, ct)
-  const timeouts =
-    protocol === IPPROTO_GRE ? `timeout=${greTimeouts[0]}, stream_timeout=${greTimeouts[1]} ` : ''
-  const age = shown.age === null ? '' : ` delta-time=${shown.age}`
-  return (
-    `${familyColumns(table, ct)}${name}${shown.seconds} ${state === '' ? '' : `${state} `}${timeouts}` +
-    `${formatProcTuple(table, ct * 2)}${counters(table, ct * 2, shown)}${unreplied(table, ct)} ` +
-    `${formatProcTuple(table, ct * 2 + 1)}${counters(table, ct * 2 + 1, shown)}${assured(table, ct)} mark=0 zone=0${age} use=2`
-  )
+  if (state === '') return
+  out.text(state)
+  out.text(' ')
 }
 
-function formatFlow(table: Table, ct: number, shown: Shown): string {
-  const state = shown.state ? stateName(table, ct) : ''
-  const seconds = shown.seconds === null ? '' : `${shown.seconds} `
-  const original = ct * 2
-  const reply = original + 1
-  return (
-    `${PROTOCOLS[table.protocol(ct)]}${seconds}${state === '' ? '' : `${state} `}` +
-    `${formatTuple(table, original)}${counters(table, original, shown)}${unreplied(table, ct)} ` +
-    `${formatTuple(table, reply)}${counters(table, reply, shown)}${assured(table, ct)}`
-  )
+function writeCounters(out: Ascii, table: Table, key: number, shown: Shown): void {
+  if (!shown.counters) return
+  out.text('packets=')
+  out.decimal(table.packets(key))
+  out.text(' bytes=')
+  out.decimal(table.bytes(key))
+  out.text(' ')
 }
 
-function familyColumns(table: Table, ct: number): string {
-  return table.isIpv6(ct) ? FAMILY_IPV6 : FAMILY_IPV4
+function writeUnreplied(out: Ascii, table: Table, ct: number): void {
+  if ((table.status(ct) & IPS_SEEN_REPLY) === 0) out.text('[UNREPLIED] ')
 }
 
-function counters(table: Table, key: number, shown: Shown): string {
-  return shown.counters ? ` packets=${table.packets(key)} bytes=${table.bytes(key)}` : ''
+function writeAssured(out: Ascii, table: Table, ct: number): void {
+  if ((table.status(ct) & IPS_ASSURED) !== 0) out.text('[ASSURED] ')
 }
 
-function unreplied(table: Table, ct: number): string {
-  return (table.status(ct) & IPS_SEEN_REPLY) === 0 ? ' [UNREPLIED]' : ''
-}
-
-function assured(table: Table, ct: number): string {
-  return (table.status(ct) & IPS_ASSURED) === 0 ? '' : ' [ASSURED]'
+function writeAge(out: Ascii, shown: Shown): void {
+  if (shown.age !== null) out.text(`delta-time=${shown.age} `)
 }

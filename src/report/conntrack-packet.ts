@@ -1,11 +1,14 @@
 // What conntrack made of each frame: a row of tab-separated columns, a JSON object, or an aligned line for people.
-import { formatIpv4, formatIpv6 } from '../net/address.ts'
+import { formatIpv6 } from '../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, protocolName } from '../net/numbers.ts'
+import type { Ascii } from './ascii.ts'
+import { type CaptureClock, formatElapsed } from './capture-clock.ts'
+import { protocolFields } from './conntrack-json.ts'
 import { PORTS_NONE, PORTS_PORTS, portsOf } from './conntrack-tuple.ts'
 
 /** What of a decoded packet is shown; packet/packet.ts has it all. */
 export interface ShownPacket {
-  /** 4, 6, or 0 where there is no IP packet and nothing below is to be shown. */
+  /** 4 or 6. */
   readonly family: number
   readonly protocol: number
   readonly networkLength: number
@@ -40,13 +43,17 @@ export const VERDICT_STATES = [
 
 export type VerdictState = (typeof VERDICT_STATES)[number]
 
-/** A frame's verdict, in the words of its row. */
+/** A frame's verdict. */
 export interface Verdict {
-  /** Frame number, with the number of its capture before it where there are several: `17`, `2:17`. */
-  frame: string
+  /** Frame number in its capture. */
+  frame: number
+  /** Number of its capture from 1, or 0 where there is only one. */
+  capture: number
+  /** Nanoseconds since the first frame. */
+  time: number
   state: VerdictState
   /** `original`, `reply`, or `''` where there is no flow. */
-  direction: string
+  direction: '' | 'original' | 'reply'
   seenReply: boolean
   assured: boolean
   /** The kernel's complaints joined by ` | `, or why conntrack never saw the frame. */
@@ -55,54 +62,88 @@ export interface Verdict {
 
 export const VERDICT_COLUMNS = 'frame\ttime\tstate\tdirection\tseen_reply\tassured\treason'
 
-/** A row of VERDICT_COLUMNS; `time` in seconds since 1970. */
-export function formatVerdictRow(verdict: Verdict, time: string): string {
-  const flow =
-    verdict.direction === ''
-      ? '\t\t'
-      : `${verdict.direction}\t${verdict.seenReply ? '1' : '0'}\t${verdict.assured ? '1' : '0'}`
-  return `${verdict.frame}\t${time}\t${verdict.state}\t${flow}\t${verdict.reason}`
-}
+const TAB = 0x09
 
-/** A JSON object on one line; `entry` holds further fields of the flow's entry, or is `''`. */
-export function formatVerdictJson(
-  verdict: Verdict,
-  time: string,
-  packet: ShownPacket | null,
-  entry: string,
-): string {
-  const frame = verdict.frame.includes(':') ? `"${verdict.frame}"` : verdict.frame
-  const flow =
-    verdict.direction === ''
-      ? '"direction":null'
-      : `"direction":"${verdict.direction}","seen_reply":${verdict.seenReply},"assured":${verdict.assured}`
-  const reasons = verdict.reason === '' ? '' : `"${verdict.reason.replaceAll(' | ', '","')}"`
-  return (
-    `{"frame":${frame},"time":${time},"state":"${verdict.state}",${flow}` +
-    `${packet === null ? '' : `,${formatPacketFields(packet)}`}${entry === '' ? '' : `,${entry}`},"reasons":[${reasons}]}`
-  )
-}
-
-function formatPacketFields(packet: ShownPacket): string {
-  const { protocol, sourcePort, destinationPort } = packet
-  const fields =
-    `"family":"${packet.family === 6 ? 'ipv6' : 'ipv4'}","proto":"${protocolName(protocol)}","proto_number":${protocol},` +
-    `"length":${packet.networkLength},"src":"${formatSource(packet)}","dst":"${formatDestination(packet)}"`
-  if (!packet.hasTuple) return fields
-  if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) {
-    return `${fields},"type":${destinationPort >>> 8},"code":${destinationPort & 0xff},"id":${sourcePort}`
+/** Appends a row of VERDICT_COLUMNS, time in seconds since 1970. A frame of several captures is `2:17`. */
+export function writeVerdictRow(out: Ascii, verdict: Verdict, clock: CaptureClock): void {
+  writeFrame(out, verdict)
+  out.byte(TAB)
+  clock.writeStamp(out, verdict.time)
+  out.byte(TAB)
+  out.text(verdict.state)
+  out.byte(TAB)
+  if (verdict.direction === '') out.text('\t\t\t')
+  else {
+    out.text(verdict.direction)
+    out.text(verdict.seenReply ? '\t1' : '\t0')
+    out.text(verdict.assured ? '\t1\t' : '\t0\t')
   }
-  if (portsOf(protocol) === PORTS_NONE) return fields
-  const ports = `${fields},"sport":${sourcePort},"dport":${destinationPort}`
-  if (protocol !== IPPROTO_TCP) return ports
-  return (
-    `${ports},"tcp_flags":"${formatFlags(packet.tcpFlags)}","tcp_seq":${packet.sequence >>> 0},` +
-    `"tcp_ack":${packet.acknowledgment >>> 0},"tcp_window":${packet.window}`
-  )
+  out.text(verdict.reason)
 }
 
-/** Colours a text; the state decides. */
-export type Paint = (state: VerdictState, text: string) => string
+/**
+ * Appends a JSON object. `writeEntry` appends further fields, those of the flow's entry, each with a comma before it.
+ */
+export function writeVerdictJson(
+  out: Ascii,
+  verdict: Verdict,
+  clock: CaptureClock,
+  packet: ShownPacket | null,
+  writeEntry: (out: Ascii) => void,
+): void {
+  out.text('{"frame":')
+  out.decimal(verdict.frame)
+  if (verdict.capture > 0) out.text(`,"capture":${verdict.capture}`)
+  out.text(',"time":')
+  clock.writeStamp(out, verdict.time)
+  out.text(',"state":"')
+  out.text(verdict.state)
+  if (verdict.direction === '') out.text('","direction":null')
+  else {
+    out.text(verdict.direction === 'reply' ? '","direction":"reply"' : '","direction":"original"')
+    out.text(verdict.seenReply ? ',"seen_reply":true' : ',"seen_reply":false')
+    out.text(verdict.assured ? ',"assured":true' : ',"assured":false')
+  }
+  if (packet !== null) writePacketFields(out, packet)
+  writeEntry(out)
+  if (verdict.reason === '') out.text(',"reasons":[]}')
+  else out.text(`,"reasons":["${verdict.reason.replaceAll(' | ', '","')}"]}`)
+}
+
+function writePacketFields(out: Ascii, packet: ShownPacket): void {
+  const { protocol, sourcePort, destinationPort } = packet
+  out.text(',')
+  out.text(protocolFields(packet.family === 6, protocol))
+  out.text(',"length":')
+  out.decimal(packet.networkLength)
+  out.text(',"src":"')
+  writeSource(out, packet)
+  out.text('","dst":"')
+  writeDestination(out, packet)
+  out.text('"')
+  if (!packet.hasTuple) return
+  if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) {
+    out.text(`,"type":${destinationPort >>> 8},"code":${destinationPort & 0xff},"id":${sourcePort}`)
+    return
+  }
+  if (portsOf(protocol) === PORTS_NONE) return
+  out.text(',"sport":')
+  out.decimal(sourcePort)
+  out.text(',"dport":')
+  out.decimal(destinationPort)
+  if (protocol !== IPPROTO_TCP) return
+  out.text(',"tcp_flags":"')
+  out.text(FLAGS[packet.tcpFlags & 0xff])
+  out.text('","tcp_seq":')
+  out.decimal(packet.sequence >>> 0)
+  out.text(',"tcp_ack":')
+  out.decimal(packet.acknowledgment >>> 0)
+  out.text(',"tcp_window":')
+  out.decimal(packet.window)
+}
+
+/** The control sequences around a state: `[before, after]`, empty without colour. */
+export type Paint = Record<VerdictState, readonly [string, string]>
 
 /** Lines in columns that only ever grow wider: what was printed stays printed. */
 export class VerdictLines {
@@ -115,67 +156,77 @@ export class VerdictLines {
     this.paint = paint
   }
 
-  /** The line over the columns. */
-  header(): string {
-    return this.align(
-      'frame',
-      'time',
-      'source > destination',
-      'proto',
-      'flags',
-      'state      ',
-      'direction',
-      'reason',
+  /** Appends the line over the columns. */
+  writeHeader(out: Ascii): void {
+    const endpoints = 'source > destination'.padEnd(this.endpointsWidth)
+    out.text(
+      `${'frame'.padStart(this.frameWidth)} ${'time'.padStart(this.timeWidth)}  ${endpoints} proto   flags state       direction reason`,
     )
   }
 
-  /** One line; `time` in seconds since the first frame. */
-  format(verdict: Verdict, time: string, packet: ShownPacket | null): string {
-    const state = this.paint(verdict.state, verdict.state.padEnd(11))
-    const endpoints = packet === null ? '-' : formatEndpoints(packet)
-    const protocol = packet === null ? '-' : formatProtocol(packet.protocol)
-    const flags = packet === null ? '-' : formatDetail(packet)
-    return this.align(
-      verdict.frame,
-      time,
-      endpoints,
-      protocol,
-      flags,
-      state,
-      verdict.direction || '-',
-      verdict.reason,
-    )
-  }
-
-  private align(
-    frame: string,
-    time: string,
-    endpoints: string,
-    protocol: string,
-    flags: string,
-    state: string,
-    direction: string,
-    reason: string,
-  ): string {
+  /** Appends one line, time in seconds since the first frame. */
+  write(out: Ascii, verdict: Verdict, packet: ShownPacket | null): void {
+    const frame = verdict.capture > 0 ? `${verdict.capture}:${verdict.frame}` : String(verdict.frame)
+    const time = formatElapsed(verdict.time)
     this.frameWidth = Math.max(this.frameWidth, frame.length)
     this.timeWidth = Math.max(this.timeWidth, time.length)
-    this.endpointsWidth = Math.max(this.endpointsWidth, endpoints.length)
-    return (
-      `${frame.padStart(this.frameWidth)} ${time.padStart(this.timeWidth)}  ${endpoints.padEnd(this.endpointsWidth)} ` +
-      `${protocol.padEnd(7)} ${flags.padEnd(5)} ${state} ${direction.padEnd(9)} ${reason}`
-    ).trimEnd()
+    this.writeRight(out, frame, this.frameWidth)
+    out.text(' ')
+    this.writeRight(out, time, this.timeWidth)
+    out.text('  ')
+    const start = out.length
+    if (packet === null) out.text('-')
+    else writeEndpoints(out, packet)
+    this.endpointsWidth = Math.max(this.endpointsWidth, out.length - start)
+    out.padFrom(start, this.endpointsWidth + 1)
+    this.writeLeft(out, packet === null ? '-' : formatProtocol(packet.protocol), 8)
+    this.writeLeft(out, packet === null ? '-' : formatDetail(packet), 6)
+    const [before, after] = this.paint[verdict.state]
+    out.text(before)
+    this.writeLeft(out, verdict.state, 12)
+    out.text(after)
+    if (verdict.reason === '') out.text(verdict.direction || '-')
+    else {
+      this.writeLeft(out, verdict.direction || '-', 10)
+      out.text(verdict.reason)
+    }
+  }
+
+  private writeRight(out: Ascii, text: string, width: number): void {
+    out.padFrom(out.length, width - text.length)
+    out.text(text)
+  }
+
+  private writeLeft(out: Ascii, text: string, width: number): void {
+    const start = out.length
+    out.text(text)
+    out.padFrom(start, width)
   }
 }
 
-/** `10.0.0.1:1234 > 10.0.0.2:80`, as tcpdump puts it, but for the ports. */
-function formatEndpoints(packet: ShownPacket): string {
-  const source = formatSource(packet)
-  const destination = formatDestination(packet)
-  if (!packet.hasTuple || portsOf(packet.protocol) !== PORTS_PORTS) return `${source} > ${destination}`
-  const { sourcePort, destinationPort } = packet
-  return packet.family === 6
-    ? `[${source}]:${sourcePort} > [${destination}]:${destinationPort}`
-    : `${source}:${sourcePort} > ${destination}:${destinationPort}`
+function writeFrame(out: Ascii, verdict: Verdict): void {
+  if (verdict.capture > 0) out.text(`${verdict.capture}:`)
+  out.decimal(verdict.frame)
+}
+
+/** `10.0.0.1:1234 > 10.0.0.2:80` */
+function writeEndpoints(out: Ascii, packet: ShownPacket): void {
+  const ports = packet.hasTuple && portsOf(packet.protocol) === PORTS_PORTS
+  const bracketed = ports && packet.family === 6
+  if (bracketed) out.text('[')
+  writeSource(out, packet)
+  if (bracketed) out.text(']')
+  if (ports) {
+    out.text(':')
+    out.decimal(packet.sourcePort)
+  }
+  out.text(bracketed ? ' > [' : ' > ')
+  writeDestination(out, packet)
+  if (bracketed) out.text(']')
+  if (ports) {
+    out.text(':')
+    out.decimal(packet.destinationPort)
+  }
 }
 
 function formatProtocol(protocol: number): string {
@@ -187,7 +238,7 @@ function formatProtocol(protocol: number): string {
 function formatDetail(packet: ShownPacket): string {
   const { protocol, destinationPort } = packet
   if (!packet.hasTuple) return '-'
-  if (protocol === IPPROTO_TCP) return formatFlags(packet.tcpFlags)
+  if (protocol === IPPROTO_TCP) return FLAGS[packet.tcpFlags & 0xff]
   if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6)
     return `${destinationPort >>> 8}/${destinationPort & 0xff}`
   return '-'
@@ -201,18 +252,14 @@ const FLAGS = Array.from({ length: 256 }, (_, flags) => {
   return text === '' ? 'none' : text
 })
 
-function formatFlags(flags: number): string {
-  return FLAGS[flags & 0xff]
+function writeSource(out: Ascii, packet: ShownPacket): void {
+  if (packet.family === 6)
+    out.text(formatIpv6(packet.source0, packet.source1, packet.source2, packet.source3))
+  else out.ipv4(packet.source0)
 }
 
-function formatSource(packet: ShownPacket): string {
-  return packet.family === 6
-    ? formatIpv6(packet.source0, packet.source1, packet.source2, packet.source3)
-    : formatIpv4(packet.source0)
-}
-
-function formatDestination(packet: ShownPacket): string {
-  return packet.family === 6
-    ? formatIpv6(packet.destination0, packet.destination1, packet.destination2, packet.destination3)
-    : formatIpv4(packet.destination0)
+function writeDestination(out: Ascii, packet: ShownPacket): void {
+  if (packet.family === 6) {
+    out.text(formatIpv6(packet.destination0, packet.destination1, packet.destination2, packet.destination3))
+  } else out.ipv4(packet.destination0)
 }

@@ -2,42 +2,59 @@
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_ICMPV6, IPPROTO_SCTP, protocolName } from '../net/numbers.ts'
+import type { Ascii } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
 import {
-  formatDestination,
-  formatSource,
   PORTS_GRE,
   PORTS_ICMP,
   PORTS_PORTS,
   portsOf,
+  writeDestination,
+  writeSource,
 } from './conntrack-tuple.ts'
 
-/** A line that adds the entry. */
-export function formatSaveLine(table: Table, ct: number, shown: Shown): string {
+const STATUS_NAMES = ['UNSET', 'SEEN_REPLY', 'ASSURED', 'SEEN_REPLY,ASSURED']
+
+/** Appends a line that adds the entry. */
+export function writeSaveLine(out: Ascii, table: Table, ct: number, shown: Shown): void {
   const original = ct * 2
   const reply = original + 1
-  const source = formatSource(table, original)
-  const destination = formatDestination(table, original)
-  const replySource = formatSource(table, reply)
-  const replyDestination = formatDestination(table, reply)
+  const status = table.status(ct)
+  const seen = (status & IPS_SEEN_REPLY) !== 0 ? 1 : 0
+  const assured = (status & IPS_ASSURED) !== 0 ? 2 : 0
+  out.text(`-A -t ${shown.seconds ?? 0} -u ${STATUS_NAMES[seen + assured]} -s `)
+  writeSource(out, table, original)
+  out.text(' -d ')
+  writeDestination(out, table, original)
+  // a translated address has a letter of its own; a translated port has not
+  out.text(repliesFromElsewhere(table, ct) ? ' -g ' : ' -r ')
+  writeSource(out, table, reply)
+  out.text(repliesToElsewhere(table, ct) ? ' -n ' : ' -q ')
+  writeDestination(out, table, reply)
   const protocol = table.protocol(ct)
   const name = protocolName(protocol)
-  return (
-    `-A -t ${shown.seconds ?? 0} -u ${formatStatus(table.status(ct))} -s ${source} -d ${destination}` +
-    // a translated address has a letter of its own; a translated port has not
-    ` ${replySource === destination ? '-r' : '-g'} ${replySource} ${replyDestination === source ? '-q' : '-n'} ${replyDestination}` +
-    ` -p ${name === 'unknown' ? protocol : name}${formatPorts(table, ct, protocol)}${formatState(table, ct, protocol)}`
-  )
+  out.text(` -p ${name === 'unknown' ? protocol : name}`)
+  out.text(portArguments(table, ct, protocol))
+  out.text(stateArguments(table, ct, protocol))
 }
 
-function formatStatus(status: number): string {
-  const names = []
-  if ((status & IPS_SEEN_REPLY) !== 0) names.push('SEEN_REPLY')
-  if ((status & IPS_ASSURED) !== 0) names.push('ASSURED')
-  return names.length === 0 ? 'UNSET' : names.join(',')
+/** Destination NAT of the address. */
+function repliesFromElsewhere(table: Table, ct: number): boolean {
+  for (let i = 0; i < 4; i++) {
+    if (table.sourceWord(ct * 2 + 1, i) !== table.destinationWord(ct * 2, i)) return true
+  }
+  return false
 }
 
-function formatPorts(table: Table, ct: number, protocol: number): string {
+/** Source NAT of the address. */
+function repliesToElsewhere(table: Table, ct: number): boolean {
+  for (let i = 0; i < 4; i++) {
+    if (table.destinationWord(ct * 2 + 1, i) !== table.sourceWord(ct * 2, i)) return true
+  }
+  return false
+}
+
+function portArguments(table: Table, ct: number, protocol: number): string {
   const original = table.ports(ct * 2)
   const reply = table.ports(ct * 2 + 1)
   switch (portsOf(protocol)) {
@@ -54,7 +71,7 @@ function formatPorts(table: Table, ct: number, protocol: number): string {
   }
 }
 
-function formatState(table: Table, ct: number, protocol: number): string {
+function stateArguments(table: Table, ct: number, protocol: number): string {
   const state = stateName(table, ct)
   if (state === '') return ''
   if (protocol !== IPPROTO_SCTP) return ` --state ${state}`

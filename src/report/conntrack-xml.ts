@@ -3,55 +3,60 @@ import { TCP_STATE_NAMES } from '../conntrack/proto/tcp-table.ts'
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_DCCP, protocolName } from '../net/numbers.ts'
+import type { Ascii } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
-import { formatDestination, formatSource, PORTS_GRE, PORTS_PORTS, portsOf } from './conntrack-tuple.ts'
+import { PORTS_GRE, PORTS_PORTS, portsOf, writeDestination, writeSource } from './conntrack-tuple.ts'
 
 export const XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n'
 export const XML_TAIL = '</conntrack>\n'
 
-/**
- * One `<flow>` element. Kernel ids are a keyed hash; ours is the number of the frame that made the entry.
- */
-export function formatXmlFlow(table: Table, ct: number, shown: Shown): string {
+/** Appends a `<flow>` element. Kernel ids are a keyed hash; ours is the number of the frame that made the entry. */
+export function writeXmlFlow(out: Ascii, table: Table, ct: number, shown: Shown): void {
   const status = table.status(ct)
+  out.text('<flow><meta direction="original">')
+  writeDirection(out, table, ct * 2, shown)
+  out.text('</meta><meta direction="reply">')
+  writeDirection(out, table, ct * 2 + 1, shown)
+  out.text('</meta><meta direction="independent">')
   // the library names SCTP states by the table of the TCP ones
-  const name = stateName(table, ct) === '' ? '' : TCP_STATE_NAMES[table.state(ct)]
-  return (
-    `<flow>${formatMeta(table, ct * 2, 'original', shown)}${formatMeta(table, ct * 2 + 1, 'reply', shown)}` +
-    `<meta direction="independent">${name === '' ? '' : element('state', name)}${element('timeout', shown.seconds ?? 0)}` +
-    `<mark>0</mark><use>1</use>${element('id', table.firstFrame(ct))}` +
-    `${(status & IPS_ASSURED) === 0 ? '' : '<assured/>'}${(status & IPS_SEEN_REPLY) === 0 ? '<unreplied/>' : ''}` +
-    `${shown.age === null ? '' : element('deltatime', shown.age)}</meta></flow>`
+  if (stateName(table, ct) !== '') out.text(`<state>${TCP_STATE_NAMES[table.state(ct)]}</state>`)
+  out.text(
+    `<timeout>${shown.seconds ?? 0}</timeout><mark>0</mark><use>1</use><id>${table.firstFrame(ct)}</id>`,
   )
+  if ((status & IPS_ASSURED) !== 0) out.text('<assured/>')
+  if ((status & IPS_SEEN_REPLY) === 0) out.text('<unreplied/>')
+  if (shown.age !== null) out.text(`<deltatime>${shown.age}</deltatime>`)
+  out.text('</meta></flow>')
 }
 
-function formatMeta(table: Table, key: number, direction: string, shown: Shown): string {
+function writeDirection(out: Ascii, table: Table, key: number, shown: Shown): void {
   const protocol = table.protocol(key >> 1)
-  const family = table.isIpv6(key >> 1) ? 'protonum="10" protoname="ipv6"' : 'protonum="2" protoname="ipv4"'
-  const counters = shown.counters
-    ? `<counters>${element('packets', table.packets(key))}${element('bytes', table.bytes(key))}</counters>`
-    : ''
-  return (
-    `<meta direction="${direction}"><layer3 ${family}>` +
-    `${element('src', formatSource(table, key))}${element('dst', formatDestination(table, key))}</layer3>` +
-    `<layer4 protonum="${protocol}" protoname="${protocolName(protocol)}">${formatPorts(protocol, table.ports(key))}</layer4>` +
-    `${counters}</meta>`
+  out.text(
+    table.isIpv6(key >> 1)
+      ? '<layer3 protonum="10" protoname="ipv6"><src>'
+      : '<layer3 protonum="2" protoname="ipv4"><src>',
   )
+  writeSource(out, table, key)
+  out.text('</src><dst>')
+  writeDestination(out, table, key)
+  out.text(`</dst></layer3><layer4 protonum="${protocol}" protoname="${protocolName(protocol)}">`)
+  out.text(portElements(protocol, table.ports(key)))
+  out.text('</layer4>')
+  if (!shown.counters) return
+  out.text(`<counters><packets>${table.packets(key)}</packets><bytes>${table.bytes(key)}</bytes></counters>`)
 }
 
 /** Types and ids of ICMP are not in this form. */
-function formatPorts(protocol: number, ports: number): string {
+function portElements(protocol: number, ports: number): string {
   if (protocol === IPPROTO_DCCP) return '<sport>0</sport><dport>0</dport>'
+  const source = ports >>> 16
+  const destination = ports & 0xffff
   switch (portsOf(protocol)) {
     case PORTS_PORTS:
-      return `${element('sport', ports >>> 16)}${element('dport', ports & 0xffff)}`
+      return `<sport>${source}</sport><dport>${destination}</dport>`
     case PORTS_GRE:
-      return `${element('srckey', `0x${(ports >>> 16).toString(16)}`)}${element('dstkey', `0x${(ports & 0xffff).toString(16)}`)}`
+      return `<srckey>0x${source.toString(16)}</srckey><dstkey>0x${destination.toString(16)}</dstkey>`
     default:
       return ''
   }
-}
-
-function element(name: string, value: string | number): string {
-  return `<${name}>${value}</${name}>`
 }
