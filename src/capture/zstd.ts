@@ -4,6 +4,7 @@ import { Decompress } from 'fzstd'
 import type { ByteSource } from './byte-source.ts'
 import { isSkippableMagic } from './skippable.ts'
 import type { Window } from './window.ts'
+import { XxHash64 } from './xxhash64.ts'
 
 export const ZSTD_MAGIC = 0xfd2fb528
 /** What the format lets a block hold, stored or decoded. */
@@ -22,7 +23,8 @@ const BLOCK_RESERVED = 3
  */
 export class ZstdSource implements ByteSource {
   private decoder: Decompress | null = null
-  private hasChecksum = false
+  /** Of the frame's content, where the frame ends with its checksum. */
+  private hash: XxHash64 | null = null
   private output: Uint8Array = new Uint8Array(0)
   private outputPosition = 0
   private failure: Error | null = null
@@ -78,8 +80,8 @@ export class ZstdSource implements ByteSource {
   private beginFrame(length: number): true {
     const { input } = this
     const header = input.bytes.slice(input.position, input.position + length)
-    // fzstd does not look at the checksum but insists on its four bytes: where they are cut off, nothing else is lost
-    this.hasChecksum = (header[4] & DESCRIPTOR_CHECKSUM) !== 0
+    // fzstd does not check the checksum but insists on its four bytes: where they are cut off, nothing else is lost
+    this.hash = (header[4] & DESCRIPTOR_CHECKSUM) === 0 ? null : new XxHash64()
     header[4] &= ~DESCRIPTOR_CHECKSUM
     this.decoder = new Decompress(chunk => this.take(chunk))
     return this.push(this.decoder, header, false)
@@ -105,11 +107,13 @@ export class ZstdSource implements ByteSource {
   }
 
   private async endFrame(): Promise<void> {
-    const { input } = this
+    const { input, hash } = this
     this.decoder = null
-    if (!this.hasChecksum || this.failure !== null) return
-    if (await input.need(4)) input.position += 4
-    else this.fail('cut off before the content checksum')
+    if (hash === null || this.failure !== null) return
+    if (!(await input.need(4))) this.fail('cut off before the content checksum')
+    else if (input.view.getUint32(input.position, true) !== Number(hash.digest() & 0xffffffffn))
+      this.fail('content checksum does not match: some of the bytes before it are not the ones compressed')
+    else input.position += 4
   }
 
   /** Moves the next `piece` of the stored bytes into the decoder. Always true: look again. */
@@ -127,6 +131,7 @@ export class ZstdSource implements ByteSource {
     if (chunk.length === 0) return
     this.output = chunk
     this.outputPosition = 0
+    this.hash?.update(chunk, 0, chunk.length)
   }
 
   private fail(why: string): true {
