@@ -109,8 +109,8 @@ export class FragmentDirectory {
   }
 
   /**
-   * The kernel's timer goes off when its wheel comes round, for 30 s up to 2 s late and for 60 s up to 2 s;
-   * which moment that is depends on when the machine was started, so we take the earliest.
+   * The kernel's timer goes off when its wheel comes round, at 30 or 60 s up to 2 s late; which moment that is depends on
+   * when the machine was started, so we take the earliest.
    */
   private expire(time: number): void {
     const now = Math.floor(time / JIFFY)
