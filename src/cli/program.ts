@@ -1,11 +1,16 @@
 // Commands, flags and help texts; the only file that knows commander.
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { SEVERITIES } from '../findings/finding.ts'
+import { VERDICT_STATES } from '../report/conntrack-packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { analyze } from './analyze.ts'
+import { EVENT_FORMATS, printEvents } from './events.ts'
+import { AT_HELP, parseInstant } from './instant.ts'
 import type { Io } from './io.ts'
-import { type AnalyzeFlags, analyzeOptions } from './options.ts'
+import { LIST_FORMATS, printList } from './list.ts'
+import { type AnalyzeFlags, analyzeOptions, oneOf, sysctlsOf, wantsColor } from './options.ts'
+import { PACKET_FORMATS, parseStates, printPackets } from './packets.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
 
 const EXAMPLES = `
@@ -46,6 +51,9 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()
   addAnalyze(program, io, finish)
+  addPackets(program, io)
+  addEvents(program, io)
+  addList(program, io)
   return program
 }
 
@@ -70,6 +78,71 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
       const failed = await analyze(analyzeOptions(captures, flags, io), io, programVersion())
       finish(failed ? 1 : 0)
     })
+}
+
+/** Flags of the commands that print a line for a frame, an event or an entry. */
+interface LineFlags {
+  format: string
+  set: string[]
+  sysctl: string[]
+}
+
+function addPackets(program: Command, io: Io): void {
+  addLineCommand(program, 'packets', 'print what conntrack made of each frame, a line each', PACKET_FORMATS)
+    .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
+      const format = oneOf('--format', flags.format, PACKET_FORMATS)
+      const only = flags.only === undefined ? null : parseStates(flags.only)
+      const color = wantsColor(io, flags.color)
+      await printPackets({ captures, format, only, color, sysctls: sysctlsOf(flags) }, io)
+    })
+}
+
+function addEvents(program: Command, io: Io): void {
+  const summary = 'print the events that `conntrack -E -o timestamp` would have printed, in capture time'
+  addLineCommand(program, 'events', summary, EVENT_FORMATS).action(
+    async (captures: string[], flags: LineFlags) => {
+      const format = oneOf('--format', flags.format, EVENT_FORMATS)
+      await printEvents({ captures, format, sysctls: sysctlsOf(flags) }, io)
+    },
+  )
+}
+
+function addList(program: Command, io: Io): void {
+  addLineCommand(program, 'list', 'print the table as `conntrack -L` would have shown it', LIST_FORMATS)
+    .option('--at <instant>', AT_HELP, 'end')
+    .action(async (captures: string[], flags: LineFlags & { at: string }) => {
+      const format = oneOf('--format', flags.format, LIST_FORMATS)
+      const at = parseInstant(flags.at)
+      await printList({ captures, format, at, sysctls: sysctlsOf(flags), program: programVersion() }, io)
+    })
+}
+
+function addLineCommand(
+  program: Command,
+  name: string,
+  summary: string,
+  formats: readonly string[],
+): Command {
+  return program
+    .command(name)
+    .description(summary)
+    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .option('--format <format>', formats.join(', '), formats[0])
+    .option('--set <name=value>', SET_HELP, collect, [])
+    .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .addOption(replayOption())
+}
+
+/** There is one way to replay yet. */
+function replayOption(): Option {
+  return new Option(
+    '--replay <how>',
+    'frames: every frame goes through conntrack as it was captured, in order',
+  )
+    .choices(['frames'])
+    .default('frames')
 }
 
 function collect(value: string, before: string[]): string[] {
