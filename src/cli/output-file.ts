@@ -37,18 +37,18 @@ export class OutputFile {
   commit(): void {
     this.flush()
     this.attempt(() => {
+      if (this.temporary !== this.path) renameSync(this.temporary, this.path)
       closeSync(this.descriptor)
       this.descriptor = -1
-      if (this.temporary !== this.path) renameSync(this.temporary, this.path)
     })
   }
 
   /** Leaves nothing behind; harmless after `commit()`. */
   discard(): void {
     if (this.descriptor < 0) return
+    if (this.temporary !== this.path) unlinkSync(this.temporary)
     closeSync(this.descriptor)
     this.descriptor = -1
-    if (this.temporary !== this.path) unlinkSync(this.temporary)
   }
 
   private flush(): void {

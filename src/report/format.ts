@@ -37,10 +37,9 @@ export function formatDuration(seconds: number): string {
   if (seconds < 0.0009995) return `${Number((seconds * 1e6).toPrecision(3))} µs`
   if (seconds < 0.9995) return `${Number((seconds * 1e3).toPrecision(3))} ms`
   if (seconds < 59.9995) return `${Number(seconds.toFixed(3))} s`
-  const whole = Math.round(seconds)
-  if (whole < 3600) return two(whole, 60, 'min', 's')
-  if (whole < 86400) return two(Math.round(whole / 60), 60, 'h', 'min')
-  return two(Math.round(whole / 3600), 24, 'd', 'h')
+  if (seconds < 3599.5) return two(Math.round(seconds), 60, 'min', 's')
+  if (seconds < 86370) return two(Math.round(seconds / 60), 60, 'h', 'min')
+  return two(Math.round(seconds / 3600), 24, 'd', 'h')
 }
 
 function two(value: number, base: number, large: string, small: string): string {

@@ -20,7 +20,10 @@ export function tableLines(report: Report, style: Style): string[] {
   const { table } = report
   const { peak } = table
   if (peak.entries === 0) return ['no entry was made']
-  const share = `${formatShare(peak.entries, table.max)} of nf_conntrack_max ${table.max}`
+  const share =
+    table.max === 0
+      ? 'without a limit (nf_conntrack_max 0)'
+      : `${formatShare(peak.entries, table.max)} of nf_conntrack_max ${table.max}`
   const paint = table.exceeded === null ? (text: string) => text : style.red
   const lines = [
     `peak ${style.bold(plural(peak.entries, 'live entry', 'live entries'))}, ${paint(share)}, at ${formatInstant(peak.time)} (${peak.timeOfDay})`,

@@ -144,6 +144,6 @@ function orderlyItems(report: Report): string[] {
   if (packets.invalid === 0) items.push(`none of ${plural(trackedPackets(report), 'packet')} INVALID`)
   const answered = flows.total - flows.unreplied
   if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
-  if (table.exceeded === null) items.push(`the table's peak below nf_conntrack_max ${table.max}`)
+  if (table.exceeded === null && table.max > 0) items.push(`peak below nf_conntrack_max ${table.max}`)
   return items
 }

@@ -35,9 +35,9 @@ export class Occupancy {
   private readonly changes = new Uint8Array(CHANGES * 2)
   private changed = 0
 
-  /** @param limit nf_conntrack_max */
+  /** @param limit nf_conntrack_max; 0 is none, as in the kernel */
   constructor(limit: number) {
-    this.limit = limit
+    this.limit = limit === 0 ? Number.POSITIVE_INFINITY : limit
   }
 
   created(occupancy: number, time: number): void {

@@ -1,0 +1,57 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { Folder } from '../support/capture-builder.ts'
+
+const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
+const CAPTURE = 'fixtures/report/syn-flood.pcap'
+
+// the built program is what signals and pipes meet; `npm test` builds it first
+describe.skipIf(!existsSync(MAIN))('the process (dist/, made by npm run build)', () => {
+  it('ends quietly when its reader goes away', () => {
+    const script = `"${process.execPath}" "${MAIN}" ${CAPTURE} --json --top 100000 | head -c 10; echo " \${PIPESTATUS[0]}"`
+    const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    expect(stdout).toBe('{\n  "schem 0\n')
+  })
+
+  it('reads standard input', () => {
+    const output = execFileSync(process.execPath, [MAIN, 'analyze', '-'], {
+      input: readFileSync(CAPTURE),
+      encoding: 'utf8',
+    })
+    expect(output).toContain('Capture   -: pcap, Ethernet; 200 frames in 199 ms')
+  })
+
+  it('sets its exit code', () => {
+    expect(spawnSync(process.execPath, [MAIN, 'no-such-file']).status).toBe(2)
+    const failing = [MAIN, CAPTURE, '--set', 'nf_conntrack_max=1', '--fail-on', 'error', '-q']
+    expect(spawnSync(process.execPath, failing).status).toBe(1)
+  })
+
+  it('on Ctrl-C during a live capture reports what it saw so far', async () => {
+    const child = spawn(process.execPath, [MAIN, 'analyze', '-'])
+    let output = ''
+    let errors = ''
+    child.stdout.on('data', chunk => (output += chunk))
+    child.stderr.on('data', chunk => (errors += chunk))
+    child.stdin.on('error', () => {})
+    // larger than any pipe: when it has been taken, the program is reading
+    const frames = readFileSync(CAPTURE)
+    await new Promise(resolve => child.stdin.write(frames, resolve))
+    for (let i = 0; i < 20; i++) {
+      await new Promise(resolve => child.stdin.write(frames.subarray(24), resolve))
+    }
+    child.kill('SIGINT')
+    const code = await new Promise(resolve => child.on('exit', resolve))
+    expect({ code, errors }).toEqual({ code: 0, errors: '' })
+    expect(output).toMatch(/4,200 frames/)
+  })
+
+  it('writes to where standard output goes, whatever it is', () => {
+    using folder = new Folder()
+    const path = folder.at('out.txt')
+    spawnSync('bash', ['-c', `"${process.execPath}" "${MAIN}" ${CAPTURE} >"${path}"`])
+    expect(readFileSync(path, 'utf8')).toContain('200 of 200 flows UNREPLIED')
+  })
+})
