@@ -46,7 +46,7 @@ import {
 } from './status.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, Table, TIMEOUT } from './table.ts'
 import { JIFFY } from './timeouts.ts'
-import { invertTuple, Tuple, tupleOf } from './tuple.ts'
+import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /** Buckets that early_drop() looks through. kernel: NF_CT_EVICTION_RANGE */
@@ -205,30 +205,22 @@ export class Engine {
 
   /** The key of a live entry, or -1. Expired ones met on the way are destroyed. kernel: ____nf_conntrack_find() */
   private find(tuple: Tuple): number {
-    const table = this.table
-    let key = table.firstKey(table.bucketOf(tuple))
-    if (table.expiredCount > 0) return this.findAmongExpired(tuple, key)
-    while (key >= 0 && !table.matches(key, tuple)) key = table.nextKey(key)
+    const hash = hashTuple(tuple)
+    const key = this.table.find(tuple, hash)
+    if (this.table.expiredCount > 0) this.collectMet(this.table.bucketOf(hash), key)
     return key
   }
 
-  private findAmongExpired(tuple: Tuple, first: number): number {
+  /** New entries stand in front: the kernel's walk meets the expired ones that are younger than what it finds. */
+  private collectMet(bucket: number, found: number): void {
     const table = this.table
-    let key = first
-    while (key >= 0) {
-      const next = table.nextKey(key)
+    const youngerThan = found < 0 ? Number.NEGATIVE_INFINITY : table.start(found >> 1)
+    for (let key = table.firstExpired(bucket); key >= 0; ) {
       const ct = key >> 1
-      if ((table.status(ct) & STATUS_EXPIRED) !== 0) {
-        // both keys may stand in this bucket, one behind the other
-        const after = next >= 0 && next >> 1 === ct ? table.nextKey(next) : next
-        this.destroy(ct, CAUSE_TIMEOUT)
-        key = after
-        continue
-      }
-      if (table.matches(key, tuple)) return key
-      key = next
+      key = table.nextKey(key)
+      if (key >> 1 === ct) key = table.nextKey(key)
+      if (table.start(ct) >= youngerThan) this.destroy(ct, CAUSE_TIMEOUT)
     }
-    return -1
   }
 
   /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
@@ -248,8 +240,9 @@ export class Engine {
   /** kernel: early_drop(): everything not ASSURED in the first bucket of eight that has any */
   private earlyDrop(): boolean {
     const table = this.table
-    let bucket = table.bucketOf(this.tuple)
+    let bucket = table.bucketOf(hashTuple(this.tuple))
     for (let i = 0; i < EVICTION_RANGE; i++) {
+      this.collectMet(bucket, -1)
       const drops = this.earlyDropBucket(bucket)
       if (drops > 0) {
         this.earlyDrops += drops
@@ -263,17 +256,15 @@ export class Engine {
   private earlyDropBucket(bucket: number): number {
     const table = this.table
     let drops = 0
-    let key = table.firstKey(bucket)
-    while (key >= 0) {
-      const ct = key >> 1
-      let next = table.nextKey(key)
-      if (next >= 0 && next >> 1 === ct) next = table.nextKey(next)
-      if ((table.status(ct) & STATUS_EXPIRED) !== 0) this.destroy(ct, CAUSE_TIMEOUT)
-      else if ((table.status(ct) & IPS_ASSURED) === 0) {
+    for (let part = 0; part < table.partsOfBucket; part++) {
+      for (let key = table.firstOfBucket(bucket, part); key >= 0; ) {
+        const ct = key >> 1
+        key = table.nextKey(key)
+        if (key >> 1 === ct) key = table.nextKey(key)
+        if ((table.status(ct) & IPS_ASSURED) !== 0) continue
         this.destroy(ct, CAUSE_EARLY_DROP)
         drops++
       }
-      key = next
     }
     return drops
   }
@@ -335,7 +326,7 @@ export class Engine {
 
   private expire(ct: number, jiffy: number): void {
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= STATUS_EXPIRED
-    this.table.expiredCount++
+    this.table.retire(ct)
     this.observer.expired(ct, jiffy * JIFFY)
   }
 
@@ -355,9 +346,8 @@ export class Engine {
 
   private remove(ct: number, cause: number): void {
     const table = this.table
-    if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.expiredCount--
-    else this.wheel.remove(ct)
-    table.unlink(ct)
+    if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.unlinkExpired(ct)
+    else table.unlink(ct)
     this.observer.destroyed(ct, cause, this.frame === 0 ? this.wheel.now * JIFFY : this.context.time)
   }
 

@@ -1,6 +1,6 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
-import { IPS_CONFIRMED } from './status.ts'
-import { hashTuple, KIND_IPV6, type Tuple } from './tuple.ts'
+import { IPS_CONFIRMED, STATUS_EXPIRED } from './status.ts'
+import { hashWords, KIND_IPV6, type Tuple } from './tuple.ts'
 
 // A connection is an integer `ct`; its two keys are `ct * 2 + direction`. What a packet touches lies together, a cache
 // line for both keys and two for the entry: with a column (one array) per field, tracking took 1.9 times as long on
@@ -26,6 +26,7 @@ export const ENTRY_SHIFT = 5
 export const STATUS = 0
 /** Jiffy at which the entry ends; jiffies it will get, as long as it is not confirmed. */
 export const TIMEOUT = 1
+/** The jiffy the entry is filed under in the wheel (wheel.ts). */
 export const WHEEL_DUE = 2
 /** IPCT_* gathered for the end of the packet. */
 export const EVENTS = 3
@@ -35,8 +36,6 @@ export const STATE = 4
 export const TRACKER = 5
 /** Capture time of the last packet counted, a double: `entryTimes[(ct << 4) + LAST_TIME]`. */
 export const LAST_TIME = 5
-export const WHEEL_NEXT = 12
-export const WHEEL_PREVIOUS = 13
 /** The occupancyClass() last reported (occupancy-class.ts). */
 export const OCCUPANCY = 14
 /** Slot of the IPv6 addresses, -1 for IPv4; the next free entry in a free one. */
@@ -47,6 +46,9 @@ export const PROTO = 16
 /** As many entries as nf_conntrack_max has by default; memory that is not touched costs nothing, growing does. */
 const INITIAL_CAPACITY = 1 << 18
 const INITIAL_WIDE = 256
+/** A power of two, and of at least as many heads an entry that chains are short: a key met in vain is a cache miss. */
+const INITIAL_HEADS = 1 << 18
+const HEADS_PER_ENTRY = 2
 /** Capacity up to which the table doubles; beyond, it grows by half, to keep the slack small beside the entries. */
 const DOUBLING_LIMIT = 1 << 18
 
@@ -76,19 +78,21 @@ export class Table {
   private freeEntry = -1
   private wideTop = 0
   private freeWide = -1
-  private heads: Int32Array
-  private mask: number
+  private heads = new Int32Array(INITIAL_HEADS).fill(-1)
+  private mask = INITIAL_HEADS - 1
+  /** Chains of the expired entries, one per bucket of the kernel's table. */
+  private readonly expiredHeads: Int32Array
 
-  /** @param buckets the least number of hash buckets, rounded up to a power of two */
+  /** @param buckets nf_conntrack_buckets; taken as the next power of two */
   constructor(buckets: number) {
-    let size = 1024
-    while (size < buckets && size < 1 << 26) size *= 2
-    this.heads = new Int32Array(size).fill(-1)
-    this.mask = size - 1
+    let size = 1
+    while (size < buckets && size < INITIAL_HEADS) size *= 2
+    this.expiredHeads = new Int32Array(size).fill(-1)
   }
 
+  /** Buckets of the kernel's table. Ours has more heads than that: see `firstOfBucket`. */
   get buckets(): number {
-    return this.heads.length
+    return this.expiredHeads.length
   }
 
   // what a reader may ask of an entry
@@ -218,29 +222,73 @@ export class Table {
     this.count--
   }
 
-  /** Puts both keys at the head of their buckets, the reply key last and so first found. The entry is confirmed after. */
+  /** Puts both keys at the head of their chains, the reply key last and so first found. The entry is confirmed after. */
   link(ct: number): void {
-    if (this.count > this.heads.length) this.growBuckets()
-    this.linkKey(ct * 2)
-    this.linkKey(ct * 2 + 1)
+    if (this.count * HEADS_PER_ENTRY > this.heads.length) this.growHeads()
+    this.linkKey(this.heads, ct * 2)
+    this.linkKey(this.heads, ct * 2 + 1)
   }
 
   unlink(ct: number): void {
-    this.unlinkKey(ct * 2)
-    this.unlinkKey(ct * 2 + 1)
+    this.unlinkKey(this.heads, ct * 2)
+    this.unlinkKey(this.heads, ct * 2 + 1)
   }
 
-  /** The bucket of a tuple. */
-  bucketOf(tuple: Tuple): number {
-    return hashTuple(tuple.source, tuple.destination, tuple.ports, tuple.kind) & this.mask
+  /** Moves an entry whose timeout has passed to where no lookup finds it, but one that misses may meet it. */
+  retire(ct: number): void {
+    this.unlink(ct)
+    this.linkKey(this.expiredHeads, ct * 2)
+    this.linkKey(this.expiredHeads, ct * 2 + 1)
+    this.expiredCount++
   }
 
-  /** First key of a bucket, -1 when it is empty. */
-  firstKey(bucket: number): number {
-    return this.heads[bucket]
+  unlinkExpired(ct: number): void {
+    this.unlinkKey(this.expiredHeads, ct * 2)
+    this.unlinkKey(this.expiredHeads, ct * 2 + 1)
+    this.expiredCount--
   }
 
-  /** Key after `key` in its bucket, -1 at the end. */
+  /** The first key in the chain of a hash, -1 for none: where find() will look. */
+  firstOf(hash: number): number {
+    return this.heads[hash & this.mask]
+  }
+
+  /** Reads the cache lines of a key and its entry; the value means nothing. */
+  touch(key: number): number {
+    const at = (key >> 1) << ENTRY_SHIFT
+    return this.keys[key << KEY_SHIFT] ^ this.entries[at] ^ this.entries[at + PROTO]
+  }
+
+  /** The key of a live entry, or -1. */
+  find(tuple: Tuple, hash: number): number {
+    let key = this.heads[hash & this.mask]
+    while (key >= 0 && !this.matches(key, tuple)) key = this.nextKey(key)
+    return key
+  }
+
+  /** The kernel's bucket of a hash. */
+  bucketOf(hash: number): number {
+    return hash & (this.buckets - 1)
+  }
+
+  /** First expired key in a bucket of the kernel's; go on with nextKey(). -1 = none. */
+  firstExpired(bucket: number): number {
+    return this.expiredHeads[bucket]
+  }
+
+  /**
+   * Our heads are a multiple of the kernel's buckets, so that chains are short; `part` 0 to `partsOfBucket` of a bucket
+   * together hold its live keys. Go on with nextKey().
+   */
+  firstOfBucket(bucket: number, part: number): number {
+    return this.heads[bucket + part * this.buckets]
+  }
+
+  get partsOfBucket(): number {
+    return this.heads.length / this.buckets
+  }
+
+  /** Key after `key` in its chain, -1 at the end. */
   nextKey(key: number): number {
     return this.keys[(key << KEY_SHIFT) + KEY_NEXT]
   }
@@ -313,45 +361,42 @@ export class Table {
     return this.wideTop++
   }
 
-  private linkKey(key: number): void {
-    const bucket = this.bucketOfKey(key)
-    this.keys[(key << KEY_SHIFT) + KEY_NEXT] = this.heads[bucket]
-    this.heads[bucket] = key
+  private linkKey(heads: Int32Array, key: number): void {
+    const head = this.hashOfKey(key) & (heads.length - 1)
+    this.keys[(key << KEY_SHIFT) + KEY_NEXT] = heads[head]
+    heads[head] = key
   }
 
-  private unlinkKey(key: number): void {
-    const bucket = this.bucketOfKey(key)
+  private unlinkKey(heads: Int32Array, key: number): void {
+    const head = this.hashOfKey(key) & (heads.length - 1)
     const next = this.nextKey(key)
-    let at = this.heads[bucket]
+    let at = heads[head]
     if (at === key) {
-      this.heads[bucket] = next
+      heads[head] = next
       return
     }
     while (at >= 0 && this.nextKey(at) !== key) at = this.nextKey(at)
     if (at >= 0) this.keys[(at << KEY_SHIFT) + KEY_NEXT] = next
   }
 
-  private bucketOfKey(key: number): number {
+  private hashOfKey(key: number): number {
     const keys = this.keys
     const at = key << KEY_SHIFT
-    return (
-      hashTuple(
-        keys[at + KEY_SOURCE],
-        keys[at + KEY_DESTINATION],
-        keys[at + KEY_PORTS],
-        keys[at + KEY_KIND],
-      ) & this.mask
+    return hashWords(
+      keys[at + KEY_SOURCE],
+      keys[at + KEY_DESTINATION],
+      keys[at + KEY_PORTS],
+      keys[at + KEY_KIND],
     )
   }
 
-  /** Keeps chains at two keys on average; the kernel's table never grows by itself, its chains do. */
-  private growBuckets(): void {
+  private growHeads(): void {
     this.heads = new Int32Array(this.heads.length * 2).fill(-1)
     this.mask = this.heads.length - 1
     for (let ct = 0; ct < this.top; ct++) {
-      if ((this.status(ct) & IPS_CONFIRMED) === 0) continue
-      this.linkKey(ct * 2)
-      this.linkKey(ct * 2 + 1)
+      if ((this.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
+      this.linkKey(this.heads, ct * 2)
+      this.linkKey(this.heads, ct * 2 + 1)
     }
   }
 

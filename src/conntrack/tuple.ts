@@ -116,8 +116,12 @@ export function foldAddress(w0: number, w1: number, w2: number, w3: number): num
   return h ^ (h >>> 16)
 }
 
-/** A well-mixed 32-bit hash of a key. */
-export function hashTuple(source: number, destination: number, ports: number, kind: number): number {
+/** A well-mixed 32-bit hash of a key. kernel: hash_conntrack_raw(), a seeded siphash */
+export function hashTuple(tuple: Tuple): number {
+  return hashWords(tuple.source, tuple.destination, tuple.ports, tuple.kind)
+}
+
+export function hashWords(source: number, destination: number, ports: number, kind: number): number {
   let h = Math.imul(source ^ kind, 0x9e3779b1)
   h = Math.imul((h ^ (h >>> 15)) + destination, 0x85ebca77)
   h = Math.imul((h ^ (h >>> 13)) + ports, 0xc2b2ae3d)

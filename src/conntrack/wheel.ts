@@ -1,6 +1,6 @@
 // A hierarchical timing wheel over the table's timeouts, for an exact count of live entries; the kernel has no such thing.
-import { IPS_CONFIRMED } from './status.ts'
-import { ENTRY_SHIFT, type Table, WHEEL_DUE, WHEEL_NEXT, WHEEL_PREVIOUS } from './table.ts'
+import { IPS_CONFIRMED, STATUS_EXPIRED } from './status.ts'
+import { ENTRY_SHIFT, STATUS, type Table, TIMEOUT, WHEEL_DUE } from './table.ts'
 
 const LEVELS = 4
 const SLOT_BITS = 8
@@ -9,10 +9,18 @@ const SLOT_MASK = SLOTS - 1
 /** Longest step of one advance in jiffies: keeps all differences within 31 bits. */
 const LONGEST_STEP = 2 ** 30
 
+/** A slot is a list of blocks of entries: [next block, entries used, entry …]. */
+const BLOCK_SHIFT = 6
+const BLOCK_NEXT = 0
+const BLOCK_USED = 1
+const BLOCK_ENTRIES = 2
+const BLOCK_CAPACITY = (1 << BLOCK_SHIFT) - BLOCK_ENTRIES
+
 /**
  * Finds the entries whose timeout passes, in order of time. An entry is filed once under its timeout; a refresh that
- * moves the timeout further away leaves it there, and it is filed anew when its slot comes up. Only a shortened
- * timeout is filed at once.
+ * moves the timeout further away leaves it there, and it is filed anew when its slot comes up. A shortened timeout is
+ * filed a second time, and so is an entry whose number is used again; a filing that is not where the entry says it is
+ * due (WHEEL_DUE) is passed over. Nothing is ever unlinked: that would touch two neighbours, a cache miss each.
  */
 export class Wheel {
   /** The jiffy up to which all expiries were found. */
@@ -20,8 +28,13 @@ export class Wheel {
   private readonly table: Table
   /** Called with an entry at its expiry; `jiffy` is the exact one. */
   private readonly expire: (ct: number, jiffy: number) => void
+  /** First block of each slot, -1 for none. */
   private readonly slots = new Int32Array(LEVELS * SLOTS).fill(-1)
+  /** Filings a level holds. */
   private readonly filed = new Int32Array(LEVELS)
+  private blocks = new Int32Array(1024 << BLOCK_SHIFT)
+  private blockTop = 0
+  private freeBlock = -1
 
   constructor(table: Table, expire: (ct: number, jiffy: number) => void) {
     this.table = table
@@ -32,32 +45,14 @@ export class Wheel {
   add(ct: number): void {
     const due = this.table.timeout(ct)
     if (((due - this.now) | 0) > 0) this.file(ct, due)
-    else {
-      this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_PREVIOUS] = UNFILED
-      this.expire(ct, this.now)
-    }
-  }
-
-  /** Takes an entry out again; harmless for one that is not filed. */
-  remove(ct: number): void {
-    const entries = this.table.entries
-    const at = ct << ENTRY_SHIFT
-    const previous = entries[at + WHEEL_PREVIOUS]
-    if (previous === UNFILED) return
-    const next = entries[at + WHEEL_NEXT]
-    if (previous < 0) this.slots[~previous] = next
-    else entries[(previous << ENTRY_SHIFT) + WHEEL_NEXT] = next
-    if (next >= 0) entries[(next << ENTRY_SHIFT) + WHEEL_PREVIOUS] = previous
-    this.filed[this.levelOf(entries[at + WHEEL_DUE])]--
-    entries[at + WHEEL_PREVIOUS] = UNFILED
+    else this.expire(ct, this.now)
   }
 
   /** To be called when an entry's timeout was set; costs a comparison unless it was shortened. */
   refresh(ct: number): void {
-    const due = this.table.timeout(ct)
-    if (((due - this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_DUE]) | 0) >= 0) return
-    this.remove(ct)
-    this.add(ct)
+    const at = ct << ENTRY_SHIFT
+    const entries = this.table.entries
+    if (((entries[at + TIMEOUT] - entries[at + WHEEL_DUE]) | 0) < 0) this.add(ct)
   }
 
   /** Reports all expiries up to and including jiffy `to` (a whole number, not wrapped). */
@@ -76,7 +71,7 @@ export class Wheel {
       if (gap > this.now) this.now = gap
       this.now++
       this.cascade()
-      this.expireSlot(this.now & SLOT_MASK)
+      this.empty(0, this.now & SLOT_MASK)
     }
   }
 
@@ -96,55 +91,78 @@ export class Wheel {
     let index = this.now
     for (let level = 1; level < LEVELS && (index & SLOT_MASK) === 0; level++) {
       index = Math.floor(index / SLOTS)
-      const slot = level * SLOTS + (index & SLOT_MASK)
-      let ct = this.slots[slot]
-      this.slots[slot] = -1
-      while (ct >= 0) {
-        const next = this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_NEXT]
-        this.filed[level]--
-        this.file(ct, this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_DUE])
-        ct = next
-      }
+      this.empty(level, index & SLOT_MASK)
     }
   }
 
-  private expireSlot(slot: number): void {
-    const entries = this.table.entries
-    let ct = this.slots[slot]
-    this.slots[slot] = -1
-    while (ct >= 0) {
-      const next = entries[(ct << ENTRY_SHIFT) + WHEEL_NEXT]
-      this.filed[0]--
-      entries[(ct << ENTRY_SHIFT) + WHEEL_PREVIOUS] = UNFILED
-      const timeout = this.table.timeout(ct)
-      if (((timeout - this.now) | 0) > 0) this.file(ct, timeout)
-      else if ((this.table.status(ct) & IPS_CONFIRMED) !== 0) this.expire(ct, this.now)
-      ct = next
+  /** Takes all filings out of a slot: each is over, or is filed anew, or is passed over. */
+  private empty(level: number, slot: number): void {
+    const at = level * SLOTS + slot
+    let block = this.slots[at]
+    this.slots[at] = -1
+    while (block >= 0) {
+      const start = block << BLOCK_SHIFT
+      const used = this.blocks[start + BLOCK_USED]
+      this.filed[level] -= used
+      for (let i = 0; i < used; i++) this.comeUp(this.blocks[start + BLOCK_ENTRIES + i], level)
+      const next = this.blocks[start + BLOCK_NEXT]
+      this.blocks[start + BLOCK_NEXT] = this.freeBlock
+      this.freeBlock = block
+      block = next
     }
+  }
+
+  private comeUp(ct: number, level: number): void {
+    const entries = this.table.entries
+    const at = ct << ENTRY_SHIFT
+    if ((entries[at + STATUS] & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) return
+    const due = entries[at + WHEEL_DUE]
+    if (level > 0) {
+      // of the right slot when all digits from this level up are those of now
+      if ((due ^ this.now) >>> (level * SLOT_BITS) === 0) this.file(ct, due)
+      return
+    }
+    if (due !== (this.now | 0)) return
+    if (((entries[at + TIMEOUT] - this.now) | 0) > 0) this.file(ct, entries[at + TIMEOUT])
+    else this.expire(ct, this.now)
   }
 
   private file(ct: number, due: number): void {
-    const entries = this.table.entries
-    const at = ct << ENTRY_SHIFT
-    entries[at + WHEEL_DUE] = due
+    this.table.entries[(ct << ENTRY_SHIFT) + WHEEL_DUE] = due
     const level = this.levelOf(due)
     const slot = level * SLOTS + ((due >>> (level * SLOT_BITS)) & SLOT_MASK)
-    const first = this.slots[slot]
-    entries[at + WHEEL_NEXT] = first
-    entries[at + WHEEL_PREVIOUS] = ~slot
-    if (first >= 0) entries[(first << ENTRY_SHIFT) + WHEEL_PREVIOUS] = ct
-    this.slots[slot] = ct
     this.filed[level]++
+    let block = this.slots[slot]
+    if (block < 0 || this.blocks[(block << BLOCK_SHIFT) + BLOCK_USED] === BLOCK_CAPACITY) {
+      block = this.allocateBlock(block)
+      this.slots[slot] = block
+    }
+    const start = block << BLOCK_SHIFT
+    this.blocks[start + BLOCK_ENTRIES + this.blocks[start + BLOCK_USED]++] = ct
   }
 
-  /** The highest base-256 digit in which a due jiffy differs from now: the same when filed and when taken out. */
+  /** An empty block in front of `next`. */
+  private allocateBlock(next: number): number {
+    let block = this.freeBlock
+    if (block >= 0) this.freeBlock = this.blocks[(block << BLOCK_SHIFT) + BLOCK_NEXT]
+    else {
+      block = this.blockTop++
+      if (this.blockTop << BLOCK_SHIFT > this.blocks.length) {
+        const larger = new Int32Array(this.blocks.length * 2)
+        larger.set(this.blocks)
+        this.blocks = larger
+      }
+    }
+    this.blocks[(block << BLOCK_SHIFT) + BLOCK_NEXT] = next
+    this.blocks[(block << BLOCK_SHIFT) + BLOCK_USED] = 0
+    return block
+  }
+
+  /** The highest base-256 digit in which a due jiffy differs from now. */
   private levelOf(due: number): number {
-    const differing = due ^ (this.now | 0)
-    if (differing >>> 0 < 1 << SLOT_BITS) return 0
-    if (differing >>> 0 < 1 << (2 * SLOT_BITS)) return 1
-    return differing >>> 0 < 1 << (3 * SLOT_BITS) ? 2 : 3
+    const differing = (due ^ this.now) >>> 0
+    if (differing < 1 << SLOT_BITS) return 0
+    if (differing < 1 << (2 * SLOT_BITS)) return 1
+    return differing < 1 << (3 * SLOT_BITS) ? 2 : 3
   }
 }
-
-/** In WHEEL_PREVIOUS: filed nowhere. Other negative values name the slot the entry is first in. */
-const UNFILED = -0x80000000
