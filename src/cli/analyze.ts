@@ -1,20 +1,18 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
-import { openCaptures } from '../capture/open.ts'
 import { isAtLeast } from '../findings/finding.ts'
-import { supportsLinkType } from '../packet/decode.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { buildReport } from '../report/build.ts'
 import { FlowReporter } from '../report/flow-report.ts'
 import { renderJson } from '../report/json.ts'
 import type { Report } from '../report/model.ts'
+import type { Flow } from '../sizing/flow.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FlowsFile } from './flows-file.ts'
-import { Interrupt } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
-import { warnOfDamage } from './line-replay.ts'
+import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
 import { showProgress } from './progress.ts'
 import { fragmentSettings } from './sysctl.ts'
@@ -25,26 +23,21 @@ import { fragmentSettings } from './sysctl.ts'
  * @throws CaptureError, OutputError, Interrupted
  */
 export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
-  const interrupt = new Interrupt(io)
-  let flowsFile: FlowsFile | null = null
-  let source: FrameSource | null = null
-  try {
-    source = await openCaptures(options.captures, { supportsLinkType, signal: interrupt.beforeOpen })
-    interrupt.watch(source)
-    if (options.flows !== null) flowsFile = new FlowsFile(options.flows)
-    const analysis = await replayAll(source, options, io, flowsFile)
-    interrupt.finish()
-    const report = reportOf(source, analysis, options, generator)
-    flowsFile?.commit()
-    if (!options.quiet) warnOfDamage(source.captures, io.stderr)
-    await print(report, options, io)
-    const { failOn } = options
-    return failOn !== null && report.findings.some(finding => isAtLeast(finding.severity, failOn))
-  } finally {
-    flowsFile?.discard()
-    await source?.close()
-    interrupt.stop()
-  }
+  return await withCaptures(options.captures, io, async (source, interrupt) => {
+    const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
+    try {
+      const analysis = await replayAll(source, options, io, flowsFile)
+      interrupt.finish()
+      const report = reportOf(source, analysis, options, generator)
+      flowsFile?.commit()
+      if (!options.quiet) warnOfDamage(source.captures, io.stderr)
+      await print(report, options, io)
+      const { failOn } = options
+      return failOn !== null && report.findings.some(finding => isAtLeast(finding.severity, failOn))
+    } finally {
+      flowsFile?.discard()
+    }
+  })
 }
 
 async function replayAll(
@@ -56,13 +49,11 @@ async function replayAll(
   const { top, sort, sysctls } = options
   // the epoch is known with the first frame, and the first flow ends after it
   let reporter: FlowReporter | null = null
-  const sink =
-    flowsFile === null
-      ? null
-      : (flow: Parameters<FlowReporter['report']>[0]): void => {
-          reporter ??= new FlowReporter(source.epoch)
-          flowsFile.add(reporter.report(flow))
-        }
+  const write = (flow: Flow): void => {
+    reporter ??= new FlowReporter(source.epoch)
+    flowsFile?.add(reporter.report(flow))
+  }
+  const sink = flowsFile === null ? null : write
   const analysis = new Analysis(sysctls.settings, { top, sort, sink })
   const hideProgress = showProgress(source, io, options.quiet)
   try {
