@@ -7,7 +7,7 @@ import type { Table } from '../conntrack/table.ts'
 import type { Finding } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
-import { concludeTableFull } from '../findings/table-full.ts'
+import { TableFull } from '../findings/table-full.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
 import type { Packet } from '../packet/packet.ts'
@@ -23,16 +23,16 @@ export class Analysis implements Observer, Witness {
   readonly invalid = new InvalidPackets()
   readonly unreplied = new UnrepliedFlows()
   readonly midStream = new MidStreamPickups()
-  private readonly settings: Settings
+  private readonly tableFull: TableFull
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
 
   constructor(settings: Settings, flows: FlowsOptions) {
-    this.settings = settings
     this.engine = new Engine(settings, this)
     this.table = this.engine.table
     this.occupancy = new Occupancy(settings.nf_conntrack_max)
+    this.tableFull = new TableFull(this.occupancy, settings.nf_conntrack_max)
     this.flows = new Flows(this.table, flows)
   }
 
@@ -83,13 +83,14 @@ export class Analysis implements Observer, Witness {
   }
 
   conclude(): Finding[] {
-    return [...concludeTableFull(this.occupancy, this.settings), ...this.midStream.conclude()]
+    return [...this.tableFull.conclude(), ...this.midStream.conclude()]
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */
   private opened(packet: Packet): void {
     this.midStream.created(this.table, this.fresh, packet)
     this.unreplied.created(this.fresh, packet)
+    this.tableFull.created(packet)
     this.fresh = -1
   }
 

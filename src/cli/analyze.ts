@@ -78,7 +78,6 @@ function reportOf(
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
     end: endOf(source),
     settings: sysctls.settings,
-    engine: analysis.engine,
     verdicts: analysis.verdicts,
     invalid: analysis.invalid,
     unreplied: analysis.unreplied,

@@ -1,5 +1,4 @@
 // Engine, counts and findings into the Report.
-import type { Engine } from '../conntrack/engine.ts'
 import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import { defaultSettings, type Settings, type SysctlName } from '../conntrack/settings.ts'
 import type { Finding, FrameReference } from '../findings/finding.ts'
@@ -37,7 +36,6 @@ export interface Replayed {
   /** Nanoseconds from the first frame of the replay to the last. */
   end: number
   settings: Settings
-  engine: Engine
   verdicts: Verdicts
   invalid: InvalidPackets
   unreplied: UnrepliedFlows

@@ -6,6 +6,8 @@ import type { Style } from './text.ts'
 
 /** Reasons listed of what was not understood. */
 const NAMED_REASONS = 4
+/** Interfaces listed of a capture. */
+const NAMED_INTERFACES = 8
 /** Damages listed of a capture. */
 const NAMED_DAMAGES = 3
 
@@ -36,7 +38,19 @@ function describeCapture(capture: CaptureReport, style: Style): string[] {
       ),
   ]
   if (capture.firstTime !== null) lines.push(`${capture.firstTime} to ${capture.lastTime}`)
+  const points = namedInterfaces(capture)
+  if (points !== '') lines.push(points)
   return lines
+}
+
+/** `on eth0 (57 frames), cni0 (100 frames)`: the interfaces that have a name and frames. */
+function namedInterfaces({ interfaces }: CaptureReport): string {
+  const points = interfaces.filter(point => point.name !== '' && point.frames > 0)
+  if (points.length === 0) return ''
+  const named = points
+    .slice(0, NAMED_INTERFACES)
+    .map(({ name, frames }) => `${printable(name)} (${plural(frames, 'frame')})`)
+  return `on ${named.join(', ')}${points.length > named.length ? ', …' : ''}`
 }
 
 function extent(capture: CaptureReport): string {

@@ -141,7 +141,7 @@ function isClean({ packets, unreplied, findings }: Report): boolean {
 function orderlyItems(report: Report): string[] {
   const { packets, unreplied, flows, table } = report
   const items: string[] = []
-  if (packets.invalid === 0) items.push(`none of ${plural(trackedPackets(report), 'packet')} INVALID`)
+  if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
   const answered = flows.total - flows.unreplied
   if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
   if (table.exceeded === null && table.max > 0) items.push(`peak below nf_conntrack_max ${table.max}`)

@@ -48,11 +48,9 @@ export class Flows {
 
   /** When the entry ended: for one whose timeout passed before `time`, the jiffy at which it did. */
   private endOf(ct: number, time: number): number {
-    const table = this.table
-    // the engine's clock ticks in jiffies, and may stand behind the packet that ends the entry
-    if ((table.status(ct) & STATUS_EXPIRED) === 0) return Math.max(time, table.last(ct))
+    if ((this.table.status(ct) & STATUS_EXPIRED) === 0) return time
     const jiffy = Math.floor(time / JIFFY)
-    return (jiffy - (((jiffy | 0) - table.timeout(ct)) | 0)) * JIFFY
+    return (jiffy - (((jiffy | 0) - this.table.timeout(ct)) | 0)) * JIFFY
   }
 
   private add(ct: number, cause: number, end: number): void {

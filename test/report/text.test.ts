@@ -31,7 +31,7 @@ describe('the report as text', () => {
     const text = render(await reportOf(new CaptureBuilder().connection(1000)))
     expect(text).toContain('Verdict   nothing wrong found\n')
     expect(text).toContain(
-      'checked and in order: none of 6 packets INVALID; 1 flow answered; peak below nf_conntrack_max 262144',
+      'checked and in order: no INVALID among 6 packets; 1 flow answered; peak below nf_conntrack_max 262144',
     )
   })
 
