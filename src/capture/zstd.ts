@@ -1,10 +1,9 @@
-// Zstandard frames as a stream for a node without zstd of its own: cuts the blocks apart, so that fzstd decodes one at a time (RFC 8878).
+// Zstandard frames as a stream: cuts blocks and frames apart, checks what they ask for, and has them decoded one by one (RFC 8878).
 
-import { Decompress } from 'fzstd'
 import type { ByteSource } from './byte-source.ts'
 import { isSkippableMagic } from './skippable.ts'
 import type { Window } from './window.ts'
-import { XxHash64 } from './xxhash64.ts'
+import { createZstdDecoder, type ZstdDecoder, type ZstdPiece } from './zstd-decoder.ts'
 
 export const ZSTD_MAGIC = 0xfd2fb528
 /** What the format lets a block hold, stored or decoded. */
@@ -18,19 +17,22 @@ const BLOCK_RLE = 1
 const BLOCK_RESERVED = 3
 
 /**
- * fzstd decodes all it is given at once: a few kilobytes of a decompression bomb would become gigabytes of output.
- * Block by block it makes 128 KiB at most, and what came before a damaged block is not lost.
+ * Block by block, at most 128 KiB are decoded at a time, so that a decompression bomb finds no memory to fill, and what
+ * came before a damaged block is not lost.
  */
 export class ZstdSource implements ByteSource {
-  private decoder: Decompress | null = null
-  /** Of the frame's content, where the frame ends with its checksum. */
-  private hash: XxHash64 | null = null
+  /** Of the frame that is being read; null between frames. */
+  private decoder: ZstdDecoder | null = null
+  private hasChecksum = false
   private output: Uint8Array = new Uint8Array(0)
   private outputPosition = 0
   private failure: Error | null = null
 
   /** @param input the stored bytes, at the first frame's magic */
-  constructor(private readonly input: Window) {}
+  constructor(
+    private readonly input: Window,
+    private readonly createDecoder: () => ZstdDecoder = createZstdDecoder,
+  ) {}
 
   get position(): number {
     return this.input.read
@@ -49,6 +51,7 @@ export class ZstdSource implements ByteSource {
   }
 
   close(): Promise<void> {
+    this.decoder?.close()
     return this.input.close()
   }
 
@@ -74,20 +77,12 @@ export class ZstdSource implements ByteSource {
     if (wanted > MAX_ZSTD_WINDOW)
       return this.fail(`frame that needs ${wanted} bytes of window, expected at most ${MAX_ZSTD_WINDOW}`)
 
-    return this.beginFrame(length)
+    this.hasChecksum = (input.bytes[input.position + 4] & DESCRIPTOR_CHECKSUM) !== 0
+    this.decoder = this.createDecoder()
+    return this.decode(this.decoder, length, 'header')
   }
 
-  private beginFrame(length: number): true {
-    const { input } = this
-    const header = input.bytes.slice(input.position, input.position + length)
-    // fzstd does not check the checksum but insists on its four bytes: where they are cut off, nothing else is lost
-    this.hash = (header[4] & DESCRIPTOR_CHECKSUM) === 0 ? null : new XxHash64()
-    header[4] &= ~DESCRIPTOR_CHECKSUM
-    this.decoder = new Decompress(chunk => this.take(chunk))
-    return this.push(this.decoder, header, false)
-  }
-
-  private async readBlock(decoder: Decompress): Promise<boolean> {
+  private async readBlock(decoder: ZstdDecoder): Promise<boolean> {
     const { input } = this
     if (!(await input.need(3))) return this.fail('cut off')
     const { bytes, position } = input
@@ -100,38 +95,34 @@ export class ZstdSource implements ByteSource {
       return this.fail(`block of ${length} bytes, expected at most ${MAX_BLOCK_LENGTH}`)
     const stored = 3 + (type === BLOCK_RLE ? 1 : length)
     if (!(await input.need(stored))) return this.fail('cut off')
-    // fzstd keeps what it cannot use yet, and the window's bytes will not stay: hence the copy
-    this.push(decoder, input.bytes.slice(input.position, input.position + stored), last)
-    if (last) await this.endFrame()
+    await this.decode(decoder, stored, last ? 'last block' : 'block')
+    if (last && this.failure === null) await this.endFrame(decoder)
     return true
   }
 
-  private async endFrame(): Promise<void> {
-    const { input, hash } = this
+  private async endFrame(decoder: ZstdDecoder): Promise<void> {
+    if (this.hasChecksum) {
+      // what the last block gave stays to be read, whatever comes of the checksum
+      const { output } = this
+      if (await this.input.need(4)) await this.decode(decoder, 4, 'checksum')
+      else this.fail('cut off before the content checksum')
+      this.output = output
+    }
+    decoder.close()
     this.decoder = null
-    if (hash === null || this.failure !== null) return
-    if (!(await input.need(4))) this.fail('cut off before the content checksum')
-    else if (input.view.getUint32(input.position, true) !== Number(hash.digest() & 0xffffffffn))
-      this.fail('content checksum does not match: some of the bytes before it are not the ones compressed')
-    else input.position += 4
   }
 
-  /** Moves the next `piece` of the stored bytes into the decoder. Always true: look again. */
-  private push(decoder: Decompress, piece: Uint8Array, final: boolean): true {
+  /** Has the next `length` stored bytes decoded. Always true: look again. */
+  private async decode(decoder: ZstdDecoder, length: number, kind: ZstdPiece): Promise<true> {
+    const { input } = this
     try {
-      decoder.push(piece, final)
+      this.output = await decoder.decode(input.bytes.subarray(input.position, input.position + length), kind)
+      this.outputPosition = 0
     } catch (error) {
       return this.fail(error instanceof Error ? error.message : String(error))
     }
-    this.input.position += piece.length
+    input.position += length
     return true
-  }
-
-  private take(chunk: Uint8Array): void {
-    if (chunk.length === 0) return
-    this.output = chunk
-    this.outputPosition = 0
-    this.hash?.update(chunk, 0, chunk.length)
   }
 
   private fail(why: string): true {

@@ -1,12 +1,12 @@
 // Compressed captures: the same frames by every way, all that precedes damage, and bombs that find no memory to fill.
 
 import { readFileSync } from 'node:fs'
-import { createGunzip, gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ByteSource } from '../../src/capture/byte-source.ts'
 import { CaptureError } from '../../src/capture/error.ts'
-import { TransformSource } from '../../src/capture/transform-source.ts'
+import { GzipSource } from '../../src/capture/gzip.ts'
 import { Window } from '../../src/capture/window.ts'
 import { ZstdSource } from '../../src/capture/zstd.ts'
 import { MemorySource } from '../support/memory-source.ts'
@@ -107,6 +107,50 @@ describe('damaged gzip', () => {
   })
 })
 
+describe('zstd', () => {
+  const header = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38]
+  /** A block of `count` times `byte`, or of the bytes as they are. */
+  const repeat = (byte: number, count: number, last = 0) => [
+    last | 2 | ((count & 31) << 3),
+    count >> 5,
+    0,
+    byte,
+  ]
+  const store = (bytes: number[], last = 0) => [last | (bytes.length << 3), 0, 0, ...bytes]
+
+  it('frames of blocks of a few bytes lose none of them', async () => {
+    const frame = [
+      ...header,
+      ...repeat(1, 3),
+      ...store([]),
+      ...repeat(2, 2),
+      ...store([7, 8]),
+      ...repeat(3, 100, 1),
+    ]
+    const stored = Uint8Array.from([...frame, ...header, ...store([9], 1), ...frame])
+    const content = [1, 1, 1, 2, 2, 7, 8, ...Array(100).fill(3)]
+    for (const piece of [1, 5, 1000]) {
+      const source = new ZstdSource(new Window(new MemorySource(stored, piece), 64))
+      expect(await readWhole(source)).toEqual({
+        bytes: Uint8Array.from([...content, 9, ...content]),
+        failure: null,
+      })
+    }
+  })
+
+  it('whose content is not what was compressed is found out by its checksum', async () => {
+    for (let at = 20; at < storedForms[2].length; at += 41) {
+      const stored = Uint8Array.from(storedForms[2])
+      stored[at] ^= 0x10
+      const { bytes, failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+      // the second frame has none
+      const checked = Math.min(bytes.length, 70_000)
+      const same = Buffer.compare(bytes.subarray(0, checked), plain.subarray(0, checked)) === 0
+      expect(failure !== null || same, `byte ${at}`).toBe(true)
+    }
+  })
+})
+
 describe('damaged zstd', () => {
   it('gives all blocks before the damage', async () => {
     const stored = Uint8Array.from(storedForms[2])
@@ -156,7 +200,7 @@ describe('decompression bombs', () => {
     const piece = gzipSync(new Uint8Array(64 << 20))
     const bomb = new Uint8Array(joinBytes([piece, piece, piece, piece]))
     const stored = { window: new Window(new MemorySource(bomb), 1 << 20), reopen: null }
-    const source = new TransformSource('gzip', stored, () => createGunzip({ chunkSize: 1 << 20 }))
+    const source = new GzipSource(stored)
     expect(await memoryWhileReading(source, 256 << 20)).toBeLessThan(64 << 20)
   })
 
