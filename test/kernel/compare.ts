@@ -108,39 +108,32 @@ function eventsText(events: ConntrackEvent[]): string {
 
 /** Matches every DESTROY with the end of the same entry in the other recording. */
 function compareEnds(kernel: Recording, model: Recording, frames: number, found: Disagreement[]): void {
-  const ends = endsByEntry(model, frames)
   const theirs = endsByEntry(kernel, frames)
+  const ours = endsByEntry(model, frames)
   for (const [key, event] of theirs) {
-    const ours = ends.get(key)
-    const at = kernel.times[event.frame - 1]
-    // after the last frame, the end of an entry that the model has no frame left to tell
+    // the model says nothing of what comes after the last frame
     if (event.frame === 0) continue
-    if (ours === undefined) {
-      const expired = model.table.every(entry => !isEntry(entry, event))
-      if (!expired)
-        found.push({ frame: event.frame, what: 'event', kernel: eventText(event), model: 'still there' })
-    } else if (ours.byPacket === true) {
-      if (ours.frame !== event.frame || eventText(ours) !== eventText(event)) {
-        found.push({
-          frame: event.frame,
-          what: 'event',
-          kernel: eventText(event),
-          model: `${eventText(ours)} at frame ${ours.frame}`,
-        })
-      }
-    } else if ((ours.expired ?? 0) > at + TIME_TOLERANCE) {
-      found.push({
-        frame: event.frame,
-        what: 'event',
-        kernel: eventText(event),
-        model: `expires ${(((ours.expired ?? 0) - at) / 1e9).toFixed(3)} s later`,
-      })
-    }
+    const wrong = wrongEnd(event, ours.get(key), kernel.times[event.frame - 1])
+    if (wrong !== '') found.push({ frame: event.frame, what: 'event', kernel: endText(event), model: wrong })
   }
-  for (const [key, event] of ends) {
-    if (event.byPacket === true && !theirs.has(key))
-      found.push({ frame: event.frame, what: 'event', kernel: 'none', model: eventText(event) })
+  for (const [key, event] of ours) {
+    if (event.expired !== undefined || theirs.has(key)) continue
+    found.push({ frame: event.frame, what: 'event', kernel: 'none', model: endText(event) })
   }
+}
+
+/** What is wrong with the model's end of an entry that the kernel destroyed at `time`; '' when nothing is. */
+function wrongEnd(event: ConntrackEvent, ours: ConntrackEvent | undefined, time: number): string {
+  if (ours === undefined) return 'still there'
+  if (endText(ours) !== endText(event)) return endText(ours)
+  if (ours.expired === undefined)
+    return ours.frame === event.frame ? '' : `${endText(ours)} at frame ${ours.frame}`
+  const early = ours.expired - time
+  return early > TIME_TOLERANCE ? `expires ${(early / 1e9).toFixed(3)} s later` : ''
+}
+
+function endText(event: ConntrackEvent): string {
+  return `${eventText(event)} ${event.counters.join(' ')}`
 }
 
 /** The DESTROY events, named by the frame that began their entry. */
@@ -154,10 +147,6 @@ function endsByEntry(recording: Recording, frames: number): Map<string, Conntrac
     else if (event.type === 'DESTROY') ends.set(`${key} since ${begun.get(key)}`, event)
   }
   return ends
-}
-
-function isEntry(entry: TableEntry, event: ConntrackEvent): boolean {
-  return entry.protocol === event.protocol && entry.original === event.original
 }
 
 function compareTables(kernel: TableEntry[], model: TableEntry[], found: Disagreement[]): void {

@@ -64,7 +64,8 @@ class Scribe implements Observer, Witness {
     sysctls: {},
     latest: 0,
   }
-  private readonly expiries = new Map<number, number>()
+  /** Entries that have expired and are still to be collected. */
+  private readonly ended = new Set<number>()
 
   seen(packet: Packet, outcome: number): void {
     const { recording, engine } = this
@@ -97,20 +98,28 @@ class Scribe implements Observer, Witness {
 
   reclassified(): void {}
 
+  /** As good as destroyed: nothing can find the entry any more, whenever it is collected. */
   expired(ct: number, time: number): void {
-    this.expiries.set(ct, time)
+    this.noteEnd(ct).expired = time
+    this.ended.add(ct)
   }
 
   destroyed(ct: number, cause: number): void {
+    if (this.ended.delete(ct)) return
+    const event = this.noteEnd(ct)
+    if (cause === CAUSE_TIMEOUT) event.expired = Number.POSITIVE_INFINITY
+  }
+
+  private noteEnd(ct: number): ConntrackEvent {
     const event = this.note('DESTROY', ct, true)
     event.timeout = null
-    event.byPacket = cause !== CAUSE_TIMEOUT
-    if (cause === CAUSE_TIMEOUT) event.expired = this.expiries.get(ct)
+    event.counters = this.counters(ct)
+    return event
   }
 
   private note(type: string, ct: number, withState: boolean): ConntrackEvent {
     const frame = this.recording.verdicts.length + 1
-    const event = { frame, type, ...this.entry(ct) }
+    const event: ConntrackEvent = { frame, type, ...this.entry(ct), counters: [] }
     if (!withState) event.state = ''
     this.recording.events.push(event)
     return event
@@ -143,6 +152,12 @@ class Scribe implements Observer, Witness {
     return `${source},${ports >>> 16},${destination},${ports & 0xffff}`
   }
 
+  /** Packets and bytes of the original, packets and bytes of the reply direction. */
+  private counters(ct: number): number[] {
+    const { table } = this.engine
+    return [0, 1].flatMap(direction => [table.packets(ct * 2 + direction), table.bytes(ct * 2 + direction)])
+  }
+
   /** Whole seconds left of an entry's timeout. */
   private left(ct: number): number {
     return Math.floor(Math.max(0, (this.engine.table.timeout(ct) - this.engine.context.jiffies) | 0) / HZ)
@@ -154,11 +169,7 @@ class Scribe implements Observer, Witness {
     const entries: TableEntry[] = []
     for (let ct = 0; ct < table.top; ct++) {
       if ((table.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
-      const counters = [0, 1].flatMap(direction => [
-        table.packets(ct * 2 + direction),
-        table.bytes(ct * 2 + direction),
-      ])
-      entries.push({ ...this.entry(ct), counters })
+      entries.push({ ...this.entry(ct), counters: this.counters(ct) })
     }
     return entries
   }

@@ -12,9 +12,9 @@ DIR gets, tab-separated, a header line first:
                 state: new established related invalid untracked; frag (a fragment that completes nothing);
                 dropped (refused before conntrack); skipped (not sent, the reason says why)
   timeouts.tsv  frame seconds: what was left of the entry's timeout, rounded down, after a packet that found it
-  events.tsv    frame type protocol original reply state status timeout
+  events.tsv    frame type protocol original reply state status timeout packets bytes reply_packets reply_bytes
                 a DESTROY bears the number of the frame in or before which the entry went
-  table.tsv     protocol original reply state status timeout packets bytes packets bytes: after the last frame
+  table.tsv     protocol original reply state status timeout and counters: the entries alive after the last frame
   meta.json     the kernel, the sysctls asked for, when the table was read, how late frames were sent
 """
 import argparse
@@ -212,8 +212,9 @@ def write_results(options, captured, skipped, record, table):
     write('verdicts.tsv', 'frame time state direction seen_reply assured reason', (
         [i, '%d.%09d' % divmod(frame.time, 10**9)] + record.row(i, skipped) for i, frame in enumerate(captured, 1)))
     write('timeouts.tsv', 'frame seconds', sorted(record.timeouts.items()))
-    write('events.tsv', 'frame type protocol original reply state status timeout', record.events)
-    write('table.tsv', 'protocol original reply state status timeout packets bytes reply_packets reply_bytes', table)
+    entry = 'protocol original reply state status timeout packets bytes reply_packets reply_bytes'
+    write('events.tsv', f'frame type {entry}', record.events)
+    write('table.tsv', entry, table)
 
 
 def write_meta(options, captured, plan, latest, end):

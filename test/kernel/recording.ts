@@ -29,9 +29,9 @@ export interface ConntrackEvent {
   status: string
   /** Seconds left, null in a DESTROY. */
   timeout: number | null
-  /** DESTROY by the model: not a timeout but the packet did it. */
-  byPacket?: boolean
-  /** DESTROY by the model: when the entry's timeout had passed, in nanoseconds of capture time. */
+  /** DESTROY: packets and bytes of the original, packets and bytes of the reply direction. */
+  counters: number[]
+  /** DESTROY by the model, of an entry whose timeout passed: when it did, in nanoseconds of capture time. */
   expired?: number
 }
 
@@ -112,26 +112,9 @@ interface Meta {
   latest_us?: number
 }
 
-function readEvent([
-  frame,
-  type,
-  protocol,
-  original,
-  reply,
-  state,
-  status,
-  timeout,
-]: string[]): ConntrackEvent {
-  return {
-    frame: Number(frame),
-    type,
-    protocol: Number(protocol),
-    original,
-    reply,
-    state,
-    status,
-    timeout: timeout === '' ? null : Number(timeout),
-  }
+function readEvent([frame, type, ...entry]: string[]): ConntrackEvent {
+  const event = { frame: Number(frame), type, ...readEntry(entry) }
+  return type === 'DESTROY' ? { ...event, timeout: null } : { ...event, counters: [] }
 }
 
 function readEntry([protocol, original, reply, state, status, timeout, ...counters]: string[]): TableEntry {

@@ -130,11 +130,31 @@ function associate(talk: SctpTalk, from: Direction): void {
   while (random.chance(0.15))
     talk.send(from, [{ type: INIT, tag: random.chance(0.5) ? talk.tags[to] : talk.newTag() }], 0)
   if (random.chance(0.1)) talk.conversation.pause()
+  survey(talk)
   talk.send(to, [{ type: INIT_ACK, tag: talk.newTag() }])
-  if (random.chance(0.1)) misstep(talk, random.chance(0.5) ? 1 : 0)
+  survey(talk)
   talk.send(from, [{ type: COOKIE_ECHO }, ...(random.chance(0.3) ? [{ type: DATA }] : [])])
-  if (random.chance(0.1)) talk.send(to, [{ type: ERROR }])
+  survey(talk)
   talk.send(to, [{ type: COOKIE_ACK }, ...(random.chance(0.3) ? [{ type: SACK }] : [])])
+}
+
+/** Any chunk that moves states, with the tag that is right for it: every state should meet every chunk from both sides. */
+function survey(talk: SctpTalk): void {
+  const { random } = talk
+  if (random.chance(0.75)) return
+  const from: Direction = random.chance(0.5) ? 1 : 0
+  const type = random.pick(ALL)
+  if (type === INIT) {
+    talk.init(from)
+    return
+  }
+  const reflected = (type === ABORT || type === SHUTDOWN_COMPLETE) && random.chance(0.5)
+  const chunk = {
+    type,
+    flags: reflected ? REFLECTED : 0,
+    ...(type === INIT_ACK ? { tag: talk.tags[1 - from] } : {}),
+  }
+  talk.send(from, [chunk], talk.tags[reflected ? 1 - from : from])
 }
 
 /** Both sides send INIT before they have the other's. */
@@ -159,9 +179,11 @@ function newPath(talk: SctpTalk): void {
   const { random } = talk
   const tags = [talk.newTag(), talk.newTag()]
   talk.send(0, [{ type: HEARTBEAT }], tags[0])
-  if (random.chance(0.2)) talk.conversation.pause()
-  if (random.chance(0.8)) talk.send(1, [{ type: HEARTBEAT_ACK }], tags[1])
   talk.tags[0] = tags[0]
+  talk.tags[1] = 0
+  if (random.chance(0.2)) talk.conversation.pause()
+  survey(talk)
+  if (random.chance(0.8)) talk.send(1, [{ type: HEARTBEAT_ACK }], tags[1])
   talk.tags[1] = tags[1]
 }
 
@@ -240,7 +262,7 @@ function shutdown(talk: SctpTalk, from: Direction): void {
   const to: Direction = from === 0 ? 1 : 0
   const pause = (): void => {
     if (random.chance(0.1)) talk.conversation.pause()
-    if (random.chance(0.1)) misstep(talk, random.chance(0.5) ? 1 : 0)
+    survey(talk)
   }
   talk.send(from, [{ type: SHUTDOWN }])
   if (random.chance(0.1)) talk.send(to, [{ type: SHUTDOWN }])
@@ -265,7 +287,7 @@ function abort(talk: SctpTalk, from: Direction): void {
 const BEGINNINGS: readonly (readonly [number, (talk: SctpTalk) => void])[] = [
   [14, talk => associate(talk, 0)],
   [4, collide],
-  [4, newPath],
+  [5, newPath],
   [3, outOfTheBlue],
 ]
 

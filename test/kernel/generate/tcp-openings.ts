@@ -117,6 +117,7 @@ function renewed(talk: TcpTalk, from: Direction): void {
   const { end } = talk.shadow.sides[from]
   const options = random.chance(0.4) ? NO_OPTIONS : synOptions(random)
   talk.send(from, SYN, { sequence: (end + random.pick([-2, -1, 0, 1, 5000])) | 0, options })
+  if (random.chance(0.1)) talk.send(from, SYN, { sequence: 0 })
   synAck(talk, to)
   if (random.chance(0.4)) {
     const answer = talk.shadow.sides[to].end
@@ -140,6 +141,32 @@ function refused(talk: TcpTalk, from: Direction): void {
   if (random.chance(0.7)) talk.send(to, RST | ACK, { sequence, acknowledgment })
   else talk.send(random.pick([from, to]), RST, { sequence, acknowledgment })
   if (random.chance(0.5)) talk.shadow.reset()
+}
+
+/** A RST right behind the SYN/ACK, before the connection is assured. */
+function aborted(talk: TcpTalk, from: Direction): void {
+  const { random } = talk
+  const to = talk.other(from)
+  syn(talk, from)
+  synAck(talk, to)
+  if (random.chance(0.3)) talk.send(from, ACK)
+  const by = random.pick([from, to])
+  const { end } = talk.shadow.sides[by]
+  const sequence = random.pick([0, 0, end, (end + 1) | 0, (end - 1) | 0])
+  talk.send(by, random.pick([RST, RST | ACK]), { sequence })
+  if (random.chance(0.5)) talk.send(talk.other(by), ACK)
+}
+
+/** Both sides with the same numbers and windows, so that only the direction tells their segments apart. */
+function mirrored(talk: TcpTalk, from: Direction): void {
+  const sequence = talk.initialSequence()
+  const same = { window: talk.random.between(1, 65535), options: NO_OPTIONS }
+  const to = talk.other(from)
+  talk.send(from, SYN, { sequence, ...same })
+  talk.send(to, SYN | ACK, { sequence, ...same })
+  for (let left = talk.random.between(4, 8); left > 0; left--) {
+    talk.send(talk.random.chance(0.5) ? from : to, ACK, same)
+  }
 }
 
 /** Nothing but a first packet of any kind. */
@@ -176,5 +203,7 @@ const OPENINGS: readonly (readonly [number, Opening])[] = [
   [4, oldSynAck],
   [6, renewed],
   [5, refused],
+  [4, aborted],
+  [2, mirrored],
   [5, anything],
 ]

@@ -41,7 +41,7 @@ export function synOptions(random: Random): Uint8Array {
   if (random.chance(0.6)) parts.push(SACK_PERMITTED)
   if (random.chance(0.6)) parts.push(NOP, windowScale(random.weighted(SCALES)))
   if (random.chance(0.2)) parts.push(timestamps(random.word()))
-  if (random.chance(0.04)) parts.splice(random.below(parts.length + 1), 0, oddOption(random))
+  if (random.chance(0.12)) parts.splice(random.below(parts.length + 1), 0, oddOption(random))
   return concat(...random.shuffle(parts))
 }
 
@@ -66,6 +66,8 @@ export function oddOption(random: Random): Uint8Array {
     Uint8Array.of(254, 40, 1),
     Uint8Array.of(30, 4, 0, 0),
     Uint8Array.of(3, 2),
+    Uint8Array.of(1, 1, 3, 3),
+    Uint8Array.of(1, 1, 4, 3),
     Uint8Array.of(3, 4, 9, 9),
     Uint8Array.of(4, 3, 0),
     Uint8Array.of(5, 2),

@@ -89,9 +89,10 @@ def log_message(buffer, at, end):
 
 
 def event(buffer, kind, flags, at, end):
-    """[type, protocol, original, reply, state, status, timeout] of a conntrack event."""
+    """[type, protocol, original, reply, state, status, timeout, counters] of an event; only a DESTROY has counters."""
     name = 'DESTROY' if kind & 0xff == CONNTRACK_DELETE else 'NEW' if flags & 0x600 else 'UPDATE'
-    return [name] + entry_row(buffer, attributes(buffer, at + HEADER, end))
+    entry = attributes(buffer, at + HEADER, end)
+    return [name] + entry_row(buffer, entry) + (counters(buffer, entry) if name == 'DESTROY' else ['', '', '', ''])
 
 
 def entry_row(buffer, entry):
