@@ -24,7 +24,7 @@ Exit codes: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage or unrea
 `
 
 /** Name and version, as in package.json. */
-export function programVersion(): string {
+function programVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   const { name, version } = JSON.parse(text) as { name: string; version: string }
   return `${name} ${version}`

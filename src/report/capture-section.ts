@@ -2,7 +2,7 @@
 import type { FrameReference } from '../findings/finding.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from './format.ts'
 import type { CaptureReport, FrameCount, Report } from './model.ts'
-import type { Style } from './text.ts'
+import type { Style } from './style.ts'
 
 /** Reasons listed of what was not understood. */
 const NAMED_REASONS = 4

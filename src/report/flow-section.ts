@@ -2,7 +2,7 @@
 import Table from 'cli-table3'
 import { formatBytes, formatCount, formatDuration, formatInstant, plural } from './format.ts'
 import type { FlowReport, Report } from './model.ts'
-import type { Style } from './text.ts'
+import type { Style } from './style.ts'
 import { protocolText, tupleText } from './tuple-text.ts'
 import { wrap } from './wrap.ts'
 

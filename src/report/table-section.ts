@@ -11,7 +11,7 @@ import {
   sparkline,
 } from './format.ts'
 import type { Report, TableReport } from './model.ts'
-import type { Style } from './text.ts'
+import type { Style } from './style.ts'
 
 /** Columns of the sparkline. */
 const WIDTH = 64

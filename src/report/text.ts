@@ -1,13 +1,11 @@
 // The report on one screen: a pure function of the Report, section by section.
-import picocolors from 'picocolors'
 import { captureLines } from './capture-section.ts'
 import { flowLines } from './flow-section.ts'
 import type { Report } from './model.ts'
+import { createStyle, type Style } from './style.ts'
 import { tableLines } from './table-section.ts'
 import { verdictLines } from './verdict-section.ts'
 import { wrap } from './wrap.ts'
-
-export type Style = ReturnType<typeof picocolors.createColors>
 
 export interface TextOptions {
   /** Whether escape sequences are wanted. */
@@ -21,7 +19,7 @@ const MARGIN = 10
 
 /** Renders the report for people. */
 export function renderText(report: Report, { color, width }: TextOptions): string {
-  const style = picocolors.createColors(color)
+  const style = createStyle(color)
   const prose = width - MARGIN
   const sections: [string, string[]][] = [
     ['Capture', wrap(captureLines(report, style), prose)],

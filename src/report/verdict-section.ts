@@ -3,7 +3,7 @@ import type { UnrepliedGroup } from '../findings/unreplied.ts'
 import { frameNames, groupFrames } from './capture-section.ts'
 import { formatCount, formatShare, plural, printable } from './format.ts'
 import type { FindingReport, Report } from './model.ts'
-import type { Style } from './text.ts'
+import type { Style } from './style.ts'
 import { tsharkFrames } from './tshark.ts'
 import { protocolText } from './tuple-text.ts'
 

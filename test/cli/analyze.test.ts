@@ -1,3 +1,4 @@
+// The flags of `ctpcap analyze`: what each changes in the report, the exit code, the colours.
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'

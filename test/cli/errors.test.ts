@@ -1,3 +1,4 @@
+// Input that cannot be read, damage further in, wrong usage: one line each, and the right exit code.
 import { mkdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'

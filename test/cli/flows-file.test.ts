@@ -1,3 +1,4 @@
+// `--flows FILE`: a line for every flow as it ends, in a file that is whole or not there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { FlowReport } from '../../src/report/model.ts'

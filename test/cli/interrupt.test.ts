@@ -1,3 +1,4 @@
+// Ctrl-C before, during and after the reading of files and of pipes.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FrameSource } from '../../src/capture/frame.ts'
 import { Interrupt, Interrupted } from '../../src/cli/interrupt.ts'

@@ -1,3 +1,4 @@
+// Output files under a temporary name until they are whole.
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { OutputError, OutputFile } from '../../src/cli/output-file.ts'

@@ -1,3 +1,4 @@
+// The built program as a process: pipes that close, standard input, signals, exit codes.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'

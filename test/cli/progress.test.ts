@@ -1,3 +1,4 @@
+// When the progress bar shows, what it says, and that it goes away.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FrameSource } from '../../src/capture/frame.ts'
 import { showProgress } from '../../src/cli/progress.ts'

@@ -1,3 +1,4 @@
+// Real captures against their goldens, as text and as JSON.
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { runCli } from '../support/cli.ts'

@@ -1,3 +1,4 @@
+// What is counted INVALID, UNREPLIED and picked up, from captures built packet by packet.
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
 import { CaptureBuilder, Folder, quoted } from '../support/capture-builder.ts'

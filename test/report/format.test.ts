@@ -1,3 +1,4 @@
+// Numbers, durations, times, sparklines, and text made safe.
 import { describe, expect, it } from 'vitest'
 import {
   formatBytes,

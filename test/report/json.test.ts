@@ -1,3 +1,4 @@
+// The JSON document: its layout, and that every field of it is documented.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { renderJson } from '../../src/report/json.ts'

@@ -1,3 +1,4 @@
+// Which limits a capture is reported to have.
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'

@@ -1,3 +1,4 @@
+// The report for people: its sections, its alignment, its width.
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
 import { renderText } from '../../src/report/text.ts'

@@ -1,3 +1,4 @@
+// Commands for tshark, safe to paste into a shell.
 import { describe, expect, it } from 'vitest'
 import type { CaptureReport } from '../../src/report/model.ts'
 import { tsharkFrames } from '../../src/report/tshark.ts'

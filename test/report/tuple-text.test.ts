@@ -1,3 +1,4 @@
+// Tuples in conntrack's notation.
 import { expect, it } from 'vitest'
 import { protocolText, tupleText } from '../../src/report/tuple-text.ts'
 

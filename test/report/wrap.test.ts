@@ -1,3 +1,4 @@
+// Lines broken at a width.
 import { describe, expect, it } from 'vitest'
 import { wrap } from '../../src/report/wrap.ts'
 

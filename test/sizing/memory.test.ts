@@ -1,3 +1,4 @@
+// Kernel memory of a table.
 import { expect, it } from 'vitest'
 import { tableMemory } from '../../src/sizing/memory.ts'
 

@@ -1,3 +1,4 @@
+// The count of live entries against a list that is counted anew after every event.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OCCUPANCY_CLASSES } from '../../src/conntrack/occupancy-class.ts'

@@ -1,3 +1,4 @@
+// The largest N against a sorted list.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TopList } from '../../src/sizing/top-list.ts'
