@@ -1,0 +1,63 @@
+// The programs that are measured side by side, ctpcap first, and which of them are missing here.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { ROOT } from '../support/source-files.ts'
+
+export interface Program {
+  name: string
+  /** What it makes of a capture. */
+  does: string
+  command: string
+  options(capture: string): string[]
+  /** Measured once, for it takes long. */
+  slow?: boolean
+}
+
+export const CTPCAP: Program = {
+  name: 'ctpcap analyze',
+  does: 'conntrack replay and report',
+  command: process.execPath,
+  options: capture => [join(ROOT, 'dist/main.js'), 'analyze', capture],
+}
+
+export const TCPDUMP: Program = {
+  name: 'tcpdump -w /dev/null',
+  does: 'reads records, decodes nothing',
+  command: 'tcpdump',
+  options: capture => ['-r', capture, '-w', '/dev/null'],
+}
+
+/** With its default of 8192 flows at a time, which is faster than with all of them. */
+export const SOFTFLOWD: Program = {
+  name: 'softflowd',
+  does: 'flow table (C)',
+  command: 'softflowd',
+  options: capture => ['-d', '-c', 'none', '-p', '/dev/null', '-r', capture],
+}
+
+export const OTHERS: readonly Program[] = [
+  {
+    name: 'pcap-parser',
+    does: 'splits records (JavaScript)',
+    command: process.execPath,
+    options: capture => ['--import', 'tsx', join(ROOT, 'test/bench/pcap-parser.ts'), capture],
+  },
+  {
+    name: 'argus',
+    does: 'flow records (C)',
+    command: 'argus',
+    options: capture => ['-r', capture, '-w', '/dev/null'],
+  },
+  {
+    name: 'tshark -z conv,tcp',
+    does: 'full dissection (C)',
+    command: 'tshark',
+    options: capture => ['-q', '-z', 'conv,tcp', '-r', capture],
+    slow: true,
+  },
+]
+
+/** Whether a command can be started. */
+export function isInstalled(command: string): boolean {
+  return spawnSync('sh', ['-c', `command -v '${command}'`], { stdio: 'ignore' }).status === 0
+}
