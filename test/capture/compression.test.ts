@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { ByteSource } from '../../src/capture/byte-source.ts'
 import { CaptureError } from '../../src/capture/error.ts'
 import { GzipSource } from '../../src/capture/gzip.ts'
@@ -13,6 +13,9 @@ import { MemorySource } from '../support/memory-source.ts'
 import { joinBytes, writePcap } from '../support/pcap-writer.ts'
 import { readBytes, readFiles } from '../support/read-frames.ts'
 import { readWhole } from '../support/read-whole.ts'
+
+// bounded by its inputs, not by the clock of a busy machine
+vi.setConfig({ testTimeout: 60_000 })
 
 const FORMATS = 'fixtures/formats'
 const ZSTD_MAGIC_BYTES = Buffer.of(0x28, 0xb5, 0x2f, 0xfd)

@@ -12,11 +12,14 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { CaptureError } from '../../src/capture/error.ts'
 import { openCaptures } from '../../src/capture/open.ts'
 import { writePcap } from '../support/pcap-writer.ts'
 import { readFiles } from '../support/read-frames.ts'
+
+// bounded by its inputs, not by the clock of a busy machine
+vi.setConfig({ testTimeout: 60_000 })
 
 const FORMATS = 'fixtures/formats'
 const folder = mkdtempSync(join(tmpdir(), 'ctpcap-open-'))
