@@ -78,10 +78,12 @@ export function wantsColor(io: Io, flag: boolean): boolean {
   return flag && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && io.stdout.isTTY === true
 }
 
-/** Columns of the terminal within reason, or what suits a file. */
+/** Columns of the terminal within reason, or what suits a file; a terminal that does not know its own says 0. */
 function widthOf(io: Io): number {
   const { columns } = io.stdout
-  return columns === undefined ? PLAIN_WIDTH : Math.min(Math.max(columns, LEAST_WIDTH), MOST_WIDTH)
+  return columns === undefined || columns === 0
+    ? PLAIN_WIDTH
+    : Math.min(Math.max(columns, LEAST_WIDTH), MOST_WIDTH)
 }
 
 /** One of `choices`. @throws UsageError */

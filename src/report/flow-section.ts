@@ -21,11 +21,14 @@ export function flowLines(report: Report, style: Style, width: number): string[]
     width,
   )
   if (flows.top.length === 0) return lines
-  const which =
-    flows.top.length < flows.total
-      ? `the ${formatCount(flows.top.length)} largest`
-      : plural(flows.total, 'flow')
+  const which = titleOf(flows.top.length, flows.total)
   return [...lines, `${which} by ${flows.sort}, original direction above reply:`, ...topLines(report, style)]
+}
+
+/** `the 5 largest`, or `2 flows` when those are all. */
+function titleOf(shown: number, total: number): string {
+  if (shown === total) return plural(total, 'flow')
+  return shown === 1 ? 'the largest' : `the ${formatCount(shown)} largest`
 }
 
 /** `tcp 12 (ESTABLISHED 4, TIME_WAIT 8), udp 2`, most frequent first. */
