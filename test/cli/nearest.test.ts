@@ -1,0 +1,23 @@
+// The word that was most likely meant.
+import { describe, expect, it } from 'vitest'
+import { nearest } from '../../src/cli/nearest.ts'
+
+describe('nearest', () => {
+  it('takes the word with the fewest edits, the first of equals', () => {
+    expect(nearest('invlid', ['new', 'invalid', 'related'])).toBe('invalid')
+    expect(nearest('bat', ['cat', 'rat'])).toBe('cat')
+    expect(nearest('', ['ab', 'c'])).toBe('c')
+  })
+
+  it('prefers a word that has all parts of a compound', () => {
+    expect(nearest('tcp_established', ['tcp_be_liberal', 'tcp_timeout_established'])).toBe(
+      'tcp_timeout_established',
+    )
+  })
+
+  it('compares what is left of both', () => {
+    expect(nearest('x', ['long_prefix_x', 'y'], word => word.replace('long_prefix_', ''))).toBe(
+      'long_prefix_x',
+    )
+  })
+})
