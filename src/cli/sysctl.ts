@@ -14,7 +14,7 @@ import { UsageError } from './usage-error.ts'
 export const SET_HELP =
   'set a sysctl of net.netfilter for the replay, repeatable; `net.netfilter.` and `nf_conntrack_` may be left out (tcp_loose=0)'
 export const SYSCTL_HELP =
-  'take the sysctls of a node: the output of `sysctl -a` or `sysctl net.netfilter`. --set wins over it. Not taken from it: nf_conntrack_checksum, because captures show offloaded checksums that the kernel never saw; --set nf_conntrack_checksum=1 turns it on'
+  'take the sysctls of a node: the output of `sysctl -a` or `sysctl net.netfilter`. --set wins over it. Not taken from it: nf_conntrack_checksum, because captures show offloaded checksums that the kernel never saw; --set nf_conntrack_checksum=1 turns it on; nor nf_conntrack_count: --set nf_conntrack_count=N says how many entries traffic outside the capture holds'
 
 /** Sysctls outside net.netfilter that a replay may want to know. */
 const HOST_SYSCTLS = [
@@ -41,6 +41,9 @@ export interface SysctlFile {
   path: string
   text: string
 }
+
+/** What a file says of them is not meant for a replay: see SYSCTL_HELP. */
+const NOT_FROM_FILES = new Set<string>(['nf_conntrack_checksum', 'nf_conntrack_count'])
 
 const MAXIMUM = 0x7fffffff
 const NETFILTER = 'net.netfilter.'
@@ -97,7 +100,7 @@ function readFile(file: SysctlFile, sysctls: Sysctls): void {
       throw new UsageError(`${where}: unknown sysctl ${name}; did you mean ${suggest(name)}?`)
     }
     found = true
-    if (known !== 'nf_conntrack_checksum') assign(known, match[2], `${where}: ${name}`, sysctls)
+    if (!NOT_FROM_FILES.has(known)) assign(known, match[2], `${where}: ${name}`, sysctls)
   }
   if (!found)
     throw new UsageError(

@@ -36,6 +36,8 @@ export class Context {
   readonly ignoreInvalidRst: boolean
   readonly maxRetrans: number
   readonly checksum: boolean
+  /** Nanoseconds between the packet counted last and the packet that its entry counted before. */
+  idle = 0
   /** Set by a tracker for the engine: the entry dies with this packet. kernel: nf_ct_kill_acct() */
   killed = false
 
@@ -77,7 +79,9 @@ export class Context {
     const key = ct * 2 + direction
     table.keys[(key << KEY_SHIFT) + KEY_PACKETS]++
     table.keyBytes[(key << (KEY_SHIFT - 1)) + KEY_BYTES] += packet.networkLength
-    table.entryTimes[(ct << (ENTRY_SHIFT - 1)) + LAST_TIME] = this.time
+    const last = (ct << (ENTRY_SHIFT - 1)) + LAST_TIME
+    this.idle = this.time - table.entryTimes[last]
+    table.entryTimes[last] = this.time
   }
 
   /** The entry resists early drop from now on, and an UPDATE will say so. */

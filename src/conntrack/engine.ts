@@ -59,6 +59,17 @@ export interface Translation {
 }
 
 /**
+ * Told of packets that a full table refuses, and asked about those that come after them: a connection that was refused
+ * sends nothing more, whatever a capture from elsewhere shows of it. The tuples are the engine's reused records.
+ */
+export interface Gate {
+  /** Whether a packet that found no entry may try to open one. */
+  admits(tuple: Tuple, reply: Tuple, packet: Packet): boolean
+  /** The packet was to open an entry, and the table is full. */
+  refused(tuple: Tuple, reply: Tuple, packet: Packet): void
+}
+
+/**
  * One connection table with its clock. `track()` judges a packet; the fields below say what conntrack made of it
  * until the next call. Time never runs backwards in it: a packet stamped earlier counts as simultaneous.
  */
@@ -86,8 +97,9 @@ export class Engine {
   private readonly tuple = new Tuple()
   private readonly reply = new Tuple()
   private readonly observer: Observer
-  /** nf_conntrack_max when it is enforced, else 0. */
-  private readonly maximum: number
+  /** Entries that traffic of the capture may have when nf_conntrack_max is enforced, else infinite. */
+  private readonly room: number
+  private readonly gate: Gate | null
   /** Capture time at which the next jiffy begins. */
   private nextTick = JIFFY
   /** An entry that died with the packet tracked last; its slot is free at the next call. */
@@ -97,13 +109,17 @@ export class Engine {
    * @param settings sysctls
    * @param observer hears of new, updated, expired and destroyed entries
    * @param enforceMaximum whether new packets are refused above nf_conntrack_max, as the kernel does
+   * @param gate told of the refused packets
    */
-  constructor(settings: Settings, observer: Observer, enforceMaximum = false) {
+  constructor(settings: Settings, observer: Observer, enforceMaximum = false, gate: Gate | null = null) {
     this.observer = observer
-    this.maximum = enforceMaximum ? settings.nf_conntrack_max : 0
+    this.gate = gate
+    // 0 is no limit, as in the kernel
+    const limited = enforceMaximum && settings.nf_conntrack_max > 0
+    this.room = limited ? settings.nf_conntrack_max - settings.nf_conntrack_count : Number.POSITIVE_INFINITY
     this.table = new Table(settings.nf_conntrack_buckets)
     this.wheel = new Wheel(this.table, (ct, jiffy) => this.expire(ct, jiffy))
-    this.gc = new GarbageCollector(this.table, settings.nf_conntrack_max, (ct, early) =>
+    this.gc = new GarbageCollector(this.table, settings, (ct, early) =>
       this.destroy(ct, early ? CAUSE_GC_EARLY_DROP : CAUSE_TIMEOUT),
     )
     this.context = new Context(settings, this.table, this.wheel)
@@ -226,12 +242,14 @@ export class Engine {
   /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
   private create(packet: Packet, translation: Translation | null): number {
     if (!invertTuple(this.tuple, this.reply)) return CREATE_NO_INVERSE
-    if (this.maximum > 0 && this.table.count + 1 > this.maximum && !this.earlyDrop()) {
+    const nat = translation === null ? 0 : translation.apply(this.reply)
+    if (this.gate !== null && !this.gate.admits(this.tuple, this.reply, packet)) return CREATE_FULL
+    if (this.table.count + 1 > this.room && !this.earlyDrop()) {
       this.gc.earlyDrop = true
       this.dropped++
+      this.gate?.refused(this.tuple, this.reply, packet)
       return CREATE_FULL
     }
-    const nat = translation === null ? 0 : translation.apply(this.reply)
     const ct = this.table.allocate(this.tuple, this.reply, this.context.time, packet.frame)
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat
     return ct

@@ -2,6 +2,7 @@
 import { IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
 import { SCTP_SHUTDOWN_ACK_SENT, SCTP_SHUTDOWN_SENT } from './proto/sctp-table.ts'
 import { TCP_CLOSE, TCP_FIN_WAIT } from './proto/tcp-table.ts'
+import type { Settings } from './settings.ts'
 import { IPS_ASSURED, IPS_CONFIRMED } from './status.ts'
 import type { Table } from './table.ts'
 import { HZ } from './timeouts.ts'
@@ -31,23 +32,28 @@ export class GarbageCollector {
   private scanStart = 0
 
   private readonly table: Table
-  /** nf_conntrack_max; 0 = no limit. */
-  private readonly maximum: number
+  /** Entries above which closing ones go after a failed early drop: nf_conntrack_max95 of the kernel, 0 = never. */
+  private readonly threshold: number
+  /** Entries outside the capture: taken to be ASSURED, and to outlive it. */
+  private readonly held: number
   private readonly evict: (ct: number, early: boolean) => void
 
-  constructor(table: Table, maximum: number, evict: (ct: number, early: boolean) => void) {
+  constructor(table: Table, settings: Settings, evict: (ct: number, early: boolean) => void) {
     this.table = table
-    this.maximum = maximum
+    this.threshold = Math.floor(settings.nf_conntrack_max / 100) * 95
+    this.held = settings.nf_conntrack_count
     this.evict = evict
   }
 
   /** The run that is due at `nextRun`; plans the one after. */
   run(): void {
     const now = this.nextRun
-    const threshold = this.earlyDrop ? Math.floor(this.maximum / 100) * 95 : 0
+    const threshold = this.earlyDrop ? this.threshold : 0
     if (this.nextEntry === 0) {
-      this.average = INTERVAL_MAX
-      this.samples = INITIAL_COUNT
+      // each of the entries outside would have drawn the average towards INTERVAL_CLAMP, by both its keys
+      const outside = this.held * 2
+      this.samples = INITIAL_COUNT + outside
+      this.average = Math.floor((INTERVAL_MAX * INITIAL_COUNT + INTERVAL_CLAMP * outside) / this.samples)
       this.scanStart = now
     }
     if (!this.scan(now, threshold)) {
@@ -93,7 +99,7 @@ export class GarbageCollector {
       const clamped = left < INTERVAL_MIN ? INTERVAL_MIN : left > INTERVAL_CLAMP ? INTERVAL_CLAMP : left
       average += Math.trunc((clamped - average) / ++samples)
       average += Math.trunc((clamped - average) / ++samples)
-      if (threshold !== 0 && table.count >= threshold && this.canEarlyDrop(ct)) {
+      if (threshold !== 0 && table.count + this.held >= threshold && this.canEarlyDrop(ct)) {
         this.evict(ct, true)
         evicted++
       }

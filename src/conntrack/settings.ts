@@ -16,13 +16,14 @@ const number = (value: number, effect: Effect): Sysctl => ({ value, effect })
 /**
  * Every `net.netfilter.nf_conntrack_*` of Linux 6.18 by its name without the prefix `net.netfilter.`, and its default
  * on a host with more than 4 GiB. One default is ours: `nf_conntrack_checksum` is 1 in the kernel, but host captures
- * show offloaded checksums that the kernel never saw that way.
+ * show offloaded checksums that the kernel never saw that way. And `nf_conntrack_count`, which can only be read in the
+ * kernel, is the number of entries that other traffic, not in the capture, holds in the table all the while.
  */
 export const SYSCTLS = {
   nf_conntrack_acct: flag(0, 'shown'),
   nf_conntrack_buckets: number(262144, 'size'),
   nf_conntrack_checksum: flag(0),
-  nf_conntrack_count: number(0, 'none'),
+  nf_conntrack_count: number(0, 'size'),
   nf_conntrack_events: { value: 2, effect: 'none', maximum: 2 } as Sysctl,
   nf_conntrack_expect_max: number(4096, 'none'),
   nf_conntrack_frag6_high_thresh: number(4194304, 'verdict'),
