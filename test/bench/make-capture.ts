@@ -1,4 +1,4 @@
-// Writes a synthetic capture: tsx test/bench/make-capture.ts OUT --conns 400000 --data 6 --pps 200000 …
+// Writes a synthetic capture, as tsx test/bench/make-capture.ts OUT --conns 400000 --data 6 --pps 200000 asks for it.
 import { parseArgs } from 'node:util'
 import {
   SYNTHETIC_DEFAULTS,

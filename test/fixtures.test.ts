@@ -1,0 +1,69 @@
+// Holds fixtures/ to its README: every file has a row with origin, licence and what it shows; all of them are small.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ROOT } from './support/source-files.ts'
+
+const FIXTURES = join(ROOT, 'fixtures')
+const MOST_BYTES = 3_000_000
+
+/** Licences under which others' captures may be passed on. */
+const LICENCES = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'Unlicense']
+
+/** A row of the table: `file` may hold several names and globs. */
+interface Row {
+  files: string[]
+  origin: string
+  licence: string
+  shows: string
+}
+
+const files = readdirSync(FIXTURES, { recursive: true, withFileTypes: true })
+  .filter(entry => entry.isFile())
+  .map(entry => join(entry.parentPath, entry.name).slice(FIXTURES.length + 1))
+  .filter(name => name !== 'README.md')
+  .sort()
+
+const rows: Row[] = readFileSync(join(FIXTURES, 'README.md'), 'utf8')
+  .split('\n')
+  .filter(line => line.startsWith('| `'))
+  .map(line => {
+    const [names, origin, licence, ...shows] = line.slice(1, -1).split(/(?<!\\)\|/)
+    return {
+      files: [...names.matchAll(/`([^`]+)`/g)].map(match => match[1]),
+      origin: origin.trim(),
+      licence: licence.trim(),
+      shows: shows.join('|').trim(),
+    }
+  })
+
+/** Whether a name matches a pattern, in which `*` stands for any text without a `/`, and `**` for any text. */
+function matches(file: string, pattern: string): boolean {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replace(/\*\*?/g, star => (star === '*' ? '[^/]*' : '.*'))}$`).test(file)
+}
+
+describe('fixtures/README.md', () => {
+  it('has a row for every file', () => {
+    const patterns = rows.flatMap(row => row.files)
+    const unnamed = files.filter(file => !patterns.some(pattern => matches(file, pattern)))
+    expect(unnamed).toEqual([])
+  })
+
+  it('names no file that is not there', () => {
+    const patterns = rows.flatMap(row => row.files)
+    expect(patterns.filter(pattern => !files.some(file => matches(file, pattern)))).toEqual([])
+  })
+
+  it('says where each comes from, by which licence it may be used, and what it shows', () => {
+    const incomplete = rows.filter(
+      ({ origin, licence, shows }) => origin === '' || shows === '' || !LICENCES.includes(licence),
+    )
+    expect(incomplete).toEqual([])
+  })
+
+  it('speaks of files that are small together', () => {
+    const bytes = files.reduce((sum, file) => sum + statSync(join(FIXTURES, file)).size, 0)
+    expect(bytes).toBeLessThan(MOST_BYTES)
+  })
+})
