@@ -59,9 +59,11 @@ export class LineOutput {
     if (this.failure !== null) throw this.failure
   }
 
-  private flush(): void {
+  /** Writes what there is, a whole chunk or not. */
+  flush(): void {
+    if (this.text.length === 0) return
     const bytes = this.text.take()
-    if (!this.closed && bytes.length > 0) this.stream.write(bytes)
+    if (!this.closed) this.stream.write(bytes)
   }
 
   private readonly onError = (error: NodeJS.ErrnoException): void => {

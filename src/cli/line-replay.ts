@@ -98,7 +98,9 @@ class PacedSource implements FrameSource {
     return this.output.closed ? null : this.source.next()
   }
 
+  /** Before waiting for input, what there is to show is shown: the capture may be live. */
   async fill(): Promise<boolean> {
+    this.output.flush()
     await this.output.drained()
     return !this.output.closed && this.source.fill()
   }

@@ -68,7 +68,7 @@ class PacketPrinter implements Printer {
   private readonly lines: VerdictLines
   private readonly verdict: Verdict = {
     frame: 0,
-    capture: 0,
+    capture: -1,
     time: 0,
     state: 'skipped',
     direction: '',
@@ -123,7 +123,7 @@ class PacketPrinter implements Printer {
     else this.passOver(packet, outcome)
     if (this.only === null || this.only.has(verdict.state)) {
       verdict.frame = packet.frame
-      verdict.capture = this.severalCaptures ? packet.capture + 1 : 0
+      verdict.capture = this.severalCaptures ? packet.capture : -1
       verdict.time = packet.time
       this.write(output.text, packet, outcome)
       output.endLine()

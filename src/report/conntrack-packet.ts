@@ -47,7 +47,7 @@ export type VerdictState = (typeof VERDICT_STATES)[number]
 export interface Verdict {
   /** Frame number in its capture. */
   frame: number
-  /** Number of its capture from 1, or 0 where there is only one. */
+  /** Index of its capture, or -1 where there is only one. */
   capture: number
   /** Nanoseconds since the first frame. */
   time: number
@@ -64,7 +64,7 @@ export const VERDICT_COLUMNS = 'frame\ttime\tstate\tdirection\tseen_reply\tassur
 
 const TAB = 0x09
 
-/** Appends a row of VERDICT_COLUMNS, time in seconds since 1970. A frame of several captures is `2:17`. */
+/** Appends a row of VERDICT_COLUMNS, time in seconds since 1970. With several captures a frame is `2:17`, the 17th of the second. */
 export function writeVerdictRow(out: Ascii, verdict: Verdict, clock: CaptureClock): void {
   writeFrame(out, verdict)
   out.byte(TAB)
@@ -93,7 +93,7 @@ export function writeVerdictJson(
 ): void {
   out.text('{"frame":')
   out.decimal(verdict.frame)
-  if (verdict.capture > 0) out.text(`,"capture":${verdict.capture}`)
+  if (verdict.capture >= 0) out.text(`,"capture":${verdict.capture}`)
   out.text(',"time":')
   clock.writeStamp(out, verdict.time)
   out.text(',"state":"')
@@ -166,7 +166,7 @@ export class VerdictLines {
 
   /** Appends one line, time in seconds since the first frame. */
   write(out: Ascii, verdict: Verdict, packet: ShownPacket | null): void {
-    const frame = verdict.capture > 0 ? `${verdict.capture}:${verdict.frame}` : String(verdict.frame)
+    const frame = verdict.capture >= 0 ? `${verdict.capture + 1}:${verdict.frame}` : String(verdict.frame)
     const time = formatElapsed(verdict.time)
     this.frameWidth = Math.max(this.frameWidth, frame.length)
     this.timeWidth = Math.max(this.timeWidth, time.length)
@@ -205,7 +205,7 @@ export class VerdictLines {
 }
 
 function writeFrame(out: Ascii, verdict: Verdict): void {
-  if (verdict.capture > 0) out.text(`${verdict.capture}:`)
+  if (verdict.capture >= 0) out.text(`${verdict.capture + 1}:`)
   out.decimal(verdict.frame)
 }
 

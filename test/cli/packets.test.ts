@@ -1,9 +1,12 @@
 // `ctpcap packets`: a line a frame, in each of its forms.
-import { describe, expect, it } from 'vitest'
+import { execFileSync } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { describe, expect, it, vi } from 'vitest'
 import { parseStates } from '../../src/cli/packets.ts'
+import { run } from '../../src/cli/run.ts'
 import { TCP_ACK, TCP_FIN, TCP_SYN } from '../../src/net/numbers.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
-import { runCli } from '../support/cli.ts'
+import { Cli, runCli } from '../support/cli.ts'
 import { ethernet, filler, ipv4, join, tcp, udp } from '../support/frames.ts'
 
 const SERVER = { source: '10.0.0.2', destination: '10.0.0.1' }
@@ -276,5 +279,22 @@ it('several captures number their frames each', async () => {
   const { stdout } = await runCli(['packets', first, second, '--format', 'tsv'])
   expect(stdout.split('\n').map(row => row.split('\t')[0])).toEqual(['frame', '1:1', '2:1', '2:2', ''])
   const json = (await runCli(['packets', first, second, '--format', 'ndjson'])).stdout.split('\n')
-  expect(JSON.parse(json[2])).toMatchObject({ frame: 2, capture: 2 })
+  expect(JSON.parse(json[2])).toMatchObject({ frame: 2, capture: 1 })
+})
+
+it('shows the frames of a live capture as they come', async () => {
+  using folder = new Folder()
+  const fifo = folder.at('fifo')
+  execFileSync('mkfifo', [fifo])
+  const cli = new Cli()
+  const running = run(['packets', fifo, '--format', 'tsv'], cli)
+  const writer = await open(fifo, 'w')
+  const capture = new CaptureBuilder().udp().wait(1).udp().bytes()
+  await writer.write(capture.subarray(0, capture.length - 20))
+  await vi.waitFor(() => expect(cli.stdout.text).toContain('\n1\t1700000000.000000000\tnew\t'), 5000)
+  expect(cli.stdout.text).not.toContain('\n2\t')
+  await writer.write(capture.subarray(capture.length - 20))
+  await writer.close()
+  expect(await running).toBe(0)
+  expect(cli.stdout.text).toContain('\n2\t1700000001.000000000\tnew\t')
 })
