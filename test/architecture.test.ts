@@ -29,16 +29,18 @@ const HOT_FOLDERS = ['capture', 'packet', 'vantage', 'conntrack']
 /** Files of hot folders that may make views or copies of bytes, and why no packet pays for it. */
 const COLD_SLICES: Record<string, string> = {
   'capture/byte-source.ts': 'a chunk of a pipe',
+  'capture/gzip.ts': 'a chunk of a compressed stream',
   'capture/lz4-block.ts': 'a match or literal run of a compressed block',
   'capture/lz4.ts': 'a compressed block',
   'capture/open-reader.ts': 'the bytes shown in an error message',
   'capture/pcapng-options.ts': 'an option of a section or an interface',
-  'capture/transform-source.ts': 'a chunk of a compressed stream',
   'capture/window.ts': 'a refill of the window',
+  'capture/zstd-decoder.ts': 'a piece of a compressed stream',
   'capture/zstd.ts': 'a compressed block',
   'conntrack/reason.ts': 'the text of a reason, when somebody asks for it',
   'packet/fragment-queue.ts': 'a fragment, which has to outlive its frame',
   'packet/fragments.ts': 'the first header of a datagram in fragments',
+  'vantage/points.ts': 'the name of a capture',
 }
 
 const LONGEST_FILE = 400
@@ -158,10 +160,8 @@ describe('hot code', () => {
   })
 
   it('is excused only where there still is something to excuse', () => {
-    const excused = Object.keys(COLD_SLICES)
-    expect(hot.filter(({ path, code }) => excused.includes(path) && slicing.test(code)).length).toBe(
-      excused.length,
-    )
+    const excused = hot.filter(({ path }) => path in COLD_SLICES)
+    expect(excused.filter(({ code }) => !slicing.test(code)).map(({ path }) => path)).toEqual([])
   })
 })
 
