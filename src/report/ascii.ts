@@ -78,19 +78,32 @@ export class Ascii {
 
   /** Appends `10.0.0.1` for an IPv4 word. */
   ipv4(word: number): void {
-    this.decimal(word >>> 24)
+    this.octet(word >>> 24)
     this.byte(DOT)
-    this.decimal((word >>> 16) & 0xff)
+    this.octet((word >>> 16) & 0xff)
     this.byte(DOT)
-    this.decimal((word >>> 8) & 0xff)
+    this.octet((word >>> 8) & 0xff)
     this.byte(DOT)
-    this.decimal(word & 0xff)
+    this.octet(word & 0xff)
   }
 
   /** Appends blanks until there are `width` characters since `start`. */
   padFrom(start: number, width: number): void {
     const bytes = this.bytes
     while (this.length < start + width) bytes[this.length++] = SPACE
+  }
+
+  /** There are so many of them that they go twice as fast as other numbers. */
+  private octet(value: number): void {
+    const bytes = this.bytes
+    let at = this.length
+    const hundreds = value >= 200 ? 2 : value >= 100 ? 1 : 0
+    const rest = value - hundreds * 100
+    const tens = (rest * 205) >> 11
+    if (hundreds > 0) bytes[at++] = DIGIT_ZERO + hundreds
+    if (value >= 10) bytes[at++] = DIGIT_ZERO + tens
+    bytes[at++] = DIGIT_ZERO + rest - tens * 10
+    this.length = at
   }
 
   private hexDigit(digit: number): void {
@@ -102,4 +115,9 @@ export class Ascii {
     larger.set(this.bytes.subarray(0, this.length))
     this.bytes = larger
   }
+}
+
+/** The text in one piece: a joined one (`a${b}`) V8 keeps in parts, and reads more slowly character by character. */
+export function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }

@@ -2,7 +2,7 @@
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { protocolName } from '../net/numbers.ts'
-import type { Ascii } from './ascii.ts'
+import { type Ascii, flat } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
 import {
   PORTS_GRE,
@@ -16,9 +16,8 @@ import {
 /** `"family":"ipv4","family_number":2,"proto":"tcp","proto_number":6` by family and protocol number. */
 const PROTOCOL_FIELDS = ['"family":"ipv4","family_number":2', '"family":"ipv6","family_number":10'].map(
   family =>
-    Array.from(
-      { length: 256 },
-      (_, protocol) => `${family},"proto":"${protocolName(protocol)}","proto_number":${protocol}`,
+    Array.from({ length: 256 }, (_, protocol) =>
+      flat(`${family},"proto":"${protocolName(protocol)}","proto_number":${protocol}`),
     ),
 )
 
@@ -63,15 +62,15 @@ interface TupleNames {
 }
 
 const tupleNames = (direction: 'orig' | 'reply'): TupleNames => ({
-  source: `,"${direction}_src":"`,
-  destination: `","${direction}_dst":"`,
-  sport: `","${direction}_sport":`,
-  dport: `,"${direction}_dport":`,
-  type: `","${direction}_type":`,
-  code: `,"${direction}_code":`,
-  id: `,"${direction}_id":`,
-  srckey: `","${direction}_srckey":`,
-  dstkey: `,"${direction}_dstkey":`,
+  source: flat(`,"${direction}_src":"`),
+  destination: flat(`","${direction}_dst":"`),
+  sport: flat(`","${direction}_sport":`),
+  dport: flat(`,"${direction}_dport":`),
+  type: flat(`","${direction}_type":`),
+  code: flat(`,"${direction}_code":`),
+  id: flat(`,"${direction}_id":`),
+  srckey: flat(`","${direction}_srckey":`),
+  dstkey: flat(`,"${direction}_dstkey":`),
 })
 
 const ORIGINAL_NAMES = tupleNames('orig')

@@ -2,14 +2,14 @@
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../net/numbers.ts'
-import type { Ascii } from './ascii.ts'
+import { type Ascii, flat } from './ascii.ts'
 import { type EventName, type Shown, stateName } from './conntrack-entry.ts'
 import { writeProcTuple, writeTuple } from './conntrack-tuple.ts'
 
 const FAMILY_IPV4 = 'ipv4     2 '
 const FAMILY_IPV6 = 'ipv6     10 '
 
-const protocolColumns = (name: string, protocol: number): string => `${name.padEnd(8)} ${protocol} `
+const protocolColumns = (name: string, protocol: number): string => flat(`${name.padEnd(8)} ${protocol} `)
 /** `tcp      6 ` by protocol number. */
 const PROTOCOLS = Array.from({ length: 256 }, (_, protocol) =>
   protocolColumns(protocolName(protocol), protocol),
