@@ -1,11 +1,15 @@
-// The spine: every frame of the captures is decoded, reassembled, tracked and shown to the witness, one line each.
+// The spine: frames are decoded, sighted, reassembled, tracked and shown to the witness, one line each.
 import type { FrameSource } from './capture/frame.ts'
+import { DatagramTranslations } from './conntrack/datagram-translations.ts'
 import type { Engine } from './conntrack/engine.ts'
+import { ObservedTranslation } from './conntrack/nat.ts'
 import { decode } from './packet/decode.ts'
 import { type Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from './packet/fragments.ts'
 import { Packet } from './packet/packet.ts'
+import { MET, type Sightings } from './vantage/sighting.ts'
+import type { SightingWindow } from './vantage/window.ts'
 
-/** What became of a frame. */
+/** What became of a frame, or of a packet with all the frames that show it. */
 export const FRAME_TRACKED = 0
 /** No packet that conntrack gets to see; `packet.fault` tells why. */
 export const FRAME_SKIPPED = 1
@@ -13,34 +17,95 @@ export const FRAME_SKIPPED = 1
 export const FRAME_QUEUED = 2
 /** A fragment that reassembly threw away. */
 export const FRAME_LOST = 3
+/** A packet that conntrack did not meet: `sightings.meeting` tells why. */
+export const FRAME_UNMET = 4
+/** One more sighting of a packet that has been shown already. */
+export const FRAME_LATE = 5
 
-/** Sees every frame after the engine did. The packet is the replay's reused record. */
+/** Sees every packet after the engine did. The packet is the replay's reused record, and so are its sightings. */
 export interface Witness {
-  seen(packet: Packet, outcome: number): void
+  /** @param sightings who saw the packet; null where frames are replayed as they come, and for FRAME_SKIPPED */
+  seen(packet: Packet, outcome: number, sightings: Sightings | null): void
 }
 
 /**
- * Replays a source through one or several engines, each frame in the order of the source.
- * When it resolves, the engines stand at the time of the last frame.
+ * Replays a source through one or several engines: with a window every packet once, however many frames show it, in
+ * the order of their first sightings; without, each frame as a packet of its own, in the order of the source. When it
+ * resolves, the engines stand at the time of the last packet.
  */
 export async function replay(
   source: FrameSource,
   engines: readonly Engine[],
   fragments: Defragmenter,
   witness: Witness,
+  window: SightingWindow | null = null,
 ): Promise<void> {
   const packet = new Packet()
+  const spine = new Spine(engines, fragments, witness)
   do {
     for (let frame = source.next(); frame !== null; frame = source.next()) {
-      const outcome = decode(frame, packet) ? reassemble(fragments, packet) : FRAME_SKIPPED
-      if (outcome === FRAME_TRACKED) for (let i = 0; i < engines.length; i++) engines[i].track(packet)
-      witness.seen(packet, outcome)
+      if (!decode(frame, packet)) witness.seen(packet, FRAME_SKIPPED, null)
+      else if (window === null) spine.follow(packet)
+      else {
+        window.add(frame, packet)
+        while (window.next(packet)) spine.followSighted(packet, window.sightings)
+      }
     }
   } while (await source.fill())
+  window?.finish()
+  while (window?.next(packet)) spine.followSighted(packet, window.sightings)
 }
 
-function reassemble(fragments: Defragmenter, packet: Packet): number {
-  switch (fragments.defragment(packet)) {
+class Spine {
+  /** The packet as it left, and what that says. */
+  private readonly after = new Packet()
+  private readonly translation = new ObservedTranslation()
+  private readonly datagrams = new DatagramTranslations()
+
+  constructor(
+    private readonly engines: readonly Engine[],
+    private readonly fragments: Defragmenter,
+    private readonly witness: Witness,
+  ) {}
+
+  follow(packet: Packet): void {
+    const outcome = outcomeOf(this.fragments.defragment(packet))
+    if (outcome === FRAME_TRACKED) for (let i = 0; i < this.engines.length; i++) this.engines[i].track(packet)
+    this.witness.seen(packet, outcome, null)
+  }
+
+  followSighted(packet: Packet, sightings: Sightings): void {
+    this.witness.seen(packet, this.trackSighted(packet, sightings), sightings)
+  }
+
+  private trackSighted(packet: Packet, sightings: Sightings): number {
+    const { engines, after } = this
+    if (sightings.meeting !== MET) return FRAME_UNMET
+    const isTranslated = sightings.translated !== 0 && sightings.decode(sightings.after, after)
+    if (sightings.isLate) {
+      if (isTranslated) this.learn(packet)
+      return FRAME_LATE
+    }
+    if (isTranslated) this.datagrams.keep(packet, after)
+    const fragment = this.fragments.defragment(packet)
+    const outcome = outcomeOf(fragment)
+    if (outcome !== FRAME_TRACKED) return outcome
+    let translation: ObservedTranslation | null = null
+    if (fragment === FRAGMENT_COMPLETED) translation = this.datagrams.of(packet)
+    else if (isTranslated) translation = this.translation.observe(packet, after)
+    for (let i = 0; i < engines.length; i++) engines[i].track(packet, translation)
+    return outcome
+  }
+
+  /** `packet` is the first sighting of a packet that was tracked before its translation was seen. */
+  private learn(packet: Packet): void {
+    const translation = this.translation.observe(packet, this.after)
+    for (let i = 0; i < this.engines.length; i++) this.engines[i].learn(packet, translation)
+  }
+}
+
+function outcomeOf(fragment: number): number {
+  switch (fragment) {
     case FRAGMENT_NONE:
     case FRAGMENT_COMPLETED:
       return FRAME_TRACKED

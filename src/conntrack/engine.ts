@@ -19,6 +19,7 @@ import {
   type Observer,
 } from './events.ts'
 import { GarbageCollector } from './gc.ts'
+import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
 import { genericPacket } from './proto/generic.ts'
 import { grePacket } from './proto/gre.ts'
@@ -35,6 +36,8 @@ import {
   IPS_ASSURED,
   IPS_CONFIRMED,
   IPS_DYING,
+  IPS_FIXED_TIMEOUT,
+  IPS_NAT_CLASH,
   IPS_SEEN_REPLY,
   STATE_DROPPED,
   STATE_ESTABLISHED,
@@ -45,18 +48,12 @@ import {
   STATUS_EXPIRED,
 } from './status.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, Table, TIMEOUT } from './table.ts'
-import { JIFFY } from './timeouts.ts'
+import { HZ, JIFFY } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /** Buckets that early_drop() looks through. kernel: NF_CT_EVICTION_RANGE */
 const EVICTION_RANGE = 8
-
-/** Sets the reply key of a new entry when the packet is translated: nat.ts applies what vantage/ observed. */
-export interface Translation {
-  /** Changes `reply`, the inverse of the original tuple, into the tuple that replies will have; returns IPS_*_NAT bits. */
-  apply(reply: Tuple): number
-}
 
 /**
  * Told of packets that a full table refuses, and asked about those that come after them: a connection that was refused
@@ -163,9 +160,20 @@ export class Engine {
     return this.state
   }
 
+  /** Takes in how a packet that was tracked earlier turned out to be translated. */
+  learn(packet: Packet, translation: Translation): void {
+    if (!packet.hasTuple) return
+    tupleOf(packet, this.tuple)
+    const key = this.table.find(this.tuple, hashTuple(this.tuple))
+    if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.clashes(key >> 1, translation)
+  }
+
   /** kernel: resolve_normal_ct(), nf_conntrack_handle_packet() and what nf_conntrack_in() makes of the answer */
   private resolve(packet: Packet, translation: Translation | null): number {
     const key = this.find(this.tuple)
+    if (translation !== null && key >= 0 && (key & 1) === DIRECTION_ORIGINAL) {
+      if (this.clashes(key >> 1, translation)) return this.resolveClash(packet, translation)
+    }
     const isNew = key < 0
     const direction = isNew ? DIRECTION_ORIGINAL : key & 1
     const ct = isNew ? this.create(packet, translation) : key >> 1
@@ -189,6 +197,32 @@ export class Engine {
     if (isNew) this.confirm(ct)
     else if (this.hasEvents(ct)) this.deliver(ct)
     this.settle(direction === DIRECTION_REPLY || seenReply ? STATE_ESTABLISHED : STATE_NEW, direction, ct)
+    return ACCEPT
+  }
+
+  /** Whether the packet that found entry `ct` left with another translation; an entry without one learns it. */
+  private clashes(ct: number, translation: Translation): boolean {
+    if (!invertTuple(this.tuple, this.reply)) return false
+    const nat = translation.apply(this.reply)
+    const verdict = judgeTranslation(this.table, ct, this.reply)
+    if (verdict !== NAT_LEARNT) return verdict === NAT_CLASHES
+    this.table.setReply(ct, this.reply)
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= nat
+    return false
+  }
+
+  /** kernel: nf_ct_resolve_clash_harder(): a second entry that only replies find, for one second */
+  private resolveClash(packet: Packet, translation: Translation): number {
+    const ct = this.create(packet, translation)
+    if (ct < 0 || this.handle(ct, packet, DIRECTION_ORIGINAL, true) !== ACCEPT) {
+      if (ct >= 0) this.table.free(ct)
+      this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
+      return ACCEPT
+    }
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_FIXED_TIMEOUT | IPS_NAT_CLASH
+    this.table.entries[(ct << ENTRY_SHIFT) + TIMEOUT] = HZ
+    this.confirm(ct)
+    this.settle(STATE_NEW, DIRECTION_ORIGINAL, ct)
     return ACCEPT
   }
 

@@ -1,5 +1,5 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
-import { IPS_CONFIRMED, STATUS_EXPIRED } from './status.ts'
+import { IPS_CONFIRMED, IPS_NAT_CLASH, STATUS_EXPIRED } from './status.ts'
 import { hashWords, KIND_IPV6, type Tuple } from './tuple.ts'
 
 // A connection is an integer `ct`; its two keys are `ct * 2 + direction`. What a packet touches lies together, a cache
@@ -225,13 +225,19 @@ export class Table {
   /** Puts both keys at the head of their chains, the reply key last and so first found. The entry is confirmed after. */
   link(ct: number): void {
     if (this.count * HEADS_PER_ENTRY > this.heads.length) this.growHeads()
-    this.linkKey(this.heads, ct * 2)
-    this.linkKey(this.heads, ct * 2 + 1)
+    this.linkLive(ct)
   }
 
   unlink(ct: number): void {
     this.unlinkKey(this.heads, ct * 2)
     this.unlinkKey(this.heads, ct * 2 + 1)
+  }
+
+  /** Gives a live entry another reply key. */
+  setReply(ct: number, reply: Tuple): void {
+    this.unlink(ct)
+    this.setKey(ct * 2 + 1, reply)
+    this.linkLive(ct)
   }
 
   /** Moves an entry whose timeout has passed to where no lookup finds it, but one that misses may meet it. */
@@ -395,9 +401,14 @@ export class Table {
     this.mask = this.heads.length - 1
     for (let ct = 0; ct < this.top; ct++) {
       if ((this.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
-      this.linkKey(this.heads, ct * 2)
-      this.linkKey(this.heads, ct * 2 + 1)
+      this.linkLive(ct)
     }
+  }
+
+  /** The entry of a packet that lost a clash is found by replies alone. kernel: nf_ct_resolve_clash_harder() */
+  private linkLive(ct: number): void {
+    if ((this.status(ct) & IPS_NAT_CLASH) === 0) this.linkKey(this.heads, ct * 2)
+    this.linkKey(this.heads, ct * 2 + 1)
   }
 
   private grow(): void {

@@ -1,0 +1,81 @@
+// A translation as it was seen on the wire, and what it says of an entry: nf_nat_setup_info(), nf_ct_resolve_clash().
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
+import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from './status.ts'
+import type { Table } from './table.ts'
+import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
+
+/** Sets the reply key of a new entry when the packet is translated. */
+export interface Translation {
+  /** Changes `reply`, the inverse of the original tuple, into the tuple that replies will have; returns IPS_*_NAT bits. */
+  apply(reply: Tuple): number
+}
+
+/** The translation of one packet, a record that `observe` overwrites. */
+export class ObservedTranslation implements Translation {
+  private readonly tuple = new Tuple()
+  private bits = 0
+
+  /** Takes a packet as it came and as it left. */
+  observe(before: Packet, after: Packet): this {
+    tupleOf(after, this.tuple)
+    const ports = hasPorts(before.protocol)
+    const sourceStays = sameSource(before, after) && !(ports && before.sourcePort !== after.sourcePort)
+    const destinationStays =
+      sameDestination(before, after) && !(ports && before.destinationPort !== after.destinationPort)
+    this.bits = (sourceStays ? 0 : IPS_SRC_NAT) | (destinationStays ? 0 : IPS_DST_NAT)
+    return this
+  }
+
+  apply(reply: Tuple): number {
+    return invertTuple(this.tuple, reply) ? this.bits : 0
+  }
+}
+
+/** How the translation of a packet of the original direction goes with its entry. */
+export const NAT_AGREES = 0
+/** The entry is not translated and has seen no reply: what made it was not seen behind the translation. */
+export const NAT_LEARNT = 1
+/** The entry is translated otherwise: the packet lost the race for it against another of the same moment. */
+export const NAT_CLASHES = 2
+
+/** NAT_* for entry `ct`; `reply` is the tuple that replies to the packet will have. */
+export function judgeTranslation(table: Table, ct: number, reply: Tuple): number {
+  const status = table.status(ct)
+  if ((status & IPS_SEEN_REPLY) !== 0 || table.matches(ct * 2 + 1, reply)) return NAT_AGREES
+  if (table.find(reply, hashTuple(reply)) >= 0) return NAT_AGREES
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return NAT_LEARNT
+  return allowsClash(table.protocol(ct)) ? NAT_CLASHES : NAT_AGREES
+}
+
+/** kernel: allow_clash of the trackers */
+function allowsClash(protocol: number): boolean {
+  switch (protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_SCTP:
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return false
+    default:
+      return true
+  }
+}
+
+function hasPorts(protocol: number): boolean {
+  return protocol !== IPPROTO_ICMP && protocol !== IPPROTO_ICMPV6
+}
+
+function sameSource(a: Packet, b: Packet): boolean {
+  if (a.source0 !== b.source0) return false
+  return a.family === 4 || (a.source1 === b.source1 && a.source2 === b.source2 && a.source3 === b.source3)
+}
+
+function sameDestination(a: Packet, b: Packet): boolean {
+  if (a.destination0 !== b.destination0) return false
+  if (a.family === 4) return true
+  return (
+    a.destination1 === b.destination1 &&
+    a.destination2 === b.destination2 &&
+    a.destination3 === b.destination3
+  )
+}

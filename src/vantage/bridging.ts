@@ -1,0 +1,165 @@
+// Which packets met conntrack: a frame switched inside a bridge does so with bridge-nf-call-iptables alone (br_netfilter_hooks.c).
+import { LINKTYPE_LINUX_SLL } from '../net/numbers.ts'
+import { PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './place.ts'
+import { MET, NOT_FOR_US, type Sightings, SWITCHED } from './sighting.ts'
+
+/** How a value came about. */
+export const ORIGINS = ['assumed', 'concluded', 'given'] as const
+export type Origin = (typeof ORIGINS)[number]
+
+/** bridge-nf-call-iptables, or -ip6tables: whether IP hooks see frames that a bridge switches. */
+export interface BridgeCall {
+  /** 0 or 1. */
+  value: number
+  origin: Origin
+}
+
+/** Hardware addresses of the host that are remembered, a power of two. */
+const MOST_MACS = 256
+
+/** IGMP is of no use to anybody but routers, and 224.0.0.22 is where version 3 sends it. */
+const IPPROTO_IGMP = 2
+const IGMP_ROUTERS = 0xe0000016 | 0
+
+export class Bridging {
+  /** As long as nothing is known, switched frames count as tracked: a mirror port shows frames just so. */
+  readonly ipv4: BridgeCall = { value: 1, origin: 'assumed' }
+  readonly ipv6: BridgeCall = { value: 1, origin: 'assumed' }
+  /** Packets that were seen being switched. */
+  switched = 0
+  /** Hashes of addresses that routed packets were sent to, or came from. */
+  private readonly macs = new Int32Array(MOST_MACS)
+  private hasMacs = false
+
+  /** @param given bridge-nf-call-iptables and -ip6tables of the host, null where nobody told */
+  constructor(given: { ipv4: number | null; ipv6: number | null }) {
+    give(this.ipv4, given.ipv4)
+    give(this.ipv6, given.ipv6)
+  }
+
+  /** Whether there is nothing to wait for: bridge-nf is known, and a hardware address of the host. */
+  get knowsHost(): boolean {
+    return this.ipv4.origin !== 'assumed' && this.hasMacs
+  }
+
+  call(family: number): BridgeCall {
+    return family === 4 ? this.ipv4 : this.ipv6
+  }
+
+  /** Takes from a packet what it tells of the host; `pair` has been over it. */
+  learn(sightings: Sightings): void {
+    if (sightings.count === 1) return
+    for (let i = 1; i < sightings.count; i++) {
+      if (sightings.ttl(i) !== sightings.ttl(i - 1) - 1) continue
+      this.addMac(sightings.destinationMacHash(i - 1))
+      this.addMac(sightings.sourceMacHash(i))
+    }
+    const call = this.call(sightings.family)
+    if (call.origin !== 'assumed') return
+    const value = bridgeCallShown(sightings)
+    if (value < 0) return
+    call.value = value
+    call.origin = 'concluded'
+  }
+
+  /** MET, or why conntrack did not meet the packet. */
+  judge(sightings: Sightings): number {
+    if (sightings.protocol === IPPROTO_IGMP && this.isForRouters(sightings)) return NOT_FOR_US
+    if (sightings.count === 1 || !this.wasSwitched(sightings)) return MET
+    this.switched++
+    return this.call(sightings.family).value === 0 ? SWITCHED : MET
+  }
+
+  /** One hardware address and one TTL all the way, in through one interface and out through another. */
+  private wasSwitched(sightings: Sightings): boolean {
+    const mac = sightings.sourceMacHash(0)
+    if (mac === 0) return false
+    for (let i = 1; i < sightings.count; i++) {
+      if (sightings.ttl(i) !== sightings.ttl(0) || sightings.sourceMacHash(i) !== mac) return false
+    }
+    if (sightings.packetType(0) >= 0) return cameInAndWentOut(sightings)
+    return changedPort(sightings) && !this.hasMac(mac) && !this.hasMac(sightings.destinationMacHash(0))
+  }
+
+  /** A membership report that came in: only multicast routers have joined that group, others drop it unconfirmed. */
+  private isForRouters(sightings: Sightings): boolean {
+    if (sightings.family !== 4 || sightings.destinationWord(0, 0) !== IGMP_ROUTERS) return false
+    // what the host itself sends to a bridge is seen on the bridge and on its ports
+    if (sightings.packetType(0) < 0) return sightings.count === 1 && !this.hasMac(sightings.sourceMacHash(0))
+    for (let i = 0; i < sightings.count; i++) if (sightings.packetType(i) === PACKET_OUTGOING) return false
+    return true
+  }
+
+  private hasMac(mac: number): boolean {
+    return this.macs[slotOf(mac)] === mac
+  }
+
+  private addMac(mac: number): void {
+    if (mac === 0) return
+    this.macs[slotOf(mac)] = mac
+    this.hasMacs = true
+  }
+}
+
+function give(call: BridgeCall, value: number | null): void {
+  if (value === null) return
+  call.value = value
+  call.origin = 'given'
+}
+
+const slotOf = (mac: number): number => (Math.imul(mac, 0x9e3779b1) >>> 24) & (MOST_MACS - 1)
+
+/**
+ * What a packet translated at its destination tells of bridge-nf: 1 where the frame that came in has the new
+ * destination and still its old hardware address and TTL; 0 where the bridge itself received the old destination.
+ */
+function bridgeCallShown(sightings: Sightings): number {
+  const { before } = sightings
+  if (sightings.sameDestination(before, sightings.after)) return -1
+  const mac = sightings.sourceMacHash(before)
+  if (mac === 0) return -1
+  let value = -1
+  for (let i = 0; i < sightings.count; i++) {
+    if (i === before || sightings.ttl(i) !== sightings.ttl(before)) continue
+    if (sightings.sourceMacHash(i) !== mac) continue
+    if (!sightings.sameDestination(before, i)) return 1
+    if (sightings.point(i) !== sightings.point(before) && isIncoming(sightings, i)) value = 0
+  }
+  return value
+}
+
+/** The bridge hands a frame up as received; on captures that do not tell, any second interface will do. */
+function isIncoming(sightings: Sightings, index: number): boolean {
+  return sightings.packetType(index) !== PACKET_OUTGOING
+}
+
+function cameInAndWentOut(sightings: Sightings): boolean {
+  // cooked v1 does not tell interfaces apart
+  const isBlind = sightings.linkType(0) === LINKTYPE_LINUX_SLL
+  for (let i = 0; i < sightings.count; i++) {
+    if (!isUnicast(sightings, i)) return false
+    if (sightings.packetType(i) === PACKET_OUTGOING) continue
+    for (let j = 0; j < sightings.count; j++) {
+      if (sightings.packetType(j) !== PACKET_OUTGOING) continue
+      if (isBlind || sightings.point(i) !== sightings.point(j)) return true
+    }
+  }
+  return false
+}
+
+function isUnicast(sightings: Sightings, index: number): boolean {
+  const type = sightings.packetType(index)
+  return type === PACKET_HOST || type === PACKET_OTHERHOST || type === PACKET_OUTGOING
+}
+
+/** Of frames that tell no direction: seen on two interfaces with both hardware addresses unchanged, to one station. */
+function changedPort(sightings: Sightings): boolean {
+  const mac = sightings.destinationMacHash(0)
+  if (mac === 0 || sightings.isGroupFrame(0)) return false
+  let hasChanged = false
+  for (let i = 1; i < sightings.count; i++) {
+    if (sightings.destinationMacHash(i) !== mac) return false
+    if (sightings.point(i) !== sightings.point(0)) hasChanged = true
+  }
+  return hasChanged
+}

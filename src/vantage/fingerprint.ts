@@ -1,0 +1,134 @@
+// What of a packet stays the same on its way through a router that translates it, as two hashes of 32 bits.
+import {
+  IPPROTO_ESP,
+  IPPROTO_GRE,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+} from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
+
+const TCP_HEADER = 20
+const UDP_HEADER = 8
+const ICMP_HEADER = 8
+const SCTP_HEADER = 12
+/** The option that nearly every segment has alone: two no-ops, then kind 8 and length 10. */
+const ALIGNED_TIMESTAMP = 0x0101080a
+/** Words of payload that count: as many as a snap length of 96 leaves of UDP in IPv4 on a cooked capture, and less. */
+const PAYLOAD_WORDS = 8
+
+/** A reused record that `fingerprint` overwrites. */
+export class Fingerprint {
+  first = 0
+  second = 0
+  /** Whether the packet has an IP identification: then no host sends its equal within a second. */
+  identified = false
+  /** Whether nothing but payload tells the packet from others of its kind: two queries may well be alike. */
+  weak = false
+
+  /** Hashes what NAT and routing leave alone: no address, no port, no ICMP id, no TTL, no checksum, no MSS. */
+  read(packet: Packet): void {
+    this.identified = packet.identification !== 0
+    this.weak = false
+    this.first = 0x243f6a88
+    this.second = 0x13198a2e
+    this.add((packet.identification << 16) | (packet.protocol << 8) | packet.family)
+    this.add(packet.transportLength)
+    if (packet.moreFragments || packet.fragmentOffset !== 0) {
+      this.addFragment(packet)
+      return
+    }
+    switch (packet.protocol) {
+      case IPPROTO_TCP:
+        if (packet.transportCaptured >= TCP_HEADER) this.addTcp(packet)
+        return
+      case IPPROTO_UDP:
+      case IPPROTO_UDPLITE:
+        this.addPayload(packet, UDP_HEADER)
+        break
+      case IPPROTO_ICMP:
+      case IPPROTO_ICMPV6:
+        if (packet.transportCaptured >= ICMP_HEADER) this.addIcmp(packet)
+        break
+      case IPPROTO_SCTP:
+        // ports, then the verification tag, then a checksum that covers the ports
+        if (packet.transportCaptured >= UDP_HEADER) this.add(packet.view.getInt32(packet.transportOffset + 4))
+        this.addPayload(packet, SCTP_HEADER)
+        break
+      case IPPROTO_GRE:
+        // the call id of PPTP is translated
+        this.addPayload(packet, UDP_HEADER)
+        break
+      default:
+        this.addPayload(packet, 0)
+        // its sequence number is in it
+        if (packet.protocol === IPPROTO_ESP) return
+    }
+    this.weak = !this.identified
+  }
+
+  private addTcp(packet: Packet): void {
+    this.add(packet.sequence)
+    this.add(packet.acknowledgment)
+    this.add((packet.window << 16) | (packet.tcpFlags << 8) | packet.tcpHeaderLength)
+    const at = packet.transportOffset + TCP_HEADER
+    if (packet.tcpHeaderLength < 32 || packet.transportCaptured < 32) return
+    if (packet.view.getInt32(at) !== ALIGNED_TIMESTAMP) return
+    this.add(packet.view.getInt32(at + 4))
+    this.add(packet.view.getInt32(at + 8))
+  }
+
+  private addIcmp(packet: Packet): void {
+    this.add(packet.destinationPort)
+    if (isIcmpError(packet)) {
+      this.addQuoted(packet)
+      return
+    }
+    this.add(packet.view.getUint16(packet.transportOffset + 6))
+    this.addPayload(packet, ICMP_HEADER)
+  }
+
+  /** Of the packet that an ICMP error quotes addresses and ports are translated, too. */
+  private addQuoted(packet: Packet): void {
+    const { view, family } = packet
+    const at = packet.transportOffset + ICMP_HEADER
+    const end = packet.transportOffset + packet.transportCaptured
+    this.add(view.getInt32(at - 4))
+    if (end - at < (family === 4 ? 20 : 40)) return
+    if (family === 4) this.add(view.getInt32(at + 2))
+    else this.add((view.getUint16(at + 4) << 8) | view.getUint8(at + 6))
+    const protocol = view.getUint8(at + (family === 4 ? 9 : 6))
+    const transport = at + (family === 4 ? (view.getUint8(at) & 0x0f) << 2 : 40)
+    this.add(protocol)
+    if (protocol === IPPROTO_TCP && end - transport >= 8) this.add(view.getInt32(transport + 4))
+  }
+
+  private addFragment(packet: Packet): void {
+    this.add((packet.fragmentOffset << 1) | (packet.moreFragments ? 1 : 0))
+    this.addPayload(packet, packet.fragmentOffset === 0 ? TCP_HEADER : 0)
+  }
+
+  private addPayload(packet: Packet, from: number): void {
+    const { view } = packet
+    const end = packet.transportOffset + packet.transportCaptured
+    let at = packet.transportOffset + from
+    for (let i = 0; i < PAYLOAD_WORDS && at + 4 <= end; i++, at += 4) this.add(view.getInt32(at))
+  }
+
+  private add(word: number): void {
+    const first = Math.imul(this.first ^ word, 0x9e3779b1)
+    this.first = first ^ (first >>> 15)
+    const second = Math.imul(this.second + word, 0x85ebca77)
+    this.second = second ^ (second >>> 13)
+  }
+}
+
+/** Whether an ICMP or ICMPv6 packet quotes another. kernel: icmp_is_err(), and all ICMPv6 types below 128 */
+function isIcmpError(packet: Packet): boolean {
+  const type = packet.destinationPort >>> 8
+  if (packet.protocol === IPPROTO_ICMPV6) return type < 128
+  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12
+}

@@ -1,0 +1,175 @@
+// Finds the sightings of one packet: equal fingerprints, close in time, at other places; which are copies, which a new packet.
+
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import {
+  CHAIN_NEXT,
+  DESTINATION,
+  FIRST_HASH,
+  GROUP,
+  HOP,
+  KIND,
+  LAST_SIGHTING,
+  NEXT_SIGHTING,
+  PLACE,
+  PORTS,
+  RECORD_IDENTIFIED,
+  RECORD_SHIFT,
+  RECORD_WEAK,
+  type RecordRing,
+  SECOND_HASH,
+  SIGHTINGS,
+  SOURCE,
+  SOURCE_MAC,
+  STATE,
+} from './record-ring.ts'
+
+const HEADS = 1 << 16
+
+/** How the sightings of a group and a new record go together. */
+const STRANGERS = 0
+/** Another tuple at another place. */
+const TRANSLATED = 1
+/** The same tuple at another place, or the frame twice. */
+const COPY = 2
+/** Added where the group's first sighting was a short time ago. */
+const FRESH = 2
+
+/** Equals that are looked at: a flood of them must not cost more with each. */
+const MOST_STEPS = 64
+
+export class Groups {
+  private readonly ring: RecordRing
+  private readonly heads = new Int32Array(HEADS).fill(-1)
+  private readonly joinTime: number
+  private readonly lateTime: number
+
+  /**
+   * @param joinTime how long after its first sighting a packet may be seen again, in nanoseconds
+   * @param lateTime the same for a packet with an IP ID, which no other packet is taken for
+   */
+  constructor(ring: RecordRing, joinTime: number, lateTime: number) {
+    this.ring = ring
+    this.joinTime = joinTime
+    this.lateTime = lateTime
+  }
+
+  /** The first record of the group that `slot` joins, or `slot` itself, which then is a group of its own. */
+  join(slot: number): number {
+    const group = this.find(slot)
+    const { words } = this.ring
+    if (group < 0) {
+      this.link(slot)
+      return slot
+    }
+    const at = group << RECORD_SHIFT
+    words[(slot << RECORD_SHIFT) + GROUP] = group
+    words[(words[at + LAST_SIGHTING] << RECORD_SHIFT) + NEXT_SIGHTING] = slot
+    words[at + LAST_SIGHTING] = slot
+    words[at + SIGHTINGS]++
+    return group
+  }
+
+  /** Lets a group go before one of its records does: its packet finds no more sightings. */
+  dissolve(group: number): void {
+    this.unlink(group)
+    const { words } = this.ring
+    for (let slot = group; slot >= 0; slot = words[(slot << RECORD_SHIFT) + NEXT_SIGHTING]) {
+      words[(slot << RECORD_SHIFT) + GROUP] = -1
+    }
+  }
+
+  private unlink(slot: number): void {
+    const { words } = this.ring
+    const head = words[(slot << RECORD_SHIFT) + FIRST_HASH] & (HEADS - 1)
+    const next = words[(slot << RECORD_SHIFT) + CHAIN_NEXT]
+    let at = this.heads[head]
+    if (at === slot) {
+      this.heads[head] = next
+      return
+    }
+    while (at >= 0 && words[(at << RECORD_SHIFT) + CHAIN_NEXT] !== slot)
+      at = words[(at << RECORD_SHIFT) + CHAIN_NEXT]
+    if (at >= 0) words[(at << RECORD_SHIFT) + CHAIN_NEXT] = next
+  }
+
+  private link(slot: number): void {
+    const { words } = this.ring
+    const head = words[(slot << RECORD_SHIFT) + FIRST_HASH] & (HEADS - 1)
+    words[(slot << RECORD_SHIFT) + CHAIN_NEXT] = this.heads[head]
+    this.heads[head] = slot
+  }
+
+  /**
+   * The group of the packet that `slot` shows, or -1: the oldest that has its tuple, else the oldest that may have been
+   * translated into it; those that have not waited long before those that have.
+   */
+  private find(slot: number): number {
+    const { words, times } = this.ring
+    const own = slot << RECORD_SHIFT
+    const first = words[own + FIRST_HASH]
+    const second = words[own + SECOND_HASH]
+    const mayBeLate = (words[own + STATE] & RECORD_IDENTIFIED) !== 0
+    let found = -1
+    let best = STRANGERS
+    let group = this.heads[first & (HEADS - 1)]
+    for (let steps = 0; group >= 0 && steps < MOST_STEPS; steps++) {
+      const at = group << RECORD_SHIFT
+      const age = times[slot] - times[group]
+      const isFresh = age <= this.joinTime
+      if (words[at + FIRST_HASH] === first && words[at + SECOND_HASH] === second) {
+        if (isFresh || (mayBeLate && age <= this.lateTime)) {
+          const relation = this.relate(group, slot)
+          const rank = relation === STRANGERS ? STRANGERS : relation + (isFresh ? FRESH : 0)
+          if (rank >= best && rank !== STRANGERS) {
+            best = rank
+            found = group
+          }
+        }
+      }
+      group = words[at + CHAIN_NEXT]
+    }
+    return found
+  }
+
+  private relate(group: number, slot: number): number {
+    const { ring } = this
+    const { words } = ring
+    const own = slot << RECORD_SHIFT
+    let relation = TRANSLATED
+    for (let other = group; other >= 0; other = words[(other << RECORD_SHIFT) + NEXT_SIGHTING]) {
+      const samePlace = words[(other << RECORD_SHIFT) + PLACE] === words[own + PLACE]
+      const sameTuple = ring.sameTuple(other, slot)
+      // a host sends equals only without IP ID, and then they are packets of their own: dup ACKs, twin SYN/ACKs
+      if (samePlace) return sameTuple && (words[own + STATE] & RECORD_IDENTIFIED) !== 0 ? COPY : STRANGERS
+      if (sameTuple) relation = COPY
+    }
+    if (relation === TRANSLATED && !this.isPlausible(group, slot)) return STRANGERS
+    return relation
+  }
+
+  /**
+   * One query to two servers looks like one that was translated, where nothing but payload tells packets apart. Those
+   * must have one end in common, and the later one has been routed, or bridged on under the sender's address.
+   */
+  private isPlausible(group: number, slot: number): boolean {
+    const { ring } = this
+    const { words } = ring
+    const at = group << RECORD_SHIFT
+    const own = slot << RECORD_SHIFT
+    if ((words[own + STATE] & RECORD_WEAK) === 0) return true
+    const wasRouted = (words[own + HOP] & 0xff) < (words[at + HOP] & 0xff)
+    if (!wasRouted && (words[own + SOURCE_MAC] === 0 || words[own + SOURCE_MAC] !== words[at + SOURCE_MAC])) {
+      return false
+    }
+    // the id of an echo may be translated at either end
+    const ports = isIcmpKind(words[own + KIND]) ? 0 : words[at + PORTS] ^ words[own + PORTS]
+    const sameSource = ports >>> 16 === 0 && ring.sameAddress(group, slot, SOURCE)
+    const sameDestination = (ports & 0xffff) === 0 && ring.sameAddress(group, slot, DESTINATION)
+    return sameSource || sameDestination
+  }
+}
+
+function isIcmpKind(kind: number): boolean {
+  const protocol = kind & 0xff
+  return protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6
+}

@@ -1,0 +1,82 @@
+// Observation points: where frames were seen, an interface of a capture each, on cooked v2 a network interface of the host.
+import type { CaptureFile, CaptureInterface } from '../capture/frame.ts'
+
+/** What the points of a replay are made of. */
+export interface PointSource {
+  readonly captures: readonly CaptureFile[]
+  readonly interfaces: readonly CaptureInterface[]
+}
+
+export interface ObservationPoint {
+  /** Index in `FrameSource.interfaces`. */
+  interface: number
+  /** Linux interface index of a cooked v2 or NFLOG capture, 0 where frames do not tell. */
+  interfaceIndex: number
+  /** Frames seen there. */
+  frames: number
+}
+
+/** Hosts with more interfaces share the last point: a table that frames can grow must end somewhere. */
+export const MOST_POINTS = 1024
+const HEADS = 4096
+
+/** Finds the point of a frame, and makes new ones as frames of them come. */
+export class Points {
+  readonly all: ObservationPoint[] = []
+  private readonly source: PointSource
+  private readonly heads = new Int16Array(HEADS).fill(-1)
+  private last = 0
+
+  constructor(source: PointSource) {
+    this.source = source
+  }
+
+  /** Index in `all` of the point that a frame was seen at; counts the frame. */
+  seen(capturedOn: number, interfaceIndex: number): number {
+    const last = this.all[this.last]
+    if (last === undefined || last.interface !== capturedOn || last.interfaceIndex !== interfaceIndex) {
+      this.last = this.find(capturedOn, interfaceIndex)
+    }
+    this.all[this.last].frames++
+    return this.last
+  }
+
+  /**
+   * What to call a point: the interface's name in a pcapng, else the file's without its ending, with `#4` behind it
+   * for interface index 4 of a host; in front of it the capture's file where several captures have that name.
+   */
+  name(point: number): string {
+    const own = this.bareName(point)
+    const isShared = this.all.some((_, other) => other !== point && this.bareName(other) === own)
+    return isShared ? `${stem(this.pathOf(point))}:${own}` : own
+  }
+
+  private bareName(point: number): string {
+    const { interface: index, interfaceIndex } = this.all[point]
+    const name = this.source.interfaces[index].name || stem(this.pathOf(point))
+    return interfaceIndex === 0 ? name : `${name}#${interfaceIndex}`
+  }
+
+  private pathOf(point: number): string {
+    return this.source.captures[this.source.interfaces[this.all[point].interface].capture].path
+  }
+
+  private find(capturedOn: number, interfaceIndex: number): number {
+    let slot = (Math.imul(capturedOn + 1, 0x9e3779b1) ^ Math.imul(interfaceIndex, 0x85ebca77)) & (HEADS - 1)
+    for (let point = this.heads[slot]; point >= 0; point = this.heads[slot]) {
+      const known = this.all[point]
+      if (known.interface === capturedOn && known.interfaceIndex === interfaceIndex) return point
+      slot = (slot + 1) & (HEADS - 1)
+    }
+    if (this.all.length === MOST_POINTS) return MOST_POINTS - 1
+    this.heads[slot] = this.all.length
+    this.all.push({ interface: capturedOn, interfaceIndex, frames: 0 })
+    return this.all.length - 1
+  }
+}
+
+function stem(path: string): string {
+  const file = path.slice(path.lastIndexOf('/') + 1)
+  const dot = file.indexOf('.')
+  return dot > 0 ? file.slice(0, dot) : file
+}

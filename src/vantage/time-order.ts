@@ -1,0 +1,78 @@
+// Puts records in the order of their time: a queue for those that came in order, a heap for the others.
+import { ARRIVAL, MOST_RECORDS, RECORD_SHIFT, type RecordRing } from './record-ring.ts'
+
+/** Slots of a ring, the earliest first, of equal times the one that came first. */
+export class TimeOrder {
+  size = 0
+  private readonly ring: RecordRing
+  private readonly queue = new Int32Array(MOST_RECORDS)
+  private queueHead = 0
+  private queueSize = 0
+  private lastQueued = Number.NEGATIVE_INFINITY
+  private readonly heap = new Int32Array(MOST_RECORDS)
+  private heapSize = 0
+
+  constructor(ring: RecordRing) {
+    this.ring = ring
+  }
+
+  add(slot: number): void {
+    this.size++
+    const time = this.ring.times[slot]
+    if (this.queueSize === 0 || time >= this.lastQueued) {
+      this.lastQueued = time
+      this.queue[(this.queueHead + this.queueSize++) & (MOST_RECORDS - 1)] = slot
+    } else this.rise(slot)
+  }
+
+  /** The earliest, or -1. */
+  peek(): number {
+    if (this.queueSize === 0) return this.heapSize === 0 ? -1 : this.heap[0]
+    const queued = this.queue[this.queueHead]
+    return this.heapSize > 0 && this.precedes(this.heap[0], queued) ? this.heap[0] : queued
+  }
+
+  /** Takes the earliest out, which there must be. */
+  pop(): number {
+    const slot = this.peek()
+    this.size--
+    if (this.heapSize > 0 && slot === this.heap[0]) this.removeTop()
+    else {
+      this.queueHead = (this.queueHead + 1) & (MOST_RECORDS - 1)
+      this.queueSize--
+    }
+    return slot
+  }
+
+  private precedes(a: number, b: number): boolean {
+    const { times, words } = this.ring
+    if (times[a] !== times[b]) return times[a] < times[b]
+    return ((words[(a << RECORD_SHIFT) + ARRIVAL] - words[(b << RECORD_SHIFT) + ARRIVAL]) | 0) < 0
+  }
+
+  private rise(slot: number): void {
+    const { heap } = this
+    let at = this.heapSize++
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!this.precedes(slot, heap[parent])) break
+      heap[at] = heap[parent]
+      at = parent
+    }
+    heap[at] = slot
+  }
+
+  private removeTop(): void {
+    const { heap } = this
+    const slot = heap[--this.heapSize]
+    const size = this.heapSize
+    let at = 0
+    for (let child = 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && this.precedes(heap[child + 1], heap[child])) child++
+      if (!this.precedes(heap[child], slot)) break
+      heap[at] = heap[child]
+      at = child
+    }
+    heap[at] = slot
+  }
+}
