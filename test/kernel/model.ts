@@ -70,13 +70,15 @@ class Scribe implements Observer, Witness {
   seen(packet: Packet, outcome: number): void {
     const { recording, engine } = this
     recording.times.push(packet.time)
-    recording.verdicts.push(outcome === FRAME_TRACKED ? this.verdict() : untrackedVerdict(outcome))
+    recording.verdicts.push(
+      outcome === FRAME_TRACKED ? this.verdict(packet.protocol) : untrackedVerdict(outcome),
+    )
     if (outcome === FRAME_TRACKED && engine.ct >= 0 && STATE_NAMES[engine.state] === 'established') {
       recording.timeouts.set(packet.frame, this.left(engine.ct))
     }
   }
 
-  private verdict(): Verdict {
+  private verdict(protocol: number): Verdict {
     const { engine } = this
     const has = (bit: number): string => (engine.direction < 0 ? '' : (engine.status & bit) !== 0 ? '1' : '0')
     return {
@@ -84,7 +86,7 @@ class Scribe implements Observer, Witness {
       direction: engine.direction < 0 ? '' : DIRECTION_NAMES[engine.direction],
       seenReply: has(IPS_SEEN_REPLY),
       assured: has(IPS_ASSURED),
-      reason: engine.context.reasons.text().trim(),
+      reason: engine.context.reasons.text(`nf_ct_proto_${protocol}: `).trim(),
     }
   }
 

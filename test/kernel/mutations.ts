@@ -21,6 +21,9 @@ const ENGINE = 'conntrack/engine.ts'
 const CONTEXT = 'conntrack/context.ts'
 const TIMEOUTS = 'conntrack/timeouts.ts'
 const TUPLE = 'conntrack/tuple.ts'
+const FRAGMENTS = 'packet/fragments.ts'
+const QUEUE = 'packet/fragment-queue.ts'
+const DIRECTORY = 'packet/fragment-directory.ts'
 
 const inFile = (file: string, ...pairs: readonly (readonly [string, string])[]): Mutation[] =>
   pairs.map(([from, to]) => ({ file, from, to }))
@@ -455,5 +458,61 @@ export const MUTATIONS: readonly Mutation[] = [
     ['[17, 18],', ''],
     ['[139, 140],', ''],
     ['(ports & ~0xff00) | (inverse << 8)', '(ports & ~0xffff) | (inverse << 8)'],
+  ),
+  ...inFile(
+    FRAGMENTS,
+    ['if (directory.isTooFar(queue)) directory.restart(queue, packet.time)', ''],
+    [
+      '(queue.lastIn && end !== queue.length)) return discard(directory, queue)',
+      'false) return discard(directory, queue)',
+    ],
+    ['      end &= NOT_LAST_MASK\n', ''],
+    ['if (queue.lastIn) return discard(directory, queue)', ''],
+    ['if (end === offset) return discard(directory, queue)', ''],
+    ['if (queue.mixesEcn || length > MAX_LENGTH) return', 'if (length > MAX_LENGTH) return'],
+    ['if (packet.fragmentOffset === 0 && lacksHeaders(packet)) return FRAGMENT_NONE', ''],
+    ['(queue.lastIn && end !== queue.length)) return FRAGMENT_DROPPED', 'false) return FRAGMENT_DROPPED'],
+    ['(end & NOT_LAST_MASK) !== end', 'false'],
+    ['if (queue.lastIn) return FRAGMENT_DROPPED', ''],
+    [
+      'if (queue.mixesEcn || length - IPV6_HEADER_LENGTH > MAX_LENGTH) return',
+      'if (length - IPV6_HEADER_LENGTH > MAX_LENGTH) return',
+    ],
+    ['this.view.setUint16(IPV4_TOTAL_LENGTH, length)', ''],
+    ['return packet.transportLength < TCP_MIN_LENGTH', 'return false'],
+    [
+      'return packet.transportLength < UDP_HEADER_LENGTH',
+      'return packet.transportLength <= UDP_HEADER_LENGTH',
+    ],
+    ['- packet.networkOffset) & 0xff', '- packet.networkOffset) & 0xffff'],
+    [
+      'packet.fragmentHeader ? this.gatherIpv6',
+      'packet.fragmentOffset !== 0 || packet.moreFragments ? this.gatherIpv6',
+    ],
+  ),
+  ...inFile(
+    QUEUE,
+    ['return this.protocol === packet.protocol', 'return true'],
+    ['if (this.identification !== packet.identification) return false', ''],
+    [
+      'return this.firstIn && this.lastIn && this.meat === this.length',
+      'return this.lastIn && this.meat === this.length',
+    ],
+    ['(this.ecn & ECN_NOT_CAPABLE) !== 0 && this.ecn !== ECN_NOT_CAPABLE', 'this.ecn > 8'],
+    ['if (last !== null && offset < last.end) return INSERT_OVERLAP', ''],
+    ['if (last !== null && offset === last.end) last.end = end\n      else runs', 'runs'],
+    ['run.start <= offset && end <= run.end ? INSERT_DUPLICATE : INSERT_OVERLAP', 'INSERT_DUPLICATE'],
+    ['run.start <= offset && end <= run.end ? INSERT_DUPLICATE : INSERT_OVERLAP', 'INSERT_OVERLAP'],
+    ['if (run.start < end) return', 'if (run.start <= end) return'],
+    ['if (runs[middle].end > offset) high', 'if (runs[middle].end >= offset) high'],
+  ),
+  ...inFile(
+    DIRECTORY,
+    ['queue.rid - start > this.maxDistance', 'queue.rid - start >= this.maxDistance'],
+    ['queue.rid - start > this.maxDistance', 'queue.rid - start > this.maxDistance + 1'],
+    ['!queue.isEmpty && queue.rid', 'queue.rid'],
+    ['if (now - queue.armed < this.timeout) return', 'return'],
+    ['if (this.armed.size > 0) this.expire(packet.time)', ''],
+    ['timeout * JIFFIES_PER_SECOND', 'timeout * 2 * JIFFIES_PER_SECOND'],
   ),
 ]

@@ -12,7 +12,7 @@ export interface Verdict {
   direction: string
   seenReply: string
   assured: string
-  /** Complaints without the `nf_ct_proto_N: ` that the kernel puts before each. */
+  /** Complaints as the kernel logs them, joined by ` | `. */
   reason: string
 }
 
@@ -74,13 +74,7 @@ export function readRecording(directory: string, prefix = ''): Recording {
     const nanoseconds = BigInt(time.replace('.', ''))
     first ??= nanoseconds
     times.push(Number(nanoseconds - first))
-    verdicts.push({
-      state,
-      direction,
-      seenReply,
-      assured,
-      reason: reason.replaceAll(/nf_ct_proto_\d+: /g, '').trim(),
-    })
+    verdicts.push({ state, direction, seenReply, assured, reason })
   }
   const timeouts = new Map(
     rows(path('timeouts.tsv')).map(([frame, seconds]) => [Number(frame), Number(seconds)]),

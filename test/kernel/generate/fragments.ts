@@ -13,6 +13,8 @@ interface Datagram {
   protocol: number
   payload: Uint8Array
   id: number
+  /** ECN code points that its pieces may bear. */
+  ecn: readonly number[]
 }
 
 interface Piece {
@@ -51,7 +53,9 @@ function transports(conversation: Conversation): (id?: number) => Datagram {
   return (id = family === 4 ? conversation.nextIdentification() : random.word()) => {
     const direction: Direction = !first && random.chance(0.5) ? 1 : 0
     const length = random.between(30, 400)
-    const of = { direction, protocol, id }
+    // a mixture that no router can have made is thrown away
+    const ecn = random.pick([[0], [0], [0], [1, 2, 3], [0, 3]])
+    const of = { direction, protocol, id, ecn }
     const pair = [ports[direction], ports[1 - direction]] as const
     if (protocol === UDP) {
       const payload = datagram(pair[0], pair[1], length)
@@ -171,14 +175,16 @@ function crowd(conversation: Conversation, make: () => Datagram): void {
 function sendPiece(conversation: Conversation, piece: Piece): void {
   const { random, hosts, family } = conversation
   const { direction, protocol, id } = piece.of
-  const addresses = { source: hosts[direction], destination: hosts[1 - direction] }
+  const fields = {
+    source: hosts[direction],
+    destination: hosts[1 - direction],
+    protocol,
+    tos: random.pick(piece.of.ecn),
+  }
   if (family === 4) {
     const fragment = (piece.offset >>> 3) | (piece.more ? 0x2000 : 0) | (random.chance(0.02) ? 0x4000 : 0)
     const extra = random.chance(0.03) ? new Uint8Array(4).fill(1) : undefined
-    const packet = ipPacket(
-      { ...addresses, protocol, identification: id & 0xffff, fragment, extra },
-      piece.bytes,
-    )
+    const packet = ipPacket({ ...fields, identification: id & 0xffff, fragment, extra }, piece.bytes)
     conversation.sendPacket(packet)
     return
   }
@@ -186,10 +192,12 @@ function sendPiece(conversation: Conversation, piece: Piece): void {
   header[0] = protocol
   put16(header, 2, piece.offset | (piece.more ? 1 : 0))
   put32(header, 4, id)
-  const before = random.chance(0.05) ? Uint8Array.of(44, 0, 1, 4, 0, 0, 0, 0) : new Uint8Array(0)
+  // behind 256 bytes of extension headers the kernel forgets where the next header was named
+  const before = new Uint8Array(random.chance(0.05) ? random.pick([8, 16, 240, 264]) : 0)
+  if (before.length > 0) before.set([44, before.length / 8 - 1, 1, Math.min(255, before.length - 4)])
   const extra = concat(before, header)
   conversation.sendPacket(
-    ipPacket({ ...addresses, protocol, extra, extraProtocol: before.length > 0 ? 60 : 44 }, piece.bytes),
+    ipPacket({ ...fields, extra, extraProtocol: before.length > 0 ? 60 : 44 }, piece.bytes),
   )
 }
 

@@ -42,7 +42,7 @@ export function talkIcmp(conversation: Conversation): void {
   const { random, family } = conversation
   // now and then the other family's protocol, which conntrack refuses
   const protocol = (family === 4) === random.chance(0.97) ? ICMP : ICMPV6
-  const [request, reply] = random.pick(family === 4 ? PAIRS_4 : PAIRS_6)
+  const [request, reply] = random.pick(protocol === ICMP ? PAIRS_4 : PAIRS_6)
   const id = random.below(0x10000)
   for (let left = random.between(1, 10); left > 0; left--) {
     const direction: Direction = random.chance(0.5) ? 1 : 0

@@ -6,6 +6,8 @@ export interface IpFields {
   destination: Uint8Array
   protocol: number
   ttl?: number
+  /** Type of service, traffic class; the low two bits are ECN. */
+  tos?: number
   identification?: number
   /** IPv4: flags and fragment offset as on the wire. */
   fragment?: number
@@ -25,6 +27,7 @@ function ipv4Packet(fields: IpFields, payload: Uint8Array): Uint8Array {
   const header = 20 + options.length
   const packet = new Uint8Array(header + payload.length)
   packet[0] = 0x40 | (header / 4)
+  packet[1] = fields.tos ?? 0
   put16(packet, 2, packet.length)
   put16(packet, 4, fields.identification ?? 0)
   put16(packet, 6, fields.fragment ?? 0)
@@ -41,7 +44,7 @@ function ipv4Packet(fields: IpFields, payload: Uint8Array): Uint8Array {
 function ipv6Packet(fields: IpFields, payload: Uint8Array): Uint8Array {
   const extensions = fields.extra ?? NOTHING
   const packet = new Uint8Array(40 + extensions.length + payload.length)
-  packet[0] = 0x60
+  put16(packet, 0, 0x6000 | ((fields.tos ?? 0) << 4))
   put16(packet, 4, extensions.length + payload.length)
   packet[6] = extensions.length > 0 ? (fields.extraProtocol ?? 60) : fields.protocol
   packet[7] = fields.ttl ?? 64

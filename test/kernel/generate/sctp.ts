@@ -263,6 +263,7 @@ function shutdown(talk: SctpTalk, from: Direction): void {
   const pause = (): void => {
     if (random.chance(0.1)) talk.conversation.pause()
     survey(talk)
+    survey(talk)
   }
   talk.send(from, [{ type: SHUTDOWN }])
   if (random.chance(0.1)) talk.send(to, [{ type: SHUTDOWN }])

@@ -56,8 +56,11 @@ function retransmits(talk: TcpTalk, from: Direction): void {
   const length = random.chance(0.5) ? 0 : random.between(1, 500)
   talk.send(from, ACK, { length })
   const same = talk.last[from]
-  const times = random.chance(0.02) ? random.between(254, 260) : random.between(1, 5)
-  for (let i = 0; i < times; i++) {
+  if (random.chance(0.02)) {
+    for (let i = random.between(255, 259); i > 0; i--) talk.send(from, ACK, { ...same })
+    return
+  }
+  for (let i = random.between(1, 5); i > 0; i--) {
     // now and then one field differs, which starts the count anew
     if (random.chance(0.04)) talk.send(from, ACK, { sequence: end, length: length + 1 })
     talk.send(from, ACK, {

@@ -61,6 +61,8 @@ const SCALES: readonly (readonly [number, number])[] = [
 export function oddOption(random: Random): Uint8Array {
   return random.pick([
     Uint8Array.of(0),
+    Uint8Array.of(0, 3, 0, 3, 3, 9),
+    Uint8Array.of(0, 2, 4, 2),
     Uint8Array.of(254, 0),
     Uint8Array.of(254, 1),
     Uint8Array.of(254, 40, 1),

@@ -160,12 +160,13 @@ def by_version(data):
 
 
 def whole_ipv4(packet, cut, offloaded):
-    """Without padding, cut bytes filled with zeros, header checksum mended: IP refuses such packets, conntrack does not care."""
+    """Without padding, cut bytes as zeros, and with the length and header checksum that were left to the hardware."""
     if len(packet) < 20:
         raise Skip('IP header cut off')
     header, total = (packet[0] & 15) * 4, struct.unpack_from('>H', packet, 2)[0]
     if packet[0] >> 4 != 4 or header < 20 or total and total < header:
         return packet
+    unsummed = packet[10:12] == b'\0\0' or total == 0
     if total == 0 and offloaded:
         total = len(packet) + cut
         if total > 65535:
@@ -177,6 +178,8 @@ def whole_ipv4(packet, cut, offloaded):
         require_transport(packet, header, packet[9], struct.unpack_from('>H', packet, 6)[0] & 0x1fff)
         packet += bytes(total - len(packet))
     packet = packet[:total]
+    if not unsummed:
+        return packet
     zeroed = packet[:10] + b'\0\0' + packet[12:header]
     return packet[:10] + struct.pack('>H', internet_checksum(zeroed)) + packet[12:]
 
