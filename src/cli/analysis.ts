@@ -2,7 +2,7 @@
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
 import type { Settings } from '../conntrack/settings.ts'
-import { STATE_INVALID, STATE_RELATED, STATUS_EXPIRED } from '../conntrack/status.ts'
+import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Finding } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
@@ -13,11 +13,12 @@ import { Verdicts } from '../findings/verdicts.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
-import { Occupancy } from '../sizing/occupancy.ts'
+import { Refusals } from '../sizing/refusals.ts'
+import { Sizing } from '../sizing/sizing.ts'
 
 export class Analysis implements Observer, Witness {
   readonly engine: Engine
-  readonly occupancy: Occupancy
+  readonly sizing: Sizing
   readonly flows: Flows
   readonly verdicts = new Verdicts()
   readonly invalid = new InvalidPackets()
@@ -28,11 +29,13 @@ export class Analysis implements Observer, Witness {
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
 
-  constructor(settings: Settings, flows: FlowsOptions) {
-    this.engine = new Engine(settings, this)
+  /** @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs */
+  constructor(settings: Settings, flows: FlowsOptions, enforceMaximum = false) {
+    const refusals = enforceMaximum ? new Refusals(settings) : null
+    this.engine = new Engine(settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
-    this.occupancy = new Occupancy(settings.nf_conntrack_max)
-    this.tableFull = new TableFull(this.occupancy, settings.nf_conntrack_max)
+    this.sizing = new Sizing(this.table, settings, true, refusals)
+    this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals)
     this.flows = new Flows(this.table, flows)
   }
 
@@ -56,30 +59,33 @@ export class Analysis implements Observer, Witness {
   }
 
   created(ct: number, time: number): void {
-    this.occupancy.created(this.table.occupancy(ct), time)
+    this.sizing.created(ct, time)
     this.fresh = ct
   }
 
   updated(): void {}
 
   reclassified(_ct: number, before: number, after: number, time: number): void {
-    this.occupancy.reclassified(before, after, time)
+    this.sizing.reclassified(before, after, time)
   }
 
   expired(ct: number, time: number): void {
-    this.occupancy.expired(this.table.occupancy(ct), time)
+    this.sizing.expired(ct, time)
   }
 
   destroyed(ct: number, cause: number, time: number): void {
-    const wasExpired = (this.table.status(ct) & STATUS_EXPIRED) !== 0
-    this.occupancy.destroyed(this.table.occupancy(ct), wasExpired, time)
+    this.sizing.destroyed(ct, cause, time)
     this.end(ct, cause, time)
   }
 
   /** The replay is over: lets the clock run to its last frame, and sums up what is still in the table. */
   finish(time: number): void {
     this.engine.advance(time)
-    endEntries(this.table, (ct, cause) => this.end(ct, cause, time))
+    this.sizing.finish(time)
+    endEntries(this.table, (ct, cause) => {
+      this.sizing.left(ct, time)
+      this.end(ct, cause, time)
+    })
   }
 
   conclude(): Finding[] {

@@ -15,7 +15,7 @@ import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
 import { showProgress } from './progress.ts'
-import { fragmentSettings } from './sysctl.ts'
+import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
 
 /**
  * Runs the command and resolves to whether the findings reach `--fail-on`.
@@ -54,7 +54,7 @@ async function replayAll(
     flowsFile?.add(reporter.report(flow))
   }
   const sink = flowsFile === null ? null : write
-  const analysis = new Analysis(sysctls.settings, { top, sort, sink })
+  const analysis = new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls))
   const hideProgress = showProgress(source, io, options.quiet)
   try {
     await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)
@@ -82,7 +82,7 @@ function reportOf(
     invalid: analysis.invalid,
     unreplied: analysis.unreplied,
     midStream: analysis.midStream,
-    occupancy: analysis.occupancy,
+    sizing: analysis.sizing,
     flows: analysis.flows,
     sort,
     findings: analysis.conclude(),

@@ -63,6 +63,11 @@ export function readSysctls(files: readonly SysctlFile[], assignments: readonly 
   return sysctls
 }
 
+/** Whether the table refuses what exceeds nf_conntrack_max: when it was given, by `--set`, `--sysctl` or `--preset`. */
+export function enforcesMaximum({ given }: Sysctls): boolean {
+  return given.has('nf_conntrack_max')
+}
+
 /** What reassembly needs of them. */
 export function fragmentSettings({ settings, host }: Sysctls): FragmentSettings {
   return {

@@ -1,5 +1,4 @@
 // Engine, counts and findings into the Report.
-import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import { defaultSettings, type Settings, type SysctlName } from '../conntrack/settings.ts'
 import type { Finding, FrameReference } from '../findings/finding.ts'
 import type { FrameGroup } from '../findings/frame-group.ts'
@@ -8,10 +7,9 @@ import type { MidStreamPickups } from '../findings/mid-stream.ts'
 import type { UnrepliedFlows } from '../findings/unreplied.ts'
 import type { Verdicts } from '../findings/verdicts.ts'
 import type { Flows, SortKey } from '../sizing/flows.ts'
-import { tableMemory } from '../sizing/memory.ts'
-import type { Occupancy } from '../sizing/occupancy.ts'
+import type { Sizing } from '../sizing/sizing.ts'
+import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { FlowReporter } from './flow-report.ts'
-import { formatTime } from './format.ts'
 import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
@@ -19,9 +17,9 @@ import {
   type FlowsReport,
   REPORT_SCHEMA,
   type Report,
-  type TableReport,
   type UnrepliedReport,
 } from './model.ts'
+import { tableReport } from './table-report.ts'
 import { tsharkFrames } from './tshark.ts'
 
 /** Destinations of unreplied flows that the report names. */
@@ -40,7 +38,7 @@ export interface Replayed {
   invalid: InvalidPackets
   unreplied: UnrepliedFlows
   midStream: MidStreamPickups
-  occupancy: Occupancy
+  sizing: Sizing
   flows: Flows
   sort: SortKey
   findings: Finding[]
@@ -48,7 +46,7 @@ export interface Replayed {
 
 /** Builds the report of a finished replay: the same replay, the same report. */
 export function buildReport(replayed: Replayed): Report {
-  const { captures, occupancy, end } = replayed
+  const { captures, sizing, end } = replayed
   const packets = replayed.verdicts.counts()
   const unreplied = unrepliedReport(replayed.unreplied)
   const settings = changedSettings(replayed.settings)
@@ -67,14 +65,14 @@ export function buildReport(replayed: Replayed): Report {
       .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
     unreplied,
     flows: flowsReport(replayed),
-    table: tableReport(replayed),
+    table: tableReport(sizing, replayed.settings, replayed.epoch, end),
     findings: replayed.findings.map(finding => findingReport(finding, captures)),
     limits: limitsOf({
       captures,
       packets,
       unreplied,
       end,
-      occupancy,
+      occupancy: sizing.occupancy,
       settings: replayed.settings,
       midStream: replayed.midStream.count,
       tuned: Object.keys(settings).length > 0,
@@ -130,85 +128,6 @@ function flowsReport(replayed: Replayed): FlowsReport {
   }
 }
 
-function tableReport(replayed: Replayed): TableReport {
-  const { occupancy, flows, settings, epoch, end } = replayed
-  const atPeak = occupancy.atPeakByClass()
-  const { peak, peakTime, exceededTime } = occupancy
-  return {
-    peak: {
-      entries: peak,
-      time: peakTime / 1e9,
-      timeOfDay: peak === 0 || epoch === null ? null : formatTime(epoch + BigInt(peakTime)),
-      byProtocol: byProtocol(atPeak),
-      byState: byState(atPeak),
-      assured: sumByReply(atPeak, 'assured'),
-      unreplied: sumByReply(atPeak, 'unreplied'),
-    },
-    end: occupancy.live,
-    created: flows.total,
-    countPeak: { entries: occupancy.countPeak, time: occupancy.countPeakTime / 1e9 },
-    max: settings.nf_conntrack_max,
-    buckets: settings.nf_conntrack_buckets,
-    exceeded: exceededTime < 0 ? null : exceededTime / 1e9,
-    memoryBytes: tableMemory(peak, settings.nf_conntrack_buckets),
-    entrySeconds: entrySeconds(occupancy, end),
-    timelineStep: occupancy.timeline.step / 1e9,
-    timeline: occupancy.timeline.steps(end).map(step => ({ ...step, time: step.time / 1e9 })),
-  }
-}
-
 function findingReport(finding: Finding, captures: CaptureReport[]): FindingReport {
   return { ...finding, tshark: tsharkFrames(captures, finding.frames) }
-}
-
-/** Counts by occupancy class: entries now, flows, … */
-type ByClass = Int32Array | Float64Array
-
-function sum(counts: ByClass): number {
-  let total = 0
-  for (const count of counts) total += count
-  return total
-}
-
-function sumByReply(counts: ByClass, reply: string): number {
-  let total = 0
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) if (describeClass(i).reply === reply) total += counts[i]
-  return total
-}
-
-function byProtocol(counts: ByClass): Record<string, number> {
-  const totals: Record<string, number> = {}
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
-    if (counts[i] === 0) continue
-    const { protocol } = describeClass(i)
-    totals[protocol] = (totals[protocol] ?? 0) + counts[i]
-  }
-  return totals
-}
-
-function byState(counts: ByClass): Record<string, Record<string, number>> {
-  const totals: Record<string, Record<string, number>> = {}
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
-    const { protocol, state } = describeClass(i)
-    if (counts[i] === 0 || state === '') continue
-    totals[protocol] ??= {}
-    totals[protocol][state] = (totals[protocol][state] ?? 0) + counts[i]
-  }
-  return totals
-}
-
-function entrySeconds(occupancy: Occupancy, end: number): TableReport['entrySeconds'] {
-  const totals = new Map<string, { protocol: string; state: string; seconds: number }>()
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
-    const held = occupancy.heldBy(i, end) / 1e9
-    if (held < 1e-6) continue
-    const { protocol, state } = describeClass(i)
-    const key = `${protocol} ${state}`
-    const total = totals.get(key) ?? { protocol, state, seconds: 0 }
-    total.seconds += held
-    totals.set(key, total)
-  }
-  return [...totals.values()]
-    .map(total => ({ ...total, seconds: Number(total.seconds.toFixed(6)) }))
-    .sort((a, b) => b.seconds - a.seconds)
 }

@@ -1,8 +1,9 @@
 // What the captures cannot show: each limit of the evidence, and which of the report's numbers it touches.
-import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
-import { type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
+import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
+import type { Settings, SysctlName } from '../conntrack/settings.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
+import { timeoutOf } from '../sizing/held-by.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from './format.ts'
 import type { CaptureReport, LimitReport, UnrepliedReport } from './model.ts'
@@ -124,13 +125,4 @@ function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
         `${name.slice('nf_conntrack_'.length)} ${settings[name]} s × ${formatCount(entries)}`,
     )
   return `The capture (${formatDuration(end / 1e9)}) is shorter than timeouts that hold its entries (${named.join(', ')}): how high the table would level off is not measured here.`
-}
-
-/** The sysctl that ends an entry of an occupancy class, or null where there is none. */
-function timeoutOf(occupancy: number): SysctlName | null {
-  const { protocol, state, reply } = describeClass(occupancy)
-  const stem = protocol === 'udplite' ? 'udp' : protocol === 'unknown' ? 'generic' : protocol
-  const stream = reply === 'assured' && (stem === 'udp' || stem === 'gre') ? '_stream' : ''
-  const name = `nf_conntrack_${stem}_timeout${stream}${state === '' ? '' : `_${state.toLowerCase()}`}`
-  return Object.hasOwn(SYSCTLS, name) ? (name as SysctlName) : null
 }

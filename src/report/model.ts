@@ -152,19 +152,92 @@ export interface TableReport {
   /** Entries ever created. */
   created: number
   /** The model of nf_conntrack_count: its peak includes expired entries that await collection. */
-  countPeak: { entries: number; time: number }
+  /** `atMost` is what it can have been had the collector come at the worst time. */
+  countPeak: { entries: number; time: number; atMost: number }
   /** nf_conntrack_max and nf_conntrack_buckets. */
   max: number
   buckets: number
+  /** Entries that traffic outside the capture holds, as nf_conntrack_count was set. */
+  outside: number
   /** When more entries were live than `max` allows, or null. */
   exceeded: number | null
+  /** What the table refused; null where nf_conntrack_max was not enforced. */
+  refused: RefusedReport | null
   /** Kernel memory at the peak: 384 bytes an entry and 8 a bucket. */
   memoryBytes: number
   /** Entry-seconds by protocol and state: what filled the table. */
   entrySeconds: { protocol: string; state: string; seconds: number }[]
+  /** The largest owners; null where they were not counted. */
+  owners: OwnersReport | null
+  /** Where the table levels off if the load goes on; null without entries, and where some were refused or evicted. */
+  projection: ProjectionReport | null
   /** Seconds a step of the timeline lasts. */
   timelineStep: number
   timeline: { time: number; peak: number; live: number; count: number }[]
+}
+
+export interface RefusedReport {
+  /** "nf_conntrack: table full, dropping packet": how many, of how many connections; `late` ones got in with a retry. */
+  packets: number
+  connections: number
+  late: number
+  /** Packets of refused connections that the capture shows, and that would not have been sent. */
+  unsent: number
+  first: FrameReference | null
+  firstTime: number | null
+  lastTime: number | null
+  /** How long no new entry would have found room. */
+  fullSeconds: number
+  /** Entries evicted for new ones, and by the collector because the table was 95 % full. */
+  earlyDrops: number
+  collected: number
+  /** Refused connections by who opened them, and by what they were for. */
+  sources: { name: string; connections: number }[]
+  services: { name: string; connections: number }[]
+}
+
+export interface OwnersReport {
+  /** Source addresses and destination services, by entries at the peak. */
+  sources: OwnerReport[]
+  services: OwnerReport[]
+  /** The same by entry-seconds over the capture. */
+  sourcesByTime: OwnerReport[]
+  servicesByTime: OwnerReport[]
+  /** By how many entry-seconds any one of them may be too low; 0 is exact. */
+  secondsMissing: number
+}
+
+export interface OwnerReport {
+  /** `10.0.0.1` for a source; `10.96.0.10:53/udp` for a service. */
+  name: string
+  atPeak: number
+  entrySeconds: number
+}
+
+export interface ProjectionReport {
+  /** Entries, and the interval that holds their number with a probability of 95 %. */
+  level: number
+  low: number
+  high: number
+  /** Of the level, what stood in the table at the end of the capture. */
+  measured: number
+  /** Established connections and other flows that go on. */
+  open: number
+  /** Entries a second by which these were still growing at the end of the capture; 0 where that cannot be told. */
+  rising: number
+  /** Seconds after the start at which the table would be full, or null. */
+  fullAfter: number | null
+  parts: {
+    protocol: string
+    state: string
+    sysctl: string | null
+    /** Flows a second. */
+    rate: number
+    /** Seconds an entry stays. */
+    held: number
+    entries: number
+    measured: number
+  }[]
 }
 
 export interface PeakReport {

@@ -11,6 +11,7 @@ import {
   sparkline,
 } from './format.ts'
 import type { Report, TableReport } from './model.ts'
+import { ownerLines, projectionLines, refusedLines } from './size-lines.ts'
 import type { Style } from './style.ts'
 
 /** Columns of the sparkline. */
@@ -29,13 +30,15 @@ export function tableLines(report: Report, style: Style): string[] {
     `peak ${style.bold(plural(peak.entries, 'live entry', 'live entries'))}, ${paint(share)}, at ${formatInstant(peak.time)} (${peak.timeOfDay})`,
     `  ${countsByState(peak.byProtocol, peak.byState)}`,
     `  ${assured(peak)}; ${formatCount(peak.unreplied)} UNREPLIED`,
+    ...ownerLines(table),
     `end  ${plural(table.end, 'live entry', 'live entries')}`,
   ]
   if (table.countPeak.entries > peak.entries) {
     lines.push(
-      `nf_conntrack_count reaches ${formatCount(table.countPeak.entries)} at ${formatInstant(table.countPeak.time)}: expired entries count until they are collected`,
+      `nf_conntrack_count reaches ${formatCount(table.countPeak.entries)} at ${formatInstant(table.countPeak.time)}: expired entries count until they are collected (at worst ${formatCount(table.countPeak.atMost)})`,
     )
   }
+  lines.push(...refusedLines(table, style), ...projectionLines(table))
   lines.push(memoryLine(table), ...sizeLine(report))
   return lines
 }

@@ -1,5 +1,7 @@
 // The exact number of live entries at every instant: its peak, what stood in the table then, and entry-seconds by class.
 import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
+import { CountBound } from './count-bound.ts'
+import type { Sampler } from './sampler.ts'
 import { Timeline } from './timeline.ts'
 
 /** Changes of class noted while the table stands at its peak, before its composition is worked out and kept. */
@@ -11,6 +13,8 @@ const CHANGES = 256
  */
 export class Occupancy {
   live = 0
+  /** Entries ever created. */
+  total = 0
   /** Live entries by occupancy class. */
   readonly classes = new Int32Array(OCCUPANCY_CLASSES)
   /** The most live entries there were, and when that many were first reached. */
@@ -22,7 +26,11 @@ export class Occupancy {
   countPeakTime = 0
   /** When there were first more live entries than `limit`, or -1. */
   exceededTime = -1
-  readonly timeline = new Timeline()
+  readonly timeline = new Timeline(this.classes)
+  /** Takes samples of the occupancy at fixed times, or null. */
+  sampler: Sampler | null = null
+  /** The most entries that nf_conntrack_count can have shown, however late the collector came. */
+  readonly countBound = new CountBound()
 
   private readonly limit: number
   private now = 0
@@ -35,18 +43,21 @@ export class Occupancy {
   private readonly changes = new Uint8Array(CHANGES * 2)
   private changed = 0
 
-  /** @param limit nf_conntrack_max; 0 is none, as in the kernel */
+  /** @param limit entries there is room for */
   constructor(limit: number) {
-    this.limit = limit === 0 ? Number.POSITIVE_INFINITY : limit
+    this.limit = limit
   }
 
-  created(occupancy: number, time: number): void {
+  /** @returns whether there are more live entries now than ever before */
+  created(occupancy: number, time: number): boolean {
     this.pass(time)
     this.classes[occupancy]++
     this.held[occupancy] -= this.now
     this.live++
+    this.total++
     this.count++
-    if (this.live > this.peak) {
+    const isPeak = this.live > this.peak
+    if (isPeak) {
       this.peak = this.live
       this.peakTime = this.now
       this.atPeak = true
@@ -57,7 +68,9 @@ export class Occupancy {
       this.countPeak = this.count
       this.countPeakTime = this.now
     }
-    this.timeline.record(this.now, this.live, this.count)
+    this.countBound.created(this.live, this.now)
+    this.timeline.record(this.live, this.count)
+    return isPeak
   }
 
   reclassified(before: number, after: number, time: number): void {
@@ -75,7 +88,8 @@ export class Occupancy {
   expired(occupancy: number, time: number): void {
     this.pass(time)
     this.end(occupancy)
-    this.timeline.record(this.now, this.live, this.count)
+    this.countBound.expired(this.now)
+    this.timeline.record(this.live, this.count)
   }
 
   /** @param wasExpired whether `expired` was told of this entry */
@@ -83,7 +97,7 @@ export class Occupancy {
     this.pass(time)
     if (!wasExpired) this.end(occupancy)
     this.count--
-    this.timeline.record(this.now, this.live, this.count)
+    this.timeline.record(this.live, this.count)
   }
 
   /** Live entries by occupancy class at the instant the peak was first reached. */
@@ -104,8 +118,17 @@ export class Occupancy {
     this.live--
   }
 
+  /** Lets time pass without a change: what is sampled at fixed times is sampled up to `time`. */
+  finish(time: number): void {
+    this.pass(time)
+    this.sampler?.finish(this, this.now)
+  }
+
   private pass(time: number): void {
-    if (time > this.now) this.now = time
+    if (time <= this.now) return
+    this.timeline.pass(time)
+    if (this.sampler !== null && time > this.sampler.due) this.sampler.sample(this, time)
+    this.now = time
   }
 
   /** Keeps the composition at the peak: the present one, with the changes since then taken back. */

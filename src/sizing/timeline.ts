@@ -1,4 +1,5 @@
 // The size of the table over the capture in a bounded number of equal steps, which double when the capture outgrows them.
+import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 
 /** Most steps a timeline has; a power of two above the columns of any terminal, and enough for a chart. */
 const STEPS = 512
@@ -23,12 +24,24 @@ export class Timeline {
   private readonly peaks = new Int32Array(STEPS)
   private readonly ends = new Int32Array(STEPS)
   private readonly counts = new Int32Array(STEPS)
+  /** Live entries by occupancy class at the end of each step but the current. */
+  private readonly compositions = new Int32Array(STEPS * OCCUPANCY_CLASSES)
+  /** Live entries by occupancy class, kept by the Occupancy. */
+  private readonly classes: Int32Array
   private current = 0
   private currentEnd = SHORTEST_STEP
 
-  /** Notes the table's size from `time` on; times never decrease. */
-  record(time: number, live: number, count: number): void {
+  constructor(classes: Int32Array) {
+    this.classes = classes
+  }
+
+  /** To be told of the time before anything changes; times never decrease. */
+  pass(time: number): void {
     if (time >= this.currentEnd) this.moveTo(time)
+  }
+
+  /** Notes the table's size from now on. */
+  record(live: number, count: number): void {
     const at = this.current
     if (live > this.peaks[at]) this.peaks[at] = live
     this.ends[at] = live
@@ -45,10 +58,18 @@ export class Timeline {
     return steps
   }
 
+  /** Live entries of an occupancy class at the end of step `step` of steps(). */
+  classAt(step: number, occupancy: number): number {
+    return step >= this.current
+      ? this.classes[occupancy]
+      : this.compositions[step * OCCUPANCY_CLASSES + occupancy]
+  }
+
   private moveTo(time: number): void {
     while (time >= this.step * STEPS) this.halve()
     const target = Math.floor(time / this.step)
     const { peaks, ends, counts } = this
+    for (let i = this.current; i < target; i++) this.compositions.set(this.classes, i * OCCUPANCY_CLASSES)
     for (let i = this.current + 1; i <= target; i++) {
       peaks[i] = ends[i - 1]
       ends[i] = ends[i - 1]
@@ -67,6 +88,11 @@ export class Timeline {
       peaks[i >> 1] = Math.max(peaks[i], peaks[last])
       ends[i >> 1] = ends[last]
       counts[i >> 1] = counts[last]
+      this.compositions.copyWithin(
+        (i >> 1) * OCCUPANCY_CLASSES,
+        last * OCCUPANCY_CLASSES,
+        (last + 1) * OCCUPANCY_CLASSES,
+      )
     }
     this.step *= 2
     this.current >>= 1

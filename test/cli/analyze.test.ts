@@ -43,13 +43,25 @@ describe('--fail-on', () => {
     expect((await runCli([SYN_FLOOD, ...args])).code).toBe(code)
   })
 
-  it('reports a table that is too small, with the instant it was', async () => {
+  it('refuses what exceeds a maximum that was given', async () => {
     const { stdout } = await runCli([SYN_FLOOD, '--json', '--set', 'net.netfilter.nf_conntrack_max=100'])
     const report: Report = JSON.parse(stdout)
     expect(report.settings).toEqual({ nf_conntrack_max: 100 })
-    expect(report.table).toMatchObject({ max: 100, exceeded: 0.1 })
+    expect(report.table).toMatchObject({
+      max: 100,
+      peak: { entries: 100 },
+      exceeded: null,
+      refused: { packets: 100, connections: 100, first: { capture: 0, frame: 101 }, firstTime: 0.1 },
+      projection: null,
+    })
+    expect(report.packets.dropped).toBe(100)
     expect(report.findings).toMatchObject([
-      { id: 'conntrack-table-full', severity: 'error', confidence: 'certain' },
+      {
+        id: 'conntrack-table-full',
+        severity: 'error',
+        confidence: 'certain',
+        frames: [{ capture: 0, frame: 101 }],
+      },
     ])
   })
 })

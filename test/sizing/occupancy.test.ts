@@ -151,10 +151,4 @@ describe('Occupancy', () => {
     expect(occupancy.peakTime).toBe(1000)
     expect(occupancy.heldBy(0, 1500)).toBe(1000)
   })
-
-  it('knows no limit of 0', () => {
-    const occupancy = new Occupancy(0)
-    occupancy.created(0, 0)
-    expect(occupancy.exceededTime).toBe(-1)
-  })
 })
