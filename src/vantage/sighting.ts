@@ -53,6 +53,8 @@ export class Sightings {
   after = 0
   /** TRANSLATED_* bits: what `after` shows changed. */
   translated = 0
+  /** Whether the translation was not seen but concluded: the packet's destination is the one it had before. */
+  isRestored = false
   /** MET, or why conntrack did not meet the packet. */
   meeting = MET
   /** Whether this is a sighting that came when its packet had been tracked already; `before` is of then. */
@@ -83,6 +85,7 @@ export class Sightings {
     this.before = 0
     this.after = 0
     this.translated = 0
+    this.isRestored = false
     this.isLate = false
   }
 
@@ -95,6 +98,7 @@ export class Sightings {
     this.before = 0
     this.after = 1
     this.translated = 0
+    this.isRestored = false
     this.isLate = true
   }
 
@@ -205,6 +209,20 @@ export class Sightings {
     )
   }
 
+  /** Whether sighting `a` of this packet and sighting `b` of another have the same tuple. */
+  isSameTuple(a: number, other: Sightings, b: number): boolean {
+    return this.ring.sameTuple(this.slots[a], other.slots[b])
+  }
+
+  /** The source address in one word: IPv4 itself, IPv6 folded. */
+  sourceFold(index: number): number {
+    return this.fold(index, SOURCE)
+  }
+
+  destinationFold(index: number): number {
+    return this.fold(index, DESTINATION)
+  }
+
   /** Decodes a sighting again, as far as its copy goes: to the end of the headers of TCP and UDP, else of the packet. */
   decode(index: number, packet: Packet): boolean {
     const { copy } = this
@@ -222,6 +240,14 @@ export class Sightings {
 
   private word(index: number, word: number): number {
     return this.ring.words[(this.slots[index] << RECORD_SHIFT) + word]
+  }
+
+  private fold(index: number, which: number): number {
+    const first = this.word(index, which)
+    if (this.family === 4) return first
+    const rest =
+      Math.imul(this.word(index, which + 1), 0x9e3779b1) ^ Math.imul(this.word(index, which + 2), 0x85ebca77)
+    return first ^ rest ^ Math.imul(this.word(index, which + 3), 0xc2b2ae3d)
   }
 
   private macAt(at: number): number {

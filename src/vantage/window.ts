@@ -7,9 +7,11 @@ import { Bridging } from './bridging.ts'
 import { Fingerprint } from './fingerprint.ts'
 import { ForwardingTable } from './forwarding.ts'
 import { Groups } from './groups.ts'
+import { LocalOutput } from './local-output.ts'
 import { changesBetween, pair } from './pairing.ts'
 import { destinationMacAt, macHash, placeHash, sourceMacAt } from './place.ts'
 import { type PointSource, Points } from './points.ts'
+import { areRivals, overtakes, RACE_TIME } from './race.ts'
 import {
   DESTINATION_MAC,
   FIRST_HASH,
@@ -31,7 +33,7 @@ import {
   SOURCE_MAC,
   STATE,
 } from './record-ring.ts'
-import { MET, Sightings } from './sighting.ts'
+import { MET, Sightings, TRANSLATED_DESTINATION } from './sighting.ts'
 import { TimeOrder } from './time-order.ts'
 
 const MILLISECOND = 1e6
@@ -48,6 +50,9 @@ export const LATE_TIME = 3000 * MILLISECOND
 /** How long packets wait at the start for what tells about bridge-nf, as long as nothing has. */
 export const HOLD_TIME = 10_000 * MILLISECOND
 const HOLD_RECORDS = MOST_RECORDS / 2
+
+/** Packets behind one that are looked at for one that raced it. */
+const RIVALS = 4
 
 /** Bytes of payload that are kept behind the headers of TCP and UDP: enough for a DNS question's head. */
 const KEPT_PAYLOAD = 64
@@ -73,6 +78,7 @@ export class SightingWindow {
   private readonly order = new TimeOrder(this.ring)
   private readonly groups = new Groups(this.ring, JOIN_TIME, LATE_TIME)
   private readonly forwarding = new ForwardingTable()
+  private readonly localOutput = new LocalOutput()
   private readonly print = new Fingerprint()
   /** Slots that are to be released, in order: first records of groups, and late ones. */
   private readonly pending = new Int32Array(MOST_RECORDS)
@@ -185,10 +191,7 @@ export class SightingWindow {
 
   private release(packet: Packet): void {
     const { ring, sightings, bridging } = this
-    const slot = this.pending[this.pendingHead]
-    this.pendingHead = (this.pendingHead + 1) & (MOST_RECORDS - 1)
-    this.pendingSize--
-    if (this.learnt > 0) this.learnt--
+    const slot = this.takePending()
     if ((ring.word(slot, STATE) & RECORD_LATE) !== 0) {
       this.releaseLate(slot, packet)
       return
@@ -197,13 +200,46 @@ export class SightingWindow {
     this.hasStarted = true
     sightings.take(slot)
     pair(sightings, this.forwarding)
+    if (sightings.translated !== 0 && sightings.protocol !== IPPROTO_TCP) this.letRivalPass()
     bridging.learn(sightings)
     sightings.meeting = bridging.judge(sightings)
     this.copies += sightings.total - 1
     if (sightings.translated !== 0) this.translations++
-    for (let at = slot; at >= 0; at = ring.word(at, NEXT_SIGHTING)) ring.setState(at, SLOT_RELEASED)
+    for (let at = sightings.slot(0); at >= 0; at = ring.word(at, NEXT_SIGHTING))
+      ring.setState(at, SLOT_RELEASED)
     sightings.decode(sightings.before, packet)
     packet.time = sightings.time(0)
+    if (sightings.translated !== 0) this.localOutput.learn(sightings)
+    else if (this.localOutput.restore(packet, sightings)) {
+      sightings.isRestored = true
+      sightings.translated = TRANSLATED_DESTINATION
+    }
+  }
+
+  private takePending(): number {
+    const slot = this.pending[this.pendingHead]
+    this.pendingHead = (this.pendingHead + 1) & (MOST_RECORDS - 1)
+    this.pendingSize--
+    if (this.learnt > 0) this.learnt--
+    return slot
+  }
+
+  /** Lets a packet that raced the one in `sightings` for their entry, and won, go first. */
+  private letRivalPass(): void {
+    const { ring, sightings, preview, pending } = this
+    for (let i = 0; i < Math.min(RIVALS, this.pendingSize); i++) {
+      const at = (this.pendingHead + i) & (MOST_RECORDS - 1)
+      const slot = pending[at]
+      if (ring.times[slot] - sightings.time(0) > RACE_TIME) return
+      if ((ring.word(slot, STATE) & RECORD_LATE) !== 0 || !ring.sameTuple(slot, sightings.slot(0))) continue
+      preview.take(slot)
+      pair(preview, this.forwarding)
+      if (!areRivals(sightings, preview) || !overtakes(preview, sightings)) continue
+      pending[at] = sightings.slot(0)
+      sightings.take(slot)
+      pair(sightings, this.forwarding)
+      return
+    }
   }
 
   private releaseLate(slot: number, packet: Packet): void {

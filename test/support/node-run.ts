@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCaptures } from '../../src/capture/open.ts'
+import { makeEngine } from '../../src/cli/line-replay.ts'
 import { readSysctls } from '../../src/cli/sysctl.ts'
-import { Engine } from '../../src/conntrack/engine.ts'
+import type { Engine } from '../../src/conntrack/engine.ts'
+
 import { CAUSE_TIMEOUT } from '../../src/conntrack/events.ts'
 import { IPCT_PROTOINFO, IPS_NAT_CLASH } from '../../src/conntrack/status.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
@@ -57,17 +59,13 @@ export async function replayNode(
     const connection = describe(engine.table, ct)
     add(events, connection.key, `${event} ${withState ? connection.state : ''}${flagsOf(connection)}`)
   }
-  const engine: Engine = new Engine(
-    sysctls.settings,
-    {
-      created: ct => (engine.table.status(ct) & IPS_NAT_CLASH) === 0 && note(ct, 'NEW', true),
-      updated: (ct, bits) => note(ct, 'UPDATE', (bits & IPCT_PROTOINFO) !== 0),
-      reclassified: () => {},
-      expired: () => {},
-      destroyed: (ct, cause) => cause !== CAUSE_TIMEOUT && note(ct, 'DESTROY', true),
-    },
-    (options.set ?? []).length > 0,
-  )
+  const engine: Engine = makeEngine(sysctls, {
+    created: ct => (engine.table.status(ct) & IPS_NAT_CLASH) === 0 && note(ct, 'NEW', true),
+    updated: (ct, bits) => note(ct, 'UPDATE', (bits & IPCT_PROTOINFO) !== 0),
+    reclassified: () => {},
+    expired: () => {},
+    destroyed: (ct, cause) => cause !== CAUSE_TIMEOUT && note(ct, 'DESTROY', true),
+  })
   const source = await openCaptures(paths)
   const window = new SightingWindow(source, {
     bridgeCalls: {
