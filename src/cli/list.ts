@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
-import { IPS_CONFIRMED } from '../conntrack/status.ts'
+import { IPS_CONFIRMED, IPS_DYING } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
@@ -115,7 +115,9 @@ function liveEntries({ table, context }: Engine): Int32Array {
   const entries = new Int32Array(table.count)
   let count = 0
   for (let ct = 0; ct < table.top; ct++) {
-    if ((table.status(ct) & IPS_CONFIRMED) !== 0 && context.expires(ct) > 0) entries[count++] = ct
+    // an entry that a RST ended can still be read, but is no longer in the table
+    const inTable = (table.status(ct) & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED
+    if (inTable && context.expires(ct) > 0) entries[count++] = ct
   }
   return entries.subarray(0, count)
 }

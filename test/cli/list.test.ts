@@ -1,7 +1,7 @@
 // `ctpcap list`: which entries are shown at which instant, and in what order; its lines in full: conntrack-output.test.ts.
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
+import { TCP_ACK, TCP_RST, TCP_SYN } from '../../src/net/numbers.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 
@@ -131,6 +131,14 @@ describe('list', () => {
     const capture = new CaptureBuilder().tcp(segment).wait(1).udp({ sourcePort: 2 })
     expect((await list(capture)).lines).toHaveLength(2)
     expect((await list(capture, ...short)).lines).toHaveLength(1)
+  })
+
+  it('does not show what the last frame has ended', async () => {
+    const answer = { source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 80, destinationPort: 1000 }
+    const refused = new CaptureBuilder()
+      .tcp({ sourcePort: 1000, destinationPort: 80, flags: TCP_SYN, sequence: 100 })
+      .tcp({ ...answer, flags: TCP_RST | TCP_ACK, acknowledgment: 101 })
+    expect((await list(refused)).lines).toEqual([])
   })
 
   it('warns of a capture that is cut off, after the entries', async () => {
