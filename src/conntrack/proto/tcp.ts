@@ -401,8 +401,8 @@ function chooseTimeout(context: Context, ct: number, index: number, state: numbe
   if (entries[(ct << ENTRY_SHIFT) + RETRANS] >= context.maxRetrans && own > timeouts[TIMEOUT_RETRANS]) {
     return timeouts[TIMEOUT_RETRANS]
   }
-  // a RST that was not exact; since 6.13 or so (and long ago) the timeout of CLOSE, in between that of UNACK
-  if (index === INDEX_RST && state === TCP_ESTABLISHED) return timeouts[TCP_CLOSE]
+  // any RST, also one that was not exact and closes nothing; late 6.12 kernels take that of UNACK for the latter
+  if (index === INDEX_RST) return timeouts[TCP_CLOSE]
   const unacknowledged =
     (entries[seenAt(ct, 0) + TD_FLAGS] | entries[seenAt(ct, 1) + TD_FLAGS]) & FLAG_DATA_UNACKNOWLEDGED
   if (unacknowledged !== 0 && own > timeouts[TIMEOUT_UNACK]) return timeouts[TIMEOUT_UNACK]
