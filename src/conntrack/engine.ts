@@ -125,6 +125,7 @@ export class Engine {
 
   /** Lets capture time pass: entries expire, the collector runs. */
   advance(time: number): void {
+    this.bury()
     if (time <= this.context.time) return
     this.frame = 0
     this.context.time = time
@@ -138,10 +139,6 @@ export class Engine {
   track(packet: Packet, translation: Translation | null = null): number {
     this.advance(packet.time)
     this.frame = packet.frame
-    if (this.dead >= 0) {
-      this.table.free(this.dead)
-      this.dead = -1
-    }
     this.context.reasons.clear()
     // a later fragment that was not queued has no header to look at
     if (
@@ -401,6 +398,13 @@ export class Engine {
     if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.unlinkExpired(ct)
     else table.unlink(ct)
     this.observer.destroyed(ct, cause, this.frame === 0 ? this.wheel.now * JIFFY : this.context.time)
+  }
+
+  /** Frees the slot of an entry that died with the packet before: time that passes must not meet it any more. */
+  private bury(): void {
+    if (this.dead < 0) return
+    this.table.free(this.dead)
+    this.dead = -1
   }
 
   private settleRelated(): number {
