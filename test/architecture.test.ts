@@ -15,7 +15,7 @@ const ARROWS: Record<string, readonly string[]> = {
   packet: ['net', 'capture/frame.ts'],
   vantage: ['net', 'packet', 'capture/frame.ts'],
   conntrack: ['net', 'packet'],
-  sizing: ['net', 'conntrack'],
+  sizing: ['net', 'packet/packet.ts', 'conntrack'],
   findings: ['net', 'packet', 'vantage', 'conntrack', 'sizing'],
   report: ['net', 'vantage', 'conntrack', 'sizing', 'findings'],
   'replay.ts': ['net', 'capture', 'packet', 'vantage', 'conntrack', 'sizing', 'findings'],

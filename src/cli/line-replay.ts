@@ -8,10 +8,11 @@ import { supportsLinkType } from '../packet/decode.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
+import { Refusals } from '../sizing/refusals.ts'
 import { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
-import { fragmentSettings, type Sysctls } from './sysctl.ts'
+import { enforcesMaximum, fragmentSettings, type Sysctls } from './sysctl.ts'
 
 /** Prints what it hears; `start` comes before the first frame. */
 export interface Printer extends Observer, Witness {
@@ -58,9 +59,10 @@ export async function withCaptures<T>(
   }
 }
 
-/** An engine as the sysctls want it; the maximum is enforced when it was given, by `--set` or by `--sysctl`. */
+/** An engine as the sysctls want it; the maximum is enforced when it was given. */
 export function makeEngine(sysctls: Sysctls, observer: Observer): Engine {
-  return new Engine(sysctls.settings, observer, sysctls.given.has('nf_conntrack_max'))
+  const enforced = enforcesMaximum(sysctls)
+  return new Engine(sysctls.settings, observer, enforced, enforced ? new Refusals(sysctls.settings) : null)
 }
 
 /** Says what was wrong with the captures, a line each. */

@@ -4,17 +4,16 @@ import { SEVERITIES, type Severity } from '../findings/finding.ts'
 import { SORT_KEYS, type SortKey } from '../sizing/flows.ts'
 import { flowsFormat } from './flows-file.ts'
 import type { Io } from './io.ts'
+import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readSysctls, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
-export interface AnalyzeFlags {
+export interface AnalyzeFlags extends SysctlFlags {
   json?: boolean
   flows?: string
   top: string
   sort: string
-  set: string[]
-  sysctl: string[]
   failOn?: string
   color: boolean
   quiet?: boolean
@@ -43,6 +42,8 @@ const PLAIN_WIDTH = 120
 const LEAST_WIDTH = 60
 const MOST_WIDTH = 160
 
+const MOST_CORES = 65_536
+
 /** Beyond this the report is no longer the place: there is --flows. */
 const MOST_TOP = 100_000
 
@@ -64,12 +65,27 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
   }
 }
 
-/** The sysctls of `--sysctl FILE` and `--set name=value`. @throws UsageError */
-export function sysctlsOf(flags: { set: string[]; sysctl: string[] }): Sysctls {
+/** Flags that every command has for the sysctls of its replay. */
+export interface SysctlFlags {
+  set: string[]
+  sysctl: string[]
+  preset?: string
+  cores?: string
+}
+
+/** The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`. @throws UsageError */
+export function sysctlsOf(flags: SysctlFlags): Sysctls {
+  const preset = flags.preset === undefined ? {} : presetValues('--preset', flags.preset, coresOf(flags))
   return readSysctls(
     flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) })),
     flags.set,
+    preset,
   )
+}
+
+/** @throws UsageError */
+export function coresOf({ cores }: SysctlFlags): number {
+  return cores === undefined ? DEFAULT_CORES : wholeNumber('--cores', cores, MOST_CORES)
 }
 
 /** Whether stdout takes colours: a terminal, unless `--no-color`, NO_COLOR (no-color.org) or TERM=dumb says no. */

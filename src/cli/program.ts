@@ -9,8 +9,16 @@ import { EVENT_FORMATS, printEvents } from './events.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
 import type { Io } from './io.ts'
 import { LIST_FORMATS, printList } from './list.ts'
-import { type AnalyzeFlags, analyzeOptions, oneOf, sysctlsOf, wantsColor } from './options.ts'
+import {
+  type AnalyzeFlags,
+  analyzeOptions,
+  oneOf,
+  type SysctlFlags,
+  sysctlsOf,
+  wantsColor,
+} from './options.ts'
 import { PACKET_FORMATS, parseStates, printPackets } from './packets.ts'
+import { CORES_HELP, PRESET_HELP } from './preset.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
 
 const EXAMPLES = `
@@ -68,6 +76,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--sort <key>', `what the largest flows are largest in: ${SORT_KEYS.join(', ')}`, 'bytes')
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option(
@@ -81,10 +91,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 }
 
 /** Flags of the commands that print a line for a frame, an event or an entry. */
-interface LineFlags {
+interface LineFlags extends SysctlFlags {
   format: string
-  set: string[]
-  sysctl: string[]
 }
 
 function addPackets(program: Command, io: Io): void {
@@ -132,6 +140,8 @@ function addLineCommand(
     .option('--format <format>', formats.join(', '), formats[0])
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
     .addOption(replayOption())
 }
 

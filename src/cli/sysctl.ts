@@ -53,14 +53,34 @@ const FOREIGN =
   /^(nf_conntrack_(dccp_|helper$|sctp_timeout_heartbeat_acked$|tcp_no_window_check$|skip_filter$)|nf_log|nf_hooks_)/
 
 /**
- * Reads the files, then the `name=value` assignments: the later one wins.
+ * Takes the values of a preset, reads the files, then the `name=value` assignments: the later one wins.
  * @throws UsageError for a name nobody knows, with the nearest one, and for a value that the kernel would refuse
  */
-export function readSysctls(files: readonly SysctlFile[], assignments: readonly string[]): Sysctls {
-  const sysctls: Sysctls = { settings: defaultSettings(), host: {}, given: new Set() }
+export function readSysctls(
+  files: readonly SysctlFile[],
+  assignments: readonly string[],
+  preset: Partial<Settings> = {},
+): Sysctls {
+  const sysctls = withValues({ settings: defaultSettings(), host: {}, given: new Set() }, preset)
   for (const file of files) readFile(file, sysctls)
-  for (const assignment of assignments) readAssignment(assignment, sysctls)
+  for (const assignment of assignments) readAssignment('--set', assignment, sysctls)
   return sysctls
+}
+
+/** `sysctls` with other values for some of them, which count as given. */
+export function withValues(sysctls: Sysctls, values: Partial<Settings>): Sysctls {
+  return {
+    settings: { ...sysctls.settings, ...values },
+    host: { ...sysctls.host },
+    given: new Set([...sysctls.given, ...(Object.keys(values) as SysctlName[])]),
+  }
+}
+
+/** `sysctls` with `name=value` assignments over them. @param option what the user typed them behind @throws UsageError */
+export function withAssignments(sysctls: Sysctls, option: string, assignments: readonly string[]): Sysctls {
+  const changed = withValues(sysctls, {})
+  for (const assignment of assignments) readAssignment(option, assignment, changed)
+  return changed
 }
 
 /** Whether the table refuses what exceeds nf_conntrack_max: when it was given, by `--set`, `--sysctl` or `--preset`. */
@@ -79,14 +99,15 @@ export function fragmentSettings({ settings, host }: Sysctls): FragmentSettings 
   }
 }
 
-function readAssignment(assignment: string, sysctls: Sysctls): void {
+function readAssignment(option: string, assignment: string, sysctls: Sysctls): void {
   const at = assignment.indexOf('=')
-  if (at < 1) throw new UsageError(`--set ${assignment}: expected name=value`)
+  if (at < 1) throw new UsageError(`${option} ${assignment}: expected name=value`)
   const name = assignment.slice(0, at).trim()
   const value = assignment.slice(at + 1).trim()
   const known = knownName(name)
-  if (known === null) throw new UsageError(`--set ${name}: unknown sysctl; did you mean ${suggest(name)}?`)
-  assign(known, value, `--set ${name}`, sysctls)
+  if (known === null)
+    throw new UsageError(`${option} ${name}: unknown sysctl; did you mean ${suggest(name)}?`)
+  assign(known, value, `${option} ${name}`, sysctls)
 }
 
 /** Lines `key = value`; comments, other sysctls and what `sysctl -a` complains of are passed over. */

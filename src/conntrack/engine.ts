@@ -18,6 +18,7 @@ import {
   CAUSE_TIMEOUT,
   type Observer,
 } from './events.ts'
+import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
@@ -54,17 +55,6 @@ import { Wheel } from './wheel.ts'
 
 /** Buckets that early_drop() looks through. kernel: NF_CT_EVICTION_RANGE */
 const EVICTION_RANGE = 8
-
-/**
- * Told of packets that a full table refuses, and asked about those that come after them: a connection that was refused
- * sends nothing more, whatever a capture from elsewhere shows of it. The tuples are the engine's reused records.
- */
-export interface Gate {
-  /** Whether a packet that found no entry may try to open one. */
-  admits(tuple: Tuple, reply: Tuple, packet: Packet): boolean
-  /** The packet was to open an entry, and the table is full. */
-  refused(tuple: Tuple, reply: Tuple, packet: Packet): void
-}
 
 /**
  * One connection table with its clock. `track()` judges a packet; the fields below say what conntrack made of it

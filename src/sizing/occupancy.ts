@@ -121,13 +121,13 @@ export class Occupancy {
   /** Lets time pass without a change: what is sampled at fixed times is sampled up to `time`. */
   finish(time: number): void {
     this.pass(time)
-    this.sampler?.finish(this, this.now)
+    this.sampler?.finish(this.now)
   }
 
   private pass(time: number): void {
     if (time <= this.now) return
     this.timeline.pass(time)
-    if (this.sampler !== null && time > this.sampler.due) this.sampler.sample(this, time)
+    if (this.sampler !== null && time > this.sampler.due) this.sampler.sample(time)
     this.now = time
   }
 

@@ -1,6 +1,6 @@
 // What a full table refused, and for how long it was full: the kernel's "nf_conntrack: table full, dropping packet".
-import type { Gate } from '../conntrack/engine.ts'
 import { CAUSE_EARLY_DROP, CAUSE_GC_EARLY_DROP } from '../conntrack/events.ts'
+import type { Gate } from '../conntrack/gate.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { KIND_IPV6, type Tuple } from '../conntrack/tuple.ts'
 import { IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
