@@ -1,5 +1,6 @@
 // The programs that are measured side by side, ctpcap first, and which of them are missing here.
 import { spawnSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../support/source-files.ts'
 
@@ -32,7 +33,16 @@ export const SOFTFLOWD: Program = {
   name: 'softflowd',
   does: 'flow table (C)',
   command: 'softflowd',
-  options: capture => ['-d', '-c', 'none', '-p', '/dev/null', '-r', capture],
+  // it removes its pid file when it ends, whatever that is: never name a device here
+  options: capture => [
+    '-d',
+    '-c',
+    'none',
+    '-p',
+    join(tmpdir(), `softflowd-${process.pid}.pid`),
+    '-r',
+    capture,
+  ],
 }
 
 export const OTHERS: readonly Program[] = [
