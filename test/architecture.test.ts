@@ -102,7 +102,8 @@ import type { T } from './t.ts'
 import './effect.ts'
 export { c } from "./c.ts"
 type U = import('./u.ts').U
-const d = await import('./d.ts')`
+  const d = await import('./d.ts')
+const text = "taken from 'nowhere'"`
     expect(moduleNames(code)).toEqual(['./a.ts', './t.ts', './effect.ts', './c.ts', './u.ts', './d.ts'])
   })
 

@@ -32,7 +32,9 @@ export function readSourceFiles(folder: string): SourceFile[] {
 
 /** The modules named by imports and re-exports of any form: static, for types only, for effect, dynamic. */
 export function moduleNames(code: string): string[] {
-  return [...code.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(match => match[1])
+  const statement =
+    /^(?:import|export)\s(?:[^'"`]*?\sfrom\s)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
+  return [...code.matchAll(statement)].map(([, named, dynamic]) => named ?? dynamic)
 }
 
 /** The names of what a file exports where it declares it; `kinds` are keywords, `function|class`. */
