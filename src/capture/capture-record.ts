@@ -1,5 +1,6 @@
 // What is known of one capture while it is read: the counters and clock extremes behind the CaptureFile contract.
 
+import { TIME_ZERO } from '../net/time.ts'
 import type { CaptureDamage, CaptureFile } from './frame.ts'
 
 /** Comments kept of one capture: more would only be a way to fill memory. */
@@ -24,8 +25,8 @@ export class CaptureRecord implements CaptureFile {
   epoch: bigint | null = null
 
   private previous = Number.NEGATIVE_INFINITY
-  private earliest = 0
-  private latest = 0
+  private earliest = TIME_ZERO
+  private latest = TIME_ZERO
 
   constructor(readonly path: string) {}
 

@@ -1,5 +1,7 @@
 // One captured frame: a record that its source reuses, and the contract every source of frames keeps.
 
+import { TIME_ZERO } from '../net/time.ts'
+
 /**
  * A frame as a source hands it out. The record is overwritten by the source's next call of `next()`, and so are
  * the bytes: who needs something later copies it.
@@ -19,7 +21,7 @@ export class Frame {
   /** Length on the wire in bytes. */
   originalLength = 0
   /** Nanoseconds since the first frame of the replay. */
-  time = 0
+  time = TIME_ZERO
   /**
    * 1-based number within its capture, Wireshark's `frame.number`. In pcapng it may run ahead of the count of frames:
    * Wireshark numbers custom and journal blocks, too.

@@ -1,5 +1,6 @@
 // Classic pcap in all its dialects: both byte orders, micro- and nanoseconds, Kuznetzov's record header (libpcap sf-pcap.c).
 
+import { TIME_ZERO } from '../net/time.ts'
 import { CaptureError } from './error.ts'
 import { DIRECTION_OUTBOUND, type Frame } from './frame.ts'
 import { MAX_RECORD_LENGTH, Reader } from './reader.ts'
@@ -69,7 +70,8 @@ export class PcapReader extends Reader {
   /** Nanoseconds a unit of the fraction lasts, and how many of them make a second. */
   private readonly scale: number
   private readonly unitsPerSecond: number
-  private epochSeconds = 0
+  /** The epoch, its seconds as nanoseconds: 32 bits of them times 1e9, which is 2^9 · 5^9, fit into a double. */
+  private epochSeconds = TIME_ZERO
   private epochNanoseconds = 0
 
   /** @param header what `parsePcapHeader` found; the window stands in front of it and is moved past. */
@@ -126,7 +128,7 @@ export class PcapReader extends Reader {
     const fraction = view.getUint32(start + 4, little)
     if (fraction >= this.unitsPerSecond) file.oddFractions++
     if (file.epoch === null) this.startClock(seconds, fraction)
-    const time = (seconds - this.epochSeconds) * 1e9 + (fraction * this.scale - this.epochNanoseconds)
+    const time = seconds * 1e9 - this.epochSeconds + (fraction * this.scale - this.epochNanoseconds)
     file.noteTime(time)
 
     frame.time = time
@@ -142,7 +144,7 @@ export class PcapReader extends Reader {
   }
 
   private startClock(seconds: number, fraction: number): void {
-    this.epochSeconds = seconds
+    this.epochSeconds = seconds * 1e9
     this.epochNanoseconds = fraction * this.scale
     this.file.epoch = BigInt(seconds) * 1_000_000_000n + BigInt(this.epochNanoseconds)
   }

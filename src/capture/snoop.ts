@@ -1,6 +1,7 @@
 // snoop, the capture format of Solaris: big-endian, microseconds, a running count of drops (RFC 1761).
 
 import { LINKTYPE_ETHERNET } from '../net/numbers.ts'
+import { TIME_ZERO } from '../net/time.ts'
 import { CaptureError } from './error.ts'
 import type { CaptureInterface, Frame } from './frame.ts'
 import { MAX_RECORD_LENGTH, Reader } from './reader.ts'
@@ -34,7 +35,8 @@ export function parseSnoopHeader(path: string, view: DataView): number {
 
 export class SnoopReader extends Reader {
   private readonly shown: CaptureInterface
-  private epochSeconds = 0
+  /** The epoch, its seconds as nanoseconds: 32 bits of them times 1e9, which is 2^9 · 5^9, fit into a double. */
+  private epochSeconds = TIME_ZERO
   private epochNanoseconds = 0
 
   constructor(linkType: number, ...shared: ConstructorParameters<typeof Reader>) {
@@ -82,7 +84,7 @@ export class SnoopReader extends Reader {
     const fraction = view.getUint32(start + 20)
     if (fraction >= 1e6) file.oddFractions++
     if (file.epoch === null) this.startClock(seconds, fraction)
-    const time = (seconds - this.epochSeconds) * 1e9 + (fraction * 1000 - this.epochNanoseconds)
+    const time = seconds * 1e9 - this.epochSeconds + (fraction * 1000 - this.epochNanoseconds)
     file.noteTime(time)
 
     frame.time = time
@@ -96,7 +98,7 @@ export class SnoopReader extends Reader {
   }
 
   private startClock(seconds: number, fraction: number): void {
-    this.epochSeconds = seconds
+    this.epochSeconds = seconds * 1e9
     this.epochNanoseconds = fraction * 1000
     this.file.epoch = BigInt(seconds) * 1_000_000_000n + BigInt(this.epochNanoseconds)
   }

@@ -1,4 +1,5 @@
 // What a tracker may read and do while it judges a packet: table, timeouts, the jiffy, refresh, events, complaints.
+import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { Reasons } from './reason.ts'
 import type { Settings } from './settings.ts'
@@ -28,7 +29,7 @@ export class Context {
   /** The current jiffy, wrapped to 32 bits as the kernel's nfct_time_stamp. */
   jiffies = 0
   /** Capture time of the packet in nanoseconds, never running backwards. */
-  time = 0
+  time = TIME_ZERO
   readonly reasons = new Reasons()
   readonly timeouts: Timeouts
   readonly loose: boolean

@@ -8,6 +8,7 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../net/numbers.ts'
+import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
 import {
@@ -88,7 +89,7 @@ export class Engine {
   private readonly room: number
   private readonly gate: Gate | null
   /** Capture time at which the next jiffy begins. */
-  private nextTick = JIFFY
+  private nextTick = TIME_ZERO
   /** An entry that died with the packet tracked last; its slot is free at the next call. */
   private dead = -1
 

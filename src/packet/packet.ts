@@ -1,5 +1,7 @@
 // The one reused record that every decoder writes and conntrack reads.
 
+import { TIME_ZERO } from '../net/time.ts'
+
 /**
  * A decoded packet. There is one per decoder; it is overwritten by the next frame and nobody keeps a reference past
  * the call. All 32-bit quantities are signed (`| 0`), so that V8 keeps them as small integers.
@@ -18,7 +20,7 @@ export class Packet {
 
   // where and when it was seen
   /** Nanoseconds since the first frame of the replay. */
-  time = 0
+  time = TIME_ZERO
   /** Frame number within its capture (Wireshark's). */
   frame = 0
   capture = 0

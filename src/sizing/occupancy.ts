@@ -1,5 +1,6 @@
 // The exact number of live entries at every instant: its peak, what stood in the table then, and entry-seconds by class.
 import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
+import { TIME_ZERO } from '../net/time.ts'
 import { CountBound } from './count-bound.ts'
 import type { Sampler } from './sampler.ts'
 import { Timeline } from './timeline.ts'
@@ -19,13 +20,13 @@ export class Occupancy {
   readonly classes = new Int32Array(OCCUPANCY_CLASSES)
   /** The most live entries there were, and when that many were first reached. */
   peak = 0
-  peakTime = 0
+  peakTime = TIME_ZERO
   /** Entries in the table, also those that wait for collection: what nf_conntrack_count shows. And their peak. */
   count = 0
   countPeak = 0
-  countPeakTime = 0
-  /** When there were first more live entries than `limit`, or -1. */
-  exceededTime = -1
+  countPeakTime = TIME_ZERO
+  /** When there were first more live entries than `limit`; -Infinity: never. */
+  exceededTime = Number.NEGATIVE_INFINITY
   readonly timeline = new Timeline(this.classes)
   /** Takes samples of the occupancy at fixed times, or null. */
   sampler: Sampler | null = null
@@ -33,7 +34,7 @@ export class Occupancy {
   readonly countBound = new CountBound()
 
   private readonly limit: number
-  private now = 0
+  private now = TIME_ZERO
   /** Entry-nanoseconds by class, short of those of the live entries since time 0. */
   private readonly held = new Float64Array(OCCUPANCY_CLASSES)
   private readonly classesAtPeak = new Int32Array(OCCUPANCY_CLASSES)

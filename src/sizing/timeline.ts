@@ -1,5 +1,6 @@
 // The size of the table over the capture in a bounded number of equal steps, which double when the capture outgrows them.
 import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
+import { TIME_ZERO } from '../net/time.ts'
 
 /** Most steps a timeline has; a power of two above the columns of any terminal, and enough for a chart. */
 const STEPS = 512
@@ -29,7 +30,7 @@ export class Timeline {
   /** Live entries by occupancy class, kept by the Occupancy. */
   private readonly classes: Int32Array
   private current = 0
-  private currentEnd = SHORTEST_STEP
+  private currentEnd = TIME_ZERO
 
   constructor(classes: Int32Array) {
     this.classes = classes
