@@ -95,7 +95,7 @@ export function wantsColor(io: Io, flag: boolean): boolean {
 }
 
 /** Columns of the terminal within reason, or what suits a file; a terminal that does not know its own says 0. */
-function widthOf(io: Io): number {
+export function widthOf(io: Io): number {
   const { columns } = io.stdout
   return columns === undefined || columns === 0
     ? PLAIN_WIDTH

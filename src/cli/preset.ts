@@ -107,17 +107,18 @@ export const PRESET_NAMES = Object.keys(PRESETS)
 export const PRESET_HELP = `take the sysctls of a preset; --sysctl and --set win over it: ${PRESET_NAMES.join(', ')}`
 export const CORES_HELP = 'cores of the node, for --preset kube-proxy'
 
+/** What the presets stand for, a line each, for the help of a command. */
+export const PRESET_LIST = `
+Presets:
+${PRESET_NAMES.map(name => `  ${name.padEnd(12)} ${PRESETS[name].summary}`).join('\n')}
+`
+
 /** What a preset sets. @throws UsageError for a name that nobody knows */
 export function presetValues(option: string, name: string, cores: number): Partial<Settings> {
   if (!Object.hasOwn(PRESETS, name)) {
     throw new UsageError(`${option} ${name}: unknown; did you mean ${nearest(name, PRESET_NAMES)}?`)
   }
   return PRESETS[name].values(cores)
-}
-
-/** What a preset stands for. */
-export function presetSummary(name: string): string {
-  return PRESETS[name].summary
 }
 
 /**

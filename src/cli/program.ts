@@ -18,8 +18,11 @@ import {
   wantsColor,
 } from './options.ts'
 import { PACKET_FORMATS, parseStates, printPackets } from './packets.ts'
-import { CORES_HELP, PRESET_HELP } from './preset.ts'
+import { CORES_HELP, PRESET_HELP, PRESET_LIST } from './preset.ts'
+import { SERIES_HELP } from './series-file.ts'
+import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
+import { PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -62,6 +65,7 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
   addPackets(program, io)
   addEvents(program, io)
   addList(program, io)
+  addSize(program, io)
   return program
 }
 
@@ -124,6 +128,30 @@ function addList(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, LIST_FORMATS)
       const at = parseInstant(flags.at)
       await printList({ captures, format, at, sysctls: sysctlsOf(flags), program: programVersion() }, io)
+    })
+}
+
+function addSize(program: Command, io: Io): void {
+  program
+    .command('size')
+    .description('print how large the table must be, and would be with other sysctls: scenarios side by side')
+    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .option('--scenario <list>', SCENARIO_HELP, collect, [])
+    .option('--sweep <range>', SWEEP_HELP, collect, [])
+    .option('--presets <names>', PRESETS_HELP)
+    .option('--series <file>', SERIES_HELP)
+    .option('--every <seconds>', 'time between two samples of --series', '1')
+    .option('--json', 'print the report as one JSON document (docs/size-schema.md)')
+    .option('--ascii', 'draw the chart in ASCII')
+    .option('--set <name=value>', SET_HELP, collect, [])
+    .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
+    .addHelpText('after', PRESET_LIST)
+    .action(async (captures: string[], flags: SizeFlags) => {
+      await size(sizeOptions(captures, flags, io), io, programVersion())
     })
 }
 

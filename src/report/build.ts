@@ -1,5 +1,5 @@
 // Engine, counts and findings into the Report.
-import { defaultSettings, type Settings, type SysctlName } from '../conntrack/settings.ts'
+import type { Settings } from '../conntrack/settings.ts'
 import type { Finding, FrameReference } from '../findings/finding.ts'
 import type { FrameGroup } from '../findings/frame-group.ts'
 import type { InvalidPackets } from '../findings/invalid.ts'
@@ -9,6 +9,7 @@ import type { Verdicts } from '../findings/verdicts.ts'
 import type { Flows, SortKey } from '../sizing/flows.ts'
 import type { Sizing } from '../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
+import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
 import { limitsOf } from './limits.ts'
 import {
@@ -78,15 +79,6 @@ export function buildReport(replayed: Replayed): Report {
       tuned: Object.keys(settings).length > 0,
     }),
   }
-}
-
-function changedSettings(settings: Settings): Record<string, number> {
-  const defaults = defaultSettings()
-  const changed: Record<string, number> = {}
-  for (const name of Object.keys(defaults) as SysctlName[]) {
-    if (settings[name] !== defaults[name]) changed[name] = settings[name]
-  }
-  return changed
 }
 
 function frameCount(group: FrameGroup): { count: number; firstFrame: number; frames: FrameReference[] } {

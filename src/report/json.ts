@@ -1,12 +1,13 @@
-// The report as one JSON document: docs/report-schema.md.
+// A report as one JSON document: docs/report-schema.md, docs/size-schema.md.
 import type { Report } from './model.ts'
+import type { SizeReport } from './size-model.ts'
 
 /** Objects and lists that are no longer than this stand on one line. */
 const LINE = 100
 const INDENT = '  '
 
 /** Indented by two spaces, what is short on one line, a line's end at the end. */
-export function renderJson(report: Report): string {
+export function renderJson(report: Report | SizeReport): string {
   return `${render(report, '')}\n`
 }
 

@@ -1,4 +1,5 @@
 // What is said of a table's size: what it refused, who held it, where it levels off. For the report, and for `ctpcap size`.
+import { isTelling } from '../sizing/projection.ts'
 import { formatCount, formatDuration, formatInstant, formatShare, plural } from './format.ts'
 import type { ProjectionReport, TableReport } from './model.ts'
 import type { Style } from './style.ts'
@@ -11,7 +12,7 @@ const WORTH_NAMING = 10
 const NAMED_SHARE = 0.01
 
 /** What a full table refused; nothing where it had room. */
-export function refusedLines({ refused }: TableReport, style: Style): string[] {
+export function refusedLines({ refused }: Pick<TableReport, 'refused'>, style: Style): string[] {
   if (refused === null || refused.packets + refused.earlyDrops + refused.collected === 0) return []
   const lines: string[] = []
   if (refused.packets > 0 && refused.firstTime !== null && refused.first !== null) {
@@ -46,7 +47,11 @@ function byOwner(word: string, owners: { name: string; connections: number }[]):
 }
 
 /** Who held most entries at the peak, and, where it is somebody else, who held them longest. */
-export function ownerLines({ owners, peak, entrySeconds }: TableReport): string[] {
+export function ownerLines({
+  owners,
+  peak,
+  entrySeconds,
+}: Pick<TableReport, 'owners' | 'peak' | 'entrySeconds'>): string[] {
   if (owners === null || peak.entries < WORTH_NAMING) return []
   const total = entrySeconds.reduce((sum, { seconds }) => sum + seconds, 0)
   const atPeak = ({ name, atPeak }: { name: string; atPeak: number }): string =>
@@ -66,7 +71,11 @@ export function ownerLines({ owners, peak, entrySeconds }: TableReport): string[
 }
 
 /** Where the table levels off, and what makes it. */
-export function projectionLines({ projection, max, outside }: TableReport): string[] {
+export function projectionLines({
+  projection,
+  max,
+  outside,
+}: Pick<TableReport, 'projection' | 'max' | 'outside'>): string[] {
   if (projection === null || !isTelling(projection)) return []
   const { level, low, high, measured, fullAfter, parts } = projection
   const room = max === 0 ? '' : `, ${formatShare(level + outside, max)} of nf_conntrack_max`
@@ -82,11 +91,6 @@ export function projectionLines({ projection, max, outside }: TableReport): stri
   }
   if (fullAfter !== null) lines.push(`full after ${formatDuration(Math.round(fullAfter))} of such load`)
   return lines
-}
-
-/** Whether a projection rests on more than a few flows. */
-export function isTelling({ level, low }: ProjectionReport): boolean {
-  return level > 0 && low * 2 > level
 }
 
 function partLine({
@@ -108,7 +112,7 @@ function rising({ rising }: ProjectionReport): string {
 }
 
 /** `400/s`, `12.5/s`, `3/min`. */
-export function formatRate(rate: number): string {
+function formatRate(rate: number): string {
   if (rate < 0.1) return `${Number((rate * 60).toPrecision(2))}/min`
   return `${rate < 100 ? Number(rate.toPrecision(3)) : formatCount(Math.round(rate))}/s`
 }

@@ -52,16 +52,10 @@ export function tableReport(
     memoryBytes: tableMemory(peak, settings.nf_conntrack_buckets),
     entrySeconds: entrySeconds(occupancy, end),
     owners: owners === null ? null : ownersReport(owners, end),
-    projection: isCutShort(sizing) ? null : projectionReport(sizing.project(end)),
+    projection: occupancy.peak === 0 || sizing.isCutShort ? null : projectionReport(sizing.project(end)),
     timelineStep: occupancy.timeline.step / 1e9,
     timeline: occupancy.timeline.steps(end).map(step => ({ ...step, time: step.time / 1e9 })),
   }
-}
-
-/** What was refused or evicted is missing from the rates. */
-function isCutShort({ refusals, occupancy }: Sizing): boolean {
-  if (occupancy.peak === 0) return true
-  return refusals !== null && refusals.packets + refusals.earlyDrops + refusals.collected > 0
 }
 
 function refusedReport(refusals: Refusals): RefusedReport {

@@ -19,8 +19,13 @@ const WIDTH = 64
 
 export function tableLines(report: Report, style: Style): string[] {
   const { table } = report
+  if (table.peak.entries === 0) return ['no entry was made']
+  return [...peakLines(table, style), memoryLine(table), ...sizeLine(report)]
+}
+
+/** The table at its peak and at the end, who held it, what it refused, where it levels off. */
+export function peakLines(table: Omit<TableReport, 'timeline' | 'timelineStep'>, style: Style): string[] {
   const { peak } = table
-  if (peak.entries === 0) return ['no entry was made']
   const share =
     table.max === 0
       ? 'without a limit (nf_conntrack_max 0)'
@@ -39,7 +44,6 @@ export function tableLines(report: Report, style: Style): string[] {
     )
   }
   lines.push(...refusedLines(table, style), ...projectionLines(table))
-  lines.push(memoryLine(table), ...sizeLine(report))
   return lines
 }
 

@@ -2,7 +2,8 @@
 import { captureLines } from './capture-section.ts'
 import { flowLines } from './flow-section.ts'
 import type { Report } from './model.ts'
-import { createStyle, type Style } from './style.ts'
+import { renderSections, SECTION_MARGIN } from './sections.ts'
+import { createStyle } from './style.ts'
 import { tableLines } from './table-section.ts'
 import { verdictLines } from './verdict-section.ts'
 import { wrap } from './wrap.ts'
@@ -14,13 +15,10 @@ export interface TextOptions {
   width: number
 }
 
-/** Columns of the section titles; what is said of each stands to the right of them. */
-const MARGIN = 10
-
 /** Renders the report for people. */
 export function renderText(report: Report, { color, width }: TextOptions): string {
   const style = createStyle(color)
-  const prose = width - MARGIN
+  const prose = width - SECTION_MARGIN
   const sections: [string, string[]][] = [
     ['Capture', wrap(captureLines(report, style), prose)],
     ['Verdict', wrap(verdictLines(report, style), prose)],
@@ -34,16 +32,5 @@ export function renderText(report: Report, { color, width }: TextOptions): strin
       ),
     ],
   ]
-  return `${sections
-    .filter(([, lines]) => lines.length > 0)
-    .map(([title, lines]) => renderSection(title, lines, style))
-    .join('\n\n')}\n`
-}
-
-function renderSection(title: string, lines: string[], style: Style): string {
-  const margin = ' '.repeat(MARGIN)
-  return lines
-    .map((line, i) => `${i === 0 ? style.bold(title) + margin.slice(title.length) : margin}${line}`)
-    .map(line => line.trimEnd())
-    .join('\n')
+  return renderSections(sections, style)
 }

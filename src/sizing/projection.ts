@@ -43,6 +43,11 @@ export interface Projection {
   fullAfter: number | null
 }
 
+/** Whether a projection rests on more than a few flows. */
+export function isTelling({ level, low }: { level: number; low: number }): boolean {
+  return level > 0 && low * 2 > level
+}
+
 /** What a projection is made of. */
 export interface Load {
   occupancy: Occupancy

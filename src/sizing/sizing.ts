@@ -64,6 +64,12 @@ export class Sizing {
     this.refusals?.resized(this.occupancy.count, time)
   }
 
+  /** Whether entries were refused or evicted: they are missing from rates and holding times. */
+  get isCutShort(): boolean {
+    const { refusals } = this
+    return refusals !== null && refusals.packets + refusals.earlyDrops + refusals.collected > 0
+  }
+
   /** Where the table would level off. @param end nanoseconds from the first frame to the last */
   project(end: number): Projection {
     const { occupancy, endings, room } = this

@@ -1,0 +1,47 @@
+// `--series FILE`: the table's size at fixed times, in the format that the file's name asks for.
+import type { FrameSource } from '../capture/frame.ts'
+import { type SeriesFormat, type SeriesSubject, seriesWriter } from '../report/size-series.ts'
+import { Sampler } from '../sizing/sampler.ts'
+import { OutputFile } from './output-file.ts'
+import { UsageError } from './usage-error.ts'
+
+export const SERIES_HELP =
+  "write the table's size over time to FILE, named .csv, .ndjson, or .om or .prom (OpenMetrics with time stamps)"
+
+/** The format a file's name asks for. @throws UsageError */
+export function seriesFormat(path: string): SeriesFormat {
+  if (path.endsWith('.csv')) return 'csv'
+  if (path.endsWith('.ndjson')) return 'ndjson'
+  if (path.endsWith('.om') || path.endsWith('.prom')) return 'om'
+  throw new UsageError(`--series ${path}: expected a name that ends in .csv, .ndjson, .om or .prom`)
+}
+
+export class SeriesFile {
+  private readonly file: OutputFile
+
+  /** @throws OutputError */
+  constructor(path: string) {
+    this.file = new OutputFile(path)
+    this.path = path
+  }
+
+  private readonly path: string
+  private finish = (): void => {}
+
+  /** Samples `subject` from now on, every `interval` nanoseconds. */
+  watch(subject: SeriesSubject, source: FrameSource, interval: number): void {
+    const writer = seriesWriter(seriesFormat(this.path), subject, text => this.file.write(text))
+    subject.occupancy.sampler = new Sampler(interval, time => writer.sample(time, source.epoch))
+    this.finish = () => writer.finish()
+  }
+
+  /** @throws OutputError */
+  commit(): void {
+    this.finish()
+    this.file.commit()
+  }
+
+  discard(): void {
+    this.file.discard()
+  }
+}

@@ -1,0 +1,182 @@
+// `ctpcap size`: how large the table must be, was, and would be with other sysctls; all scenarios in one pass.
+import { stat } from 'node:fs/promises'
+import type { FrameSource } from '../capture/frame.ts'
+import type { SysctlName } from '../conntrack/settings.ts'
+import { Defragmenter } from '../packet/fragments.ts'
+import { FRAME_TRACKED, replay } from '../replay.ts'
+import { renderJson } from '../report/json.ts'
+import { buildSizeReport, type Sized } from '../report/size-report.ts'
+import { renderSizeText } from '../report/size-text.ts'
+import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
+import { WhatIf } from '../sizing/what-if.ts'
+import { describeCaptures, endOf } from './describe-captures.ts'
+import { FirstFrames } from './first-frames.ts'
+import { type Io, writeText } from './io.ts'
+import { warnOfDamage, withCaptures } from './line-replay.ts'
+import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
+import { showProgress } from './progress.ts'
+import { SeriesFile, seriesFormat } from './series-file.ts'
+import { fragmentSettings, type Sysctls } from './sysctl.ts'
+import { UsageError } from './usage-error.ts'
+import { capturedSpecs, requestedSpecs, suggestedSpecs, type WhatIfFlags } from './what-if-options.ts'
+
+/** Frames that tell which timeouts matter. */
+const FIRST_FRAMES = 300_000
+/** Timeouts tried by themselves: those that hold most entries. */
+const TIMEOUTS = 3
+/** Those that hold less than this share of the table are not worth a try. */
+const SHARE = 0.02
+/** What is tried where the capture cannot be read twice. */
+const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
+
+export interface SizeFlags extends SysctlFlags, WhatIfFlags {
+  json?: boolean
+  series?: string
+  every: string
+  ascii?: boolean
+  color: boolean
+  quiet?: boolean
+}
+
+export interface SizeOptions {
+  captures: string[]
+  sysctls: Sysctls
+  /** The table as captured, and under its maximum where one was given. */
+  captured: ScenarioSpec[]
+  /** Scenarios asked for; empty = find out which are worth it. */
+  requested: ScenarioSpec[]
+  cores: number
+  json: boolean
+  /** File for the series, or null, and nanoseconds between its samples. */
+  series: string | null
+  interval: number
+  ascii: boolean
+  color: boolean
+  width: number
+  quiet: boolean
+}
+
+/** @throws UsageError for a value that no option takes */
+export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeOptions {
+  const sysctls = sysctlsOf(flags)
+  const cores = coresOf(flags)
+  const series = flags.series ?? null
+  if (series !== null) seriesFormat(series)
+  return {
+    captures,
+    sysctls,
+    captured: capturedSpecs(sysctls),
+    requested: requestedSpecs(flags, sysctls, cores),
+    cores,
+    json: flags.json === true,
+    series,
+    interval: intervalOf(flags.every),
+    ascii: flags.ascii === true,
+    color: wantsColor(io, flags.color),
+    width: widthOf(io),
+    quiet: flags.quiet === true,
+  }
+}
+
+/** Runs the command. @throws CaptureError, OutputError, Interrupted */
+export async function size(options: SizeOptions, io: Io, generator: string): Promise<void> {
+  const specs = [...options.captured, ...(await wantedSpecs(options, io))]
+  await withCaptures(options.captures, io, async (source, interrupt) => {
+    const seriesFile = options.series === null ? null : new SeriesFile(options.series)
+    try {
+      const rows = await replayAll(source, specs, options, io, seriesFile)
+      interrupt.finish()
+      const captures = describeCaptures(source)
+      const epoch = captures.some(capture => capture.firstTime !== null) ? source.epoch : null
+      const report = buildSizeReport({ generator, captures, epoch, end: endOf(source), rows })
+      seriesFile?.commit()
+      if (!options.quiet) warnOfDamage(source.captures, io.stderr)
+      if (options.json) await writeText(io.stdout, renderJson(report))
+      else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
+    } finally {
+      seriesFile?.discard()
+    }
+  })
+}
+
+async function replayAll(
+  source: FrameSource,
+  specs: readonly ScenarioSpec[],
+  options: SizeOptions,
+  io: Io,
+  seriesFile: SeriesFile | null,
+): Promise<Sized['rows']> {
+  const { scenarios, places } = distinctScenarios(specs)
+  const whatIf = new WhatIf(scenarios)
+  // of the table under the maximum that was given, where there is one
+  const { sizing, spec } = scenarios[options.captured.length - 1]
+  const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
+  seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
+  const hideProgress = showProgress(source, io, options.quiet)
+  try {
+    const fragments = new Defragmenter(fragmentSettings(options.sysctls))
+    const engines = scenarios.map(scenario => scenario.engine)
+    const seen = (_: unknown, outcome: number): void => {
+      if (outcome === FRAME_TRACKED) whatIf.compare()
+    }
+    await replay(source, engines, fragments, { seen })
+  } finally {
+    hideProgress()
+  }
+  for (const scenario of scenarios) scenario.finish(endOf(source))
+  return specs.map(({ name }, i) => ({
+    name,
+    scenario: scenarios[places[i]],
+    loss: whatIf.losses[places[i]],
+  }))
+}
+
+/** Scenarios that come to the same share an engine. */
+function distinctScenarios(specs: readonly ScenarioSpec[]): { scenarios: Scenario[]; places: number[] } {
+  const known = new Map<string, number>()
+  const scenarios: Scenario[] = []
+  const places = specs.map(spec => {
+    const key = JSON.stringify([spec.settings, spec.enforced, scenarios.length === 0])
+    const place = spec.notrack === null ? known.get(key) : undefined
+    if (place !== undefined) return place
+    known.set(key, scenarios.length)
+    return scenarios.push(new Scenario(spec, scenarios.length === 0)) - 1
+  })
+  return { scenarios, places }
+}
+
+async function wantedSpecs(options: SizeOptions, io: Io): Promise<ScenarioSpec[]> {
+  const { requested, sysctls, cores } = options
+  if (requested.length > 0) return requested
+  return suggestedSpecs(await importantTimeouts(options, io), sysctls, cores)
+}
+
+/** The timeouts that hold most entries, by the first frames of captures that can be read twice. */
+async function importantTimeouts(
+  { captures, captured, sysctls }: SizeOptions,
+  io: Io,
+): Promise<SysctlName[]> {
+  for (const path of captures) {
+    if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
+  }
+  return await withCaptures(captures, io, async (source, interrupt) => {
+    const scenario = new Scenario(captured[0], false)
+    const { engine, sizing } = scenario
+    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    await replay(new FirstFrames(source, FIRST_FRAMES), [engine], fragments, { seen: () => {} })
+    interrupt.finish()
+    const end = engine.context.time
+    scenario.finish(end)
+    const { level, parts } = sizing.project(end)
+    const names = parts.filter(part => part.entries >= level * SHARE).map(({ sysctl }) => sysctl)
+    return [...new Set(names)].filter(name => name !== null).slice(0, TIMEOUTS)
+  })
+}
+
+function intervalOf(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (!(seconds >= 0.001 && seconds <= 86_400)) {
+    throw new UsageError(`--every ${text}: expected seconds from 0.001 to 86400`)
+  }
+  return Math.round(seconds * 1e9)
+}

@@ -1,0 +1,164 @@
+// The finished scenarios of a replay into the SizeReport.
+import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
+import type { Settings, SysctlName } from '../conntrack/settings.ts'
+import { type Advice, advise } from '../sizing/advice.ts'
+import { tableMemory } from '../sizing/memory.ts'
+import type { Occupancy } from '../sizing/occupancy.ts'
+import { isTelling } from '../sizing/projection.ts'
+import type { Scenario } from '../sizing/scenario.ts'
+import type { Loss } from '../sizing/what-if.ts'
+import { changedSettings } from './changed-settings.ts'
+import { FlowReporter } from './flow-report.ts'
+import { formatCount, formatMemory } from './format.ts'
+import type { CaptureReport, FlowReport } from './model.ts'
+import {
+  type AdviceReport,
+  type LossReport,
+  type ScenarioReport,
+  type SeriesReport,
+  SIZE_SCHEMA,
+  type SizeReport,
+} from './size-model.ts'
+import { tableReport } from './table-report.ts'
+import { tupleText } from './tuple-text.ts'
+
+/** All that a replay of scenarios leaves behind. */
+export interface Sized {
+  generator: string
+  captures: CaptureReport[]
+  /** Nanoseconds since 1970 of the first frame; null where there was none. */
+  epoch: bigint | null
+  /** Nanoseconds from the first frame to the last. */
+  end: number
+  /** As the user sees them; several may share one engine. */
+  rows: { name: string; scenario: Scenario; loss: Loss }[]
+}
+
+export function buildSizeReport(sized: Sized): SizeReport {
+  const { rows, end } = sized
+  const { scenario } = rows[0]
+  const { settings } = scenario.spec
+  const scenarios = rows.map(row => scenarioReport(row, settings, sized))
+  return {
+    schema: SIZE_SCHEMA,
+    generator: sized.generator,
+    captures: sized.captures,
+    duration: end / 1e9,
+    settings: changedSettings(settings),
+    series: seriesReport(scenario.sizing.occupancy, end),
+    scenarios,
+    advice: adviceReport(adviceOf(sized), scenarios, settings),
+  }
+}
+
+function scenarioReport(
+  { name, scenario, loss }: Sized['rows'][number],
+  base: Settings,
+  { epoch, end }: Sized,
+): ScenarioReport {
+  const { settings, enforced } = scenario.spec
+  const { timeline, timelineStep, ...table } = tableReport(scenario.sizing, settings, epoch, end)
+  const { projection } = table
+  const level = projection !== null && isTelling(projection) ? projection.level : 0
+  const entries = Math.max(table.countPeak.entries, level) + table.outside
+  return {
+    name,
+    settings: changedSettings(settings, base),
+    enforced,
+    table,
+    chainLength: Number(((2 * entries) / settings.nf_conntrack_buckets).toPrecision(2)),
+    memoryBytes: tableMemory(entries, settings.nf_conntrack_buckets),
+    loss: lossReport(loss, epoch),
+  }
+}
+
+function lossReport({ cut, untranslated, unrelated, examples }: Loss, epoch: bigint | null): LossReport {
+  const reporter = new FlowReporter(epoch)
+  return {
+    cut,
+    untranslated,
+    unrelated,
+    examples: examples.map(({ flow, idle }) => ({ flow: reporter.report(flow), idle: idle / 1e9 })),
+  }
+}
+
+/** States in the order of the entry-seconds that their steps come to. */
+function seriesReport({ timeline }: Occupancy, end: number): SeriesReport {
+  const steps = timeline.steps(end)
+  const states = new Map<string, number[]>()
+  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
+    const entries = steps.map((_, step) => timeline.classAt(step, i))
+    if (entries.every(count => count === 0)) continue
+    const { protocol, state } = describeClass(i)
+    const name = state === '' ? protocol : `${protocol} ${state}`
+    const sums = states.get(name)
+    if (sums === undefined) states.set(name, entries)
+    else for (let step = 0; step < sums.length; step++) sums[step] += entries[step]
+  }
+  const area = (entries: number[]): number => entries.reduce((sum, count) => sum + count, 0)
+  return {
+    step: timeline.step / 1e9,
+    count: steps.map(step => step.count),
+    states: [...states]
+      .map(([name, entries]) => ({ name, entries }))
+      .sort((a, b) => area(b.entries) - area(a.entries)),
+  }
+}
+
+function adviceOf({ rows, end }: Sized): Advice {
+  return advise(
+    rows.map(({ scenario, loss }) => ({
+      settings: scenario.spec.settings,
+      countPeak: scenario.sizing.occupancy.countPeak,
+      projection: scenario.sizing.isCutShort ? null : scenario.sizing.project(end),
+      lost: loss.cut + loss.untranslated,
+    })),
+  )
+}
+
+function adviceReport(
+  advice: Advice,
+  scenarios: readonly ScenarioReport[],
+  settings: Settings,
+): AdviceReport {
+  const { need, maximum, isEnough, buckets, timeout } = advice
+  const lines: AdviceReport['lines'] = []
+  if (!isEnough) {
+    const more = tableMemory(maximum, 0)
+    lines.push({
+      command: set('nf_conntrack_max', maximum),
+      reason: `for ${formatCount(need)} entries and a quarter of headroom; ${formatMemory(more)} when full`,
+    })
+  }
+  if (buckets !== null) {
+    lines.push({
+      command: set('nf_conntrack_buckets', buckets),
+      reason: `chains of two keys when full; ${formatMemory(tableMemory(0, buckets))}`,
+    })
+  }
+  if (timeout !== null) {
+    const { loss } = scenarios[timeout.scenario]
+    lines.push({
+      command: set(timeout.name, timeout.value),
+      reason: `${formatCount(Math.round(timeout.saves))} entries less (now ${settings[timeout.name]} s); ${cost(loss)}`,
+    })
+  }
+  return { need, isEnough, lines }
+}
+
+/** What a shorter timeout would have done to the flows of the capture. */
+export function cost({ cut, examples }: LossReport): string {
+  if (cut === 0) return 'no flow of this capture was silent for so long and then went on'
+  const named = examples.map(
+    ({ flow, idle }) => `${nameOf(flow)}${idle > 0 ? ` (silent for ${idle.toFixed(1)} s)` : ''}`,
+  )
+  return `cuts ${formatCount(cut)} ${cut === 1 ? 'flow' : 'flows'} of this capture: ${named.join('; ')}${cut > named.length ? '; …' : ''}`
+}
+
+function nameOf({ protocol, orig }: FlowReport): string {
+  return `${protocol} ${tupleText(orig)}`
+}
+
+function set(name: SysctlName, value: number): string {
+  return `sysctl -w net.netfilter.${name}=${value}`
+}
