@@ -25,7 +25,8 @@ export const TCPDUMP: Program = {
   name: 'tcpdump -w /dev/null',
   does: 'reads records, decodes nothing',
   command: 'tcpdump',
-  options: capture => ['-r', capture, '-w', '/dev/null'],
+  // as root it would hand the file it writes, a device here, over to the user tcpdump
+  options: capture => ['-Z', 'root', '-r', capture, '-w', '/dev/null'],
 }
 
 /** With its default of 8192 flows at a time, which is faster than with all of them. */
