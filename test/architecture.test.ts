@@ -19,7 +19,19 @@ const ARROWS: Record<string, readonly string[]> = {
   findings: ['net', 'packet', 'vantage', 'conntrack', 'sizing'],
   report: ['net', 'vantage', 'conntrack', 'sizing', 'findings'],
   'replay.ts': ['net', 'capture', 'packet', 'vantage', 'conntrack', 'sizing', 'findings'],
-  cli: ['net', 'capture', 'packet', 'vantage', 'conntrack', 'sizing', 'findings', 'report', 'replay.ts'],
+  'version.ts': [],
+  cli: [
+    'net',
+    'capture',
+    'packet',
+    'vantage',
+    'conntrack',
+    'sizing',
+    'findings',
+    'report',
+    'replay.ts',
+    'version.ts',
+  ],
   'main.ts': ['cli'],
 }
 

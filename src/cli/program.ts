@@ -1,9 +1,9 @@
 // Commands, flags and help texts; the only file that knows commander.
-import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { SEVERITIES } from '../findings/finding.ts'
 import { VERDICT_STATES } from '../report/conntrack-packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
+import { programVersion } from '../version.ts'
 import { analyze } from './analyze.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
@@ -33,13 +33,6 @@ Examples:
 
 Exit codes: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage or unreadable input.
 `
-
-/** Name and version, as in package.json. */
-function programVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  const { name, version } = JSON.parse(text) as { name: string; version: string }
-  return `${name} ${version}`
-}
 
 /**
  * The program with its commands. Parsing runs one; `finish` is told its exit code.
