@@ -1,9 +1,8 @@
 // Recorded verdicts and events of the kernel beside the captures of fixtures/, so that the comparison needs no root.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { compareRecordings, disagreementText } from './compare.ts'
-import { runModel } from './model.ts'
-import { readRecording } from './recording.ts'
+import { compareWithModel, disagreementText } from './compare.ts'
+import { readRecording, type Sysctls } from './recording.ts'
 
 export const FIXTURES = join(import.meta.dirname, '../../fixtures')
 /** Mirrors fixtures/: the golden of tcp/x.pcap is kernel/tcp/x.pcap.verdicts.tsv and kernel/tcp/x.pcap.events.tsv. */
@@ -14,7 +13,7 @@ const GOLDEN_SYSCTLS = { nf_conntrack_checksum: 0 }
 export const VERDICTS = '.verdicts.tsv'
 
 /** The sysctls a golden of this capture was, or is to be, recorded with. */
-export function goldenSysctls(name: string): Record<string, number> {
+export function goldenSysctls(name: string): Sysctls {
   const path = join(GOLDENS, `${name}.sysctl`)
   if (!existsSync(path)) return GOLDEN_SYSCTLS
   const lines = readFileSync(path, 'utf8')
@@ -39,8 +38,7 @@ export async function compareGoldens(): Promise<boolean> {
   for (const file of filesUnder(GOLDENS).filter(name => name.endsWith(VERDICTS))) {
     const name = file.slice(0, -VERDICTS.length)
     const kernel = readRecording(GOLDENS, `${name}.`)
-    const model = await runModel(join(FIXTURES, name), goldenSysctls(name), 0)
-    const found = compareRecordings(kernel, model)
+    const found = await compareWithModel(kernel, join(FIXTURES, name), goldenSysctls(name))
     for (const disagreement of found.slice(0, 5)) console.log(`${name}, ${disagreementText(disagreement)}`)
     captures++
     frames += kernel.verdicts.length

@@ -1,4 +1,5 @@
 // What ctpcap's model says of a capture, as a Recording: the only file here that knows the engine.
+import type { Frame, FrameSource } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT, type Observer } from '../../src/conntrack/events.ts'
@@ -20,18 +21,14 @@ import { IPPROTO_SCTP, IPPROTO_TCP } from '../../src/net/numbers.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
 import type { Packet } from '../../src/packet/packet.ts'
 import { FRAME_SKIPPED, FRAME_TRACKED, replay, type Witness } from '../../src/replay.ts'
-import type { ConntrackEvent, Recording, TableEntry, Verdict } from './recording.ts'
+import type { ConntrackEvent, Recording, Sysctls, TableEntry, Verdict } from './recording.ts'
 
 /**
  * Replays a capture through the model.
- * @param sysctls by their names under net.netfilter, or dotted ones outside it
  * @param end nanoseconds after the first frame at which the table is read
+ * @param phase nanoseconds from a tick of the model's clock to the first frame
  */
-export async function runModel(
-  path: string,
-  sysctls: Readonly<Record<string, number>>,
-  end: number,
-): Promise<Recording> {
+export async function runModel(path: string, sysctls: Sysctls, end: number, phase = 0): Promise<Recording> {
   const settings = defaultSettings()
   for (const [name, value] of Object.entries(sysctls)) if (isSysctlName(name)) settings[name] = value
   const scribe = new Scribe()
@@ -45,10 +42,21 @@ export async function runModel(
     nf_conntrack_frag6_high_thresh: 2 ** 30,
   })
   const source = await openCaptures([path])
-  await replay(source, [engine], fragments, scribe)
+  await replay(delayed(source, phase), [engine], fragments, scribe)
   await source.close()
-  engine.advance(end)
+  engine.advance(end + phase)
   return { ...scribe.recording, table: scribe.table(), end }
+}
+
+/** The source with every frame stamped `delay` nanoseconds later. */
+function delayed(source: FrameSource, delay: number): FrameSource {
+  const next = (): Frame | null => {
+    const frame = source.next()
+    if (frame !== null) frame.time += delay
+    return frame
+  }
+  const { captures, interfaces, epoch } = source
+  return { captures, interfaces, epoch, next, fill: () => source.fill(), close: () => source.close() }
 }
 
 /** Writes down what the engine says while it says it. */
@@ -74,7 +82,7 @@ class Scribe implements Observer, Witness {
       outcome === FRAME_TRACKED ? this.verdict(packet.protocol) : untrackedVerdict(outcome),
     )
     if (outcome === FRAME_TRACKED && engine.ct >= 0 && STATE_NAMES[engine.state] === 'established') {
-      recording.timeouts.set(packet.frame, this.left(engine.ct))
+      recording.timeouts.set(packet.frame, (engine.context.expires(engine.ct) * 1000) / HZ)
     }
   }
 

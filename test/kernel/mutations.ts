@@ -478,7 +478,6 @@ export const MUTATIONS: readonly Mutation[] = [
       'if (queue.mixesEcn || length - IPV6_HEADER_LENGTH > MAX_LENGTH) return',
       'if (length - IPV6_HEADER_LENGTH > MAX_LENGTH) return',
     ],
-    ['this.view.setUint16(IPV4_TOTAL_LENGTH, length)', ''],
     ['return packet.transportLength < TCP_MIN_LENGTH', 'return false'],
     [
       'return packet.transportLength < UDP_HEADER_LENGTH',
@@ -493,11 +492,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...inFile(
     QUEUE,
     ['return this.protocol === packet.protocol', 'return true'],
-    ['if (this.identification !== packet.identification) return false', ''],
-    [
-      'return this.firstIn && this.lastIn && this.meat === this.length',
-      'return this.lastIn && this.meat === this.length',
-    ],
     ['(this.ecn & ECN_NOT_CAPABLE) !== 0 && this.ecn !== ECN_NOT_CAPABLE', 'this.ecn > 8'],
     ['if (last !== null && offset < last.end) return INSERT_OVERLAP', ''],
     ['if (last !== null && offset === last.end) last.end = end\n      else runs', 'runs'],
@@ -510,7 +504,6 @@ export const MUTATIONS: readonly Mutation[] = [
     DIRECTORY,
     ['queue.rid - start > this.maxDistance', 'queue.rid - start >= this.maxDistance'],
     ['queue.rid - start > this.maxDistance', 'queue.rid - start > this.maxDistance + 1'],
-    ['!queue.isEmpty && queue.rid', 'queue.rid'],
     ['if (now - queue.armed < this.timeout) return', 'return'],
     ['if (this.armed.size > 0) this.expire(packet.time)', ''],
     ['timeout * JIFFIES_PER_SECOND', 'timeout * 2 * JIFFIES_PER_SECOND'],

@@ -10,8 +10,8 @@ comes back with every message about it.
 DIR gets, tab-separated, a header line first:
   verdicts.tsv  frame time state direction seen_reply assured reason
                 state: new established related invalid untracked; frag (a fragment that completes nothing);
-                dropped (refused before conntrack); skipped (not sent, the reason says why)
-  timeouts.tsv  frame seconds: what was left of the entry's timeout, rounded down, after a packet that found it
+                dropped (refused before conntrack); skipped (no IP packet); unplayable (could not be sent)
+  timeouts.tsv  frame milliseconds: what was left of the entry's timeout, rounded down, after a packet that found it
   events.tsv    frame type protocol original reply state status timeout packets bytes reply_packets reply_bytes
                 a DESTROY bears the number of the frame in or before which the entry went
   table.tsv     protocol original reply state status timeout and counters: the entries alive after the last frame
@@ -74,17 +74,20 @@ def parse_options():
 
 
 def make_plan(captured, max_seconds):
-    """[(due in ns, frame number, Ethernet frame)] and {frame number: why it is not sent}"""
+    """[(due in ns, frame number, Ethernet frame)] and {frame number: (state, why it is not sent)}"""
     plan, skipped = [], {}
     for index, frame in enumerate(captured, 1):
         due = frame.time - captured[0].time
         if due > max_seconds * 1e9:
-            skipped.update(dict.fromkeys(range(index, len(captured) + 1), 'beyond --max-seconds'))
+            skipped.update(dict.fromkeys(range(index, len(captured) + 1), ('unplayable', 'beyond --max-seconds')))
             break
         try:
             ethertype, packet = frames.ip_packet(frame)
         except frames.Skip as reason:
-            skipped[index] = str(reason)
+            skipped[index] = 'skipped', str(reason)
+            continue
+        except frames.Unplayable as reason:
+            skipped[index] = 'unplayable', str(reason)
             continue
         header = sandbox.DESTINATION + sandbox.SOURCE + struct.pack('>H', ethertype)
         plan.append((due, index, header + packet))
@@ -174,13 +177,13 @@ class Record:
             self.reasons.setdefault(self.frame, []).append(prefix)
 
     def verdict(self, header):
-        state, direction, status, seconds = struct.unpack_from('>BBBH', header)
+        state, direction, status, left = struct.unpack_from('>BBBH', header)
         name = sandbox.STATES[state]
         tracked = name not in ('invalid', 'untracked')
         row = [name, sandbox.DIRECTIONS[direction], str(status >> 1 & 1), str(status >> 2 & 1)]
         self.verdicts[self.frame] = row if tracked else [name, '', '', '']
-        if name == 'established' and sandbox.REMAINING[seconds] is not None:
-            self.timeouts[self.frame] = sandbox.REMAINING[seconds]
+        if name == 'established' and sandbox.REMAINING[left] is not None:
+            self.timeouts[self.frame] = sandbox.REMAINING[left]
 
     def event(self, row):
         if row[0] == 'DESTROY':
@@ -197,7 +200,8 @@ class Record:
     def row(self, number, skipped):
         reason = ' | '.join(self.reasons.get(number, []))
         if number in skipped:
-            return ['skipped', '', '', '', skipped[number]]
+            state, reason = skipped[number]
+            return [state, '', '', '', reason]
         if number in self.verdicts:
             return self.verdicts[number] + [reason]
         return ['frag' if number in self.fragments else 'dropped', '', '', '', reason]
@@ -211,7 +215,7 @@ def write_results(options, captured, skipped, record, table):
 
     write('verdicts.tsv', 'frame time state direction seen_reply assured reason', (
         [i, '%d.%09d' % divmod(frame.time, 10**9)] + record.row(i, skipped) for i, frame in enumerate(captured, 1)))
-    write('timeouts.tsv', 'frame seconds', sorted(record.timeouts.items()))
+    write('timeouts.tsv', 'frame milliseconds', sorted(record.timeouts.items()))
     entry = 'protocol original reply state status timeout packets bytes reply_packets reply_bytes'
     write('events.tsv', f'frame type {entry}', record.events)
     write('table.tsv', entry, table)

@@ -5,8 +5,11 @@ import { join } from 'node:path'
 /** The capture that lies beside a recording in its directory. */
 export const CAPTURE = 'capture.pcap'
 
+/** Sysctls by their names under net.netfilter, or dotted ones outside it. */
+export type Sysctls = Readonly<Record<string, number>>
+
 export interface Verdict {
-  /** new, established, related, invalid, untracked; frag, dropped, skipped where conntrack gave none. */
+  /** new, established, related, invalid, untracked; frag, dropped, skipped, unplayable where conntrack gave none. */
   state: string
   /** original, reply, or '' where there is none. */
   direction: string
@@ -49,7 +52,7 @@ export interface TableEntry {
 export interface Recording {
   /** Index 0 is frame 1. */
   verdicts: Verdict[]
-  /** Seconds that were left of an entry's timeout after a packet found it, by frame. */
+  /** Milliseconds that were left of an entry's timeout after a packet found it, by frame. */
   timeouts: Map<number, number>
   events: ConntrackEvent[]
   /** The entries alive when the replay ended. */
@@ -59,7 +62,7 @@ export interface Recording {
   /** Nanoseconds after the first frame, by frame; index 0 is frame 1. */
   times: number[]
   /** What was set, by name; not what was left at its default. */
-  sysctls: Record<string, number>
+  sysctls: Sysctls
   /** By how many microseconds the kernel got the latest frame too late. */
   latest: number
 }
@@ -76,9 +79,7 @@ export function readRecording(directory: string, prefix = ''): Recording {
     times.push(Number(nanoseconds - first))
     verdicts.push({ state, direction, seenReply, assured, reason })
   }
-  const timeouts = new Map(
-    rows(path('timeouts.tsv')).map(([frame, seconds]) => [Number(frame), Number(seconds)]),
-  )
+  const timeouts = new Map(rows(path('timeouts.tsv')).map(([frame, left]) => [Number(frame), Number(left)]))
   const events = rows(path('events.tsv')).map(readEvent)
   const table = rows(path('table.tsv')).map(readEntry)
   const meta: Meta = existsSync(path('meta.json')) ? JSON.parse(readFileSync(path('meta.json'), 'utf8')) : {}

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CaptureRecords, readCapture, writeCapture } from './capture-file.ts'
 import { compareDirectory, disagreementText } from './compare.ts'
+import { compareCorpus } from './corpus.ts'
 import { generateCapture } from './generate.ts'
 import { compareGoldens } from './goldens.ts'
 import { PROFILES, type Profile, profileNamed } from './profile.ts'
@@ -12,7 +13,8 @@ import { RecordingUnavailable, recordTo } from './record.ts'
 import { CAPTURE } from './recording.ts'
 import { conversationText, shrink } from './shrink.ts'
 
-const USAGE = 'run.ts [--live PACKETS] [--seed N] [--profile NAME] [--parallel N] [--keep DIRECTORY]'
+const USAGE = `run.ts [--live PACKETS] [--seed N] [--profile NAME] [--max-seconds N] [--parallel N] [--keep DIRECTORY]
+The captures under CTPCAP_CORPUS, when it is set, are replayed too, up to --max-seconds of each.`
 
 /** Packets of one recording at most: more would only need more memory. */
 const BATCH = 100_000
@@ -91,6 +93,7 @@ async function main(): Promise<void> {
       live: { type: 'string', default: '50000' },
       seed: { type: 'string', default: '1' },
       profile: { type: 'string' },
+      'max-seconds': { type: 'string', default: '60' },
       parallel: { type: 'string', default: '2' },
       keep: { type: 'string' },
       help: { type: 'boolean' },
@@ -100,17 +103,20 @@ async function main(): Promise<void> {
     console.log(USAGE)
     return
   }
-  const goldensAgree = await compareGoldens()
+  let agreed = await compareGoldens()
+  const parallel = Number(values.parallel)
   const profiles = values.profile === undefined ? PROFILES : [profileNamed(values.profile)]
   const batches = batchesOf(Number(values.live), Number(values.seed), profiles)
+  const corpus = process.env.CTPCAP_CORPUS
   try {
-    const liveAgrees = batches.length === 0 || (await runLive(batches, Number(values.parallel), values.keep))
-    if (!goldensAgree || !liveAgrees) process.exitCode = 1
+    if (batches.length > 0) agreed = (await runLive(batches, parallel, values.keep)) && agreed
+    if (corpus === undefined) console.log('corpus: skipped, CTPCAP_CORPUS is not set')
+    else agreed = (await compareCorpus(corpus, Number(values['max-seconds']), parallel)) && agreed
   } catch (error) {
     if (!(error instanceof RecordingUnavailable)) throw error
     console.log(`live: skipped, ${error.message}`)
-    if (!goldensAgree) process.exitCode = 1
   }
+  if (!agreed) process.exitCode = 1
 }
 
 await main()

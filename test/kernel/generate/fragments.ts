@@ -28,18 +28,20 @@ interface Piece {
 export function talkFragments(conversation: Conversation): void {
   const { random } = conversation
   const make = transports(conversation)
+  const makeOther = transports(conversation)
   for (let left = random.between(1, 5); left > 0; left--) {
     const one = pieces(conversation, make())
-    const two = random.chance(0.3)
-      ? pieces(conversation, make(random.chance(0.2) ? one[0].of.id : undefined))
-      : []
+    const id = random.chance(0.3) ? one[0].of.id : undefined
+    const two = random.chance(0.3) ? pieces(conversation, random.pick([make, makeOther])(id)) : []
     const all = random.chance(0.5) ? [...one, ...two] : interleave(random, one, two)
     for (const piece of all) {
       sendPiece(conversation, piece)
       if (random.chance(0.03)) conversation.pause()
       if (random.chance(0.02)) sendPiece(conversation, random.pick(all))
-      if (conversation.family === 4 && random.chance(0.004)) crowd(conversation, make)
+      if (conversation.family === 4 && random.chance(0.008)) crowd(conversation, make)
     }
+    // all of it once more, under the same id
+    if (random.chance(0.2)) for (const piece of whole(conversation, one[0].of)) sendPiece(conversation, piece)
     if (random.chance(0.2)) sendWhole(conversation, make())
     if (random.chance(0.1)) conversation.pause()
   }
@@ -96,6 +98,16 @@ function pieces(conversation: Conversation, of: Datagram): Piece[] {
   const { random } = conversation
   if (conversation.family === 6 && random.chance(0.1))
     return [{ of, offset: 0, bytes: of.payload, more: false }]
+  const list = whole(conversation, of)
+  if (random.chance(0.3)) spoil(random, list)
+  const order = random.below(4)
+  if (order === 1) list.reverse()
+  if (order === 2) random.shuffle(list)
+  return list
+}
+
+/** A datagram in pieces, in order, nothing wrong with them. */
+function whole({ random }: Conversation, of: Datagram): Piece[] {
   const list: Piece[] = []
   for (let at = 0; at < of.payload.length; ) {
     // a first piece of one unit is shorter than most transport headers
@@ -104,17 +116,13 @@ function pieces(conversation: Conversation, of: Datagram): Piece[] {
     list.push({ of, offset: at, bytes: of.payload.subarray(at, end), more: end < of.payload.length })
     at = end
   }
-  if (random.chance(0.3)) spoil(random, list)
-  const order = random.below(4)
-  if (order === 1) list.reverse()
-  if (order === 2) random.shuffle(list)
   return list
 }
 
 function spoil(random: Random, list: Piece[]): void {
   const piece = random.pick(list)
   const { payload } = piece.of
-  switch (random.below(8)) {
+  switch (random.below(10)) {
     case 0:
       list.splice(random.below(list.length + 1), 0, piece)
       break
@@ -141,7 +149,17 @@ function spoil(random: Random, list: Piece[]): void {
     case 5:
       piece.more = !piece.more
       break
-    case 6:
+    case 6: {
+      // two pieces that came, once more as one
+      const end = Math.min(payload.length & ~7, piece.offset + piece.bytes.length + 64)
+      list.splice(-1, 0, { ...piece, bytes: payload.subarray(piece.offset, end), more: true })
+      break
+    }
+    case 7:
+      // behind the end
+      list.push({ ...piece, offset: (payload.length + 15) & ~7, more: true })
+      break
+    case 8:
       // a second end somewhere else
       list.push({ ...piece, offset: piece.offset + 8 * random.below(4), more: false })
       break
@@ -166,7 +184,7 @@ function interleave(random: Random, one: Piece[], two: Piece[]): Piece[] {
 
 /** So many other unfinished datagrams that the kernel gives up on the ones before (ipfrag_max_dist, 64). */
 function crowd(conversation: Conversation, make: () => Datagram): void {
-  for (let i = conversation.random.between(61, 66); i > 0; i--) {
+  for (let i = conversation.random.between(62, 65); i > 0; i--) {
     const of = { ...make(), direction: 0 as const }
     sendPiece(conversation, { of, offset: 0, bytes: of.payload.subarray(0, 24), more: true })
   }
@@ -192,9 +210,7 @@ function sendPiece(conversation: Conversation, piece: Piece): void {
   header[0] = protocol
   put16(header, 2, piece.offset | (piece.more ? 1 : 0))
   put32(header, 4, id)
-  // behind 256 bytes of extension headers the kernel forgets where the next header was named
-  const before = new Uint8Array(random.chance(0.05) ? random.pick([8, 16, 240, 264]) : 0)
-  if (before.length > 0) before.set([44, before.length / 8 - 1, 1, Math.min(255, before.length - 4)])
+  const before = random.chance(0.05) ? destinationOptions(random.pick([8, 16, 264])) : new Uint8Array(0)
   const extra = concat(before, header)
   conversation.sendPacket(
     ipPacket({ ...fields, extra, extraProtocol: before.length > 0 ? 60 : 44 }, piece.bytes),
@@ -203,4 +219,14 @@ function sendPiece(conversation: Conversation, piece: Piece): void {
 
 function sendWhole(conversation: Conversation, of: Datagram): void {
   conversation.send(of.direction, of.protocol, of.payload)
+}
+
+/**
+ * Options before a fragment header, then as few more: behind 256 bytes of extension headers the kernel forgets where the
+ * next header was named.
+ */
+function destinationOptions(length: number): Uint8Array {
+  const first = new Uint8Array(length)
+  first.set([60, length / 8 - 1, 1, Math.min(255, length - 4)])
+  return concat(first, Uint8Array.of(44, 0, 1, 4, 0, 0, 0, 0))
 }

@@ -104,7 +104,7 @@ function oldSynAck(talk: TcpTalk, from: Direction): void {
   talk.send(to, SYN | ACK, { sequence: talk.initialSequence(), acknowledgment: talk.random.word() })
   if (talk.random.chance(0.6)) talk.send(to, RST | ACK, { acknowledgment: talk.random.word() })
   talk.repeat(from)
-  synAck(talk, to)
+  talk.send(to, SYN | ACK, { sequence: talk.random.chance(0.2) ? 0 : talk.initialSequence() })
   talk.send(from, ACK)
 }
 
@@ -169,6 +169,18 @@ function mirrored(talk: TcpTalk, from: Direction): void {
   }
 }
 
+/** A sound connection whose last ACK comes 256 times and more: as often as the kernel's count of them goes. */
+function stuck(talk: TcpTalk, from: Direction): void {
+  const to = talk.other(from)
+  const options = NO_OPTIONS
+  syn(talk, from)
+  synAck(talk, to)
+  talk.send(from, ACK, { options })
+  talk.send(to, ACK, { options, window: 1000 })
+  for (let left = talk.random.between(254, 259); left > 0; left--)
+    talk.send(to, ACK, { options, window: 1000 })
+}
+
 /** Nothing but a first packet of any kind. */
 function anything(talk: TcpTalk, from: Direction): void {
   const { random } = talk
@@ -205,5 +217,6 @@ const OPENINGS: readonly (readonly [number, Opening])[] = [
   [5, refused],
   [4, aborted],
   [2, mirrored],
+  [1, stuck],
   [5, anything],
 ]

@@ -13,7 +13,11 @@ class Frame(NamedTuple):
 
 
 class Skip(Exception):
-    """The frame cannot be put on a wire; the text says why."""
+    """There is no IP packet in the frame, or not enough of it; the text says why."""
+
+
+class Unplayable(Exception):
+    """The packet may be sound, but cannot be sent here; the text says why."""
 
 
 def read_capture(path):
@@ -103,7 +107,7 @@ def ip_packet(frame):
     offloaded = frame.wire > 60
     packet = (whole_ipv4 if ethertype == 0x0800 else whole_ipv6)(packet, cut, offloaded)
     if len(packet) > 65535:
-        raise Skip('larger than the largest device MTU')
+        raise Unplayable('larger than the largest device MTU')
     return ethertype, packet
 
 
@@ -130,26 +134,44 @@ def network_layer(link, data):
             at += max(4, length + 3 & ~3)
         raise Skip('no IP packet inside')
     if link in (9, 50):
-        at = 2 if data[:2] == b'\xff\x03' else 0
-        return by_ppp(data[at:])
-    raise Skip(f'link type {link} not supported')
+        if data[:2] in (b'\x0f\x00', b'\x8f\x00'):              # Cisco's framing
+            return by_ethertype(struct.unpack_from('>H', data, 2)[0], data[4:])
+        return by_ppp(data[2:] if data[:2] == b'\xff\x03' else data)
+    if link == 51:
+        return by_ethertype(0x8864, data)
+    raise Unplayable(f'link type {link} not supported')
 
 
 def by_ethertype(ethertype, data):
-    while ethertype in (0x8100, 0x88a8, 0x9100):
-        ethertype, data = struct.unpack_from('>H', data, 2)[0], data[4:]
-    if ethertype == 0x8864:
-        return by_ppp(data[6:])
-    if ethertype not in (0x0800, 0x86dd):
-        raise Skip('no IP packet inside')
-    return ethertype, data
+    while True:
+        if ethertype in (0x0800, 0x86dd):
+            return ethertype, data
+        if ethertype in (0x8100, 0x88a8, 0x9100, 0x9200):
+            ethertype, data = struct.unpack_from('>H', data, 2)[0], data[4:]
+        elif ethertype < 0x600 and data[:6] == b'\xaa\xaa\x03\0\0\0':
+            ethertype, data = struct.unpack_from('>H', data, 6)[0], data[8:]
+        elif ethertype in (0x8847, 0x8848):
+            return below_mpls(data)
+        elif ethertype == 0x8864 and data[:2] == b'\x11\0':
+            return by_ppp(data[6:6 + struct.unpack_from('>H', data, 4)[0]])
+        else:
+            raise Skip('no IP packet inside')
 
 
 def by_ppp(data):
-    protocol = struct.unpack_from('>H', data)[0]
+    size = 1 if data[0] & 1 else 2                              # the protocol may be compressed
+    protocol, rest = int.from_bytes(data[:size], 'big'), data[size:]
+    if protocol in (0x281, 0x283):
+        return below_mpls(rest)
     if protocol not in (0x21, 0x57):
         raise Skip('no IP packet inside')
-    return (0x0800 if protocol == 0x21 else 0x86dd), data[2:]
+    return (0x0800 if protocol == 0x21 else 0x86dd), rest
+
+
+def below_mpls(data):
+    while not data[2] & 1:
+        data = data[4:]
+    return by_version(data[4:])
 
 
 def by_version(data):
@@ -170,7 +192,7 @@ def whole_ipv4(packet, cut, offloaded):
     if total == 0 and offloaded:
         total = len(packet) + cut
         if total > 65535:
-            raise Skip('larger than the largest device MTU')
+            raise Unplayable('larger than the largest device MTU')
         packet = packet[:2] + struct.pack('>H', total) + packet[4:]
     if len(packet) < header:
         raise Skip('IP header cut off')
@@ -193,7 +215,7 @@ def whole_ipv6(packet, cut, offloaded):
     if payload == 0 and packet[6] != 59 and offloaded:
         payload = len(packet) + cut - 40
         if payload > 65535 or packet[6] == 0:
-            raise Skip('IPv6 jumbogram')
+            raise Unplayable('IPv6 jumbogram')
         packet = packet[:4] + struct.pack('>H', payload) + packet[6:]
     if len(packet) < 40 + payload and cut:
         protocol, at, offset = ipv6_transport(packet)
@@ -221,9 +243,7 @@ def require_transport(packet, at, protocol, fragment_offset):
         return
     have = len(packet) - at
     need = {6: 20, 17: 8, 136: 8, 1: 8, 58: 8, 132: 16, 47: 4}.get(protocol, 0)
-    if protocol == 6 and have >= 20:
-        need = max(20, (packet[at + 12] >> 4) * 4)
-    elif protocol == 1 and have >= 9 and packet[at] in (3, 4, 5, 11, 12):
+    if protocol == 1 and have >= 9 and packet[at] in (3, 4, 5, 11, 12):
         need = 8 + (packet[at + 8] & 15) * 4 + 8
     elif protocol == 58 and have >= 1 and packet[at] < 128:
         need = 8 + 40 + 8

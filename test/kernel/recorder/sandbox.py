@@ -8,7 +8,9 @@ to nobody there. The namespace has no name: it goes with this process, however t
 """
 import ctypes
 import os
+import select
 import shutil
+import socket
 import subprocess
 
 CLONE_NEWNET = 0x40000000
@@ -18,13 +20,15 @@ CLONE_NEWNET = 0x40000000
 # an odd one is a group address, which b0 would accept and show to conntrack once more.
 DESTINATION = bytes(6)
 SOURCE = bytes.fromhex('02ad00000001')
+# IEEE 802, for local experiments
+PROBE_ETHERTYPE = 0x88b5
 
 STATES = {2: 'new', 4: 'established', 6: 'related', 8: 'invalid', 10: 'untracked'}
 DIRECTIONS = ('', 'original', 'reply')
 
-# Remaining seconds that the rules can tell, by index: every second of 12 minutes, and around the 5 days of an
-# established connection. Index 0 is what lies between or beyond.
-REMAINING = (None, *range(720), *range(5 * 86400 - 4, 5 * 86400 + 1))
+# Remaining milliseconds that the rules can tell, by index: in steps of 50 ms for 10 s, of a second for 12 minutes, and
+# around the 5 days of an established connection. Index 0 is what lies between or beyond.
+REMAINING = (None, *range(0, 10_000, 50), *range(10_000, 720_000, 1000), *range(431_996_000, 432_000_001, 1000))
 
 
 class Unavailable(Exception):
@@ -47,6 +51,7 @@ def enter():
         raise Unavailable(f'no network namespace: {os.strerror(ctypes.get_errno())}')
     try:
         build_bridge()
+        await_path()
     except (OSError, subprocess.CalledProcessError) as error:
         raise Unavailable(f'cannot set up the bridge: {error}') from None
 
@@ -77,13 +82,27 @@ def build_bridge():
         write(sysctl_path(name), 1 << 30)
 
 
+def await_path():
+    """Ports begin to forward a while after they are up: waits until a frame that is not IP comes out at the other end."""
+    probe = DESTINATION + SOURCE + PROBE_ETHERTYPE.to_bytes(2, 'big') + bytes(46)
+    with (socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(PROBE_ETHERTYPE)) as far,
+          socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as near):
+        far.bind(('b0', PROBE_ETHERTYPE))
+        near.bind(('a0', 0))
+        for _ in range(500):
+            near.send(probe)
+            if select.select([far], [], [], 0.01)[0]:
+                return
+    raise Unavailable('the bridge does not forward')
+
+
 def load_rules():
     run('nft', '-f', '-', stdin=ruleset())
 
 
 def ruleset():
     """Fragments are announced before defragmentation takes them; every packet is reported after conntrack judged it."""
-    seconds = [f'{s // 3600}h{s % 3600}s-{s // 3600}h{s % 3600}s999ms : {i}' for i, s in enumerate(REMAINING) if i]
+    left = [f'{span(ms)}-{span(ms + (49 if ms < 10_000 else 999))} : {i}' for i, ms in enumerate(REMAINING) if i]
     return f'''
 table inet recorder {{
   chain fragments {{
@@ -96,11 +115,17 @@ table inet recorder {{
     @ll,0,8 set ct state map {{ {', '.join(f'{name} : {i}' for i, name in STATES.items())} }}
     @ll,8,8 set ct direction map {{ {', '.join(f'{d} : {i}' for i, d in enumerate(DIRECTIONS) if d)} }}
     @ll,16,8 set ct status & (seen-reply | assured) map {{ 0 : 0, 2 : 2, 4 : 4, 6 : 6 }}
-    @ll,24,16 set ct expiration map {{ {', '.join(seconds)} }}
+    @ll,24,16 set ct expiration map {{ {', '.join(left)} }}
     log prefix "verdict" group 0
   }}
 }}
 '''
+
+
+def span(milliseconds):
+    """A time as nft reads it, which trips over large numbers of milliseconds."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f'{seconds // 3600}h{seconds % 3600}s{rest}ms'
 
 
 def sysctl_path(name):
