@@ -45,7 +45,7 @@ export async function replay(
   do {
     for (let frame = source.next(); frame !== null; frame = source.next()) {
       if (!decode(frame, packet)) witness.seen(packet, FRAME_SKIPPED, null)
-      else if (window === null) spine.follow(packet)
+      else if (window === null || window.passes(frame, packet)) spine.follow(packet)
       else {
         window.add(frame, packet)
         while (window.next(packet)) spine.followSighted(packet, window.sightings)

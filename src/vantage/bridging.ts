@@ -27,7 +27,7 @@ export class Bridging {
   readonly ipv6: BridgeCall = { value: 1, origin: 'assumed' }
   /** Packets that were seen being switched. */
   switched = 0
-  /** Hashes of addresses that routed packets were sent to, or came from. */
+  /** The ends of addresses that routed packets were sent to, or came from. */
   private readonly macs = new Int32Array(MOST_MACS)
   private hasMacs = false
 

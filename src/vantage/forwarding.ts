@@ -7,7 +7,7 @@ export class ForwardingTable {
   private readonly macs = new Int32Array(MOST_MACS)
   private readonly points = new Int16Array(MOST_MACS).fill(-1)
 
-  /** Frames of this address (by its hash, not 0) were seen at `point` before anywhere else. */
+  /** Frames of this address (by its last four bytes, not 0) were seen at `point` before anywhere else. */
   learn(mac: number, point: number): void {
     const slot = slotOf(mac)
     this.macs[slot] = mac

@@ -32,10 +32,9 @@ export function destinationMacAt(linkType: number, linkOffset: number): number {
   return linkType === LINKTYPE_ETHERNET ? linkOffset : -1
 }
 
-/** A hash of the hardware address at `at`, 0 for `at` -1 and for the loopback's address of zeros. */
+/** A hash of the hardware address at `at`, its last four bytes: 0 for `at` -1, and on the loopback. */
 export function macHash(view: DataView, at: number): number {
-  if (at < 0) return 0
-  return Math.imul(view.getInt32(at), 0x9e3779b1) ^ Math.imul(view.getUint16(at + 4), 0x85ebca77)
+  return at < 0 ? 0 : view.getInt32(at + 2)
 }
 
 /** Packets with equal hashes were seen at one point, on the same side of the same hop. */

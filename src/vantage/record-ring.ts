@@ -39,7 +39,7 @@ export const PORTS = 15
 /** Four words each; IPv4 has the first alone. */
 export const SOURCE = 16
 export const DESTINATION = 20
-/** Hashes of the hardware addresses, 0 where the frame has none. */
+/** The last four bytes of the hardware addresses, 0 where the frame has none. */
 export const SOURCE_MAC = 24
 export const DESTINATION_MAC = 25
 export const BYTES_AT = 26
@@ -170,8 +170,9 @@ export class RecordRing {
     const length = Math.min(frame.length, wanted)
     const need = (length + 3) & ~3
     // a frame lies in one piece: what is left at the end of the ring counts as its own
-    const waste = this.bytesAt + need > RING_BYTES ? RING_BYTES - this.bytesAt : 0
-    if (waste > 0) this.bytesAt = 0
+    const wraps = this.bytesAt + need > RING_BYTES
+    const waste = wraps ? RING_BYTES - this.bytesAt : 0
+    if (wraps) this.bytesAt = 0
     const to = this.bytesAt
     this.bytesAt += need
     this.freeBytes -= need + waste

@@ -179,7 +179,7 @@ export class Sightings {
     return this.word(index, LINK_TYPE)
   }
 
-  /** A hash of the source hardware address, good enough to compare; 0 where there is none. */
+  /** A hash of the source hardware address, enough to compare; 0 where there is none. */
   sourceMacHash(index: number): number {
     return this.word(index, SOURCE_MAC)
   }
@@ -236,6 +236,24 @@ export class Sightings {
     copy.linkType = this.word(index, LINK_TYPE)
     copy.direction = this.direction(index)
     return decode(copy, packet)
+  }
+
+  /** As decode() of one sighting, with the tuple of another. */
+  decodeAs(index: number, tuple: number, packet: Packet): boolean {
+    const isDecoded = this.decode(index, packet)
+    packet.source0 = this.sourceWord(tuple, 0)
+    packet.destination0 = this.destinationWord(tuple, 0)
+    if (packet.family === 6) {
+      packet.source1 = this.sourceWord(tuple, 1)
+      packet.source2 = this.sourceWord(tuple, 2)
+      packet.source3 = this.sourceWord(tuple, 3)
+      packet.destination1 = this.destinationWord(tuple, 1)
+      packet.destination2 = this.destinationWord(tuple, 2)
+      packet.destination3 = this.destinationWord(tuple, 3)
+    }
+    packet.sourcePort = this.sourcePort(tuple)
+    packet.destinationPort = this.destinationPort(tuple)
+    return isDecoded
   }
 
   private word(index: number, word: number): number {

@@ -1,0 +1,77 @@
+// When packets need not wait: a capture of one point that shows no copies is tracked frame by frame, until it does.
+import type { Packet } from '../packet/packet.ts'
+import { CopyFilter } from './copy-filter.ts'
+import type { Intake } from './intake.ts'
+import type { RecordRing } from './record-ring.ts'
+
+/** After so many frames of one point without a copy nothing waits. */
+const QUIET_FRAMES = 4096
+/** More copies among as many frames end the calm. */
+const MOST_COPIES = 8
+/** Frames after it that may still be copies of what went through during it. */
+const WATCHED_FRAMES = 512
+
+export class Calm {
+  /** Whether frames go straight to the tracker. */
+  isCalm = false
+  private readonly filter = new CopyFilter()
+  private readonly intake: Intake
+  private readonly joinTime: number
+  private frames = 0
+  private copies = 0
+  private watched = 0
+
+  /** @param joinTime how long after a packet its copies may come, in nanoseconds */
+  constructor(intake: Intake, joinTime: number) {
+    this.intake = intake
+    this.joinTime = joinTime
+  }
+
+  /** Of a frame that waits: whether the window has been quiet for so long that calm may begin. */
+  isDue(): boolean {
+    return ++this.frames >= QUIET_FRAMES
+  }
+
+  /** A copy has been seen in the window. */
+  disturb(): void {
+    this.frames = 0
+  }
+
+  begin(): void {
+    this.isCalm = true
+    this.frames = 0
+    this.copies = 0
+  }
+
+  end(): void {
+    if (this.isCalm) this.watched = WATCHED_FRAMES
+    this.isCalm = false
+    this.frames = 0
+  }
+
+  /** In the calm: whether the frame that was read last is no copy; then it is kept for those to come. */
+  passes(packet: Packet): boolean {
+    const { intake } = this
+    if (++this.frames === QUIET_FRAMES) {
+      this.frames = 0
+      this.copies = 0
+    }
+    if (!this.filter.isNew(packet, intake.print, intake.place, this.joinTime)) return false
+    this.filter.keep(packet, intake.print, intake.place)
+    return true
+  }
+
+  /** Whether the frame that was read last, which did not pass, is a copy of one that did. */
+  isCopy(packet: Packet): boolean {
+    if (!this.isCalm && (this.watched === 0 || --this.watched === 0)) return false
+    const { intake } = this
+    if (this.filter.isNew(packet, intake.print, intake.place, this.joinTime)) return false
+    if (++this.copies > MOST_COPIES) this.end()
+    return true
+  }
+
+  /** Turns a record of the copy into one of the packet that passed. */
+  recall(ring: RecordRing, record: number): void {
+    this.filter.recall(this.intake.print, ring, record)
+  }
+}
