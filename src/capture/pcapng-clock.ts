@@ -1,12 +1,16 @@
 // The clock of a pcapng interface: 64-bit stamps in units of its own, made nanoseconds since the first frame (pcapng, if_tsresol).
 
 const BASE = 2 ** 32
+/** Nanoseconds since 1970 that a signed 64-bit number holds, as the kernel's clock: the years 1677 to 2262. */
+const EARLIEST = -(2n ** 63n)
+const LATEST = 2n ** 63n - 1n
 /** Largest power of ten that a 53-bit quotient step can divide by. */
 const STEP_EXPONENT = 6
 
 /**
  * Stamps come as two unsigned 32-bit halves. Where a unit lasts a nanosecond or more, a stamp with its top bit set
- * would lie after the year 2262: it is taken for what it is in practice, a negative number.
+ * would lie after the year 2262: it is taken for what it is in practice, a negative number. Stamps outside the years 1677
+ * to 2262 are held at their ends, so that no replay has to walk through millions of years.
  */
 export class PcapngClock {
   /** Nanoseconds a unit lasts. */
@@ -25,6 +29,9 @@ export class PcapngClock {
   private epochHigh = 0
   private epochLow = 0
   private epochRest = 0
+  /** The ends of time, in nanoseconds since the epoch. */
+  private earliest = 0
+  private latest = 0
 
   /**
    * @param resolution byte of if_tsresol: the exponent, negated; of 2 if the top bit is set, else of 10
@@ -43,6 +50,11 @@ export class PcapngClock {
 
   /** A stamp as nanoseconds since 1970. */
   absolute(high: number, low: number): bigint {
+    const exact = this.exactly(high, low)
+    return exact < EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact
+  }
+
+  private exactly(high: number, low: number): bigint {
     this.align(0n)
     const top = this.signed ? high | 0 : high
     if (this.binary) {
@@ -65,10 +77,17 @@ export class PcapngClock {
     this.epochHigh = Number(units >> 32n)
     this.epochLow = Number(units & 0xffffffffn)
     this.epochRest = Number(local - units * unit)
+    this.earliest = Number(EARLIEST - epoch)
+    this.latest = Number(LATEST - epoch)
   }
 
   /** Nanoseconds from the aligned epoch to a stamp: exact within 104 days, and as near as a double gets beyond. */
   since(high: number, low: number): number {
+    const time = this.nanosecondsSince(high, low)
+    return time < this.earliest ? this.earliest : time > this.latest ? this.latest : time
+  }
+
+  private nanosecondsSince(high: number, low: number): number {
     if (this.binary) return this.sinceBinary(this.signed ? high | 0 : high, low)
     if (this.exponent > 9) return this.sinceFine(high, low)
     return (((high | 0) - this.epochHigh) * BASE + (low - this.epochLow)) * this.unit - this.epochRest

@@ -116,3 +116,22 @@ describe('stamps with their top bit set', () => {
     expect(new PcapngClock(12, 0n).absolute(0xffffffff, 0xffffffff)).toBe(18_446_744_073_709_551n)
   })
 })
+
+describe('stamps millions of years away', () => {
+  const [EARLIEST, LATEST] = [-(2n ** 63n), 2n ** 63n - 1n]
+
+  it('are held within the 64 bits of a nanosecond clock', () => {
+    const seconds = new PcapngClock(0, 0n)
+    expect(seconds.absolute(0x7fffffff, 0)).toBe(LATEST)
+    expect(seconds.absolute(0x80000000, 0)).toBe(EARLIEST)
+    expect(new PcapngClock(0x80 | 1, 0n).absolute(0x7fffffff, 0)).toBe(LATEST)
+    expect(new PcapngClock(6, -(2n ** 62n)).absolute(0, 0)).toBe(EARLIEST)
+  })
+
+  it('are so as well when they are counted from the first frame', () => {
+    const seconds = new PcapngClock(0, 0n)
+    seconds.align(EPOCH)
+    expect(seconds.since(0x7fffffff, 0)).toBe(Number(LATEST - EPOCH))
+    expect(seconds.since(0x80000000, 0)).toBe(Number(EARLIEST - EPOCH))
+  })
+})

@@ -5,16 +5,14 @@ import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 
 function refusedConnection(capture: CaptureBuilder, sourcePort: number): CaptureBuilder {
-  return capture
-    .tcp({ sourcePort, destinationPort: 80, flags: TCP_SYN })
-    .tcp({
-      source: '10.0.0.2',
-      destination: '10.0.0.1',
-      sourcePort: 80,
-      destinationPort: sourcePort,
-      flags: TCP_RST | TCP_ACK,
-      acknowledgment: 1,
-    })
+  return capture.tcp({ sourcePort, destinationPort: 80, flags: TCP_SYN }).tcp({
+    source: '10.0.0.2',
+    destination: '10.0.0.1',
+    sourcePort: 80,
+    destinationPort: sourcePort,
+    flags: TCP_RST | TCP_ACK,
+    acknowledgment: 1,
+  })
 }
 
 test('its timeout does not end it a second time', async () => {
