@@ -11,6 +11,13 @@ export interface FrameReference {
   frame: number
 }
 
+/** One thing that happened, and the frames that show it. */
+export interface FindingStep {
+  what: string
+  /** The first few, each point's. */
+  frames: FrameReference[]
+}
+
 export interface Finding {
   /** Stable name, for scripts. */
   id: string
@@ -22,6 +29,14 @@ export interface Finding {
   flows: string[]
   /** The frames that prove it; the first few. */
   frames: FrameReference[]
+  /** What happened in order, on the flow named first. */
+  steps?: FindingStep[]
+  /** The observation points that show it. */
+  points?: string[]
+  /** How often it happened: tries of all its flows. */
+  occurrences?: number
+  /** Why the confidence is what it is. */
+  reason?: string
   /** Why it happened. */
   cause: string
   /** What to do about it; commands where there are any. */

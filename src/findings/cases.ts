@@ -1,0 +1,146 @@
+// Cases of NAT findings gathered: one finding for each id, with its flows, tries, frames and points, all bounded.
+import { NAT_FINDINGS, type NatFindingId } from './catalogue.ts'
+import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
+
+/** Flows of a finding that are told apart. */
+const MOST_FLOWS = 256
+/** Flows that are named, and frames of one flow at one point. */
+const NAMED_FLOWS = 20
+const FRAMES_OF_FLOW = 8
+const MOST_FRAMES = 120
+/** Frames of one step. */
+const STEP_FRAMES = 8
+
+const CONFIDENCES: readonly Confidence[] = ['possible', 'likely', 'certain']
+
+/** What a detector says of one try of a flow at one point. */
+export interface Case {
+  id: NatFindingId
+  confidence: Confidence
+  /** Why it is as sure as that. */
+  reason: string
+  /** The client's endpoint, which stays the same whatever is translated. */
+  client: string
+  /** The flow as it was meant, and what became of it. */
+  flow: string
+  point: number
+  /** What happened, in order. */
+  steps: FindingStep[]
+}
+
+interface FlowCase {
+  flow: string
+  /** Tries by point: copies of a packet at several points are one try. */
+  tries: Map<number, number>
+  confidence: Confidence
+  frames: FrameReference[]
+}
+
+interface Group {
+  id: NatFindingId
+  confidence: Confidence
+  reason: string
+  flows: Map<string, FlowCase>
+  /** Flows beyond MOST_FLOWS. */
+  further: number
+  points: Set<number>
+  /** Of the flow named first. */
+  steps: FindingStep[]
+}
+
+export class Cases {
+  private readonly groups = new Map<NatFindingId, Group>()
+
+  add(found: Case): void {
+    const group = this.groupOf(found)
+    group.points.add(found.point)
+    if (rank(found.confidence) > rank(group.confidence)) {
+      group.confidence = found.confidence
+      group.reason = found.reason
+    }
+    let flow = group.flows.get(found.client)
+    if (flow === undefined) {
+      if (group.flows.size === MOST_FLOWS) {
+        group.further++
+        return
+      }
+      flow = { flow: found.flow, tries: new Map(), confidence: found.confidence, frames: [] }
+      group.flows.set(found.client, flow)
+    }
+    // the point that shows most of the translation names the flow best
+    if (found.flow.length > flow.flow.length) flow.flow = found.flow
+    const tries = (flow.tries.get(found.point) ?? 0) + 1
+    flow.tries.set(found.point, tries)
+    if (tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
+    if (group.flows.keys().next().value === found.client) addSteps(group.steps, found.steps)
+  }
+
+  has(id: NatFindingId, client: string): boolean {
+    return this.groups.get(id)?.flows.has(client) ?? false
+  }
+
+  conclude(nameOf: (point: number) => string): Finding[] {
+    return [...this.groups.values()].map(group => findingOf(group, nameOf))
+  }
+
+  private groupOf({ id, confidence, reason }: Case): Group {
+    let group = this.groups.get(id)
+    if (group === undefined) {
+      group = { id, confidence, reason, flows: new Map(), further: 0, points: new Set(), steps: [] }
+      this.groups.set(id, group)
+    }
+    return group
+  }
+}
+
+function rank(confidence: Confidence): number {
+  return CONFIDENCES.indexOf(confidence)
+}
+
+function findingOf(group: Group, nameOf: (point: number) => string): Finding {
+  const { severity, title, cause, fix } = NAT_FINDINGS[group.id]
+  const flows = [...group.flows.values()]
+  const count = flows.length + group.further
+  const occurrences = group.further + flows.reduce((sum, flow) => sum + Math.max(...flow.tries.values()), 0)
+  const frames: FrameReference[] = []
+  for (const flow of flows) {
+    if (frames.length + flow.frames.length <= MOST_FRAMES) frames.push(...flow.frames)
+  }
+  const often = occurrences > count ? `, ${occurrences} times` : ''
+  return {
+    id: group.id,
+    severity,
+    confidence: group.confidence,
+    title: `${title} (${count} ${count === 1 ? 'flow' : 'flows'}${often})`,
+    flows: flows.slice(0, NAMED_FLOWS).map(flow => flow.flow),
+    frames: sortFrames(frames),
+    steps: group.steps.map(step => ({ what: step.what, frames: sortFrames(step.frames) })),
+    points: [...group.points].sort((a, b) => a - b).map(nameOf),
+    occurrences,
+    reason: group.reason,
+    cause,
+    fix,
+  }
+}
+
+function addFrames(frames: FrameReference[], steps: readonly FindingStep[]): void {
+  for (const step of steps) {
+    for (const frame of step.frames) if (!includes(frames, frame)) frames.push(frame)
+  }
+}
+
+function addSteps(known: FindingStep[], steps: readonly FindingStep[]): void {
+  for (const step of steps) {
+    const same = known.find(other => other.what === step.what)
+    if (same === undefined) known.push({ what: step.what, frames: [...step.frames] })
+    else if (same.frames.length < STEP_FRAMES) addFrames(same.frames, [step])
+  }
+}
+
+function includes(frames: readonly FrameReference[], { capture, frame }: FrameReference): boolean {
+  return frames.some(other => other.capture === capture && other.frame === frame)
+}
+
+function sortFrames(frames: FrameReference[]): FrameReference[] {
+  return frames.sort((a, b) => a.capture - b.capture || a.frame - b.frame)
+}

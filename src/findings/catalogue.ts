@@ -1,0 +1,113 @@
+// What each NAT finding means: title, severity, cause and fix in one place, by its stable id.
+import type { Severity } from './finding.ts'
+
+interface Entry {
+  severity: Severity
+  title: string
+  cause: string
+  fix: string
+}
+
+/** What went wrong with translated flows. */
+export const NAT_FINDINGS = {
+  'asymmetric-same-bridge-return': {
+    severity: 'error',
+    title: 'the backend answers past the translation: client and backend are on one bridge',
+    cause:
+      'the request was routed through DNAT; the answer is switched inside the bridge, where conntrack does not see it ' +
+      'while bridge-nf-call-iptables=0, so its source stays the backend and the client refuses it',
+    fix: 'modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1 (IPv6: bridge-nf-call-ip6tables), or masquerade this traffic',
+  },
+  'dsr-untranslated-reply': {
+    severity: 'error',
+    title: "the backend's answer takes another way than the request, past the host that translated it",
+    cause:
+      'DNAT is undone only where the request was translated; the answer did not come back through that host',
+    fix: 'route the answer back through the translating host, or masquerade there: iptables -t nat -A POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE',
+  },
+  'dsr-invalid-drop': {
+    severity: 'error',
+    title: 'the host sees one direction of the connection and drops what follows the SYN',
+    cause:
+      'the answers take another way, so the entry stays SYN_SENT [UNREPLIED] and every further packet is INVALID; ' +
+      'a rule drops INVALID packets',
+    fix: 'exempt this path from the INVALID rule, or do not track it: iptables -t raw -A PREROUTING -d DESTINATION -j CT --notrack',
+  },
+  'hairpin-no-masquerade': {
+    severity: 'error',
+    title: 'a client reaches itself through its service, and gets a packet from its own address',
+    cause:
+      'DNAT chose the client itself, and the source was not masqueraded: a host drops packets that claim to come from itself',
+    fix: 'masquerade hairpin traffic: iptables -t nat -A POSTROUTING -s ADDRESS -d ADDRESS -j MASQUERADE (kube-proxy --masquerade-all, or its --cluster-cidr)',
+  },
+  'hairpin-mode-off': {
+    severity: 'error',
+    title:
+      'a client reaches itself through its service, and the bridge does not send the packet back out of its port',
+    cause:
+      'after DNAT in the bridge the frame would have to leave through the port it came in by, which needs hairpin mode',
+    fix: 'ip link set dev PORT type bridge_slave hairpin on',
+  },
+  'invalid-leak': {
+    severity: 'error',
+    title: 'a reply passed untranslated, and the client reset the connection',
+    cause:
+      'the segment was outside the TCP window: INVALID, so NAT left its source alone. The client knows no connection with ' +
+      'that address and sends a RST, which reaches the server untranslated and ends its socket',
+    fix: 'iptables -I FORWARD -m conntrack --ctstate INVALID -j DROP, or sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1',
+  },
+  'invalid-leak-private-source': {
+    severity: 'warning',
+    title: 'packets left with the source they have inside: NAT did not translate them',
+    cause:
+      'the segment was INVALID for conntrack (outside the TCP window), and NAT leaves INVALID packets alone',
+    fix: 'iptables -I FORWARD -m conntrack --ctstate INVALID -j DROP, or sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1',
+  },
+  'idle-timeout-inbound': {
+    severity: 'error',
+    title:
+      'after a pause the host had forgotten a masqueraded connection, and answered its next packet with RST',
+    cause:
+      'the entry expired while the connection was idle; without it the packet from outside is for the host itself, which has no such socket',
+    fix: 'keepalives at shorter intervals than the timeout, or a longer one: sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=SECONDS',
+  },
+  'idle-timeout-untranslated-reply': {
+    severity: 'error',
+    title:
+      'after a pause the host had forgotten a translated connection, and its packets went on untranslated',
+    cause:
+      'the entry expired while the connection was idle; the next packet opened one without the translation',
+    fix: 'keepalives at shorter intervals than the timeout, or a longer one: sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=SECONDS',
+  },
+  'idle-timeout-remapped': {
+    severity: 'error',
+    title: 'after a pause a masqueraded connection went on from another source port, and was reset',
+    cause:
+      'the entry expired while the connection was idle; the next packet opened a new one, for which NAT chose another port',
+    fix: 'keepalives at shorter intervals than the timeout, or a longer one: sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=SECONDS',
+  },
+  'snat-insert-race': {
+    severity: 'error',
+    title: 'of two first packets that raced for one translated port, one was lost',
+    cause:
+      'two hosts sent from the same source port to the same destination at the same moment: NAT gave both the same port ' +
+      'before either entry was confirmed, and the second was dropped (insert_failed of `conntrack -S`)',
+    fix: 'iptables -t nat … -j MASQUERADE --random-fully, so that ports are chosen at random',
+  },
+  'syn-flood': {
+    severity: 'warning',
+    title: 'SYNs from many senders that never complete the handshake',
+    cause: 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
+    fix: 'sysctl -w net.ipv4.tcp_syncookies=1 and SYNPROXY in front of conntrack: iptables -t raw -A PREROUTING -p tcp --syn -j CT --notrack',
+  },
+  'conntrack-table-full': {
+    severity: 'error',
+    title: 'from one moment on every new connection is lost inside the host, while open ones go on',
+    cause:
+      'that is how a full conntrack table looks ("nf_conntrack: table full, dropping packet"): ' +
+      'the first packet of a connection that needs a new entry is dropped',
+    fix: 'look for it: dmesg | grep nf_conntrack; conntrack -S; then sysctl -w net.netfilter.nf_conntrack_max=MORE',
+  },
+} satisfies Record<string, Entry>
+
+export type NatFindingId = keyof typeof NAT_FINDINGS

@@ -1,0 +1,40 @@
+// Runs the NAT detectors over captures, as sighted packets.
+import { openCaptures } from '../../src/capture/open.ts'
+import { Engine } from '../../src/conntrack/engine.ts'
+import { defaultSettings } from '../../src/conntrack/settings.ts'
+import type { Finding } from '../../src/findings/finding.ts'
+import { NatWatch } from '../../src/findings/nat-watch.ts'
+import { Defragmenter } from '../../src/packet/fragments.ts'
+import { FRAME_LATE, FRAME_TRACKED, FRAME_UNMET, replay } from '../../src/replay.ts'
+import { SightingWindow } from '../../src/vantage/window.ts'
+
+const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
+
+/** The findings of a replay of `paths`, merged by time. */
+export async function watchCaptures(paths: string[]): Promise<Finding[]> {
+  const source = await openCaptures(paths)
+  try {
+    const window = new SightingWindow(source, {
+      bridgeCalls: { ipv4: null, ipv6: null },
+      keepsPayload: false,
+    })
+    const watch = new NatWatch(window.points)
+    const engine = new Engine(defaultSettings(), SILENT)
+    await replay(
+      source,
+      [engine],
+      new Defragmenter(),
+      {
+        seen(packet, outcome, sightings) {
+          if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
+            watch.packet(packet, sightings)
+          }
+        },
+      },
+      window,
+    )
+    return watch.conclude()
+  } finally {
+    await source.close()
+  }
+}
