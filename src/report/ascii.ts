@@ -4,6 +4,9 @@ const INITIAL_CAPACITY = 96 << 10
 /** Free bytes that numbers and addresses count on; longer texts make room for themselves. */
 const SLACK = 4096
 
+/** From here on a call into Buffer costs less than a loop. */
+const LONG = 32
+
 const DIGIT_ZERO = 0x30
 const LETTER_A = 0x61
 const DOT = 0x2e
@@ -27,9 +30,10 @@ export class Ascii {
     const { length } = text
     if (this.length + length + SLACK > this.bytes.length) this.grow(length)
     const bytes = this.bytes
-    let at = this.length
-    for (let i = 0; i < length; i++) bytes[at++] = text.charCodeAt(i)
-    this.length = at
+    const at = this.length
+    if (length >= LONG) bytes.write(text, at, 'latin1')
+    else for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i)
+    this.length = at + length
   }
 
   /** Appends one character by its code. */
@@ -39,13 +43,16 @@ export class Ascii {
 
   /** Appends a whole number. */
   decimal(value: number): void {
-    if (!(value >= 0 && value <= 0x7fffffff)) {
+    if (!(value >= 0 && value <= 0xffffffff)) {
       this.text(String(value))
       return
     }
-    let digits = 1
-    for (let limit = 10; digits < 10 && value >= limit; limit *= 10) digits++
-    this.digits(value, digits)
+    // sequence numbers do not fit in a small integer: in two halves they do
+    const high = value < 1e5 ? 0 : Math.floor(value / 1e5)
+    if (high > 0) {
+      this.digits(high, digitsOf(high))
+      this.digits(value - high * 1e5, 5)
+    } else this.digits(value, digitsOf(value))
   }
 
   /** Appends a whole number below 2^31 with leading zeros. */
@@ -115,6 +122,13 @@ export class Ascii {
     larger.set(this.bytes.subarray(0, this.length))
     this.bytes = larger
   }
+}
+
+/** Digits of a whole number below 100,000. */
+function digitsOf(value: number): number {
+  if (value < 100) return value < 10 ? 1 : 2
+  if (value < 10_000) return value < 1000 ? 3 : 4
+  return 5
 }
 
 /** The text in one piece: a joined one (`a${b}`) V8 keeps in parts, and reads more slowly character by character. */
