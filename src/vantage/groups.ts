@@ -23,7 +23,7 @@ import {
   STATE,
 } from './record-ring.ts'
 
-const HEADS = 1 << 15
+const HEADS = 1 << 14
 
 /** How the sightings of a group and a new record go together. */
 const STRANGERS = 0

@@ -1,10 +1,15 @@
-// The window's memory: copies of frames in the order they came, in one ring of bytes, with a record of words for each.
+// The window's memory: copies of frames, first come first gone, with a record of words for each.
 import type { Frame } from '../capture/frame.ts'
 import type { Packet } from '../packet/packet.ts'
 
-/** Frames held at most, and bytes of them: what the window costs, whatever the capture. */
+/** Frames held at most; with bytes and words of each, 16 MiB: what the window costs, whatever the capture. */
 export const MOST_RECORDS = 1 << 15
-export const RING_BYTES = 1 << 23
+/** Bytes of a frame that have their place beside its record: enough for the headers of TCP and UDP. */
+const NEAR_SHIFT = 7
+const NEAR_BYTES = 1 << NEAR_SHIFT
+/** Longer copies lie in a ring behind all of those. */
+const FAR_START = MOST_RECORDS << NEAR_SHIFT
+const FAR_BYTES = 1 << 23
 /** The longest frame that is kept whole: longer ones (BIG TCP) are cut, far behind every header. */
 const LONGEST_COPY = 1 << 17
 
@@ -68,22 +73,26 @@ export const RECORD_LATE = 32
 export class RecordRing {
   readonly words = new Int32Array(MOST_RECORDS << RECORD_SHIFT)
   readonly times = new Float64Array(MOST_RECORDS)
-  readonly bytes = new Uint8Array(RING_BYTES)
+  readonly bytes = new Uint8Array(FAR_START + FAR_BYTES)
   readonly view = new DataView(this.bytes.buffer)
   used = 0
-  private oldest = 0
+  /** Slots in use in the order they came. */
+  private readonly queue = new Int32Array(MOST_RECORDS)
+  private queueHead = 0
+  /** Slots not in use: the one that was given up last is used next, for it is still in the cache. */
+  private readonly free = Int32Array.from({ length: MOST_RECORDS }, (_, index) => MOST_RECORDS - 1 - index)
   private arrivals = 0
-  private bytesAt = 0
-  private freeBytes = RING_BYTES
+  private farAt = FAR_START
+  private farFree = FAR_BYTES
 
   /** Whether another frame may not fit. */
   get crowded(): boolean {
-    return this.used === MOST_RECORDS || this.freeBytes < 2 * LONGEST_COPY
+    return this.used === MOST_RECORDS || this.farFree < 2 * LONGEST_COPY
   }
 
   /** The record that came first; there is one as long as `used` is not 0. */
   get tail(): number {
-    return this.oldest
+    return this.queue[this.queueHead]
   }
 
   word(slot: number, index: number): number {
@@ -101,11 +110,12 @@ export class RecordRing {
 
   /** Copies the first `length` bytes of a frame in, with what was decoded of it; returns the slot. */
   add(frame: Frame, packet: Packet, length: number): number {
-    const slot = (this.oldest + this.used) & (MOST_RECORDS - 1)
+    const slot = this.free[MOST_RECORDS - 1 - this.used]
+    this.queue[(this.queueHead + this.used) & (MOST_RECORDS - 1)] = slot
     this.used++
     const { words } = this
     const at = slot << RECORD_SHIFT
-    words[at + BYTES_AT] = this.copy(frame, Math.min(length, LONGEST_COPY), at)
+    words[at + BYTES_AT] = this.copy(frame, Math.min(length, frame.length, LONGEST_COPY), slot)
     this.times[slot] = frame.time
     words[at + STATE] = SLOT_QUEUED | (packet.hasTuple ? RECORD_TUPLE : 0)
     words[at + CHAIN_NEXT] = -1
@@ -137,9 +147,11 @@ export class RecordRing {
 
   /** Gives the oldest record up. */
   dropTail(): void {
-    this.freeBytes += this.words[(this.oldest << RECORD_SHIFT) + BYTES_RESERVED]
-    this.oldest = (this.oldest + 1) & (MOST_RECORDS - 1)
+    const slot = this.tail
+    this.farFree += this.words[(slot << RECORD_SHIFT) + BYTES_RESERVED]
+    this.queueHead = (this.queueHead + 1) & (MOST_RECORDS - 1)
     this.used--
+    this.free[MOST_RECORDS - 1 - this.used] = slot
   }
 
   /** Whether the tuples of two records are the same. */
@@ -166,24 +178,29 @@ export class RecordRing {
     )
   }
 
-  private copy(frame: Frame, wanted: number, record: number): number {
-    const length = Math.min(frame.length, wanted)
-    const need = (length + 3) & ~3
-    // a frame lies in one piece: what is left at the end of the ring counts as its own
-    const wraps = this.bytesAt + need > RING_BYTES
-    const waste = wraps ? RING_BYTES - this.bytesAt : 0
-    if (wraps) this.bytesAt = 0
-    const to = this.bytesAt
-    this.bytesAt += need
-    this.freeBytes -= need + waste
+  private copy(frame: Frame, length: number, slot: number): number {
+    const record = slot << RECORD_SHIFT
+    const isNear = length <= NEAR_BYTES
+    const to = isNear ? slot << NEAR_SHIFT : this.reserve((length + 3) & ~3, record)
+    if (isNear) this.words[record + BYTES_RESERVED] = 0
     this.words[record + BYTES_LENGTH] = length
-    this.words[record + BYTES_RESERVED] = need + waste
     const { bytes, view } = this
     const source = frame.view
     const from = frame.offset
     const whole = length & ~3
     for (let i = 0; i < whole; i += 4) view.setInt32(to + i, source.getInt32(from + i))
     for (let i = whole; i < length; i++) bytes[to + i] = frame.bytes[from + i]
+    return to
+  }
+
+  private reserve(need: number, record: number): number {
+    // a frame lies in one piece: what is left at the end of the ring counts as its own
+    const wraps = this.farAt + need > FAR_START + FAR_BYTES
+    const waste = wraps ? FAR_START + FAR_BYTES - this.farAt : 0
+    const to = wraps ? FAR_START : this.farAt
+    this.farAt = to + need
+    this.farFree -= need + waste
+    this.words[record + BYTES_RESERVED] = need + waste
     return to
   }
 }

@@ -1,5 +1,8 @@
-// Puts records in the order of their time: a queue for those that came in order, a heap for the others.
+// Puts records in the order of their time: a queue for those that came nearly in order, a heap for the others.
 import { ARRIVAL, MOST_RECORDS, RECORD_SHIFT, type RecordRing } from './record-ring.ts'
+
+/** Records of the queue that one may be put in front of: on `any` a packet is passed by a few others. */
+const MOST_STEPS = 32
 
 /** Slots of a ring, the earliest first, of equal times the one that came first. */
 export class TimeOrder {
@@ -8,7 +11,6 @@ export class TimeOrder {
   private readonly queue = new Int32Array(MOST_RECORDS)
   private queueHead = 0
   private queueSize = 0
-  private lastQueued = Number.NEGATIVE_INFINITY
   private readonly heap = new Int32Array(MOST_RECORDS)
   private heapSize = 0
 
@@ -18,11 +20,7 @@ export class TimeOrder {
 
   add(slot: number): void {
     this.size++
-    const time = this.ring.times[slot]
-    if (this.queueSize === 0 || time >= this.lastQueued) {
-      this.lastQueued = time
-      this.queue[(this.queueHead + this.queueSize++) & (MOST_RECORDS - 1)] = slot
-    } else this.rise(slot)
+    if (!this.enqueue(slot)) this.rise(slot)
   }
 
   /** The earliest, or -1. */
@@ -42,6 +40,23 @@ export class TimeOrder {
       this.queueSize--
     }
     return slot
+  }
+
+  /** Puts a record into the queue, unless its place is too far from the end. */
+  private enqueue(slot: number): boolean {
+    const { queue, queueHead, queueSize } = this
+    const { times } = this.ring
+    const time = times[slot]
+    const end = queueHead + queueSize
+    let at = end
+    while (at > queueHead && times[queue[(at - 1) & (MOST_RECORDS - 1)]] > time) {
+      if (end - at === MOST_STEPS) return false
+      at--
+    }
+    for (let i = end; i > at; i--) queue[i & (MOST_RECORDS - 1)] = queue[(i - 1) & (MOST_RECORDS - 1)]
+    queue[at & (MOST_RECORDS - 1)] = slot
+    this.queueSize++
+    return true
   }
 
   private precedes(a: number, b: number): boolean {

@@ -31,18 +31,20 @@ import { TimeOrder } from './time-order.ts'
 
 const MILLISECOND = 1e6
 
-/** How far back a frame may be stamped, and still be put in its place; more once a capture has gone back further. */
+/** How far back a frame may be stamped, or how many frames, and be put in its place; more once one went back further. */
 const REORDER_TIME = 5 * MILLISECOND
+const REORDER_FRAMES = 2048
 /** dumpcap writes what several interfaces saw in turns of up to 250 ms. */
 const MOST_REORDER_TIME = 500 * MILLISECOND
+const MOST_REORDER_FRAMES = MOST_RECORDS / 2
 /** How long a packet waits for further sightings before it is tracked. A host passes one on in less than one. */
 const JOIN_TIME = 50 * MILLISECOND
 /** Packets that wait so at most. */
-const MOST_WAITING = 4096
+const MOST_WAITING = 2048
 /** How long a packet with an IP ID is known for one that was seen: a neighbour that must be asked for takes a second. */
 const LATE_TIME = 3000 * MILLISECOND
 /** Records kept for that, of packets that are out. */
-const MOST_RELEASED = 8192
+const MOST_RELEASED = 2048
 /** How long packets wait at the start of a capture of several points for those that tell about the host. */
 const HOLD_TIME = 10_000 * MILLISECOND
 const HOLD_RECORDS = MOST_RECORDS / 2
@@ -82,6 +84,7 @@ export class SightingWindow {
   private learnt = 0
   private readonly preview: Sightings
   private reorderTime = REORDER_TIME
+  private reorderFrames = REORDER_FRAMES
   private knownInterfaces = 0
   private firstTime = Number.NaN
   /** Time of the frame that came last, and of the record that was grouped last. */
@@ -169,7 +172,12 @@ export class SightingWindow {
     const { interfaces } = this.source
     this.knownInterfaces = interfaces.length
     const captures = new Set(interfaces.map(({ capture }) => capture))
-    if (captures.size < interfaces.length) this.reorderTime = MOST_REORDER_TIME
+    if (captures.size < interfaces.length) this.reorderMore(MOST_REORDER_TIME)
+  }
+
+  private reorderMore(time: number): void {
+    this.reorderTime = Math.min(Math.max(time, this.reorderTime), MOST_REORDER_TIME)
+    this.reorderFrames = MOST_REORDER_FRAMES
   }
 
   private get empties(): boolean {
@@ -180,7 +188,8 @@ export class SightingWindow {
   private groupsNext(): boolean {
     const { order, ring } = this
     if (order.size === 0) return false
-    if (this.empties || ring.times[order.peek()] <= this.arrival - this.reorderTime) return true
+    if (this.empties || order.size > this.reorderFrames) return true
+    if (ring.times[order.peek()] <= this.arrival - this.reorderTime) return true
     return ring.crowded && (order.size > ring.used >> 1 || ring.state(ring.tail) === SLOT_QUEUED)
   }
 
@@ -189,7 +198,7 @@ export class SightingWindow {
     const slot = order.pop()
     const lag = this.now - ring.times[slot]
     if (lag <= 0) this.now = ring.times[slot]
-    else if (2 * lag > this.reorderTime) this.reorderTime = Math.min(2 * lag, MOST_REORDER_TIME)
+    else this.reorderMore(2 * lag)
     const group = this.groups.join(slot)
     if (group === slot) {
       this.append(slot)
