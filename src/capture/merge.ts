@@ -15,7 +15,9 @@ const MAX_CHUNK = 1 << 20
 interface Strand {
   readonly index: number
   file: CaptureRecord
-  /** Stamp of its first frame in nanoseconds since 1970; null where it has no frame, or the first one has no stamp. */
+  /** Nanoseconds to add to its stamps. */
+  readonly correction: bigint
+  /** Corrected stamp of its first frame, nanoseconds since 1970; null where there is no frame, or it has no stamp. */
   firstTime: bigint | null
   /** Open from the start for what cannot be opened twice, else from when the replay comes to its first frame. */
   reader: Reader | null
@@ -154,8 +156,8 @@ export class MergedSource implements FrameSource {
   }
 
   private align(strand: Strand): void {
-    const { epoch } = strand.file
-    if (epoch === null) return
+    if (strand.file.epoch === null) return
+    const epoch = strand.file.epoch + strand.correction
     this.start ??= epoch
     strand.shift = Number(epoch - this.start)
     strand.aligned = true
@@ -185,7 +187,9 @@ async function probe(
   const known = interfaces.length
   const { reader, reopens } = await openReader({ file, index, interfaces, chunk: MIN_CHUNK, ...options })
   const pending = await firstFrame(reader, options.signal)
-  const strand = { index, file, firstTime: file.epoch, reader, pending, time: 0, shift: 0, aligned: false }
+  const correction = BigInt(options.corrections?.[index] ?? 0)
+  const firstTime = file.epoch === null ? null : file.epoch + correction
+  const strand = { index, file, correction, firstTime, reader, pending, time: 0, shift: 0, aligned: false }
   if (!reopens) return strand
   await reader.close()
   // the second opening meets the same interfaces, and counts from the start

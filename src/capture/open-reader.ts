@@ -41,6 +41,8 @@ const FOREIGN = [
 export interface OpenOptions {
   /** Link types the caller can decode; a classic capture of another one is refused. */
   supportsLinkType?: (linkType: number) => boolean
+  /** Whole nanoseconds to add to the stamps of each of several captures, whose clocks differ. */
+  corrections?: readonly number[]
   /** Breaks off the wait for the first bytes of a pipe. Once the source is open, `close()` ends it. */
   signal?: AbortSignal
 }
