@@ -19,7 +19,7 @@ export class Rates {
 
   /** One of class `occupancy` ended at `time`; times may come in any order. */
   add(occupancy: number, time: number): void {
-    while (time >= this.window * WINDOWS) this.double()
+    this.reach(time)
     this.counts[Math.max(Math.floor(time / this.window), 0) * OCCUPANCY_CLASSES + occupancy]++
   }
 
@@ -28,6 +28,8 @@ export class Rates {
    * that is shorter than a few windows.
    */
   between(occupancy: number, from: number, to: number): Rate {
+    // nothing may have ended for long when the capture ends
+    this.reach(to)
     const first = Math.max(Math.ceil(from / this.window), 0)
     const last = Math.floor(to / this.window)
     if (last - first < FEWEST_WINDOWS) return this.roughly(occupancy, to)
@@ -50,6 +52,10 @@ export class Rates {
     let sum = 0
     for (let i = 0; i < WINDOWS; i++) sum += this.counts[i * OCCUPANCY_CLASSES + occupancy]
     return { mean: sum / duration, error: Math.sqrt(sum) / duration }
+  }
+
+  private reach(time: number): void {
+    while (time >= this.window * WINDOWS) this.double()
   }
 
   private double(): void {

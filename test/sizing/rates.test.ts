@@ -37,6 +37,14 @@ describe('Rates', () => {
     expect(Math.abs(bursts.between(0, from, to).mean * SECOND - 100)).toBeLessThan(2)
   })
 
+  it('reaches the end of a capture in which nothing has ended for long', () => {
+    const rates = new Rates()
+    for (let i = 0; i < 64; i++) rates.add(0, i * 1e6)
+    expect(rates.between(0, 0, 3600 * SECOND).mean * SECOND).toBeCloseTo(64 / 3600, 2)
+    // two captures whose clocks are half a century apart
+    expect(rates.between(0, 0, 1.8e18).mean).toBeCloseTo(64 / 1.8e18, 20)
+  })
+
   it('takes a capture of a few windows as a whole', () => {
     const rates = new Rates()
     for (let i = 0; i < 9; i++) rates.add(3, 1e5 * i)
