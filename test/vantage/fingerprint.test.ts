@@ -1,0 +1,130 @@
+// What NAT and routing change must not count, everything else must.
+import { describe, expect, it } from 'vitest'
+import { decode } from '../../src/packet/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
+import { Fingerprint } from '../../src/vantage/fingerprint.ts'
+import {
+  type Bytes,
+  be16,
+  be32,
+  ethernet,
+  filler,
+  frameOf,
+  type Ipv4Options,
+  icmp,
+  ipv4,
+  join,
+  tcp,
+  udp,
+} from '../support/frames.ts'
+
+function printOf(packet: Bytes): { hash: string; weak: boolean; identified: boolean } {
+  const decoded = new Packet()
+  const print = new Fingerprint()
+  if (!decode(frameOf(ethernet(packet)), decoded)) throw new Error('the frame holds no packet')
+  print.read(decoded)
+  return { hash: `${print.first} ${print.second}`, weak: print.weak, identified: print.identified }
+}
+
+const hash = (packet: Bytes) => printOf(packet).hash
+const inside: Partial<Ipv4Options> = {
+  source: '10.0.0.5',
+  destination: '10.9.0.1',
+  ttl: 64,
+  identification: 7,
+}
+const outside: Partial<Ipv4Options> = {
+  source: '192.0.2.1',
+  destination: '198.51.100.7',
+  ttl: 62,
+  identification: 7,
+}
+const timestamps = (value: number) => join('0101080a', be32(value), be32(9))
+
+describe('a packet before and behind a router that translates it', () => {
+  it('is the same over TCP', () => {
+    const segment = { sequence: 5, acknowledgment: 6, flags: 0x18, options: timestamps(8) }
+    const before = tcp({ ...segment, sourcePort: 4000, destinationPort: 80, checksum: 1 }, filler(9))
+    const behind = tcp({ ...segment, sourcePort: 31000, destinationPort: 8080, checksum: 2 }, filler(9))
+    expect(hash(ipv4({ ...inside, protocol: 6 }, before))).toBe(
+      hash(ipv4({ ...outside, protocol: 6 }, behind)),
+    )
+  })
+
+  it('is the same with a clamped MSS', () => {
+    const syn = (mss: number) => tcp({ flags: 2, sequence: 5, options: join('0204', be16(mss)) })
+    expect(hash(ipv4({ ...inside, protocol: 6 }, syn(1460)))).toBe(
+      hash(ipv4({ ...outside, protocol: 6 }, syn(1400))),
+    )
+  })
+
+  it('is the same over UDP', () => {
+    const before = udp({ sourcePort: 4000, checksum: 1 }, filler(50))
+    const behind = udp({ sourcePort: 5000, destinationPort: 5353, checksum: 2 }, filler(50))
+    expect(hash(ipv4({ ...inside, protocol: 17 }, before))).toBe(
+      hash(ipv4({ ...outside, protocol: 17 }, behind)),
+    )
+  })
+
+  it('is the same echo with another id', () => {
+    const echo = (id: number) => icmp(8, 0, join(be16(id), be16(3), filler(40)))
+    expect(hash(ipv4({ ...inside, protocol: 1 }, echo(1)))).toBe(
+      hash(ipv4({ ...outside, protocol: 1 }, echo(999))),
+    )
+  })
+
+  it('is the same error, whose quoted packet was translated, too', () => {
+    const error = (from: string, port: number) =>
+      icmp(
+        3,
+        1,
+        join(be32(0), ipv4({ source: from, protocol: 17, identification: 4 }, udp({ sourcePort: port }))),
+      )
+    const before = ipv4({ ...inside, protocol: 1 }, error('192.0.2.1', 31000))
+    expect(hash(before)).toBe(hash(ipv4({ ...outside, protocol: 1 }, error('10.0.0.5', 4000))))
+  })
+})
+
+describe('another packet', () => {
+  const segment = { sequence: 5, acknowledgment: 6, flags: 0x10, options: timestamps(8) }
+  const base = hash(ipv4({ ...inside, protocol: 6 }, tcp(segment)))
+  const others: [string, Bytes][] = [
+    ['sequence number', ipv4({ ...inside, protocol: 6 }, tcp({ ...segment, sequence: 6 }))],
+    ['acknowledgment', ipv4({ ...inside, protocol: 6 }, tcp({ ...segment, acknowledgment: 7 }))],
+    [
+      'sequence and acknowledgment, swapped',
+      ipv4({ ...inside, protocol: 6 }, tcp({ ...segment, sequence: 6, acknowledgment: 5 })),
+    ],
+    ['flags', ipv4({ ...inside, protocol: 6 }, tcp({ ...segment, flags: 0x11 }))],
+    ['window', ipv4({ ...inside, protocol: 6 }, tcp({ ...segment, window: 1 }))],
+    ['timestamp', ipv4({ ...inside, protocol: 6 }, tcp({ ...segment, options: timestamps(9) }))],
+    ['length', ipv4({ ...inside, protocol: 6 }, tcp(segment, filler(1)))],
+    ['IP ID', ipv4({ ...inside, identification: 8, protocol: 6 }, tcp(segment))],
+  ]
+  for (const [name, packet] of others) it(`differs by its ${name}`, () => expect(hash(packet)).not.toBe(base))
+
+  it('differs by payload, type of error, and fragment offset', () => {
+    const packets = [
+      ipv4({ ...inside, protocol: 17 }, udp({}, filler(40))),
+      ipv4({ ...inside, protocol: 17 }, udp({}, filler(40).reverse())),
+      ipv4({ ...inside, protocol: 1 }, icmp(3, 1, filler(40))),
+      ipv4({ ...inside, protocol: 1 }, icmp(3, 2, filler(40))),
+      ipv4({ ...inside, protocol: 17, fragmentOffset: 8, moreFragments: true }, filler(40)),
+      ipv4({ ...inside, protocol: 17, fragmentOffset: 48, moreFragments: true }, filler(40)),
+    ]
+    expect(new Set(packets.map(hash)).size).toBe(packets.length)
+  })
+})
+
+describe('a packet without IP ID', () => {
+  it('is weak where payload alone tells it from its like', () => {
+    const of = (protocol: number, transport: Bytes) =>
+      printOf(ipv4({ ...inside, identification: 0, protocol }, transport))
+    expect(of(17, udp({}, filler(20)))).toMatchObject({ weak: true, identified: false })
+    expect(of(6, tcp({ sequence: 5 }))).toMatchObject({ weak: false, identified: false })
+    expect(printOf(ipv4({ ...inside, protocol: 17 }, udp({}, filler(20))))).toMatchObject({
+      weak: false,
+      identified: true,
+    })
+  })
+})
