@@ -1,0 +1,127 @@
+// Translations seen on the wire in the table: reply tuples, clashes, what is learnt late, datagrams in fragments.
+import { describe, expect, it } from 'vitest'
+import { DatagramTranslations } from '../../src/conntrack/datagram-translations.ts'
+import { Engine } from '../../src/conntrack/engine.ts'
+import { ObservedTranslation } from '../../src/conntrack/nat.ts'
+import { defaultSettings } from '../../src/conntrack/settings.ts'
+import {
+  DIRECTION_REPLY,
+  IPS_DST_NAT,
+  IPS_NAT_CLASH,
+  IPS_SEEN_REPLY,
+  IPS_SRC_NAT,
+  STATE_ESTABLISHED,
+  STATE_INVALID,
+  STATE_NEW,
+} from '../../src/conntrack/status.ts'
+import { decode } from '../../src/packet/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
+import { listEngine } from '../support/conntrack-text.ts'
+import { ethernet, filler, frameOf, ipv4, tcp, udp } from '../support/frames.ts'
+
+const POD = '10.0.0.5:4000>10.9.0.1:53'
+const FIRST = '10.0.0.5:4000>10.0.0.7:53'
+const SECOND = '10.0.0.5:4000>10.0.0.8:53'
+
+function packetOf(tuple: string, protocol: 'tcp' | 'udp' = 'udp', time = 0, flags = 2): Packet {
+  const [source, destination] = tuple.split('>').map(end => end.split(':'))
+  const ports = { sourcePort: Number(source[1]), destinationPort: Number(destination[1]) }
+  const transport = protocol === 'udp' ? udp(ports, filler(20)) : tcp({ ...ports, flags, sequence: 100 })
+  const header = { source: source[0], destination: destination[0], protocol: protocol === 'udp' ? 17 : 6 }
+  const packet = new Packet()
+  if (!decode(frameOf(ethernet(ipv4(header, transport)), { time }), packet)) throw new Error('no packet')
+  return packet
+}
+
+const reply = (tuple: string) => tuple.split('>').reverse().join('>')
+const seen = (before: Packet, after: Packet) => new ObservedTranslation().observe(before, after)
+const silent = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
+const engineOf = () => new Engine(defaultSettings(), silent)
+const keys = (engine: Engine) => listEngine(engine).map(({ key }) => key)
+
+/** Tracks a packet that left as `to`. */
+function track(engine: Engine, from: string, to: string, protocol: 'tcp' | 'udp' = 'udp', time = 0): number {
+  const before = packetOf(from, protocol, time)
+  return engine.track(before, seen(before, packetOf(to, protocol, time)))
+}
+
+describe('a translated connection', () => {
+  it('has the reply tuple that its replies have, and the bits of what was changed', () => {
+    const engine = engineOf()
+    expect(track(engine, POD, '192.0.2.1:31000>10.0.0.7:5353')).toBe(STATE_NEW)
+    expect(engine.status & (IPS_SRC_NAT | IPS_DST_NAT)).toBe(IPS_SRC_NAT | IPS_DST_NAT)
+    expect(keys(engine)).toEqual([
+      'udp src=10.0.0.5 dst=10.9.0.1 sport=4000 dport=53 | src=10.0.0.7 dst=192.0.2.1 sport=5353 dport=31000',
+    ])
+    expect(engine.track(packetOf('10.0.0.7:5353>192.0.2.1:31000'))).toBe(STATE_ESTABLISHED)
+    expect(engine.direction).toBe(DIRECTION_REPLY)
+  })
+})
+
+describe('a translation that is seen later than the first packet', () => {
+  it('goes into an entry that has seen no reply', () => {
+    const engine = engineOf()
+    engine.track(packetOf(POD))
+    engine.learn(packetOf(POD), seen(packetOf(POD), packetOf(FIRST)))
+    expect(engine.track(packetOf(reply(FIRST)))).toBe(STATE_ESTABLISHED)
+    expect(listEngine(engine)).toHaveLength(1)
+  })
+
+  it('is learnt from a retransmission', () => {
+    const engine = engineOf()
+    engine.track(packetOf(POD, 'tcp'))
+    track(engine, POD, FIRST, 'tcp', 1e9)
+    expect(keys(engine)).toEqual([
+      'tcp src=10.0.0.5 dst=10.9.0.1 sport=4000 dport=53 | src=10.0.0.7 dst=10.0.0.5 sport=53 dport=4000',
+    ])
+  })
+
+  it('leaves an entry alone that has seen a reply', () => {
+    const engine = engineOf()
+    engine.track(packetOf(POD))
+    engine.track(packetOf(reply(POD)))
+    engine.learn(packetOf(POD), seen(packetOf(POD), packetOf(FIRST)))
+    expect(keys(engine)).toEqual([
+      'udp src=10.0.0.5 dst=10.9.0.1 sport=4000 dport=53 | src=10.9.0.1 dst=10.0.0.5 sport=53 dport=4000',
+    ])
+  })
+})
+
+describe('two first packets of one tuple with two translations', () => {
+  it('have an entry each: replies find the second for a second, and it is not listed', () => {
+    const engine = engineOf()
+    track(engine, POD, FIRST)
+    track(engine, POD, SECOND)
+    expect(engine.table.count).toBe(2)
+    expect(engine.status & IPS_NAT_CLASH).toBe(IPS_NAT_CLASH)
+    expect(listEngine(engine)).toHaveLength(1)
+    expect(engine.track(packetOf(reply(SECOND)))).toBe(STATE_ESTABLISHED)
+    expect(engine.status & IPS_NAT_CLASH).toBe(IPS_NAT_CLASH)
+    engine.track(packetOf(POD, 'udp', 1e6))
+    expect(engine.status & (IPS_NAT_CLASH | IPS_SEEN_REPLY)).toBe(0)
+    engine.track(packetOf(reply(SECOND), 'udp', 1.1e9))
+    expect(engine.state).toBe(STATE_NEW)
+  })
+
+  it('do not clash over TCP, where the second would have been dropped', () => {
+    const engine = engineOf()
+    track(engine, POD, FIRST, 'tcp')
+    track(engine, POD, SECOND, 'tcp')
+    expect(engine.table.count).toBe(1)
+    expect(engine.track(packetOf(reply(SECOND), 'tcp', 0, 0x12))).toBe(STATE_INVALID)
+  })
+})
+
+describe('a datagram in fragments', () => {
+  it('has the translation that its first fragment showed, once', () => {
+    const datagrams = new DatagramTranslations()
+    const fragment = packetOf(POD)
+    fragment.moreFragments = true
+    datagrams.keep(fragment, packetOf(FIRST))
+    const whole = packetOf(POD)
+    const engine = engineOf()
+    engine.track(whole, datagrams.of(whole))
+    expect(keys(engine)[0]).toContain('| src=10.0.0.7 dst=10.0.0.5 sport=53 dport=4000')
+    expect(datagrams.of(whole)).toBeNull()
+  })
+})
