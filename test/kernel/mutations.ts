@@ -149,7 +149,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ['(oldState === TCP_SYN_RECV || oldState === TCP_ESTABLISHED) &&', 'oldState === TCP_ESTABLISHED &&'],
     ['+ RETRANS] >= context.maxRetrans', '+ RETRANS] > context.maxRetrans'],
     ['>= context.maxRetrans && own > timeouts[TIMEOUT_RETRANS]', '>= context.maxRetrans'],
-    ['if (index === INDEX_RST && state === TCP_ESTABLISHED) return timeouts[TCP_CLOSE]', ''],
+    ['if (index === INDEX_RST) return timeouts[TCP_CLOSE]', ''],
+    [
+      'if (index === INDEX_RST) return timeouts[TCP_CLOSE]',
+      'if (index === INDEX_RST && state === TCP_ESTABLISHED) return timeouts[TCP_CLOSE]',
+    ],
     ['return timeouts[TCP_CLOSE]', 'return Math.min(own, timeouts[TIMEOUT_UNACK])'],
     ['unacknowledged !== 0 && own > timeouts[TIMEOUT_UNACK]', 'unacknowledged !== 0'],
     ['unacknowledged !== 0 && own > timeouts[TIMEOUT_UNACK]', 'false'],

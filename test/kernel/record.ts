@@ -11,7 +11,7 @@ const EXIT_UNAVAILABLE = 77
 /** Microseconds: frames later than this may meet an entry expired that should be alive (see conversation.ts). */
 const TOO_LATE = 50_000
 /** A machine that was busy for a moment gets another chance; one that is too slow for the capture does not. */
-const ATTEMPTS = 3
+const ATTEMPTS = 4
 
 /** The kernel, its modules, the tools or the rights for a recording are missing; the message says which. */
 export class RecordingUnavailable extends Error {}
@@ -19,6 +19,7 @@ export class RecordingUnavailable extends Error {}
 /**
  * Records a capture file into a directory.
  * @param sysctls by their names under net.netfilter, or dotted ones outside it
+ * @returns whether the kernel got every frame in time; if not, what hangs on timeouts may differ
  * @throws RecordingUnavailable when the kernel cannot be asked here
  */
 export async function recordTo(
@@ -26,15 +27,16 @@ export async function recordTo(
   directory: string,
   sysctls: Readonly<Record<string, number>>,
   maxSeconds = 600,
-): Promise<void> {
+): Promise<boolean> {
   const settings = Object.entries(sysctls).flatMap(([name, value]) => ['--sysctl', `${name}=${value}`])
   const options = ['--out', directory, '--max-seconds', String(maxSeconds), ...settings]
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const { code, text } = await run('python3', [RECORDER, capture, ...options])
     if (code === EXIT_UNAVAILABLE) throw new RecordingUnavailable(text.trim())
     if (code !== 0) throw new Error(text.trim() || `record.py ended with ${code}`)
-    if (readRecording(directory).latest < TOO_LATE) return
+    if (readRecording(directory).latest < TOO_LATE) return true
   }
+  return false
 }
 
 /** Calls `use` with the frames in a file, and the temporary directory that it is in. */

@@ -36,21 +36,35 @@ function batchesOf(packets: number, seed: number, profiles: readonly Profile[]):
   }))
 }
 
-/** Makes, records and compares one capture; returns its number of packets, or null after a disagreement. */
-async function runBatch(batch: Batch, directory: string): Promise<number | null> {
+interface BatchOutcome {
+  /** Packets that the model was compared on. */
+  packets: number
+  agreed: boolean
+}
+
+/** Makes, records and compares one capture. */
+async function runBatch(batch: Batch, directory: string): Promise<BatchOutcome> {
   const { seed, profile } = batch
   const capture = generateCapture(batch)
   const path = join(directory, CAPTURE)
   writeCapture(path, capture)
-  await recordTo(path, directory, profile.sysctls)
+  const inTime = await recordTo(path, directory, profile.sysctls)
   const { kernel, found } = await compareDirectory(directory)
+  const packets = kernel.verdicts.length
+  if (!inTime && found.length > 0) {
+    const late = Math.round(kernel.latest / 1000)
+    console.log(
+      `seed ${seed}, ${profile.name}: not counted, the machine was too busy to send in time (${late} ms late)`,
+    )
+    return { packets: 0, agreed: true }
+  }
   const count = found.length === 0 ? 'no disagreement' : `${found.length} disagreements`
-  console.log(`seed ${seed}, ${profile.name}: ${kernel.verdicts.length} packets, ${count}`)
-  if (found.length === 0) return kernel.verdicts.length
+  console.log(`seed ${seed}, ${profile.name}: ${packets} packets, ${count}`)
+  if (found.length === 0) return { packets, agreed: true }
   for (const disagreement of found.slice(0, 5)) console.log(disagreementText(disagreement))
   const at = found.find(({ frame }) => frame > 0)?.frame
   if (at !== undefined) await printShrunk(readCapture(path), at, profile)
-  return null
+  return { packets, agreed: false }
 }
 
 async function printShrunk(capture: CaptureRecords, frame: number, profile: Profile): Promise<void> {
@@ -72,9 +86,9 @@ async function runLive(
     for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
       const directory = mkdtempSync(join(keep ?? tmpdir(), `${batch.profile.name}-${batch.seed}-`))
       try {
-        const count = await runBatch(batch, directory)
-        if (count === null) agreed = false
-        packets += count ?? batch.packets
+        const outcome = await runBatch(batch, directory)
+        agreed &&= outcome.agreed
+        packets += outcome.packets
       } finally {
         if (keep === undefined) rmSync(directory, { recursive: true })
       }
