@@ -2,7 +2,7 @@
 import type { FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import { CAUSE_NAMES } from '../conntrack/events.ts'
-import { IPCT_PROTOINFO } from '../conntrack/status.ts'
+import { IPCT_PROTOINFO, IPS_NAT_CLASH } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { CaptureClock } from '../report/capture-clock.ts'
 import type { EventName, Shown } from '../report/conntrack-entry.ts'
@@ -11,6 +11,7 @@ import { writeEventLine } from '../report/conntrack-line.ts'
 import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
 import { type Printer, replayLines } from './line-replay.ts'
+import type { Replay } from './sightings.ts'
 import type { Sysctls } from './sysctl.ts'
 
 export const EVENT_FORMATS = ['conntrack', 'tsv', 'ndjson'] as const
@@ -19,11 +20,12 @@ export interface EventsOptions {
   captures: readonly string[]
   format: (typeof EVENT_FORMATS)[number]
   sysctls: Sysctls
+  replay: Replay
 }
 
 /** Runs the command. */
 export async function printEvents(options: EventsOptions, io: Io): Promise<void> {
-  await replayLines(options.captures, options.sysctls, new EventPrinter(options), io)
+  await replayLines(options.captures, options.sysctls, new EventPrinter(options), io, options.replay)
 }
 
 class EventPrinter implements Printer {
@@ -51,6 +53,8 @@ class EventPrinter implements Printer {
   }
 
   created(ct: number, time: number): void {
+    // kernel: nf_ct_resolve_clash_harder() sends none
+    if ((this.engine.table.status(ct) & IPS_NAT_CLASH) !== 0) return
     this.show(ct, true, false)
     this.print(ct, 'NEW', time, '')
   }

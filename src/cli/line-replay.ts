@@ -12,6 +12,7 @@ import { Refusals } from '../sizing/refusals.ts'
 import { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
+import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings, type Sysctls } from './sysctl.ts'
 
 /** Prints what it hears; `start` comes before the first frame. */
@@ -28,29 +29,36 @@ export async function replayLines(
   sysctls: Sysctls,
   printer: Printer,
   io: Io,
+  how: Replay = 'frames',
 ): Promise<void> {
-  await withCaptures(captures, io, async (source, interrupt) => {
+  const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
     const engine = makeEngine(sysctls, printer)
     printer.start(engine, source, output)
+    const paced = new PacedSource(source, output)
     const fragments = new Defragmenter(fragmentSettings(sysctls))
-    await replay(new PacedSource(source, output), [engine], fragments, printer)
+    await replay(paced, [engine], fragments, printer, windowFor(paced, sysctls, how))
     await output.end()
     interrupt.finish()
     warnOfDamage(source.captures, io.stderr)
-  })
+  }
+  await withCaptures(captures, io, use, await clockCorrections(captures, how, io))
 }
 
-/** Opens captures for `use`, which a signal can break off, and closes them behind it. */
+/**
+ * Opens captures for `use`, which a signal can break off, and closes them behind it.
+ * @param corrections nanoseconds to add to the stamps of each
+ */
 export async function withCaptures<T>(
   captures: readonly string[],
   io: Io,
   use: (source: FrameSource, interrupt: Interrupt) => Promise<T>,
+  corrections: readonly number[] = [],
 ): Promise<T> {
   const interrupt = new Interrupt(io)
   let source: FrameSource | null = null
   try {
-    source = await openCaptures(captures, { supportsLinkType, signal: interrupt.beforeOpen })
+    source = await openCaptures(captures, { supportsLinkType, signal: interrupt.beforeOpen, corrections })
     interrupt.watch(source)
     return await use(source, interrupt)
   } finally {

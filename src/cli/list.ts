@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
-import { IPS_CONFIRMED, IPS_DYING } from '../conntrack/status.ts'
+import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
@@ -17,9 +17,11 @@ import { writeSaveLine } from '../report/conntrack-save.ts'
 import { writeXmlFlow, XML_HEAD, XML_TAIL } from '../report/conntrack-xml.ts'
 import { formatTime } from '../report/format.ts'
 import type { Instant } from './instant.ts'
+import type { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
 import { makeEngine, warnOfDamage, withCaptures } from './line-replay.ts'
+import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -32,6 +34,7 @@ export interface ListOptions {
   format: (typeof LIST_FORMATS)[number]
   at: Instant
   sysctls: Sysctls
+  replay: Replay
   /** Name and version of this program, for the summary line. */
   program: string
 }
@@ -39,49 +42,68 @@ export interface ListOptions {
 /** Runs the command: the entries to stdout, sorted, and what conntrack says under them to stderr. */
 export async function printList(options: ListOptions, io: Io): Promise<void> {
   const { captures, at, sysctls } = options
-  let frames = Number.POSITIVE_INFINITY
+  const corrections = await clockCorrections(captures, options.replay, io)
+  let entriesAtPeak = Number.POSITIVE_INFINITY
   if (at.kind === 'peak') {
     // A copy of the table at every new peak would cost its size again with each new entry; reading twice costs one
     // more replay, whatever the size.
     await requireFiles(captures)
-    frames = await findPeak(captures, sysctls, io)
+    entriesAtPeak = await findPeak(options, corrections, io)
   }
-  await withCaptures(captures, io, async (source, interrupt) => {
-    const stopping = new StoppingSource(source, frames, at)
-    const engine = makeEngine(sysctls, SILENT)
-    await replay(stopping, [engine], new Defragmenter(fragmentSettings(sysctls)), { seen: () => {} })
+  const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
+    const stopping = new StoppingSource(source, at)
+    let made = 0
+    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ })
+    const engines = [engine]
+    const stopAtPeak = (): void => {
+      if (made < entriesAtPeak) return
+      // what the window still holds came later
+      engines.length = 0
+      stopping.stop()
+    }
+    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    if (entriesAtPeak > 0) {
+      const window = windowFor(stopping, sysctls, options.replay)
+      await replay(stopping, engines, fragments, { seen: stopAtPeak }, window)
+    }
     interrupt.finish()
     if (stopping.limit !== null) engine.advance(stopping.limit)
     const count = await printTable(engine, source.epoch, options, io)
     warnOfDamage(source.captures, io.stderr)
     const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'
     io.stderr.write(`${options.program}: ${count} flow entries have been shown. (${when})\n`)
-  })
+  }
+  await withCaptures(captures, io, use, corrections)
 }
 
 function describeInstant(time: number, epoch: bigint): string {
   return `${formatElapsed(time)} s after the first frame, ${formatTime(epoch + BigInt(Math.floor(time)))}`
 }
 
-/** The number of frames after which the most entries were live, the first of equals. */
-async function findPeak(captures: readonly string[], sysctls: Sysctls, io: Io): Promise<number> {
-  return withCaptures(captures, io, async (source, interrupt) => {
-    let frames = 0
+/** How many entries had been made when the most were live, the first of equals. */
+async function findPeak(options: ListOptions, corrections: readonly number[], io: Io): Promise<number> {
+  const { captures, sysctls } = options
+  const use = async (source: FrameSource, interrupt: Interrupt): Promise<number> => {
+    let made = 0
     let peak = 0
-    let peakFrames = 0
+    let madeAtPeak = 0
     const engine: Engine = makeEngine(sysctls, {
       ...SILENT,
       created: () => {
+        made++
         const live = engine.table.count - engine.table.expiredCount
         if (live <= peak) return
         peak = live
-        peakFrames = frames + 1
+        madeAtPeak = made
       },
     })
-    await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), { seen: () => frames++ })
+    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    const window = windowFor(source, sysctls, options.replay)
+    await replay(source, [engine], fragments, { seen: () => {} }, window)
     interrupt.finish()
-    return peakFrames
-  })
+    return madeAtPeak
+  }
+  return withCaptures(captures, io, use, corrections)
 }
 
 async function requireFiles(captures: readonly string[]): Promise<void> {
@@ -115,8 +137,8 @@ function liveEntries({ table, context }: Engine): Int32Array {
   const entries = new Int32Array(table.count)
   let count = 0
   for (let ct = 0; ct < table.top; ct++) {
-    // an entry that a RST ended can still be read, but is no longer in the table
-    const inTable = (table.status(ct) & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED
+    // an entry that a RST ended can still be read, but is no longer in the table; one of a clash is found by replies alone
+    const inTable = (table.status(ct) & (IPS_CONFIRMED | IPS_DYING | IPS_NAT_CLASH)) === IPS_CONFIRMED
     if (inTable && context.expires(ct) > 0) entries[count++] = ct
   }
   return entries.subarray(0, count)
@@ -176,21 +198,27 @@ const SILENT: Observer = {
   destroyed: () => {},
 }
 
-/** Frames up to an instant or a number, and no further. */
+/** A capture goes back in time by no more; where it may, later frames do not end the reading. */
+const REORDER_TIME = 1e9
+
+/** Frames up to an instant, and no further. */
 class StoppingSource implements FrameSource {
-  /** The instant in nanoseconds since the first frame; null where the end or a number of frames stops the replay. */
+  /** The instant in nanoseconds since the first frame; null where the replay goes to the end. */
   limit: number | null = null
   private readonly source: FrameSource
   private readonly at: Instant
-  private framesLeft: number
   /** Whether there was a frame before it. */
   hadFrames = false
   private stopped = false
 
-  constructor(source: FrameSource, frames: number, at: Instant) {
+  constructor(source: FrameSource, at: Instant) {
     this.source = source
-    this.framesLeft = frames
     this.at = at
+  }
+
+  /** Hands no more frames out. */
+  stop(): void {
+    this.stopped = true
   }
 
   get captures(): readonly CaptureFile[] {
@@ -206,19 +234,21 @@ class StoppingSource implements FrameSource {
   }
 
   next(): Frame | null {
-    if (this.stopped || this.framesLeft === 0) return null
-    const frame = this.source.next()
-    if (frame === null) return null
-    this.framesLeft--
-    this.limit ??= this.limitOf()
-    this.stopped = this.limit !== null && frame.time > this.limit
-    if (this.stopped) return null
-    this.hadFrames = true
-    return frame
+    while (!this.stopped) {
+      const frame = this.source.next()
+      if (frame === null) return null
+      this.limit ??= this.limitOf()
+      if (this.limit === null || frame.time <= this.limit) {
+        this.hadFrames = true
+        return frame
+      }
+      this.stopped = frame.time > this.limit + REORDER_TIME
+    }
+    return null
   }
 
   async fill(): Promise<boolean> {
-    return !this.stopped && this.framesLeft > 0 && this.source.fill()
+    return !this.stopped && this.source.fill()
   }
 
   close(): Promise<void> {

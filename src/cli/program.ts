@@ -20,6 +20,7 @@ import {
 import { PACKET_FORMATS, parseStates, printPackets } from './packets.ts'
 import { CORES_HELP, PRESET_HELP, PRESET_LIST } from './preset.ts'
 import { SERIES_HELP } from './series-file.ts'
+import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
 import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
 import { PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
@@ -94,6 +95,7 @@ interface LineFlags extends SysctlFlags {
 
 function addPackets(program: Command, io: Io): void {
   addLineCommand(program, 'packets', 'print what conntrack made of each frame, a line each', PACKET_FORMATS)
+    .addOption(replayOption(['frames']))
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
@@ -106,21 +108,26 @@ function addPackets(program: Command, io: Io): void {
 
 function addEvents(program: Command, io: Io): void {
   const summary = 'print the events that `conntrack -E -o timestamp` would have printed, in capture time'
-  addLineCommand(program, 'events', summary, EVENT_FORMATS).action(
-    async (captures: string[], flags: LineFlags) => {
+  addLineCommand(program, 'events', summary, EVENT_FORMATS)
+    .addOption(replayOption(REPLAYS))
+    .action(async (captures: string[], flags: LineFlags & { replay: Replay }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      await printEvents({ captures, format, sysctls: sysctlsOf(flags) }, io)
-    },
-  )
+      await printEvents({ captures, format, sysctls: sysctlsOf(flags), replay: flags.replay }, io)
+    })
 }
 
 function addList(program: Command, io: Io): void {
   addLineCommand(program, 'list', 'print the table as `conntrack -L` would have shown it', LIST_FORMATS)
     .option('--at <instant>', AT_HELP, 'end')
-    .action(async (captures: string[], flags: LineFlags & { at: string }) => {
+    .addOption(replayOption(REPLAYS))
+    .action(async (captures: string[], flags: LineFlags & { at: string; replay: Replay }) => {
       const format = oneOf('--format', flags.format, LIST_FORMATS)
       const at = parseInstant(flags.at)
-      await printList({ captures, format, at, sysctls: sysctlsOf(flags), program: programVersion() }, io)
+      const { replay } = flags
+      await printList(
+        { captures, format, at, sysctls: sysctlsOf(flags), replay, program: programVersion() },
+        io,
+      )
     })
 }
 
@@ -163,17 +170,11 @@ function addLineCommand(
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
-    .addOption(replayOption())
 }
 
-/** There is one way to replay yet. */
-function replayOption(): Option {
-  return new Option(
-    '--replay <how>',
-    'frames: every frame goes through conntrack as it was captured, in order',
-  )
-    .choices(['frames'])
-    .default('frames')
+/** The first of the ways is the default. */
+function replayOption(ways: readonly Replay[]): Option {
+  return new Option('--replay <how>', REPLAY_HELP).choices(ways).default(ways[0])
 }
 
 function collect(value: string, before: string[]): string[] {

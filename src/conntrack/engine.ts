@@ -1,13 +1,5 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import {
-  IPPROTO_GRE,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_SCTP,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  IPPROTO_UDPLITE,
-} from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
@@ -23,13 +15,8 @@ import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
-import { genericPacket } from './proto/generic.ts'
-import { grePacket } from './proto/gre.ts'
-import { icmpPacket, icmpv6Packet } from './proto/icmp.ts'
+import { handlePacket } from './proto/handle.ts'
 import { ERROR_NONE, ERROR_RELATED, ERROR_UNTRACKED, IcmpErrors } from './proto/icmp-error.ts'
-import { sctpPacket } from './proto/sctp.ts'
-import { tcpPacket } from './proto/tcp.ts'
-import { udplitePacket, udpPacket } from './proto/udp.ts'
 import type { Settings } from './settings.ts'
 import {
   DIRECTION_ORIGINAL,
@@ -215,30 +202,12 @@ export class Engine {
   }
 
   private handle(ct: number, packet: Packet, direction: number, isNew: boolean): number {
-    switch (packet.protocol) {
-      case IPPROTO_TCP: {
-        const answer = tcpPacket(this.context, ct, packet, direction, isNew)
-        if (this.context.killed) {
-          this.context.killed = false
-          this.kill(ct)
-        }
-        return answer
-      }
-      case IPPROTO_UDP:
-        return udpPacket(this.context, ct, packet, direction, isNew)
-      case IPPROTO_ICMP:
-        return icmpPacket(this.context, ct, packet, direction)
-      case IPPROTO_ICMPV6:
-        return icmpv6Packet(this.context, ct, packet, direction, isNew)
-      case IPPROTO_UDPLITE:
-        return udplitePacket(this.context, ct, packet, direction)
-      case IPPROTO_SCTP:
-        return sctpPacket(this.context, ct, packet, direction, isNew)
-      case IPPROTO_GRE:
-        return grePacket(this.context, ct, packet, direction)
-      default:
-        return genericPacket(this.context, ct, packet, direction)
+    const answer = handlePacket(this.context, ct, packet, direction, isNew)
+    if (this.context.killed) {
+      this.context.killed = false
+      this.kill(ct)
     }
+    return answer
   }
 
   /** The key of a live entry, or -1. Expired ones met on the way are destroyed. kernel: ____nf_conntrack_find() */

@@ -1,6 +1,7 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
 import { IPS_CONFIRMED, IPS_NAT_CLASH, STATUS_EXPIRED } from './status.ts'
 import { hashWords, KIND_IPV6, type Tuple } from './tuple.ts'
+import { WideAddresses } from './wide-addresses.ts'
 
 // A connection is an integer `ct`; its two keys are `ct * 2 + direction`. What a packet touches lies together, a cache
 // line for both keys and two for the entry: with a column (one array) per field, tracking took 1.9 times as long on
@@ -48,7 +49,6 @@ export const PROTO = 16
  * the way to 400,000 entries took 170 ms, and 100 MB more at its peak.
  */
 const INITIAL_CAPACITY = 1 << 20
-const INITIAL_WIDE = 256
 /** A power of two, and of at least as many heads an entry that chains are short: a key met in vain is a cache miss. */
 const INITIAL_HEADS = 1 << 18
 const HEADS_PER_ENTRY = 2
@@ -72,13 +72,10 @@ export class Table {
   /** Capture time of the first packet in nanoseconds, and its frame number. */
   private starts = new Float64Array(INITIAL_CAPACITY)
   private firstFrames = new Uint32Array(INITIAL_CAPACITY)
-  /** 16 words a slot: source and destination of the original key, then of the reply key. */
-  private wideWords = new Int32Array(0)
+  private readonly wide = new WideAddresses()
 
   private capacity = INITIAL_CAPACITY
   private freeEntry = -1
-  private wideTop = 0
-  private freeWide = -1
   private heads = new Int32Array(INITIAL_HEADS).fill(-1)
   private mask = INITIAL_HEADS - 1
   /** Chains of the expired entries, one per bucket of the kernel's table. */
@@ -177,13 +174,13 @@ export class Table {
   /** Word `index` (0–3) of the source address of a key; IPv4 has word 0 alone. */
   sourceWord(key: number, index: number): number {
     const wide = this.wideOf(key >> 1)
-    return wide < 0 ? this.source(key) : this.wideWords[wide * 16 + (key & 1) * 8 + index]
+    return wide < 0 ? this.source(key) : this.wide.word(wide, key & 1, index)
   }
 
   /** Word `index` (0–3) of the destination address of a key; IPv4 has word 0 alone. */
   destinationWord(key: number, index: number): number {
     const wide = this.wideOf(key >> 1)
-    return wide < 0 ? this.destination(key) : this.wideWords[wide * 16 + (key & 1) * 8 + 4 + index]
+    return wide < 0 ? this.destination(key) : this.wide.word(wide, key & 1, 4 + index)
   }
 
   // what the engine does
@@ -204,7 +201,7 @@ export class Table {
     this.starts[ct] = time
     this.entryTimes[(ct << (ENTRY_SHIFT - 1)) + LAST_TIME] = time
     this.firstFrames[ct] = frame
-    entries[at + WIDE] = original.kind >= KIND_IPV6 ? this.allocateWide() : -1
+    entries[at + WIDE] = original.kind >= KIND_IPV6 ? this.wide.allocate() : -1
     this.setKey(ct * 2, original)
     this.setKey(ct * 2 + 1, reply)
     return ct
@@ -213,10 +210,7 @@ export class Table {
   /** Gives an entry back that is in no bucket (any more). */
   free(ct: number): void {
     const wide = this.wideOf(ct)
-    if (wide >= 0) {
-      this.wideWords[wide * 16] = this.freeWide
-      this.freeWide = wide
-    }
+    if (wide >= 0) this.wide.free(wide)
     this.entries[(ct << ENTRY_SHIFT) + STATUS] = 0
     this.entries[(ct << ENTRY_SHIFT) + WIDE] = this.freeEntry
     this.freeEntry = ct
@@ -309,27 +303,12 @@ export class Table {
       keys[at + KEY_SOURCE] === tuple.source &&
       keys[at + KEY_DESTINATION] === tuple.destination &&
       keys[at + KEY_KIND] === tuple.kind &&
-      (tuple.kind < KIND_IPV6 || this.matchesWide(key, tuple))
+      (tuple.kind < KIND_IPV6 || this.wide.matches(this.wideOf(key >> 1), key & 1, tuple))
     )
   }
 
   private wideOf(ct: number): number {
     return this.entries[(ct << ENTRY_SHIFT) + WIDE]
-  }
-
-  private matchesWide(key: number, tuple: Tuple): boolean {
-    const words = this.wideWords
-    const at = this.wideOf(key >> 1) * 16 + (key & 1) * 8
-    return (
-      words[at] === tuple.source0 &&
-      words[at + 1] === tuple.source1 &&
-      words[at + 2] === tuple.source2 &&
-      words[at + 3] === tuple.source3 &&
-      words[at + 4] === tuple.destination0 &&
-      words[at + 5] === tuple.destination1 &&
-      words[at + 6] === tuple.destination2 &&
-      words[at + 7] === tuple.destination3
-    )
   }
 
   private setKey(key: number, tuple: Tuple): void {
@@ -341,31 +320,7 @@ export class Table {
     keys[at + KEY_KIND] = tuple.kind
     keys[at + KEY_PACKETS] = 0
     this.keyBytes[(key << (KEY_SHIFT - 1)) + KEY_BYTES] = 0
-    if (tuple.kind >= KIND_IPV6) this.setWide(this.wideOf(key >> 1) * 16 + (key & 1) * 8, tuple)
-  }
-
-  private setWide(at: number, tuple: Tuple): void {
-    const words = this.wideWords
-    words[at] = tuple.source0
-    words[at + 1] = tuple.source1
-    words[at + 2] = tuple.source2
-    words[at + 3] = tuple.source3
-    words[at + 4] = tuple.destination0
-    words[at + 5] = tuple.destination1
-    words[at + 6] = tuple.destination2
-    words[at + 7] = tuple.destination3
-  }
-
-  private allocateWide(): number {
-    const slot = this.freeWide
-    if (slot >= 0) {
-      this.freeWide = this.wideWords[slot * 16]
-      return slot
-    }
-    if ((this.wideTop + 1) * 16 > this.wideWords.length) {
-      this.wideWords = enlargeInt32(this.wideWords, Math.max(INITIAL_WIDE * 16, this.wideWords.length * 2))
-    }
-    return this.wideTop++
+    if (tuple.kind >= KIND_IPV6) this.wide.set(this.wideOf(key >> 1), key & 1, tuple)
   }
 
   private linkKey(heads: Int32Array, key: number): void {

@@ -1,7 +1,13 @@
 // Reads lines of `conntrack -L` and `conntrack -E`, and tells the same of an engine, so that the two can be compared.
 import type { Engine } from '../../src/conntrack/engine.ts'
 import { TCP_STATE_NAMES } from '../../src/conntrack/proto/tcp-table.ts'
-import { IPS_ASSURED, IPS_CONFIRMED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from '../../src/conntrack/status.ts'
+import {
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_DYING,
+  IPS_NAT_CLASH,
+  IPS_SEEN_REPLY,
+} from '../../src/conntrack/status.ts'
 import type { Table } from '../../src/conntrack/table.ts'
 import { IPPROTO_TCP, protocolName } from '../../src/net/numbers.ts'
 import { Ascii } from '../../src/report/ascii.ts'
@@ -42,7 +48,7 @@ export function parseEvents(text: string): ConntrackEvent[] {
 export function listEngine({ table, context }: Engine): Connection[] {
   const connections: Connection[] = []
   for (let ct = 0; ct < table.top; ct++) {
-    if ((table.status(ct) & (IPS_CONFIRMED | IPS_NAT_CLASH)) !== IPS_CONFIRMED) continue
+    if ((table.status(ct) & (IPS_CONFIRMED | IPS_DYING | IPS_NAT_CLASH)) !== IPS_CONFIRMED) continue
     if (context.expires(ct) > 0)
       connections.push({ ...describe(table, ct), seconds: context.expires(ct) / 250 })
   }

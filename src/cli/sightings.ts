@@ -1,0 +1,82 @@
+// `--replay`: every packet once, with all the frames that show it, or frame by frame; clocks of several captures set right.
+import { stat } from 'node:fs/promises'
+import { CaptureError } from '../capture/error.ts'
+import type { FrameSource } from '../capture/frame.ts'
+import { openCaptures } from '../capture/open.ts'
+import { supportsLinkType } from '../packet/decode.ts'
+import { printable } from '../report/format.ts'
+import { type ClockOffset, type ClockSample, estimateOffsets, sampleClock } from '../vantage/clock-offset.ts'
+import { SightingWindow } from '../vantage/window.ts'
+import type { Io } from './io.ts'
+import type { Sysctls } from './sysctl.ts'
+
+export const REPLAYS = ['auto', 'frames'] as const
+export type Replay = (typeof REPLAYS)[number]
+
+export const REPLAY_HELP =
+  'auto: every packet goes through conntrack once, however many interfaces show it, with the translation they show; frames: every frame as it was captured, in order'
+
+/** A set of more captures is a rotated one, of one clock. */
+const MOST_CLOCKS = 32
+
+/** The window for a replay of `source`, or null where frames are replayed as they come. */
+export function windowFor(
+  source: FrameSource,
+  { settings, host }: Sysctls,
+  replay: Replay,
+): SightingWindow | null {
+  if (replay === 'frames') return null
+  return new SightingWindow(source, {
+    bridgeCalls: {
+      ipv4: host['net.bridge.bridge-nf-call-iptables'] ?? null,
+      ipv6: host['net.bridge.bridge-nf-call-ip6tables'] ?? null,
+    },
+    keepsPayload: settings.nf_conntrack_checksum !== 0,
+  })
+}
+
+/** Nanoseconds to add to the stamps of each capture, whose clocks differ; says so, a line each. */
+export async function clockCorrections(
+  captures: readonly string[],
+  replay: Replay,
+  io: Io,
+): Promise<number[]> {
+  if (replay === 'frames' || captures.length < 2 || captures.length > MOST_CLOCKS) return []
+  const samples: ClockSample[] = []
+  for (const path of captures) {
+    // what can be read only once is not read ahead
+    if ((await stat(path).catch(() => null))?.isFile() !== true) return []
+    const sample = await sampleOf(path)
+    if (sample === null) return []
+    samples.push(sample)
+  }
+  const offsets = estimateOffsets(samples)
+  for (let i = 0; i < offsets.length; i++) {
+    const offset = offsets[i]
+    if (offset !== null) io.stderr.write(`ctpcap: ${describeOffset(captures, i, offset)}\n`)
+  }
+  return offsets.map(offset => offset?.correction ?? 0)
+}
+
+/** Null for what is no capture: opening it in earnest will say why. */
+async function sampleOf(path: string): Promise<ClockSample | null> {
+  let source: FrameSource | null = null
+  try {
+    source = await openCaptures([path], { supportsLinkType })
+    return await sampleClock(source)
+  } catch (error) {
+    if (error instanceof CaptureError) return null
+    throw error
+  } finally {
+    await source?.close()
+  }
+}
+
+function describeOffset(captures: readonly string[], index: number, offset: ClockOffset): string {
+  const seconds = (Math.abs(offset.correction) / 1e9).toFixed(6)
+  const where = offset.correction < 0 ? 'ahead of' : 'behind'
+  return (
+    `the clock of ${printable(captures[index])} is ${seconds} s ${where} that of ${printable(captures[0])}, ` +
+    `by ${offset.packets} packets that it has in common with ${printable(captures[offset.reference])}: corrected`
+  )
+}
