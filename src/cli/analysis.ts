@@ -4,17 +4,19 @@ import type { Observer } from '../conntrack/events.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import type { Finding } from '../findings/finding.ts'
+import { type Finding, SEVERITIES } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
+import type { NatWatch } from '../findings/nat-watch.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
 import type { Packet } from '../packet/packet.ts'
-import { FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, type Witness } from '../replay.ts'
+import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { Sizing } from '../sizing/sizing.ts'
+import type { Sightings } from '../vantage/sighting.ts'
 
 export class Analysis implements Observer, Witness {
   readonly engine: Engine
@@ -29,8 +31,19 @@ export class Analysis implements Observer, Witness {
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
 
-  /** @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs */
-  constructor(settings: Settings, flows: FlowsOptions, enforceMaximum = false) {
+  private readonly watch: NatWatch | null
+
+  /**
+   * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
+   * @param watch looks for what NAT did wrong, where that is wanted
+   */
+  constructor(
+    settings: Settings,
+    flows: FlowsOptions,
+    enforceMaximum = false,
+    watch: NatWatch | null = null,
+  ) {
+    this.watch = watch
     const refusals = enforceMaximum ? new Refusals(settings) : null
     this.engine = new Engine(settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
@@ -39,7 +52,10 @@ export class Analysis implements Observer, Witness {
     this.flows = new Flows(this.table, flows)
   }
 
-  seen(packet: Packet, outcome: number): void {
+  seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
+    if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
+      this.watch?.packet(packet, sightings)
+    }
     switch (outcome) {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
@@ -89,7 +105,11 @@ export class Analysis implements Observer, Witness {
   }
 
   conclude(): Finding[] {
-    return [...this.tableFull.conclude(), ...this.midStream.conclude()]
+    const own = this.tableFull.conclude()
+    const nat = this.watch?.conclude() ?? []
+    // what the model says of the table is surer than what the packets let guess
+    const known = nat.filter(finding => !own.some(other => other.id === finding.id))
+    return [...own, ...known, ...this.midStream.conclude()].sort(byGravity)
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */
@@ -104,4 +124,8 @@ export class Analysis implements Observer, Witness {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause)
   }
+}
+
+function byGravity(a: Finding, b: Finding): number {
+  return SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)
 }

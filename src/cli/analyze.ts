@@ -1,6 +1,7 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
 import { isAtLeast } from '../findings/finding.ts'
+import { NatWatch } from '../findings/nat-watch.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { buildReport } from '../report/build.ts'
@@ -8,6 +9,7 @@ import { FlowReporter } from '../report/flow-report.ts'
 import { renderJson } from '../report/json.ts'
 import type { Report } from '../report/model.ts'
 import type { Flow } from '../sizing/flow.ts'
+import { Points } from '../vantage/points.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FlowsFile } from './flows-file.ts'
@@ -54,7 +56,8 @@ async function replayAll(
     flowsFile?.add(reporter.report(flow))
   }
   const sink = flowsFile === null ? null : write
-  const analysis = new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls))
+  const watch = new NatWatch(new Points(source))
+  const analysis = new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), watch)
   const hideProgress = showProgress(source, io, options.quiet)
   try {
     await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)

@@ -114,7 +114,7 @@ function findingOf(group: Group, nameOf: (point: number) => string): Finding {
     title: `${title} (${count} ${count === 1 ? 'flow' : 'flows'}${often})`,
     flows: flows.slice(0, NAMED_FLOWS).map(flow => flow.flow),
     frames: sortFrames(frames),
-    steps: group.steps.map(step => ({ what: step.what, frames: sortFrames(step.frames) })),
+    steps: sortSteps(group.steps),
     points: [...group.points].sort((a, b) => a - b).map(nameOf),
     occurrences,
     reason: group.reason,
@@ -139,6 +139,13 @@ function addSteps(known: FindingStep[], steps: readonly FindingStep[]): void {
 
 function includes(frames: readonly FrameReference[], { capture, frame }: FrameReference): boolean {
   return frames.some(other => other.capture === capture && other.frame === frame)
+}
+
+/** In the order of their first frames; those of different captures stay as they were found. */
+function sortSteps(steps: FindingStep[]): FindingStep[] {
+  const sorted = steps.map(step => ({ what: step.what, frames: sortFrames(step.frames) }))
+  const isOneCapture = sorted.every(step => step.frames.every(f => f.capture === sorted[0].frames[0].capture))
+  return isOneCapture ? sorted.sort((a, b) => a.frames[0].frame - b.frames[0].frame) : sorted
 }
 
 function sortFrames(frames: FrameReference[]): FrameReference[] {

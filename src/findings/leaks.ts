@@ -14,6 +14,7 @@ import {
   GAP_SIDE,
   OPENING_ACKNOWLEDGMENT,
   OPENING_SEQUENCE,
+  OPENING_TTL,
   RELATED,
   RELATED_SERIAL,
   SIDE_ACK,
@@ -40,8 +41,11 @@ export const PAUSE = 1e9
 /** How far behind an acknowledgment may be and still belong to a flow; kernel: MAXACKWINCONST */
 const ACK_SLACK = 66000
 const MOST_SIBLINGS = 64
-/** Searches of all flows: each is for a flow that was under way when first seen, of which a capture may have many. */
-const MOST_SEARCHES = 1000
+/**
+ * Flows that searches may look at: so many, and one more for each packet. A search goes over all of them, for a flow
+ * that was under way when first seen, and of those a capture may have very many.
+ */
+const FREE_VISITS = 1 << 20
 const ANSWER_TIME = 5e9
 
 // what is suspected of the first packet of a flow
@@ -52,7 +56,7 @@ const REMAPPED = 3
 export class Leaks {
   private readonly trails: Trails
   private readonly cases: Cases
-  private searches = 0
+  private visits = 0
 
   constructor(trails: Trails, cases: Cases) {
     this.trails = trails
@@ -65,18 +69,21 @@ export class Leaks {
     let sibling = trails.nextOf(-1, sight, true)
     for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = trails.nextOf(sibling, sight, true)) {
       if (trails.point(sibling) !== sight.point || trails.side(sibling, 1, SIDE_PACKETS) > 0) continue
-      if (sight.time - trails.times[sibling] <= ANSWER_TIME) return trails.open(sight, true)
+      if (sight.time - trails.time(sibling) <= ANSWER_TIME) return trails.open(sight, true)
     }
     return trails.open(sight, false)
   }
 
-  /** `trail` begins with a segment that is neither SYN nor RST: does it continue a flow with other addresses? */
-  stray(trail: number, sight: Sight): void {
+  /**
+   * `trail` begins with a segment that is neither SYN nor RST: does it continue a flow with other addresses?
+   * @param packets how many packets there have been
+   */
+  stray(trail: number, sight: Sight, packets: number): void {
     if (sight.payload === 0 && (sight.flags & TCP_FIN) === 0) return
     if (this.isReply(trail, sight) || this.isSentOn(trail, sight)) return
-    if (this.searches === MOST_SEARCHES) return
-    this.searches++
     const count = this.trails.count
+    if (this.visits + count > FREE_VISITS + packets) return
+    this.visits += count
     for (let other = 0; other < count; other++) {
       if (other === trail || this.trails.point(other) !== sight.point) continue
       if (this.trails.isAnsweredBy(other, sight) && this.isEgress(trail, other, sight)) return
@@ -96,7 +103,7 @@ export class Leaks {
     for (let i = 0; i < MOST_SIBLINGS && half >= 0; i++, half = trails.nextSibling(half, trail)) {
       if (trails.point(half) !== sight.point || !trails.has(half, TRAIL_SYN_ACK)) continue
       if (trails.get(half, SYN_ACK + OPENING_ACKNOWLEDGMENT) !== opening) continue
-      const pause = sight.time - Math.max(trails.times[half], trails.times[trail])
+      const pause = sight.time - Math.max(trails.time(half), trails.time(trail))
       if (sight.sequence === trails.side(half, 1, SIDE_END)) {
         if (pause >= PAUSE) this.suspect(trail, half, FORGOTTEN_REPLY, sight)
       } else if (after(sight.sequence, trails.side(trail, 0, SIDE_LIMIT))) {
@@ -127,7 +134,7 @@ export class Leaks {
     for (let i = 0; i < MOST_SIBLINGS && flow >= 0; i++, flow = trails.nextOf(flow, sight, true)) {
       if (!this.isUnderWay(flow, sight) || !acknowledges(sight, trails.side(flow, 0, SIDE_END))) continue
       if (sight.sequence === trails.side(flow, 1, SIDE_END)) {
-        if (sight.time - trails.times[flow] < PAUSE) continue
+        if (sight.time - trails.time(flow) < PAUSE) continue
         this.suspect(trail, flow, FORGOTTEN_REPLY, sight)
         return true
       }
@@ -144,7 +151,7 @@ export class Leaks {
     let flow = trails.nextOf(-1, sight, false)
     for (let i = 0; i < MOST_SIBLINGS && flow >= 0; i++, flow = trails.nextOf(flow, sight, false)) {
       if (flow === trail || !this.isUnderWay(flow, sight) || !this.continues(flow, sight)) continue
-      if (sight.time - trails.times[flow] < PAUSE || !this.hadPause(flow, sight)) continue
+      if (sight.time - trails.time(flow) < PAUSE || !this.hadPause(flow, sight)) continue
       this.suspect(trail, flow, FORGOTTEN_REPLY, sight)
       this.add('idle-timeout-untranslated-reply', 'certain', trail, flow, sight.point, AFTER_PAUSE, [
         this.stepBefore(flow, 'last packets before the pause'),
@@ -161,7 +168,7 @@ export class Leaks {
     const { trails } = this
     if (!this.isUnderWay(flow, sight) || !this.acknowledgesLast(flow, sight)) return false
     if (trails.isFrom(flow, sight)) {
-      if (!this.continues(flow, sight) || sight.time - trails.times[flow] < PAUSE) return false
+      if (!this.continues(flow, sight) || sight.time - trails.time(flow) < PAUSE) return false
       this.suspect(trail, flow, REMAPPED, sight)
       return true
     }
@@ -261,7 +268,7 @@ export class Leaks {
 
   /** Whether the flow has been silent before its last packets, or is just now. */
   private hadPause(flow: number, sight: Sight): boolean {
-    return this.trails.get(flow, GAP_LENGTH) > 0 || sight.time - this.trails.times[flow] >= PAUSE
+    return this.trails.get(flow, GAP_LENGTH) > 0 || sight.time - this.trails.time(flow) >= PAUSE
   }
 
   /** Whether conntrack finds a segment of this direction beyond what the other side allowed, or long past. */
@@ -271,6 +278,19 @@ export class Leaks {
     const window = (limit - trails.side(flow, 1 - direction, SIDE_ACK)) | 0
     const end = (sight.sequence + sight.payload) | 0
     return after(sight.sequence, limit) || before(end, (trails.side(flow, direction, SIDE_END) - window) | 0)
+  }
+
+  /** The same connection where its source is not translated yet, or -1: nobody saw it there. */
+  private insideOf(flow: number): number {
+    const { trails } = this
+    if (!trails.has(flow, TRAIL_SYN)) return -1
+    const opening = trails.get(flow, SYN + OPENING_SEQUENCE)
+    for (let other = 0; other < trails.count; other++) {
+      if (trails.get(other, SYN + OPENING_SEQUENCE) !== opening || !trails.has(other, TRAIL_SYN)) continue
+      if (trails.get(other, SYN + OPENING_TTL) <= trails.get(flow, SYN + OPENING_TTL)) continue
+      if (trails.initiator(other) !== trails.initiator(flow)) return other
+    }
+    return -1
   }
 
   private stepBefore(flow: number, what: string): FindingStep {
@@ -302,9 +322,12 @@ export class Leaks {
     steps: FindingStep[],
   ): void {
     const { trails } = this
-    const meant = flow < 0 ? trail : flow
+    const seen = flow < 0 ? trail : flow
+    const inside = this.insideOf(seen)
+    const meant = inside < 0 ? seen : inside
+    const masked = inside < 0 ? '' : `, translated to ${trails.initiator(seen)} -> ${trails.responder(seen)}`
     const own = `${trails.initiator(trail)} -> ${trails.responder(trail)}`
-    const text = `tcp ${trails.initiator(meant)} -> ${trails.responder(meant)}`
+    const text = `tcp ${trails.initiator(meant)} -> ${trails.responder(meant)}${masked}`
     this.cases.add({
       id,
       confidence,

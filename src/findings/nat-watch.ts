@@ -93,7 +93,7 @@ export class NatWatch {
       return
     }
     if (!packet.hasTuple || packet.fragmentOffset !== 0) return
-    this.number = (this.number + 1) | 0
+    this.number++
     this.now = packet.time
     const { sight } = this
     sight.takePacket(packet)
@@ -137,13 +137,13 @@ export class NatWatch {
     const { flags } = sight
     if (isNew) {
       trail = trails.open(sight, (flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK))
-      if ((flags & (TCP_SYN | TCP_RST)) === 0) this.leaks.stray(trail, sight)
+      if ((flags & (TCP_SYN | TCP_RST)) === 0) this.leaks.stray(trail, sight, this.number)
     }
     const { direction } = trails
     if ((flags & TCP_RST) !== 0) this.reset(trail, direction, isNew)
     else if ((flags & TCP_SYN) !== 0) this.open(trail, packet)
     else this.progress(trail, direction)
-    trails.times[trail] = sight.time
+    trails.setTime(trail, sight.time)
     return trail
   }
 
@@ -201,10 +201,10 @@ export class NatWatch {
     const known = trails.side(trail, direction, SIDE_END)
     if (direction === 0 && trails.has(trail, TRAIL_SYN_ACK)) trails.mark(trail, TRAIL_OPEN)
     trails.mark(trail, TRAIL_RECENT)
-    if (length > 0 && sight.sequence === known && sight.time - trails.times[trail] >= PAUSE) {
+    if (length > 0 && sight.sequence === known && sight.time - trails.time(trail) >= PAUSE) {
       trails.set(trail, GAP_FRAME, sight.frame)
       trails.set(trail, GAP_SIDE, direction)
-      trails.set(trail, GAP_LENGTH, Math.min((sight.time - trails.times[trail]) / 1e6, 0x7fffffff))
+      trails.set(trail, GAP_LENGTH, Math.min((sight.time - trails.time(trail)) / 1e6, 0x7fffffff))
       trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
     } else if (trails.get(trail, GAP_FRAME) !== 0 && direction !== trails.get(trail, GAP_SIDE)) {
       trails.set(trail, GAP_FRAME, 0)
@@ -249,7 +249,7 @@ export class NatWatch {
     trails.setSide(trail, direction, SIDE_PACKETS, packets + 1)
     trails.setSide(trail, direction, SIDE_FRAME, sight.frame)
     trails.mark(trail, TRAIL_RECENT)
-    trails.times[trail] = sight.time
+    trails.setTime(trail, sight.time)
   }
 
   /** Whether the packet was seen to leave again, as routed packets do: with a lower TTL. */

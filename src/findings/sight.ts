@@ -1,5 +1,5 @@
 // One packet as one observation point saw it: a reused record, filled from a group of sightings or from a lone frame.
-import { IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_TCP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { destinationMacAt, macHash, sourceMacAt } from '../vantage/place.ts'
 import type { Sightings } from '../vantage/sighting.ts'
@@ -58,12 +58,13 @@ export class Sight {
     this.destination[2] = packet.destination2
     this.destination[3] = packet.destination3
     if (packet.family === 4) this.clearHighWords()
-    // a reassembled datagram has left its link header behind
-    const hasLink = packet.linkOffset < packet.networkOffset
-    this.sourceMac = hasLink ? macHash(packet.view, sourceMacAt(packet.linkType, packet.linkOffset)) : 0
-    this.destinationMac = hasLink
-      ? macHash(packet.view, destinationMacAt(packet.linkType, packet.linkOffset))
-      : 0
+    this.sourceMac = 0
+    this.destinationMac = 0
+    // of a segment in the middle of a connection nobody asks; a reassembled datagram has left its link header behind
+    const isPlain = packet.protocol === IPPROTO_TCP && (packet.tcpFlags & (TCP_SYN | TCP_RST)) === 0
+    if (isPlain || packet.linkOffset >= packet.networkOffset) return
+    this.sourceMac = macHash(packet.view, sourceMacAt(packet.linkType, packet.linkOffset))
+    this.destinationMac = macHash(packet.view, destinationMacAt(packet.linkType, packet.linkOffset))
   }
 
   /** Sighting `index` of a packet. */

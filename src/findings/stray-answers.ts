@@ -75,7 +75,7 @@ function askedByDatagram(trails: Trails, trail: number, sight: Sight): number {
   for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = trails.nextSibling(sibling, trail)) {
     if (trails.point(sibling) !== sight.point || !trails.has(sibling, TRAIL_SYN)) continue
     if (trails.side(sibling, 1, SIDE_PACKETS) > 0) continue
-    if (sight.time - trails.times[sibling] <= ANSWER_TIME) return sibling
+    if (sight.time - trails.time(sibling) <= ANSWER_TIME) return sibling
   }
   return -1
 }
@@ -103,8 +103,8 @@ function cameRouted(
     point: sight.point,
     steps: [
       ...(meant < 0 ? [] : [stepOf(trails, meant, `${word} to ${trails.responder(meant)}`, SYN)]),
-      stepOf(trails, trail, `${word} arrives at ${backend}, routed`, SYN),
-      stepOf(trails, trail, `answer from ${backend}, switched`, SYN_ACK),
+      stepOf(trails, trail, `${word} at ${backend}, translated`, SYN),
+      stepOf(trails, trail, `answer from ${backend}`, SYN_ACK),
       refusal(sight, word, backend),
     ],
   })
@@ -137,7 +137,7 @@ function answeredElsewhere(
     point: sight.point,
     steps: [
       stepOf(trails, meant, `${word} to ${trails.responder(meant)}`, SYN),
-      stepOf(trails, trail, `answer from ${backend} instead`, SYN_ACK),
+      stepOf(trails, trail, `answer from ${backend}`, SYN_ACK),
       refusal(sight, word, backend),
     ],
   })

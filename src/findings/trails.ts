@@ -9,22 +9,22 @@ import type { Sight } from './sight.ts'
 export const MOST_TRAILS = 1 << 16
 const SHIFT = 6
 
-// words of a trail
+// words of a trail; what a packet touches stands in the first two cache lines
 const TUPLE_NEXT = 0
-const SENDER_NEXT = 1
-const KIND = 2
-const POINT = 3
-const PORTS = 4
-const SOURCE = 5
-const DESTINATION = 9
+const SENDER_NEXT = 44
+const KIND = 1
+const POINT = 2
+const PORTS = 3
+const SOURCE = 4
+const DESTINATION = 8
 /** Counts the trails ever opened: who remembers a slot can tell whether it is still the same trail. */
-const SERIAL = 13
+const SERIAL = 45
 /** TRAIL_* bits. */
-export const FLAGS = 14
-export const CAPTURE = 15
+export const FLAGS = 12
+export const CAPTURE = 30
 /** The SYN, and the SYN-ACK: sequence number (what the SYN-ACK acknowledges), frame, TTL, hardware addresses. */
-export const SYN = 16
-export const SYN_ACK = 22
+export const SYN = 32
+export const SYN_ACK = 38
 export const OPENING_SEQUENCE = 0
 export const OPENING_ACKNOWLEDGMENT = 1
 export const OPENING_FRAME = 2
@@ -32,9 +32,9 @@ export const OPENING_TTL = 3
 export const OPENING_SOURCE_MAC = 4
 export const OPENING_DESTINATION_MAC = 5
 /** SYNs seen. */
-export const SYN_COUNT = 28
+export const SYN_COUNT = 31
 /** What a direction has shown, the first sender's at SIDE: see SIDE_*. */
-export const SIDE = 29
+export const SIDE = 16
 export const SIDE_WORDS = 7
 /** Sequence number behind the last byte. */
 export const SIDE_END = 0
@@ -46,26 +46,26 @@ export const SIDE_FRAME = 4
 export const SIDE_TTL = 5
 export const SIDE_PACKETS = 6
 /** Data that came after a pause, exactly where the flow had stopped: frame, side; how long it was, in milliseconds. */
-export const GAP_FRAME = 43
-export const GAP_SIDE = 44
-export const GAP_LENGTH = 45
+export const GAP_FRAME = 13
+export const GAP_SIDE = 46
+export const GAP_LENGTH = 47
 /** The frame before that pause. */
-export const GAP_BEFORE = 46
+export const GAP_BEFORE = 48
 /** What is suspected of a trail's first packet (leaks.ts), the trail it belongs to with its serial, and its frame. */
-export const SUSPICION = 47
-export const RELATED = 48
-export const RELATED_SERIAL = 49
-export const SUSPICION_FRAME = 50
+export const SUSPICION = 49
+export const RELATED = 50
+export const RELATED_SERIAL = 51
+export const SUSPICION_FRAME = 52
 /** What the suspicious packet acknowledged: the sequence number of a RST that answers it. */
-export const SUSPICION_ACK = 51
+export const SUSPICION_ACK = 53
 
-const SENDER_PREVIOUS = 52
+const SENDER_PREVIOUS = 54
 /** The side that the suspicious packet came from. */
 export const SUSPICION_SIDE = 55
 /** Number of the packet whose SYN was counted last: its copies are not counted. */
-export const SYN_PACKET = 53
+export const SYN_PACKET = 56
 /** SYN-ACKs seen. */
-export const SYN_ACK_COUNT = 54
+export const SYN_ACK_COUNT = 57
 
 export const TRAIL_SYN = 1
 export const TRAIL_SYN_ACK = 2
@@ -78,12 +78,14 @@ export const TRAIL_EXPLAINED = 16
 export const TRAIL_FORWARDED = 32
 export const TRAIL_RECENT = 64
 
+/** As a double. */
+const TIME = 7
 const HEADS = 1 << 16
 
 export class Trails {
   readonly words = new Int32Array(MOST_TRAILS << SHIFT)
-  /** Of the last packet. */
-  readonly times = new Float64Array(MOST_TRAILS)
+  /** Of the last packet, in each record's words 14 and 15. */
+  private readonly times = new Float64Array(this.words.buffer)
   readonly startTimes = new Float64Array(MOST_TRAILS)
   /** Trails in use. */
   count = 0
@@ -93,6 +95,15 @@ export class Trails {
   private serials = 0
   private readonly tupleHeads = new Int32Array(HEADS).fill(-1)
   private readonly senderHeads = new Int32Array(HEADS).fill(-1)
+
+  /** When the last packet was seen. */
+  time(trail: number): number {
+    return this.times[(trail << (SHIFT - 1)) + TIME]
+  }
+
+  setTime(trail: number, time: number): void {
+    this.times[(trail << (SHIFT - 1)) + TIME] = time
+  }
 
   get(trail: number, word: number): number {
     return this.words[(trail << SHIFT) + word]
@@ -170,7 +181,7 @@ export class Trails {
     words[at + SERIAL] = this.serials = (this.serials + 1) | 0
     words[at + RELATED] = -1
     this.startTimes[trail] = sight.time
-    this.times[trail] = sight.time
+    this.setTime(trail, sight.time)
     const tuple = tupleHash(sight)
     words[at + TUPLE_NEXT] = this.tupleHeads[tuple]
     this.tupleHeads[tuple] = trail

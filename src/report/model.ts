@@ -1,5 +1,5 @@
 // The Report: all that is known after a replay, plain, sorted and serialisable; its JSON form is docs/report-schema.md.
-import type { Confidence, FrameReference, Severity } from '../findings/finding.ts'
+import type { Confidence, FindingStep, FrameReference, Severity } from '../findings/finding.ts'
 import type { UnrepliedGroup } from '../findings/unreplied.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import type { FlowEnd } from '../sizing/flow.ts'
@@ -257,6 +257,14 @@ export interface FindingReport {
   title: string
   flows: string[]
   frames: FrameReference[]
+  /** What happened in order, on the flow named first; with the frames of each capture. */
+  steps?: FindingStep[]
+  /** Observation points that show it. */
+  points?: string[]
+  /** Tries of all its flows. */
+  occurrences?: number
+  /** Why the confidence is what it is. */
+  reason?: string
   cause: string
   fix: string
   /** A command that shows the frames, or `''`. */

@@ -9,12 +9,16 @@ import { protocolText } from './tuple-text.ts'
 
 /** Reasons of INVALID packets and destinations of unreplied flows that are listed. */
 const NAMED = 5
+/** Flows of a finding that are named. */
+const NAMED_FLOWS = 3
 
 export function verdictLines(report: Report, style: Style): string[] {
   const tracked = trackedPackets(report)
   if (tracked === 0) return ['no packet that conntrack would see']
   const lines = [
-    ...report.findings.filter(finding => finding.severity !== 'info').flatMap(f => findingLines(f, style)),
+    ...report.findings
+      .filter(finding => finding.severity !== 'info')
+      .flatMap(f => findingLines(f, report, style)),
     ...invalidLines(report, tracked, style),
     ...unrepliedLines(report, style),
     ...harmlessLines(report),
@@ -37,16 +41,37 @@ function trackedPackets({ packets }: Report): number {
   )
 }
 
-function findingLines(finding: FindingReport, style: Style): string[] {
+function findingLines(finding: FindingReport, report: Report, style: Style): string[] {
   const paint =
     finding.severity === 'error' ? style.red : finding.severity === 'warning' ? style.yellow : plain
   const lines = [
     `${paint(`${finding.severity} ${finding.id}`)}: ${finding.title}`,
+    ...flowNames(finding),
+    ...stepLines(finding, report),
+    ...(finding.reason === undefined
+      ? []
+      : [
+          `  ${finding.confidence}: ${finding.reason}; seen at ${(finding.points ?? []).map(printable).join(', ')}`,
+        ]),
     `  cause: ${finding.cause}`,
     `  fix:   ${finding.fix}`,
   ]
   if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
   return lines
+}
+
+/** The flows, a few of them by name. */
+function flowNames({ flows }: FindingReport): string[] {
+  const lines = flows.slice(0, NAMED_FLOWS).map(flow => `  flow:  ${printable(flow)}`)
+  if (flows.length > NAMED_FLOWS)
+    lines.push(`         and ${plural(flows.length - NAMED_FLOWS, 'more flow')} or more`)
+  return lines
+}
+
+function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
+  return (steps ?? []).map(
+    (step, i) => `  ${i + 1}. ${printable(step.what)} (${frameNames(step.frames.slice(0, NAMED), captures)})`,
+  )
 }
 
 function infoLine(finding: FindingReport, { captures }: Report): string {

@@ -6,19 +6,20 @@ import type { Finding } from '../../src/findings/finding.ts'
 import { NatWatch } from '../../src/findings/nat-watch.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
 import { FRAME_LATE, FRAME_TRACKED, FRAME_UNMET, replay } from '../../src/replay.ts'
+import { Points } from '../../src/vantage/points.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 
 const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
 
-/** The findings of a replay of `paths`, merged by time. */
-export async function watchCaptures(paths: string[]): Promise<Finding[]> {
+/** The findings of a replay of `paths`, merged by time; with the sightings of each packet, or frame by frame. */
+export async function watchCaptures(paths: string[], isSighted = true): Promise<Finding[]> {
   const source = await openCaptures(paths)
   try {
     const window = new SightingWindow(source, {
       bridgeCalls: { ipv4: null, ipv6: null },
       keepsPayload: false,
     })
-    const watch = new NatWatch(window.points)
+    const watch = new NatWatch(isSighted ? window.points : new Points(source))
     const engine = new Engine(defaultSettings(), SILENT)
     await replay(
       source,
@@ -31,7 +32,7 @@ export async function watchCaptures(paths: string[]): Promise<Finding[]> {
           }
         },
       },
-      window,
+      isSighted ? window : null,
     )
     return watch.conclude()
   } finally {

@@ -1,0 +1,88 @@
+// What is found in every capture of every recorded NAT scenario: the right fault, no other, and none in healthy ones.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Finding } from '../../src/findings/finding.ts'
+import { watchCaptures } from '../support/watch-captures.ts'
+
+const GOLDEN = 'fixtures/findings/lab-matrix.tsv'
+const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
+const hasLab = lab !== '' && existsSync(lab)
+if (!hasLab)
+  console.warn('lab-matrix.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`')
+
+interface Truth {
+  verdict: string
+  problem?: string
+  flows: { client?: string; faulty?: boolean; nat?: string }[]
+  proofs: { by_capture?: Record<string, { frames: number[] }> }[]
+}
+
+/** The captures of a run: each alone, and those of single interfaces together. */
+function captureSets(run: string): { name: string; paths: string[] }[] {
+  const folder = join(lab, run, 'captures')
+  const files = readdirSync(folder).sort()
+  const single = files.filter(
+    file => file.endsWith('.pcap') && file !== 'any.pcap' && !file.startsWith('far'),
+  )
+  const sets = files.map(file => ({ name: file, paths: [join(folder, file)] }))
+  return single.length < 2
+    ? sets
+    : [...sets, { name: single.join('+'), paths: single.map(file => join(folder, file)) }]
+}
+
+/** Frames of `capture` that the run's own proofs name. */
+function proofFrames(truth: Truth, capture: string): Set<number> {
+  return new Set(truth.proofs.flatMap(proof => proof.by_capture?.[`captures/${capture}`]?.frames ?? []))
+}
+
+/** What is wrong with a finding, in words; nothing where it tells the truth. */
+function objections(finding: Finding, truth: Truth, capture: string): string[] {
+  if (finding.id !== truth.problem) return [`${finding.id} is not ${truth.problem ?? 'healthy'}`]
+  const found: string[] = []
+  const clients = truth.flows
+    .filter(flow => flow.faulty && flow.client !== undefined)
+    .map(flow => flow.client)
+  // a flood has no clients of its own, and outside a masqueraded client has another name
+  const isMasked =
+    finding.id.startsWith('idle-timeout') && truth.flows.some(flow => flow.nat === 'masquerade')
+  const named = clients.length > 0 && finding.id !== 'syn-flood' && !isMasked
+  const strangers = named
+    ? finding.flows.filter(flow => !clients.some(client => flow.includes(`${client} `)))
+    : []
+  if (strangers.length > 0) found.push(`healthy: ${strangers.join('; ')}`)
+  const proofs = proofFrames(truth, capture)
+  if (
+    proofs.size > 0 &&
+    finding.confidence === 'certain' &&
+    !finding.frames.some(({ frame }) => proofs.has(frame))
+  ) {
+    found.push(`none of the proof frames ${[...proofs].join(', ')}`)
+  }
+  return found
+}
+
+describe.skipIf(!hasLab)('recorded NAT scenarios', () => {
+  it('show their faults where they can be seen, and nothing else', { timeout: 600_000 }, async () => {
+    const lines = ['run\tproblem\tcapture\tfound\tconfidence\tflows\toccurrences']
+    const wrong: string[] = []
+    const runs = readdirSync(lab).filter(run => existsSync(join(lab, run, 'truth.json')))
+    for (const run of runs.sort()) {
+      const truth = JSON.parse(readFileSync(join(lab, run, 'truth.json'), 'utf8')) as Truth
+      for (const { name, paths } of captureSets(run)) {
+        const findings = await watchCaptures(paths)
+        for (const finding of findings) {
+          wrong.push(...objections(finding, truth, name).map(objection => `${run} ${name}: ${objection}`))
+        }
+        const [first] = findings
+        const what = first
+          ? [first.id, first.confidence, first.flows.length, first.occurrences]
+          : ['-', '', '', '']
+        if (truth.verdict === 'faulty' || first)
+          lines.push([run, truth.problem ?? '', name, ...what].join('\t'))
+      }
+    }
+    expect(wrong).toEqual([])
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(join('../..', GOLDEN))
+  })
+})

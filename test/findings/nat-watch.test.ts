@@ -1,0 +1,121 @@
+// NAT faults as recorded on a real kernel, from single points of view and from all: what is said of each, and of sound ones.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { internetChecksum } from '../support/frames.ts'
+import { watchCaptures } from '../support/watch-captures.ts'
+
+const FOLDER = 'fixtures/findings'
+
+async function found(...files: string[]): Promise<string[]> {
+  const findings = await watchCaptures(files.map(file => join(FOLDER, file)))
+  return findings.map(finding => `${finding.id} ${finding.confidence}`)
+}
+
+describe('a fault', () => {
+  const cases: [string, string][] = [
+    ['same-bridge-dnat.veth3a1f09c2.pcap', 'asymmetric-same-bridge-return certain'],
+    ['same-bridge-dnat.vethd94c6e10.pcap', 'asymmetric-same-bridge-return certain'],
+    ['same-bridge-dnat.cni0.pcap', 'asymmetric-same-bridge-return certain'],
+    ['same-bridge-dnat.multi.pcapng', 'asymmetric-same-bridge-return certain'],
+    ['same-bridge-dnat-udp.veth3a1f09c2.pcap', 'asymmetric-same-bridge-return certain'],
+    ['invalid-leak.veth3a1f09c2.pcap', 'invalid-leak certain'],
+    ['invalid-leak.cni0.pcap', 'invalid-leak certain'],
+    ['invalid-leak-egress.eth0.pcap', 'invalid-leak-private-source certain'],
+    ['dsr-asymmetric-dnat.eth0.pcap', 'dsr-untranslated-reply certain'],
+    ['dsr-asymmetric-invalid-drop.any.pcap', 'dsr-invalid-drop certain'],
+    ['hairpin.vethd94c6e10.pcap', 'hairpin-no-masquerade certain'],
+    ['hairpin-mode-off.any.pcap', 'hairpin-mode-off certain'],
+    ['hairpin-mode-off.cni0.pcap', 'hairpin-mode-off possible'],
+    ['idle-timeout.eth0.pcap', 'idle-timeout-inbound certain'],
+    ['idle-timeout-dnat.veth3a1f09c2.pcap', 'idle-timeout-untranslated-reply certain'],
+    ['idle-timeout-dnat.eth0.pcap', 'idle-timeout-untranslated-reply certain'],
+    ['idle-timeout-remapped.eth0.pcap', 'idle-timeout-remapped certain'],
+    ['syn-flood-unanswered.eth0.pcap', 'syn-flood likely'],
+  ]
+  it.each(cases)('%s: %s', async (file, expected) => {
+    expect(await found(file)).toEqual([expected])
+  })
+
+  it('that two points show together: a race for one translated port', async () => {
+    const points = ['eth0', 'veth3a1f09c2', 'veth77b0e41d'].map(point => `snat-port-race-udp.${point}.pcap`)
+    expect(await found(...points)).toEqual(['snat-insert-race certain'])
+    expect(await found(points[0])).toEqual([])
+    expect(await found(points[1])).toEqual([])
+  })
+
+  it('is one finding, however often it was tried and however many points saw it', async () => {
+    const [finding] = await watchCaptures([join(FOLDER, 'same-bridge-dnat.multi.pcapng')])
+    expect(finding.occurrences).toBe(5)
+    expect(finding.flows).toEqual(['tcp 10.244.0.5:40001 -> 10.96.45.12:80, translated to 10.244.0.7:8080'])
+    expect(finding.points?.toSorted()).toEqual(['cni0', 'veth3a1f09c2', 'vethd94c6e10'])
+    expect(finding.steps?.map(step => step.what)).toEqual([
+      'SYN to 10.96.45.12:80',
+      'SYN at 10.244.0.7:8080, translated',
+      'answer from 10.244.0.7:8080',
+      'RST of the client to 10.244.0.7:8080',
+    ])
+  })
+})
+
+describe('what looks like a fault', () => {
+  it.each([
+    // without promiscuous mode the bridge shows requests alone
+    'same-bridge-dnat-nopromisc.cni0.pcap',
+    // with it the backend's answers, though they are translated on their way
+    'same-bridge-dnat-control.cni0.pcap',
+    'invalid-leak-drop-control.veth3a1f09c2.pcap',
+    'dsr-asymmetric.any.pcap',
+    'hairpin-control-promisc.vethd94c6e10.pcap',
+    'idle-timeout-control.eth0.pcap',
+    'idle-timeout-client-first.any.pcap',
+  ])('is none: %s', async file => {
+    expect(await found(file)).toEqual([])
+  })
+})
+
+describe('numbers', () => {
+  it('do not matter: other addresses, ports and checksums, the same fault', async () => {
+    const bytes = readFileSync(join(FOLDER, 'same-bridge-dnat.veth3a1f09c2.pcap'))
+    const folder = mkdtempSync(join(tmpdir(), 'ctpcap-'))
+    try {
+      const path = join(folder, 'renamed.pcap')
+      writeFileSync(path, renumber(bytes))
+      const [finding, ...rest] = await watchCaptures([path])
+      expect(rest).toEqual([])
+      expect([finding.id, finding.flows]).toEqual([
+        'asymmetric-same-bridge-return',
+        ['tcp 172.20.0.5:51001 -> 100.64.45.12:443, translated to 172.20.0.7:9090'],
+      ])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+/** Addresses and ports of a little-endian pcap of Ethernet frames exchanged, TCP checksums cleared. */
+function renumber(original: Uint8Array): Uint8Array {
+  const bytes = Uint8Array.from(original)
+  const view = new DataView(bytes.buffer)
+  const prefixes = new Map([
+    [0x0af4, 0xac14],
+    [0x0a60, 0x6440],
+  ])
+  const ports = new Map([
+    [40001, 51001],
+    [8080, 9090],
+    [80, 443],
+  ])
+  for (let at = 24; at < bytes.length; ) {
+    const frame = at + 16
+    at = frame + view.getUint32(at + 8, true)
+    if (view.getUint16(frame + 12) !== 0x0800 || bytes[frame + 23] !== 6) continue
+    for (const word of [frame + 26, frame + 30]) view.setUint16(word, prefixes.get(view.getUint16(word)) ?? 0)
+    for (const word of [frame + 34, frame + 36]) view.setUint16(word, ports.get(view.getUint16(word)) ?? 0)
+    view.setUint16(frame + 24, 0)
+    view.setUint16(frame + 24, internetChecksum(bytes.subarray(frame + 14, frame + 34)))
+    view.setUint16(frame + 50, 0)
+  }
+  return bytes
+}
