@@ -2,7 +2,7 @@
 import type { FrameSource } from './capture/frame.ts'
 import { DatagramTranslations } from './conntrack/datagram-translations.ts'
 import type { Engine } from './conntrack/engine.ts'
-import { ObservedTranslation } from './conntrack/nat.ts'
+import { ObservedTranslation, type Translation } from './conntrack/nat.ts'
 import { decode } from './packet/decode.ts'
 import { type Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from './packet/fragments.ts'
 import { Packet } from './packet/packet.ts'
@@ -22,6 +22,11 @@ export const FRAME_UNMET = 4
 /** One more sighting of a packet that has been shown already. */
 export const FRAME_LATE = 5
 
+/** An engine, or what stands in for several. */
+export type Tracker = Pick<Engine, 'learn'> & {
+  track(packet: Packet, translation?: Translation | null): unknown
+}
+
 /** Sees every packet after the engine did. The packet is the replay's reused record, and so are its sightings. */
 export interface Witness {
   /** @param sightings who saw the packet; null where frames are replayed as they come, and for FRAME_SKIPPED */
@@ -35,7 +40,7 @@ export interface Witness {
  */
 export async function replay(
   source: FrameSource,
-  engines: readonly Engine[],
+  engines: readonly Tracker[],
   fragments: Defragmenter,
   witness: Witness,
   window: SightingWindow | null = null,
@@ -63,7 +68,7 @@ class Spine {
   private readonly datagrams = new DatagramTranslations()
 
   constructor(
-    private readonly engines: readonly Engine[],
+    private readonly engines: readonly Tracker[],
     private readonly fragments: Defragmenter,
     private readonly witness: Witness,
   ) {}

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../capture/frame.ts'
 import type { SysctlName } from '../conntrack/settings.ts'
 import { Defragmenter } from '../packet/fragments.ts'
-import { FRAME_TRACKED, replay } from '../replay.ts'
+import { replay } from '../replay.ts'
 import { renderJson } from '../report/json.ts'
 import { buildSizeReport, type Sized } from '../report/size-report.ts'
 import { renderSizeText } from '../report/size-text.ts'
@@ -115,15 +115,11 @@ async function replayAll(
   const hideProgress = showProgress(source, io, options.quiet)
   try {
     const fragments = new Defragmenter(fragmentSettings(options.sysctls))
-    const engines = scenarios.map(scenario => scenario.engine)
-    const seen = (_: unknown, outcome: number): void => {
-      if (outcome === FRAME_TRACKED) whatIf.compare()
-    }
-    await replay(source, engines, fragments, { seen })
+    await replay(source, [whatIf], fragments, { seen: () => {} })
   } finally {
     hideProgress()
   }
-  for (const scenario of scenarios) scenario.finish(endOf(source))
+  whatIf.finish(endOf(source))
   return specs.map(({ name }, i) => ({
     name,
     scenario: scenarios[places[i]],
