@@ -41,7 +41,7 @@ export function talkFragments(conversation: Conversation): void {
       if (conversation.family === 4 && random.chance(0.008)) crowd(conversation, make)
     }
     // all of it once more, under the same id
-    if (random.chance(0.2)) for (const piece of whole(conversation, one[0].of)) sendPiece(conversation, piece)
+    if (random.chance(0.4)) for (const piece of whole(conversation, one[0].of)) sendPiece(conversation, piece)
     if (random.chance(0.2)) sendWhole(conversation, make())
     if (random.chance(0.1)) conversation.pause()
   }
@@ -156,12 +156,18 @@ function spoil(random: Random, list: Piece[]): void {
       break
     }
     case 7:
-      // behind the end
+      // behind the end, while a piece is still missing
+      list.splice(1, 1)
       list.push({ ...piece, offset: (payload.length + 15) & ~7, more: true })
       break
     case 8:
-      // a second end somewhere else
-      list.push({ ...piece, offset: piece.offset + 8 * random.below(4), more: false })
+      // a second end behind the first, or somewhere before it
+      list.splice(1, 1)
+      list.push({
+        ...piece,
+        offset: random.chance(0.5) ? (payload.length + 15) & ~7 : piece.offset + 8,
+        more: false,
+      })
       break
     default:
       // wholly inside what came, or will come
