@@ -26,6 +26,8 @@ export interface Case {
   point: number
   /** What happened, in order. */
   steps: FindingStep[]
+  /** More of a try that was told of before. */
+  isSequel?: boolean
 }
 
 interface FlowCase {
@@ -69,7 +71,7 @@ export class Cases {
     }
     // the point that shows most of the translation names the flow best
     if (found.flow.length > flow.flow.length) flow.flow = found.flow
-    const tries = (flow.tries.get(found.point) ?? 0) + 1
+    const tries = Math.max((flow.tries.get(found.point) ?? 0) + (found.isSequel ? 0 : 1), 1)
     flow.tries.set(found.point, tries)
     if (tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
     if (group.flows.keys().next().value === found.client) addSteps(group.steps, found.steps)

@@ -336,6 +336,8 @@ export class Leaks {
       flow: flow < 0 ? text : `${text}, untranslated ${own}`,
       point,
       steps,
+      // the flow had been told of when it was answered by RST
+      isSequel: id === 'idle-timeout-inbound' && confidence === 'certain',
     })
   }
 }

@@ -12,7 +12,7 @@ import {
 import { after } from '../net/sequence.ts'
 import { Packet } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
-import { readSynOptions, type SynOptions } from '../packet/tcp.ts'
+import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import type { Points } from '../vantage/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
 import { Cases } from './cases.ts'
@@ -93,6 +93,9 @@ export class NatWatch {
       return
     }
     if (!packet.hasTuple || packet.fragmentOffset !== 0) return
+    if (protocol === IPPROTO_TCP && packet.transportCaptured < TCP_MIN_LENGTH) return
+    // put together from fragments, of which the last has no ports
+    if (sightings !== null && !sightings.isLate && isOfFragment(packet, sightings)) return
     this.number++
     this.now = packet.time
     const { sight } = this
@@ -310,6 +313,15 @@ export class NatWatch {
     sight.sourcePort = quoted.destinationPort
     sight.destinationPort = quoted.sourcePort
   }
+}
+
+function isOfFragment(packet: Packet, sightings: Sightings): boolean {
+  const { before } = sightings
+  if (sightings.isRestored) return false
+  return (
+    sightings.sourcePort(before) !== packet.sourcePort ||
+    sightings.destinationPort(before) !== packet.destinationPort
+  )
 }
 
 function isSender(packet: Packet, sight: Sight): boolean {
