@@ -10,7 +10,16 @@ export function formatIpv4(word: number): string {
  * groups becomes `::`, the first of equals; the IPv4-mapped (and -compatible) forms end in dotted decimal.
  */
 export function formatIpv6(w0: number, w1: number, w2: number, w3: number): string {
-  const groups = [w0 >>> 16, w0 & 0xffff, w1 >>> 16, w1 & 0xffff, w2 >>> 16, w2 & 0xffff, w3 >>> 16, w3 & 0xffff]
+  const groups = [
+    w0 >>> 16,
+    w0 & 0xffff,
+    w1 >>> 16,
+    w1 & 0xffff,
+    w2 >>> 16,
+    w2 & 0xffff,
+    w3 >>> 16,
+    w3 & 0xffff,
+  ]
   let bestStart = -1
   let bestLength = 1
   for (let i = 0; i < 8; i++) {
@@ -24,7 +33,8 @@ export function formatIpv6(w0: number, w1: number, w2: number, w3: number): stri
   }
   // glibc's inet_ntop: ::a.b.c.d when six leading groups are zero (but not for :: or ::1), and ::ffff:a.b.c.d
   const dotted =
-    bestStart === 0 && (bestLength === 6 || (bestLength === 7 && groups[7] !== 1) || (bestLength === 5 && groups[5] === 0xffff))
+    bestStart === 0 &&
+    (bestLength === 6 || (bestLength === 7 && groups[7] !== 1) || (bestLength === 5 && groups[5] === 0xffff))
   let text = ''
   const last = dotted ? 6 : 8
   for (let i = 0; i < last; ) {
