@@ -81,7 +81,7 @@ function scenarioRow(scenario: ScenarioReport, isFirst: boolean, style: Style): 
         : style.red(formatCount(table.refused.connections)),
     isFirst ? '-' : lost === 0 ? '0' : style.yellow(formatCount(lost)),
     formatMemory(scenario.memoryBytes),
-    String(scenario.chainLength),
+    scenario.chainLength < 0.01 ? '<0.01' : String(scenario.chainLength),
   ]
 }
 
