@@ -35,6 +35,8 @@ async function work({ seed, batches, folders }: WorkerOrder): Promise<void> {
   }
 }
 
+// whoever gave the order has gone
+process.once('disconnect', () => process.exit())
 process.once('message', (order: WorkerOrder) => {
-  void work(order).then(() => process.disconnect())
+  void work(order).then(() => process.exit())
 })
