@@ -54,7 +54,7 @@ interface SectionInterface {
 }
 
 /** Whether a section header whose byte-order magic stands at 8 of `view` is in little-endian order; null for neither. */
-export function pcapngByteOrder(view: DataView): 'little' | 'big' | null {
+function pcapngByteOrder(view: DataView): 'little' | 'big' | null {
   if (view.getUint32(8, true) === BYTE_ORDER_MAGIC) return 'little'
   return view.getUint32(8, false) === BYTE_ORDER_MAGIC ? 'big' : null
 }

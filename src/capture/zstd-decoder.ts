@@ -26,7 +26,7 @@ export function createZstdDecoder(): ZstdDecoder {
  * fzstd decodes all it is given at once: a few kilobytes of a decompression bomb would become gigabytes, hence the
  * pieces. It keeps parts of them, hence the copies. And it lets checksums be, hence ours.
  */
-export class FzstdDecoder implements ZstdDecoder {
+class FzstdDecoder implements ZstdDecoder {
   private output: Uint8Array = NOTHING
   private readonly hash = new XxHash64()
   private checks = false

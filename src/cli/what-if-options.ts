@@ -131,6 +131,6 @@ function specOf(name: string, sysctls: Sysctls): ScenarioSpec {
 }
 
 /** A timeout's name without what all of them begin with. */
-export function shortName(name: SysctlName): string {
+function shortName(name: SysctlName): string {
   return SYSCTLS[name].effect === 'timeout' ? name.slice('nf_conntrack_'.length) : name
 }
