@@ -177,6 +177,7 @@ export class Engine {
 
   /** Whether the packet that found entry `ct` left with another translation; an entry without one learns it. */
   private clashes(ct: number, translation: Translation): boolean {
+    if ((this.table.status(ct) & IPS_SEEN_REPLY) !== 0) return false
     if (!invertTuple(this.tuple, this.reply)) return false
     const nat = translation.apply(this.reply)
     const verdict = judgeTranslation(this.table, ct, this.reply)

@@ -1,7 +1,7 @@
 // A translation as it was seen on the wire, and what it says of an entry: nf_nat_setup_info(), nf_ct_resolve_clash().
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from './status.ts'
+import { IPS_DST_NAT, IPS_SRC_NAT } from './status.ts'
 import type { Table } from './table.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 
@@ -39,10 +39,10 @@ export const NAT_LEARNT = 1
 /** The entry is translated otherwise: the packet lost the race for it against another of the same moment. */
 export const NAT_CLASHES = 2
 
-/** NAT_* for entry `ct`; `reply` is the tuple that replies to the packet will have. */
+/** NAT_* for entry `ct`, which has seen no reply; `reply` is the tuple that replies to the packet will have. */
 export function judgeTranslation(table: Table, ct: number, reply: Tuple): number {
   const status = table.status(ct)
-  if ((status & IPS_SEEN_REPLY) !== 0 || table.matches(ct * 2 + 1, reply)) return NAT_AGREES
+  if (table.matches(ct * 2 + 1, reply)) return NAT_AGREES
   if (table.find(reply, hashTuple(reply)) >= 0) return NAT_AGREES
   if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return NAT_LEARNT
   return allowsClash(table.protocol(ct)) ? NAT_CLASHES : NAT_AGREES

@@ -1,29 +1,19 @@
 // Notices the first copy in a capture that has shown none for long, at a fraction of what the window costs per frame.
 import type { Packet } from '../packet/packet.ts'
 import type { Fingerprint } from './fingerprint.ts'
-import {
-  DESTINATION,
-  FRAME,
-  HOP,
-  PLACE,
-  PORTS,
-  RECORD_SHIFT,
-  type RecordRing,
-  SOURCE,
-} from './record-ring.ts'
+import { DESTINATION, FRAME, PLACE, PORTS, RECORD_SHIFT, type RecordRing, SOURCE } from './record-ring.ts'
 
 /** Packets that are remembered, a power of two; a newer one takes the place of an older one. */
-const MOST_PACKETS = 1024
+const MOST_PACKETS = 512
 /** Words of a packet, which starts at `slot << SHIFT`: both hashes, then what a record has of it. */
 const SHIFT = 3
 const FIRST_HASH = 0
 const SECOND_HASH = 1
 const AT_PLACE = 2
 const AT_FRAME = 3
-const AT_HOP = 4
-const AT_PORTS = 5
-const AT_SOURCE = 6
-const AT_DESTINATION = 7
+const AT_PORTS = 4
+const AT_SOURCE = 5
+const AT_DESTINATION = 6
 /** Words 1 to 3 of both addresses of an IPv6 packet, at `slot << WIDE_SHIFT`. */
 const WIDE_SHIFT = 3
 
@@ -40,7 +30,7 @@ export class CopyFilter {
     if (words[at + FIRST_HASH] !== print.first || words[at + SECOND_HASH] !== print.second) return true
     if (packet.time - this.times[slot] > joinTime) return true
     if (words[at + AT_PLACE] === place) return !print.identified || !this.isSameTuple(slot, packet)
-    return print.weak && !this.isSameTuple(slot, packet) && packet.ttl >= (words[at + AT_HOP] & 0xff)
+    return print.weak && !this.isSameTuple(slot, packet)
   }
 
   /** Keeps a packet for those to come. */
@@ -53,7 +43,6 @@ export class CopyFilter {
     words[at + SECOND_HASH] = print.second
     words[at + AT_PLACE] = place
     words[at + AT_FRAME] = packet.frame
-    words[at + AT_HOP] = packet.ttl | ((packet.packetType + 1) << 8)
     words[at + AT_PORTS] = (packet.sourcePort << 16) | packet.destinationPort
     words[at + AT_SOURCE] = packet.source0
     words[at + AT_DESTINATION] = packet.destination0
@@ -77,7 +66,6 @@ export class CopyFilter {
     ring.times[record] = this.times[slot]
     ring.words[to + PLACE] = words[at + AT_PLACE]
     ring.words[to + FRAME] = words[at + AT_FRAME]
-    ring.words[to + HOP] = words[at + AT_HOP]
     ring.words[to + PORTS] = words[at + AT_PORTS]
     ring.words[to + SOURCE] = words[at + AT_SOURCE]
     ring.words[to + DESTINATION] = words[at + AT_DESTINATION]

@@ -2,7 +2,7 @@
 import type { Frame } from '../capture/frame.ts'
 import type { Packet } from '../packet/packet.ts'
 
-/** Frames held at most; with bytes and words of each, 16 MiB: what the window costs, whatever the capture. */
+/** Frames held at most; with bytes and words of each, 17 MiB: what the window costs, whatever the capture. */
 export const MOST_RECORDS = 1 << 15
 /** Bytes of a frame that have their place beside its record: enough for the headers of TCP and UDP. */
 const NEAR_SHIFT = 7

@@ -19,10 +19,12 @@ import {
   POINT,
   PORTS,
   RECORD_SHIFT,
+  RECORD_TUPLE,
   type RecordRing,
   SIGHTINGS,
   SOURCE,
   SOURCE_MAC,
+  STATE,
 } from './record-ring.ts'
 
 /** Sightings of one packet that can be looked at; a packet flooded to more ports has more, which are only counted. */
@@ -241,6 +243,15 @@ export class Sightings {
   /** As decode() of one sighting, with the tuple of another. */
   decodeAs(index: number, tuple: number, packet: Packet): boolean {
     const isDecoded = this.decode(index, packet)
+    this.readTuple(tuple, packet)
+    return isDecoded
+  }
+
+  /** Writes IP version, protocol, addresses and ports of a sighting into `packet`, and nothing else. */
+  readTuple(tuple: number, packet: Packet): void {
+    packet.family = this.family
+    packet.protocol = this.protocol
+    packet.hasTuple = (this.word(tuple, STATE) & RECORD_TUPLE) !== 0
     packet.source0 = this.sourceWord(tuple, 0)
     packet.destination0 = this.destinationWord(tuple, 0)
     if (packet.family === 6) {
@@ -253,7 +264,6 @@ export class Sightings {
     }
     packet.sourcePort = this.sourcePort(tuple)
     packet.destinationPort = this.destinationPort(tuple)
-    return isDecoded
   }
 
   private word(index: number, word: number): number {
