@@ -86,7 +86,8 @@ class Spine {
   private trackSighted(packet: Packet, sightings: Sightings): number {
     const { engines, after } = this
     if (sightings.meeting !== MET) return FRAME_UNMET
-    const isTranslated = sightings.translated !== 0 && sightings.decode(sightings.after, after)
+    const isTranslated = sightings.translated !== 0
+    if (isTranslated) sightings.readTuple(sightings.after, after)
     if (sightings.isLate) {
       if (isTranslated) this.learn(packet)
       return FRAME_LATE
