@@ -1,0 +1,42 @@
+// Presets: every value is one the kernel would take, and kube-proxy's maximum follows the cores.
+import { describe, expect, it } from 'vitest'
+import { PRESET_NAMES, presetValues } from '../../src/cli/preset.ts'
+import { enforcesMaximum, readSysctls } from '../../src/cli/sysctl.ts'
+import { isSysctlName } from '../../src/conntrack/settings.ts'
+
+describe('presets', () => {
+  it.each(PRESET_NAMES)('%s sets sysctls that there are, to whole numbers', name => {
+    for (const [sysctl, value] of Object.entries(presetValues('--preset', name, 4))) {
+      expect(isSysctlName(sysctl)).toBe(true)
+      expect(Number.isInteger(value) && value > 0).toBe(true)
+    }
+  })
+
+  it.each([
+    [1, 131072],
+    [4, 131072],
+    [5, 163840],
+    [32, 1048576],
+    [96, 1048576],
+  ])('kube-proxy on %d cores has a maximum of %d', (cores, maximum) => {
+    expect(presetValues('--preset', 'kube-proxy', cores)).toMatchObject({
+      nf_conntrack_max: maximum,
+      nf_conntrack_buckets: 262144,
+      nf_conntrack_tcp_timeout_established: 86400,
+      nf_conntrack_tcp_timeout_close_wait: 3600,
+    })
+  })
+
+  it('give way to files and to --set, and enforce a maximum they have', () => {
+    const preset = presetValues('--preset', 'kube-proxy', 4)
+    const file = { path: 'node', text: 'net.netfilter.nf_conntrack_max = 70000' }
+    const { settings } = readSysctls([file], ['tcp_timeout_close_wait=9'], preset)
+    expect(settings).toMatchObject({
+      nf_conntrack_max: 70000,
+      nf_conntrack_tcp_timeout_close_wait: 9,
+      nf_conntrack_tcp_timeout_established: 86400,
+    })
+    expect(enforcesMaximum(readSysctls([], [], preset))).toBe(true)
+    expect(enforcesMaximum(readSysctls([], [], presetValues('--preset', 'cilium', 4)))).toBe(false)
+  })
+})
