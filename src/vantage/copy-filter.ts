@@ -1,6 +1,7 @@
 // Notices the first copy in a capture that has shown none for long, at a fraction of what the window costs per frame.
 import type { Packet } from '../packet/packet.ts'
 import type { Fingerprint } from './fingerprint.ts'
+import { TWICE_TIME } from './groups.ts'
 import { DESTINATION, FRAME, PLACE, PORTS, RECORD_SHIFT, type RecordRing, SOURCE } from './record-ring.ts'
 
 /** Packets that are remembered, a power of two; a newer one takes the place of an older one. */
@@ -29,7 +30,10 @@ export class CopyFilter {
     const { words } = this
     if (words[at + FIRST_HASH] !== print.first || words[at + SECOND_HASH] !== print.second) return true
     if (packet.time - this.times[slot] > joinTime) return true
-    if (words[at + AT_PLACE] === place) return !print.identified || !this.isSameTuple(slot, packet)
+    if (words[at + AT_PLACE] === place) {
+      const isTwice = print.identified && packet.time - this.times[slot] <= TWICE_TIME
+      return !isTwice || !this.isSameTuple(slot, packet)
+    }
     return print.weak && !this.isSameTuple(slot, packet)
   }
 

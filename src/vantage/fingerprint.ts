@@ -110,7 +110,7 @@ export class Fingerprint {
 
   private addIcmp(packet: Packet): void {
     this.add(packet.destinationPort)
-    if (isIcmpError(packet)) {
+    if (isIcmpError(packet.protocol, packet.destinationPort)) {
       this.addQuoted(packet)
       return
     }
@@ -153,9 +153,13 @@ export class Fingerprint {
   }
 }
 
-/** Whether an ICMP or ICMPv6 packet quotes another. kernel: icmp_is_err(), and all ICMPv6 types below 128 */
-function isIcmpError(packet: Packet): boolean {
-  const type = packet.destinationPort >>> 8
-  if (packet.protocol === IPPROTO_ICMPV6) return type < 128
+/**
+ * Whether a packet of this protocol and these ports (as in Packet: type << 8 | code) quotes another.
+ * kernel: icmp_is_err(), and all ICMPv6 types below 128
+ */
+export function isIcmpError(protocol: number, ports: number): boolean {
+  const type = (ports >>> 8) & 0xff
+  if (protocol === IPPROTO_ICMPV6) return type < 128
+  if (protocol !== IPPROTO_ICMP) return false
   return type === 3 || type === 4 || type === 5 || type === 11 || type === 12
 }

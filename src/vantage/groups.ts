@@ -1,6 +1,7 @@
 // Finds the sightings of one packet: equal fingerprints, close in time, at other places; which are copies, which a new packet.
 
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import { isIcmpError } from './fingerprint.ts'
 import {
   CHAIN_NEXT,
   DESTINATION,
@@ -33,6 +34,11 @@ const TRANSLATED = 1
 const COPY = 2
 /** Added where the group's first sighting was a short time ago. */
 const FRESH = 2
+
+/** How far apart a mirror port's two copies of a frame are at most, in nanoseconds. */
+export const TWICE_TIME = 1e6
+/** How soon a packet that nothing but payload identifies must have been translated. */
+const WEAK_TIME = 5e6
 
 /** Equals that are looked at: a flood of them must not cost more with each. */
 const MOST_STEPS = 64
@@ -139,17 +145,24 @@ export class Groups {
     for (let other = group; other >= 0; other = words[(other << RECORD_SHIFT) + NEXT_SIGHTING]) {
       const samePlace = words[(other << RECORD_SHIFT) + PLACE] === words[own + PLACE]
       const sameTuple = ring.sameTuple(other, slot)
-      // a host sends equals only without IP ID, and then they are packets of their own: dup ACKs, twin SYN/ACKs
-      if (samePlace) return sameTuple && (words[own + STATE] & RECORD_IDENTIFIED) !== 0 ? COPY : STRANGERS
+      // a mirror port shows a frame twice at once; whatever comes later at the same place was sent again
+      if (samePlace) return sameTuple && this.isTwice(other, slot) ? COPY : STRANGERS
       if (sameTuple) relation = COPY
     }
     if (relation === TRANSLATED && !this.isPlausible(group, slot)) return STRANGERS
     return relation
   }
 
+  private isTwice(earlier: number, slot: number): boolean {
+    const { words, times } = this.ring
+    const isIdentified = (words[(slot << RECORD_SHIFT) + STATE] & RECORD_IDENTIFIED) !== 0
+    return isIdentified && times[slot] - times[earlier] <= TWICE_TIME
+  }
+
   /**
    * One query to two servers looks like one that was translated, where nothing but payload tells packets apart. Those
-   * must have one end in common, and the later one has been routed, or bridged on under the sender's address.
+   * must have one end in common, and the later one has been routed at once, or bridged on under the sender's address.
+   * Errors of routers in a row, about probes alike, never count.
    */
   private isPlausible(group: number, slot: number): boolean {
     const { ring } = this
@@ -157,6 +170,10 @@ export class Groups {
     const at = group << RECORD_SHIFT
     const own = slot << RECORD_SHIFT
     if ((words[own + STATE] & RECORD_WEAK) === 0) return true
+    const { times } = ring
+    if (times[slot] - times[group] > WEAK_TIME || isIcmpError(words[own + KIND] & 0xff, words[own + PORTS])) {
+      return false
+    }
     const wasRouted = (words[own + HOP] & 0xff) < (words[at + HOP] & 0xff)
     if (!wasRouted && (words[own + SOURCE_MAC] === 0 || words[own + SOURCE_MAC] !== words[at + SOURCE_MAC])) {
       return false

@@ -1,5 +1,8 @@
 // One packet out of all its sightings: copies, translations, retransmissions, order, and what is held meanwhile.
 import { describe, expect, it } from 'vitest'
+import { Frame } from '../../src/capture/frame.ts'
+import { openCaptures } from '../../src/capture/open.ts'
+import { SightingWindow } from '../../src/vantage/window.ts'
 import { filler } from '../support/frames.ts'
 import { frameSeen, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'
 
@@ -14,6 +17,16 @@ function routed(at: number, more: Partial<Sighting> = {}): Sighting[] {
     { at: at + 2, on: 2, type: 0, mac: 5, tuple: POD, ...more },
     { at: at + 9, on: 3, type: 4, mac: 9, ttl: 63, tuple: BACKEND, ...more },
   ]
+}
+
+/** Neighbour discovery, then traceroute: each router's Time Exceeded quotes a probe like the others. */
+const ERRORS = 'fixtures/report/icmp-errors-unrelated.pcap'
+
+function copyOf(frame: Frame): Frame {
+  const copy = Object.assign(new Frame(), frame)
+  copy.bytes = frame.bytes.slice()
+  copy.view = new DataView(copy.bytes.buffer)
+  return copy
 }
 
 describe('sightings of one packet', () => {
@@ -54,6 +67,10 @@ describe('sightings of one packet', () => {
 
   it('at one place twice, with an IP ID, are a copy of the frame', () => {
     expect(frames([routed(0)[0], { ...routed(0)[0], at: 1 }])).toEqual([[1, 2]])
+  })
+
+  it('at one place again after a while was sent again, whatever its IP ID', () => {
+    expect(frames([routed(0)[0], { ...routed(0)[0], at: 2000 }])).toEqual([[1], [2]])
   })
 
   it('too far apart in time are two packets, unless the IP ID says otherwise', () => {
@@ -101,6 +118,22 @@ describe('one query to two servers', () => {
       { at: 9, tuple: '10.0.0.5:4000>10.0.0.7:53', ...query, on: 3, type: 4, mac: 9, ttl: 63 },
     ])
     expect(packets.map(packet => packet.translated)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+  })
+})
+
+describe('errors of two routers about probes alike', () => {
+  it('are no translation', async () => {
+    const source = await openCaptures([ERRORS])
+    const window = new SightingWindow(source, {
+      bridgeCalls: { ipv4: null, ipv6: null },
+      keepsPayload: false,
+    })
+    const all: Frame[] = []
+    do for (let frame = source.next(); frame !== null; frame = source.next()) all.push(copyOf(frame))
+    while (await source.fill())
+    await source.close()
+    runWindow(all, window)
+    expect([all.length > 20, window.copies, window.translations]).toEqual([true, 0, 0])
   })
 })
 
