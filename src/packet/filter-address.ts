@@ -100,10 +100,10 @@ function prefixMask(bits: number): number {
 function ipv6Words(text: string): number[] | null {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text)
   if (dotted !== null) {
-    const bytes = dotted.slice(2).map(Number)
-    if (bytes.some(byte => byte > 255)) return null
-    const [a, b, c, d] = bytes
-    return ipv6Words(`${dotted[1]}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`)
+    const [, head, ...digits] = dotted
+    const [a, b, c, d] = digits.map(Number)
+    if (Math.max(a, b, c, d) > 255) return null
+    return ipv6Words(`${head}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`)
   }
   const halves = text.split('::')
   if (halves.length > 2) return null
