@@ -12,6 +12,7 @@ import type { Flow } from '../sizing/flow.ts'
 import { Points } from '../vantage/points.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
+import { FilteredSource } from './filtered-source.ts'
 import { FlowsFile } from './flows-file.ts'
 import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
@@ -25,7 +26,7 @@ import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
  * @throws CaptureError, OutputError, Interrupted
  */
 export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
-  return await withCaptures(options.captures, io, async (source, interrupt) => {
+  return await withCaptures(options, io, async (source, interrupt) => {
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
     try {
       const analysis = await replayAll(source, options, io, flowsFile)
@@ -78,6 +79,7 @@ function reportOf(
   return buildReport({
     generator,
     captures,
+    filter: source instanceof FilteredSource ? source.report : null,
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
     end: endOf(source),
     settings: sysctls.settings,

@@ -10,14 +10,13 @@ import { EVENT_COLUMNS, type EventOrigin, writeEventJson, writeEventRow } from '
 import { writeEventLine } from '../report/conntrack-line.ts'
 import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
-import { type Printer, replayLines } from './line-replay.ts'
+import { type Printer, replayLines, type Selection } from './line-replay.ts'
 import type { Replay } from './sightings.ts'
 import type { Sysctls } from './sysctl.ts'
 
 export const EVENT_FORMATS = ['conntrack', 'tsv', 'ndjson'] as const
 
-export interface EventsOptions {
-  captures: readonly string[]
+export interface EventsOptions extends Selection {
   format: (typeof EVENT_FORMATS)[number]
   sysctls: Sysctls
   replay: Replay
@@ -25,7 +24,7 @@ export interface EventsOptions {
 
 /** Runs the command. */
 export async function printEvents(options: EventsOptions, io: Io): Promise<void> {
-  await replayLines(options.captures, options.sysctls, new EventPrinter(options), io, options.replay)
+  await replayLines(options, options.sysctls, new EventPrinter(options), io, options.replay)
 }
 
 class EventPrinter implements Printer {

@@ -5,10 +5,12 @@ import { openCaptures } from '../capture/open.ts'
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
 import { supportsLinkType } from '../packet/decode.ts'
+import type { Filter } from '../packet/filter.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
 import { Refusals } from '../sizing/refusals.ts'
+import { FilteredSource } from './filtered-source.ts'
 import { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
@@ -20,12 +22,19 @@ export interface Printer extends Observer, Witness {
   start(engine: Engine, source: FrameSource, output: LineOutput): void
 }
 
+/** What a replay reads. */
+export interface Selection {
+  captures: readonly string[]
+  /** Frames it does not select are passed over; null selects all. */
+  filter: Filter | null
+}
+
 /**
  * Replays the captures into one engine for `printer`, with back-pressure, until their end or until nobody reads on.
  * @throws CaptureError, Interrupted
  */
 export async function replayLines(
-  captures: readonly string[],
+  selection: Selection,
   sysctls: Sysctls,
   printer: Printer,
   io: Io,
@@ -42,7 +51,7 @@ export async function replayLines(
     interrupt.finish()
     warnOfDamage(source.captures, io.stderr)
   }
-  await withCaptures(captures, io, use, await clockCorrections(captures, how, io))
+  await withCaptures(selection, io, use, await clockCorrections(selection.captures, how, io))
 }
 
 /**
@@ -50,7 +59,7 @@ export async function replayLines(
  * @param corrections nanoseconds to add to the stamps of each
  */
 export async function withCaptures<T>(
-  captures: readonly string[],
+  { captures, filter }: Selection,
   io: Io,
   use: (source: FrameSource, interrupt: Interrupt) => Promise<T>,
   corrections: readonly number[] = [],
@@ -59,6 +68,7 @@ export async function withCaptures<T>(
   let source: FrameSource | null = null
   try {
     source = await openCaptures(captures, { supportsLinkType, signal: interrupt.beforeOpen, corrections })
+    if (filter !== null) source = new FilteredSource(source, filter)
     interrupt.watch(source)
     return await use(source, interrupt)
   } finally {

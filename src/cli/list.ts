@@ -20,7 +20,7 @@ import type { Instant } from './instant.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
-import { makeEngine, warnOfDamage, withCaptures } from './line-replay.ts'
+import { makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -29,8 +29,7 @@ const STANDARD_INPUT = '-'
 
 export const LIST_FORMATS = ['conntrack', 'extended', 'proc', 'xml', 'save', 'ndjson'] as const
 
-export interface ListOptions {
-  captures: readonly string[]
+export interface ListOptions extends Selection {
   format: (typeof LIST_FORMATS)[number]
   at: Instant
   sysctls: Sysctls
@@ -73,7 +72,7 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
     const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'
     io.stderr.write(`${options.program}: ${count} flow entries have been shown. (${when})\n`)
   }
-  await withCaptures(captures, io, use, corrections)
+  await withCaptures(options, io, use, corrections)
 }
 
 function describeInstant(time: number, epoch: bigint): string {
@@ -82,7 +81,7 @@ function describeInstant(time: number, epoch: bigint): string {
 
 /** How many entries had been made when the most were live, the first of equals. */
 async function findPeak(options: ListOptions, corrections: readonly number[], io: Io): Promise<number> {
-  const { captures, sysctls } = options
+  const { sysctls } = options
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<number> => {
     let made = 0
     let peak = 0
@@ -103,7 +102,7 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
     interrupt.finish()
     return madeAtPeak
   }
-  return withCaptures(captures, io, use, corrections)
+  return withCaptures(options, io, use, corrections)
 }
 
 async function requireFiles(captures: readonly string[]): Promise<void> {

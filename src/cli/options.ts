@@ -1,7 +1,9 @@
 // The flags of `ctpcap analyze`, validated.
 import { readFileSync } from 'node:fs'
 import { SEVERITIES, type Severity } from '../findings/finding.ts'
+import type { Filter } from '../packet/filter.ts'
 import { SORT_KEYS, type SortKey } from '../sizing/flows.ts'
+import { filterOf } from './filtered-source.ts'
 import { flowsFormat } from './flows-file.ts'
 import type { Io } from './io.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
@@ -10,6 +12,7 @@ import { UsageError } from './usage-error.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
 export interface AnalyzeFlags extends SysctlFlags {
+  filter?: string
   json?: boolean
   flows?: string
   top: string
@@ -21,6 +24,7 @@ export interface AnalyzeFlags extends SysctlFlags {
 
 export interface AnalyzeOptions {
   captures: string[]
+  filter: Filter | null
   json: boolean
   /** File for every flow, or null. */
   flows: string | null
@@ -53,6 +57,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
   if (flows !== null) flowsFormat(flows)
   return {
     captures,
+    filter: filterOf(flags),
     json: flags.json === true,
     flows,
     top: wholeNumber('--top', flags.top, MOST_TOP),

@@ -22,15 +22,14 @@ import {
 } from '../report/conntrack-packet.ts'
 import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
-import { type Printer, replayLines } from './line-replay.ts'
+import { type Printer, replayLines, type Selection } from './line-replay.ts'
 import { nearest } from './nearest.ts'
 import type { Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
 export const PACKET_FORMATS = ['text', 'tsv', 'ndjson'] as const
 
-export interface PacketsOptions {
-  captures: readonly string[]
+export interface PacketsOptions extends Selection {
   format: (typeof PACKET_FORMATS)[number]
   /** States whose frames are shown; null shows all. */
   only: ReadonlySet<VerdictState> | null
@@ -40,7 +39,7 @@ export interface PacketsOptions {
 
 /** Runs the command. */
 export async function printPackets(options: PacketsOptions, io: Io): Promise<void> {
-  await replayLines(options.captures, options.sysctls, new PacketPrinter(options), io)
+  await replayLines(options, options.sysctls, new PacketPrinter(options), io)
 }
 
 /**

@@ -6,6 +6,7 @@ import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
 import { analyze } from './analyze.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
+import { FILTER_HELP, filterOf } from './filtered-source.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
 import type { Io } from './io.ts'
 import { LIST_FORMATS, printList } from './list.ts'
@@ -23,7 +24,7 @@ import { SERIES_HELP } from './series-file.ts'
 import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
 import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
-import { PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
+import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -72,6 +73,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--flows <file>', 'write every flow as it ends to FILE, named .ndjson or .csv')
     .option('--top <n>', 'how many of the largest flows to show', '5')
     .option('--sort <key>', `what the largest flows are largest in: ${SORT_KEYS.join(', ')}`, 'bytes')
+    .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
@@ -90,6 +92,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 
 /** Flags of the commands that print a line for a frame, an event or an entry. */
 interface LineFlags extends SysctlFlags {
+  filter?: string
   format: string
 }
 
@@ -102,7 +105,10 @@ function addPackets(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, PACKET_FORMATS)
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
-      await printPackets({ captures, format, only, color, sysctls: sysctlsOf(flags) }, io)
+      await printPackets(
+        { captures, filter: filterOf(flags), format, only, color, sysctls: sysctlsOf(flags) },
+        io,
+      )
     })
 }
 
@@ -112,7 +118,10 @@ function addEvents(program: Command, io: Io): void {
     .addOption(replayOption(REPLAYS))
     .action(async (captures: string[], flags: LineFlags & { replay: Replay }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      await printEvents({ captures, format, sysctls: sysctlsOf(flags), replay: flags.replay }, io)
+      await printEvents(
+        { captures, filter: filterOf(flags), format, sysctls: sysctlsOf(flags), replay: flags.replay },
+        io,
+      )
     })
 }
 
@@ -125,7 +134,15 @@ function addList(program: Command, io: Io): void {
       const at = parseInstant(flags.at)
       const { replay } = flags
       await printList(
-        { captures, format, at, sysctls: sysctlsOf(flags), replay, program: programVersion() },
+        {
+          captures,
+          filter: filterOf(flags),
+          format,
+          at,
+          sysctls: sysctlsOf(flags),
+          replay,
+          program: programVersion(),
+        },
         io,
       )
     })
@@ -139,16 +156,19 @@ function addSize(program: Command, io: Io): void {
     .option('--scenario <list>', SCENARIO_HELP, collect, [])
     .option('--sweep <range>', SWEEP_HELP, collect, [])
     .option('--presets <names>', PRESETS_HELP)
+    .option('--notrack <filter>', NOTRACK_HELP, collect, [])
     .option('--series <file>', SERIES_HELP)
     .option('--every <seconds>', 'time between two samples of --series', '1')
     .option('--json', 'print the report as one JSON document (docs/size-schema.md)')
     .option('--ascii', 'draw the chart in ASCII')
+    .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
+    .addOption(replayOption(REPLAYS))
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
       await size(sizeOptions(captures, flags, io), io, programVersion())
@@ -166,6 +186,7 @@ function addLineCommand(
     .description(summary)
     .argument('<capture...>', 'pcap or pcapng files; - is standard input')
     .option('--format <format>', formats.join(', '), formats[0])
+    .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)

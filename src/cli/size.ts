@@ -10,12 +10,14 @@ import { renderSizeText } from '../report/size-text.ts'
 import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
 import { WhatIf } from '../sizing/what-if.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
+import { FilteredSource, filterOf } from './filtered-source.ts'
 import { FirstFrames } from './first-frames.ts'
 import { type Io, writeText } from './io.ts'
-import { warnOfDamage, withCaptures } from './line-replay.ts'
+import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
 import { showProgress } from './progress.ts'
 import { SeriesFile, seriesFormat } from './series-file.ts'
+import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 import { capturedSpecs, requestedSpecs, suggestedSpecs, type WhatIfFlags } from './what-if-options.ts'
@@ -30,16 +32,17 @@ const SHARE = 0.02
 const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
 
 export interface SizeFlags extends SysctlFlags, WhatIfFlags {
+  filter?: string
   json?: boolean
   series?: string
   every: string
+  replay: Replay
   ascii?: boolean
   color: boolean
   quiet?: boolean
 }
 
-export interface SizeOptions {
-  captures: string[]
+export interface SizeOptions extends Selection {
   sysctls: Sysctls
   /** The table as captured, and under its maximum where one was given. */
   captured: ScenarioSpec[]
@@ -50,6 +53,8 @@ export interface SizeOptions {
   /** File for the series, or null, and nanoseconds between its samples. */
   series: string | null
   interval: number
+  /** Whether a packet that several interfaces show counts once. */
+  replay: Replay
   ascii: boolean
   color: boolean
   width: number
@@ -64,6 +69,7 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
   if (series !== null) seriesFormat(series)
   return {
     captures,
+    filter: filterOf(flags),
     sysctls,
     captured: capturedSpecs(sysctls),
     requested: requestedSpecs(flags, sysctls, cores),
@@ -71,6 +77,7 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
     json: flags.json === true,
     series,
     interval: intervalOf(flags.every),
+    replay: flags.replay,
     ascii: flags.ascii === true,
     color: wantsColor(io, flags.color),
     width: widthOf(io),
@@ -81,22 +88,29 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
 /** Runs the command. @throws CaptureError, OutputError, Interrupted */
 export async function size(options: SizeOptions, io: Io, generator: string): Promise<void> {
   const specs = [...options.captured, ...(await wantedSpecs(options, io))]
-  await withCaptures(options.captures, io, async (source, interrupt) => {
-    const seriesFile = options.series === null ? null : new SeriesFile(options.series)
-    try {
-      const rows = await replayAll(source, specs, options, io, seriesFile)
-      interrupt.finish()
-      const captures = describeCaptures(source)
-      const epoch = captures.some(capture => capture.firstTime !== null) ? source.epoch : null
-      const report = buildSizeReport({ generator, captures, epoch, end: endOf(source), rows })
-      seriesFile?.commit()
-      if (!options.quiet) warnOfDamage(source.captures, io.stderr)
-      if (options.json) await writeText(io.stdout, renderJson(report))
-      else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
-    } finally {
-      seriesFile?.discard()
-    }
-  })
+  const corrections = await clockCorrections(options.captures, options.replay, io)
+  await withCaptures(
+    options,
+    io,
+    async (source, interrupt) => {
+      const seriesFile = options.series === null ? null : new SeriesFile(options.series)
+      try {
+        const rows = await replayAll(source, specs, options, io, seriesFile)
+        interrupt.finish()
+        const captures = describeCaptures(source)
+        const filter = source instanceof FilteredSource ? source.report : null
+        const epoch = captures.some(capture => capture.firstTime !== null) ? source.epoch : null
+        const report = buildSizeReport({ generator, captures, filter, epoch, end: endOf(source), rows })
+        seriesFile?.commit()
+        if (!options.quiet) warnOfDamage(source.captures, io.stderr)
+        if (options.json) await writeText(io.stdout, renderJson(report))
+        else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
+      } finally {
+        seriesFile?.discard()
+      }
+    },
+    corrections,
+  )
 }
 
 async function replayAll(
@@ -115,7 +129,8 @@ async function replayAll(
   const hideProgress = showProgress(source, io, options.quiet)
   try {
     const fragments = new Defragmenter(fragmentSettings(options.sysctls))
-    await replay(source, [whatIf], fragments, { seen: () => {} })
+    const window = windowFor(source, options.sysctls, options.replay)
+    await replay(source, [whatIf], fragments, { seen: () => {} }, window)
   } finally {
     hideProgress()
   }
@@ -148,18 +163,18 @@ async function wantedSpecs(options: SizeOptions, io: Io): Promise<ScenarioSpec[]
 }
 
 /** The timeouts that hold most entries, by the first frames of captures that can be read twice. */
-async function importantTimeouts(
-  { captures, captured, sysctls }: SizeOptions,
-  io: Io,
-): Promise<SysctlName[]> {
+async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlName[]> {
+  const { captures, captured, sysctls } = options
   for (const path of captures) {
     if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
   }
-  return await withCaptures(captures, io, async (source, interrupt) => {
+  return await withCaptures(options, io, async (source, interrupt) => {
     const scenario = new Scenario(captured[0], false)
     const { engine, sizing } = scenario
     const fragments = new Defragmenter(fragmentSettings(sysctls))
-    await replay(new FirstFrames(source, FIRST_FRAMES), [engine], fragments, { seen: () => {} })
+    const first = new FirstFrames(source, FIRST_FRAMES)
+    const window = windowFor(first, sysctls, options.replay)
+    await replay(first, [engine], fragments, { seen: () => {} }, window)
     interrupt.finish()
     const end = engine.context.time
     scenario.finish(end)

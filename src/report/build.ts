@@ -14,6 +14,7 @@ import { FlowReporter } from './flow-report.ts'
 import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
+  type FilterReport,
   type FindingReport,
   type FlowsReport,
   REPORT_SCHEMA,
@@ -30,6 +31,7 @@ const NAMED_DESTINATIONS = 10
 export interface Replayed {
   generator: string
   captures: CaptureReport[]
+  filter: FilterReport | null
   /** Nanoseconds since 1970 of the first frame; null where there was none. */
   epoch: bigint | null
   /** Nanoseconds from the first frame of the replay to the last. */
@@ -55,6 +57,7 @@ export function buildReport(replayed: Replayed): Report {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
     captures,
+    filter: replayed.filter,
     duration: end / 1e9,
     settings,
     packets,
@@ -70,6 +73,7 @@ export function buildReport(replayed: Replayed): Report {
     findings: replayed.findings.map(finding => findingReport(finding, captures)),
     limits: limitsOf({
       captures,
+      filter: replayed.filter,
       packets,
       unreplied,
       end,

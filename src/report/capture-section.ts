@@ -1,7 +1,7 @@
 // What was read: file, format, link types, frames, times, and what was not understood.
 import type { FrameReference } from '../findings/finding.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from './format.ts'
-import type { CaptureReport, FrameCount, Report } from './model.ts'
+import type { CaptureReport, FilterReport, FrameCount, Report } from './model.ts'
 import type { Style } from './style.ts'
 
 /** Reasons listed of what was not understood. */
@@ -14,6 +14,7 @@ const NAMED_DAMAGES = 3
 export function captureLines(report: Report, style: Style): string[] {
   const lines = report.captures.flatMap(capture => describeCapture(capture, style))
   if (report.captures.length > 1) lines.push(`together ${formatDuration(report.duration)}`)
+  lines.push(...filterLines(report.filter, style))
   const { packets } = report
   if (packets.notIp > 0)
     lines.push(`${plural(packets.notIp, 'frame')} without an IP packet (ARP and the like)`)
@@ -24,6 +25,16 @@ export function captureLines(report: Report, style: Style): string[] {
   if (settings.length > 0) lines.push(`replayed with ${settings.join(' ')}`)
   if (report.undecodable.length > 0) lines.push(style.yellow(notUnderstood(report)))
   return lines
+}
+
+/** What `--filter` let through; a replay of a part is not the node's table. */
+export function filterLines(filter: FilterReport | null, style: Style): string[] {
+  if (filter === null) return []
+  const { expression, selected, passedOver } = filter
+  const share = `${formatCount(selected)} of ${plural(selected + passedOver, 'frame')}`
+  return [
+    style.yellow(`filtered, ${share}: ${printable(expression)}; the peak is that of this traffic alone`),
+  ]
 }
 
 function describeCapture(capture: CaptureReport, style: Style): string[] {

@@ -6,13 +6,14 @@ import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import { timeoutOf } from '../sizing/held-by.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from './format.ts'
-import type { CaptureReport, LimitReport, UnrepliedReport } from './model.ts'
+import type { CaptureReport, FilterReport, LimitReport, UnrepliedReport } from './model.ts'
 
 /** Timeouts named in the sentence about a short capture. */
 const NAMED_TIMEOUTS = 3
 
 export interface Evidence {
   captures: CaptureReport[]
+  filter: FilterReport | null
   packets: VerdictCounts
   unreplied: UnrepliedReport
   /** Nanoseconds from the first frame to the last. */
@@ -35,6 +36,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['one-direction', oneDirection(evidence)],
     ['shorter-than-timeouts', shorterThanTimeouts(evidence)],
     ['snaplen', snaplen(evidence)],
+    ['replay-filter', replayFilter(evidence)],
     ['capture-filter', captureFilter(evidence)],
     ['clock', clock(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
@@ -83,6 +85,12 @@ function snaplen({ captures, packets }: Evidence): string {
   const shortest = Math.min(...lengths.filter(length => length > 0))
   const which = shortest < 256 ? ` (snap length ${shortest})` : ''
   return `${plural(packets.undecodable, 'frame')} could not be read${which}: conntrack saw packets there that this replay did not.`
+}
+
+function replayFilter({ filter }: Evidence): string {
+  if (filter === null) return ''
+  const { expression, selected, passedOver } = filter
+  return `Only ${formatCount(selected)} of ${plural(selected + passedOver, 'frame')} were replayed (--filter ${printable(expression)}): the table is that of this traffic alone, and its peak lower than the node's.`
 }
 
 function captureFilter({ captures }: Evidence): string {

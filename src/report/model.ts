@@ -13,6 +13,8 @@ export interface Report {
   /** Name and version of the program. */
   generator: string
   captures: CaptureReport[]
+  /** What `--filter` let through; null without it. */
+  filter: FilterReport | null
   /** Seconds from the first frame of all captures to the last. */
   duration: number
   /** Sysctls that differ from the defaults, by name. */
@@ -50,6 +52,13 @@ export interface CaptureReport {
   application: string
   comments: string[]
   damage: DamageReport[]
+}
+
+export interface FilterReport {
+  expression: string
+  /** Frames that were replayed, and those that were not. */
+  selected: number
+  passedOver: number
 }
 
 export interface InterfaceReport {

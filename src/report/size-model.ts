@@ -1,5 +1,5 @@
 // The SizeReport: all that `ctpcap size` knows, plain and serialisable; its JSON form is docs/size-schema.md.
-import type { CaptureReport, FlowReport, TableReport } from './model.ts'
+import type { CaptureReport, FilterReport, FlowReport, TableReport } from './model.ts'
 
 export const SIZE_SCHEMA = 'ctpcap.size/1'
 
@@ -8,6 +8,8 @@ export interface SizeReport {
   schema: typeof SIZE_SCHEMA
   generator: string
   captures: CaptureReport[]
+  /** What `--filter` let through; null without it. */
+  filter: FilterReport | null
   /** Seconds from the first frame of all captures to the last. */
   duration: number
   /** Sysctls that differ from the defaults, by name. */

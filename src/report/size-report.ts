@@ -10,7 +10,7 @@ import type { Loss } from '../sizing/what-if.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
 import { formatCount, formatMemory } from './format.ts'
-import type { CaptureReport, FlowReport } from './model.ts'
+import type { CaptureReport, FilterReport, FlowReport } from './model.ts'
 import {
   type AdviceReport,
   type LossReport,
@@ -26,6 +26,7 @@ import { tupleText } from './tuple-text.ts'
 export interface Sized {
   generator: string
   captures: CaptureReport[]
+  filter: FilterReport | null
   /** Nanoseconds since 1970 of the first frame; null where there was none. */
   epoch: bigint | null
   /** Nanoseconds from the first frame to the last. */
@@ -43,6 +44,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
     schema: SIZE_SCHEMA,
     generator: sized.generator,
     captures: sized.captures,
+    filter: sized.filter,
     duration: end / 1e9,
     settings: changedSettings(settings),
     series: seriesReport(scenario.sizing.occupancy, end),

@@ -1,5 +1,6 @@
 // The SizeReport for people: the table over time, what it holds, the scenarios side by side, the advice.
 import { isTelling } from '../sizing/projection.ts'
+import { filterLines } from './capture-section.ts'
 import { formatCount, formatDuration, formatMemory, plural, printable } from './format.ts'
 import { renderSections, SECTION_MARGIN } from './sections.ts'
 import { chartLines } from './size-chart.ts'
@@ -26,7 +27,7 @@ export function renderSizeText(report: SizeReport, { color, width, ascii }: Size
   const limit = Math.max(first.table.max - first.table.outside, 0)
   return renderSections(
     [
-      ['Capture', wrap(captureLines(report), prose)],
+      ['Capture', wrap(captureLines(report, style), prose)],
       ['Size', chartLines(report.series, { width: prose, duration: report.duration, ascii, limit }, style)],
       [
         'Table',
@@ -39,13 +40,14 @@ export function renderSizeText(report: SizeReport, { color, width, ascii }: Size
   )
 }
 
-function captureLines({ captures, settings }: SizeReport): string[] {
+function captureLines({ captures, filter, settings }: SizeReport, style: Style): string[] {
   const changed = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   return [
     ...captures.map(
       ({ path, frames, duration }) =>
         `${printable(path)}: ${plural(frames, 'frame')} in ${formatDuration(duration)}`,
     ),
+    ...filterLines(filter, style),
     ...(changed.length === 0 ? [] : [`replayed with ${changed.join(' ')}`]),
   ]
 }
@@ -88,7 +90,7 @@ function scenarioRow(scenario: ScenarioReport, isFirst: boolean, style: Style): 
 /** Where the table levels off; red where that is more than it may hold. */
 function levelCell({ table }: ScenarioReport, style: Style): string {
   const { projection, max, outside } = table
-  if (projection === null) return 'full'
+  if (projection === null) return table.peak.entries === 0 ? '0' : 'full'
   if (!isTelling(projection)) return '?'
   const text = `${formatCount(projection.level)}${projection.rising > 0 ? '+' : ''}`
   return max > 0 && projection.level + outside > max ? style.red(text) : text

@@ -1,0 +1,68 @@
+// `--filter EXPR`: the frames of a source that an expression in tcpdump's language selects.
+import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import { Filter } from '../packet/filter.ts'
+import { FilterError } from '../packet/filter-syntax.ts'
+import type { FilterReport } from '../report/model.ts'
+import { UsageError } from './usage-error.ts'
+
+export const FILTER_HELP =
+  "replay only the frames that `tcpdump -r FILE EXPR` shows: 'tcp port 443 and net 10.0.0.0/8'; ports do not match later fragments, addresses and ports behind a VLAN tag only behind the word vlan"
+
+/** The filter of `--filter`, or null without one. @throws UsageError */
+export function filterOf({ filter }: { filter?: string }): Filter | null {
+  if (filter === undefined) return null
+  try {
+    return new Filter(filter)
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    throw new UsageError(`--filter ${filter}: ${error.message}`)
+  }
+}
+
+export class FilteredSource implements FrameSource {
+  private readonly source: FrameSource
+  private readonly filter: Filter
+  private selected = 0
+  private passedOver = 0
+
+  constructor(source: FrameSource, filter: Filter) {
+    this.source = source
+    this.filter = filter
+  }
+
+  get captures(): readonly CaptureFile[] {
+    return this.source.captures
+  }
+
+  get interfaces(): readonly CaptureInterface[] {
+    return this.source.interfaces
+  }
+
+  get epoch(): bigint {
+    return this.source.epoch
+  }
+
+  /** What the filter let through so far. */
+  get report(): FilterReport {
+    return { expression: this.filter.text, selected: this.selected, passedOver: this.passedOver }
+  }
+
+  next(): Frame | null {
+    for (let frame = this.source.next(); frame !== null; frame = this.source.next()) {
+      if (this.filter.matchesFrame(frame)) {
+        this.selected++
+        return frame
+      }
+      this.passedOver++
+    }
+    return null
+  }
+
+  fill(): Promise<boolean> {
+    return this.source.fill()
+  }
+
+  close(): Promise<void> {
+    return this.source.close()
+  }
+}
