@@ -1,5 +1,7 @@
 // The scenarios of `ctpcap size`: `--scenario`, `--sweep`, `--presets`, or what suggests itself.
 import { defaultSettings, type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
+import { Filter } from '../packet/filter.ts'
+import { FilterError } from '../packet/filter-syntax.ts'
 import type { ScenarioSpec } from '../sizing/scenario.ts'
 import { PRESET_NAMES, presetValues } from './preset.ts'
 import { enforcesMaximum, type Sysctls, withAssignments, withValues } from './sysctl.ts'
@@ -29,11 +31,15 @@ export const SWEEP_HELP =
   'a scenario for each of several values, repeatable: tcp_timeout_time_wait=10..120:10 (from..to:step)'
 export const PRESETS_HELP = `scenarios of presets, by commas, or all: ${PRESET_NAMES.join(', ')}`
 
+export const NOTRACK_HELP =
+  "a scenario in which packets are not tracked (CT --notrack), repeatable; the filter is tcpdump's: 'udp port 53'"
+
 /** The flags that ask for scenarios. */
 export interface WhatIfFlags {
   scenario: string[]
   sweep: string[]
   presets?: string
+  notrack: string[]
 }
 
 /** The table as the traffic needs it, and, where a maximum was given, as that maximum lets it be. */
@@ -51,6 +57,7 @@ export function requestedSpecs(flags: WhatIfFlags, sysctls: Sysctls, cores: numb
     ...flags.scenario.map(text => scenarioSpec(text, sysctls)),
     ...flags.sweep.flatMap(text => sweepSpecs(text, sysctls)),
     ...presetSpecs(flags.presets, sysctls, cores),
+    ...flags.notrack.map(text => notrackSpec(text, sysctls)),
   ]
   if (specs.length > MOST_SCENARIOS) {
     throw new UsageError(
@@ -118,6 +125,17 @@ function presetSpecs(list: string | undefined, sysctls: Sysctls, cores: number):
     const label = name === 'kube-proxy' ? `kube-proxy, ${cores} cores` : name
     return specOf(label, withValues(untouched, presetValues('--presets', name, cores)))
   })
+}
+
+function notrackSpec(text: string, sysctls: Sysctls): ScenarioSpec {
+  try {
+    const filter = new Filter(text)
+    const spec = specOf(`notrack ${text}`, { ...sysctls, given: new Set() })
+    return { ...spec, notrack: packet => filter.matchesPacket(packet) }
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    throw new UsageError(`--notrack ${text}: ${error.message}`)
+  }
 }
 
 function valueSpec(name: SysctlName, value: number, sysctls: Sysctls): ScenarioSpec {
