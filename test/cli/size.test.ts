@@ -94,6 +94,35 @@ describe('scenarios', () => {
   })
 })
 
+describe('what is not tracked', () => {
+  it('makes no entry, and loses its NAT', async () => {
+    const { scenarios } = await sized(
+      'fixtures/lab/published-port/any.pcap',
+      '--notrack',
+      'tcp port 80 or tcp port 8080',
+    )
+    const [captured, untracked] = scenarios
+    expect(untracked.name).toBe('notrack tcp port 80 or tcp port 8080')
+    expect(untracked.table.peak.entries).toBeLessThan(captured.table.peak.entries / 2)
+    expect(untracked.loss.untranslated).toBeGreaterThan(0)
+    expect(untracked.loss.examples[0].flow.status).toContain('DST_NAT')
+  })
+})
+
+describe('a capture of all interfaces', () => {
+  it('counts a connection once, unless every frame is to be a packet', async () => {
+    const [once] = (await sized('fixtures/lab/published-port/any.pcap', '--presets', 'linux')).scenarios
+    const frames = await sized(
+      'fixtures/lab/published-port/any.pcap',
+      '--presets',
+      'linux',
+      '--replay',
+      'frames',
+    )
+    expect(frames.scenarios[0].table.created).toBeGreaterThan(once.table.created)
+  })
+})
+
 describe('advice', () => {
   it('is a larger maximum, buckets for it, and the timeout that buys most', async () => {
     const { advice } = await sized(
@@ -223,6 +252,7 @@ describe('usage', () => {
     [['--sweep', 'udp_timeout=1..100'], /expected 1 to 64 steps upwards/],
     [['--sweep', 'udp_timeout=1..10:0'], /expected 1 to 64 steps upwards/],
     [['--sweep', 'udp_timeout=1..40', '--sweep', 'icmp_timeout=1..40'], /80 scenarios: 64 are the most/],
+    [['--notrack', 'udp port'], /--notrack udp port: column/],
     [['--presets', 'kubeproxy'], /--presets kubeproxy: unknown; did you mean kube-proxy\?/],
     [['--preset', 'opnwrt'], /--preset opnwrt: unknown; did you mean openwrt\?/],
     [['--cores', 'many'], /--cores many: expected a whole number/],

@@ -107,7 +107,9 @@ describe('Occupancy', () => {
         expect([...occupancy.atPeakByClass()]).toEqual(byClass(naive.atPeak))
         expect(occupancy.countPeak).toBe(naive.countPeak)
         const exceeded = naive.sizes.find(size => size.live > limit)
-        expect(occupancy.exceededTime + 0).toBe(exceeded === undefined ? Number.NEGATIVE_INFINITY : exceeded.time)
+        expect(occupancy.exceededTime + 0).toBe(
+          exceeded === undefined ? Number.NEGATIVE_INFINITY : exceeded.time,
+        )
         for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
           expect(occupancy.heldBy(i, naive.now)).toBeCloseTo(naive.held[i], -3)
         }
