@@ -4,6 +4,7 @@ import { DatagramTranslations } from './conntrack/datagram-translations.ts'
 import type { Engine } from './conntrack/engine.ts'
 import { ObservedTranslation, type Translation } from './conntrack/nat.ts'
 import { decode } from './packet/decode.ts'
+import { FAULT_NONE } from './packet/fault.ts'
 import { type Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from './packet/fragments.ts'
 import { Packet } from './packet/packet.ts'
 import { MET, type Sightings } from './vantage/sighting.ts'
@@ -23,7 +24,7 @@ export const FRAME_UNMET = 4
 export const FRAME_LATE = 5
 
 /** An engine, or what stands in for several. */
-export type Tracker = Pick<Engine, 'learn'> & {
+export type Tracker = Pick<Engine, 'learn' | 'lookAhead'> & {
   track(packet: Packet, translation?: Translation | null): unknown
 }
 
@@ -45,23 +46,31 @@ export async function replay(
   witness: Witness,
   window: SightingWindow | null = null,
 ): Promise<void> {
-  const packet = new Packet()
+  const sighted = new Packet()
   const spine = new Spine(engines, fragments, witness)
   do {
     for (let frame = source.next(); frame !== null; frame = source.next()) {
-      if (!decode(frame, packet)) witness.seen(packet, FRAME_SKIPPED, null)
-      else if (window === null || window.passes(frame, packet)) spine.follow(packet)
+      const packet = spine.next
+      if (!decode(frame, packet) || window === null || window.passes(frame, packet)) spine.follow()
       else {
+        spine.catchUp()
         window.add(frame, packet)
-        while (window.next(packet)) spine.followSighted(packet, window.sightings)
+        while (window.next(sighted)) spine.followSighted(sighted, window.sightings)
       }
     }
+    spine.catchUp()
   } while (await source.fill())
   window?.finish()
-  while (window?.next(packet)) spine.followSighted(packet, window.sightings)
+  while (window?.next(sighted)) spine.followSighted(sighted, window.sightings)
 }
 
+/** Packets that are followed together: as many cache misses are under way at once as a processor can have. */
+export const BATCH = 32
+
 class Spine {
+  /** Packets that wait to be followed, in their order: the engines look ahead for all of them at once (prefetch.ts). */
+  private readonly batch = Array.from({ length: BATCH }, () => new Packet())
+  private waiting = 0
   /** The packet as it left, and what that says. */
   private readonly after = new Packet()
   private readonly translation = new ObservedTranslation()
@@ -73,14 +82,33 @@ class Spine {
     private readonly witness: Witness,
   ) {}
 
-  follow(packet: Packet): void {
-    const outcome = outcomeOf(this.fragments.defragment(packet))
-    if (outcome === FRAME_TRACKED) for (let i = 0; i < this.engines.length; i++) this.engines[i].track(packet)
-    this.witness.seen(packet, outcome, null)
+  /** The record for the packet that is followed next. */
+  get next(): Packet {
+    return this.batch[this.waiting]
+  }
+
+  /** Follows the packet in `next`, now or together with some that come after it. */
+  follow(): void {
+    if (++this.waiting === this.batch.length) this.catchUp()
+  }
+
+  /** Follows all packets that wait. */
+  catchUp(): void {
+    const { batch, engines, waiting } = this
+    this.waiting = 0
+    for (let i = 0; i < engines.length; i++) engines[i].lookAhead(batch, waiting)
+    for (let i = 0; i < waiting; i++) this.witness.seen(batch[i], this.track(batch[i]), null)
   }
 
   followSighted(packet: Packet, sightings: Sightings): void {
     this.witness.seen(packet, this.trackSighted(packet, sightings), sightings)
+  }
+
+  private track(packet: Packet): number {
+    if (packet.fault !== FAULT_NONE) return FRAME_SKIPPED
+    const outcome = outcomeOf(this.fragments.defragment(packet))
+    if (outcome === FRAME_TRACKED) for (let i = 0; i < this.engines.length; i++) this.engines[i].track(packet)
+    return outcome
   }
 
   private trackSighted(packet: Packet, sightings: Sightings): number {

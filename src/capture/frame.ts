@@ -3,8 +3,8 @@
 import { TIME_ZERO } from '../net/time.ts'
 
 /**
- * A frame as a source hands it out. The record is overwritten by the source's next call of `next()`, and so are
- * the bytes: who needs something later copies it.
+ * A frame as a source hands it out. The record is overwritten by the source's next call of `next()`; the bytes stay
+ * until the source's next call of `fill()`. Who needs something later copies it.
  *
  * Time is whole nanoseconds since the first frame of the whole replay (exact in a double for 104 days; negative for
  * a frame stamped before the first one); the epoch of that first frame is kept by the source.

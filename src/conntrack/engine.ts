@@ -15,6 +15,7 @@ import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
+import { Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
 import { ERROR_NONE, ERROR_RELATED, ERROR_UNTRACKED, IcmpErrors } from './proto/icmp-error.ts'
 import type { Settings } from './settings.ts'
@@ -66,6 +67,7 @@ export class Engine {
   /** Entries evicted for new ones. kernel: early_drop in `conntrack -S` */
   earlyDrops = 0
 
+  private readonly prefetch: Prefetch
   private readonly wheel: Wheel
   private readonly gc: GarbageCollector
   private readonly icmpErrors: IcmpErrors
@@ -93,12 +95,18 @@ export class Engine {
     const limited = enforceMaximum && settings.nf_conntrack_max > 0
     this.room = limited ? settings.nf_conntrack_max - settings.nf_conntrack_count : Number.POSITIVE_INFINITY
     this.table = new Table(settings.nf_conntrack_buckets)
+    this.prefetch = new Prefetch(this.table)
     this.wheel = new Wheel(this.table, (ct, jiffy) => this.expire(ct, jiffy))
     this.gc = new GarbageCollector(this.table, settings, (ct, early) =>
       this.destroy(ct, early ? CAUSE_GC_EARLY_DROP : CAUSE_TIMEOUT),
     )
     this.context = new Context(settings, this.table, this.wheel)
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
+  }
+
+  /** To be called before packets that come are tracked, at most MOST_AHEAD: reads what they need of the table. */
+  lookAhead(packets: readonly Packet[], count: number): void {
+    this.prefetch.read(packets, count)
   }
 
   /** Lets capture time pass: entries expire, the collector runs. */

@@ -121,6 +121,18 @@ export function hashTuple(tuple: Tuple): number {
   return hashWords(tuple.source, tuple.destination, tuple.ports, tuple.kind)
 }
 
+/** The hash of the tuple of a packet whose `hasTuple` is true. */
+export function hashPacket(packet: Packet): number {
+  const ports = (packet.sourcePort << 16) | packet.destinationPort
+  if (packet.family === 4) return hashWords(packet.source0, packet.destination0, ports, packet.protocol)
+  return hashWords(
+    foldAddress(packet.source0, packet.source1, packet.source2, packet.source3),
+    foldAddress(packet.destination0, packet.destination1, packet.destination2, packet.destination3),
+    ports,
+    packet.protocol | KIND_IPV6,
+  )
+}
+
 export function hashWords(source: number, destination: number, ports: number, kind: number): number {
   let h = Math.imul(source ^ kind, 0x9e3779b1)
   h = Math.imul((h ^ (h >>> 15)) + destination, 0x85ebca77)

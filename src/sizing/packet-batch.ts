@@ -1,11 +1,12 @@
 // Packets kept for a moment, so that several tables can be asked for many of them at once.
 import type { Translation } from '../conntrack/nat.ts'
+import { MOST_AHEAD } from '../conntrack/prefetch.ts'
 import { invertTuple, Tuple, tupleOf } from '../conntrack/tuple.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import { Packet } from '../packet/packet.ts'
 
-/** Packets of a batch: as many cache misses are under way at once as the processor can have. */
-const PACKETS = 128
+/** Packets of a batch. */
+const PACKETS = MOST_AHEAD
 /** Bytes of a transport header that trackers look at: TCP's with all its options. */
 const HEADER = 64
 

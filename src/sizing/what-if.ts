@@ -7,7 +7,6 @@ import {
   STATE_RELATED,
   STATE_UNTRACKED,
 } from '../conntrack/status.ts'
-import { hashTuple, Tuple, tupleOf } from '../conntrack/tuple.ts'
 import type { Packet } from '../packet/packet.ts'
 import { CAUSE_OPEN, type Flow, flowOf } from './flow.ts'
 import { FlowMarks } from './flow-marks.ts'
@@ -44,17 +43,12 @@ export class WhatIf {
   private readonly marks: FlowMarks
   /** Whether packets can be gathered at all: checksums are summed over bytes that are not kept. */
   private readonly gathers: boolean
-  private readonly tuple = new Tuple()
-  private readonly hashes: Int32Array
-  private readonly keys: Int32Array
   /** What the first engine made of the packets of a batch. */
   private readonly cts: Int32Array
   private readonly states: Uint8Array
   private readonly statuses: Int32Array
   private readonly fresh: Uint8Array
   private readonly idles: Float64Array
-  /** Keeps the compiler from leaving out reads whose values mean nothing. */
-  private touched = 0
 
   constructor(scenarios: readonly Scenario[]) {
     this.scenarios = scenarios
@@ -64,14 +58,15 @@ export class WhatIf {
       ({ spec }) => spec.settings.nf_conntrack_checksum === 0 && spec.notrack === null,
     )
     const size = this.batch.packets.length
-    this.hashes = new Int32Array(size)
-    this.keys = new Int32Array(size)
     this.cts = new Int32Array(size)
     this.states = new Uint8Array(size)
     this.statuses = new Int32Array(size)
     this.fresh = new Uint8Array(size)
     this.idles = new Float64Array(size)
   }
+
+  /** The packets are gathered here once more, and looked ahead for then. */
+  lookAhead(): void {}
 
   track(packet: Packet, translation: Translation | null = null): void {
     const { batch } = this
@@ -105,10 +100,9 @@ export class WhatIf {
   }
 
   private run(packets: readonly Packet[], translations: readonly (Translation | null)[], size: number): void {
-    if (size > 1) this.hash(packets, size)
     for (let i = 0; i < this.scenarios.length; i++) {
       const scenario = this.scenarios[i]
-      if (size > 1) this.touch(scenario, size)
+      scenario.engine.lookAhead(packets, size)
       for (let j = 0; j < size; j++) {
         scenario.engine.track(packets[j], translations[j])
         if (i === 0) this.note(scenario, j)
@@ -116,21 +110,6 @@ export class WhatIf {
         scenario.fresh = false
       }
     }
-  }
-
-  private hash(packets: readonly Packet[], size: number): void {
-    for (let j = 0; j < size; j++) {
-      tupleOf(packets[j], this.tuple)
-      this.hashes[j] = hashTuple(this.tuple)
-    }
-  }
-
-  /** Reads what the engine is about to read: misses that do not wait for each other take the time of a few. */
-  private touch({ engine: { table } }: Scenario, size: number): void {
-    for (let j = 0; j < size; j++) this.keys[j] = table.firstOf(this.hashes[j])
-    let touched = 0
-    for (let j = 0; j < size; j++) if (this.keys[j] >= 0) touched ^= table.touch(this.keys[j])
-    this.touched ^= touched
   }
 
   private note({ engine, fresh }: Scenario, j: number): void {

@@ -47,15 +47,19 @@ export async function readBytes(
 
 async function drain(source: FrameSource): Promise<ReadResult> {
   const frames: ReadFrame[] = []
+  let kept = 0
   do {
     for (let frame = source.next(); frame !== null; frame = source.next())
-      frames.push(copyFrame(frame, source))
+      frames.push(describeFrame(frame, source))
+    // no sooner: the bytes of all these frames have to stay until fill()
+    for (; kept < frames.length; kept++) frames[kept].bytes = frames[kept].bytes.slice()
   } while (await source.fill())
   await source.close()
   return { frames, captures: source.captures, interfaces: source.interfaces }
 }
 
-function copyFrame(frame: Frame, source: FrameSource): ReadFrame {
+/** Its bytes are those in the source's buffer. */
+function describeFrame(frame: Frame, source: FrameSource): ReadFrame {
   return {
     capture: frame.capture,
     number: frame.number,
@@ -65,6 +69,6 @@ function copyFrame(frame: Frame, source: FrameSource): ReadFrame {
     stamp: source.epoch + BigInt(frame.time),
     time: frame.time,
     originalLength: frame.originalLength,
-    bytes: frame.bytes.slice(frame.offset, frame.offset + frame.length),
+    bytes: frame.bytes.subarray(frame.offset, frame.offset + frame.length),
   }
 }

@@ -1,0 +1,32 @@
+// Reads the table's memory for packets to come: so their cache misses overlap, where lookups would wait for each in turn.
+import { FAULT_NONE } from '../packet/fault.ts'
+import type { Packet } from '../packet/packet.ts'
+import type { Table } from './table.ts'
+import { hashPacket } from './tuple.ts'
+
+/** Packets to look ahead for at a time. */
+export const MOST_AHEAD = 128
+
+export class Prefetch {
+  private readonly table: Table
+  private readonly keys = new Int32Array(MOST_AHEAD)
+  /** What was read: a compiler leaves out reads that nothing comes of. */
+  private sum = 0
+
+  constructor(table: Table) {
+    this.table = table
+  }
+
+  /** Reads what the first `count` packets need. */
+  read(packets: readonly Packet[], count: number): void {
+    const { table, keys } = this
+    let sum = this.sum
+    for (let i = 0; i < count; i++) keys[i] = firstKey(table, packets[i])
+    for (let i = 0; i < count; i++) if (keys[i] >= 0) sum ^= table.touch(keys[i])
+    this.sum = sum
+  }
+}
+
+function firstKey(table: Table, packet: Packet): number {
+  return packet.fault === FAULT_NONE && packet.hasTuple ? table.firstOf(hashPacket(packet)) : -1
+}
