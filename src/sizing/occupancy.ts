@@ -34,7 +34,7 @@ export class Occupancy {
   readonly countBound = new CountBound()
 
   private readonly limit: number
-  private now = TIME_ZERO
+  private now = Number.NEGATIVE_INFINITY
   /** Entry-nanoseconds by class, short of those of the live entries since time 0. */
   private readonly held = new Float64Array(OCCUPANCY_CLASSES)
   private readonly classesAtPeak = new Int32Array(OCCUPANCY_CLASSES)
