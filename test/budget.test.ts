@@ -63,6 +63,7 @@ describe('a replay of four times the packets', () => {
 
   it('holds no more at its end', () => {
     expect(long.held - short.held).toBeLessThan(HEAP_NOISE)
-    expect(long.arrays).toBe(short.arrays)
+    // less where arrays of an earlier replay were still to be freed
+    expect(long.arrays).toBeLessThanOrEqual(short.arrays)
   })
 })

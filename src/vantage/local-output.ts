@@ -61,6 +61,7 @@ export class LocalOutput {
     packet.destination2 = packet.source2
     packet.destination3 = packet.source3
     packet.destinationPort = port
+    sightings.translated = TRANSLATED_DESTINATION
     return true
   }
 }

@@ -8,6 +8,7 @@ import { ForwardingTable } from './forwarding.ts'
 import { Groups } from './groups.ts'
 import { Intake } from './intake.ts'
 import { LocalOutput } from './local-output.ts'
+import { LoopbackRedirect } from './loopback-redirect.ts'
 import { changesBetween, pair } from './pairing.ts'
 import { type PointSource, Points } from './points.ts'
 import { areRivals, overtakes, RACE_TIME } from './race.ts'
@@ -26,7 +27,7 @@ import {
   SOURCE_MAC,
   STATE,
 } from './record-ring.ts'
-import { MET, Sightings, TRANSLATED_DESTINATION } from './sighting.ts'
+import { MET, Sightings } from './sighting.ts'
 import { TimeOrder } from './time-order.ts'
 
 const MILLISECOND = 1e6
@@ -72,6 +73,7 @@ export class SightingWindow {
   private readonly groups = new Groups(this.ring, JOIN_TIME, LATE_TIME)
   private readonly forwarding = new ForwardingTable()
   private readonly localOutput = new LocalOutput()
+  private readonly redirects = new LoopbackRedirect()
   private readonly intake: Intake
   private readonly calm: Calm
   /** Slots that are to be released, in order: first records of groups, and late ones. */
@@ -110,7 +112,7 @@ export class SightingWindow {
   passes(frame: Frame, packet: Packet): boolean {
     this.intake.read(frame, packet)
     if (!this.calm.isCalm) return false
-    if (this.points.all.length === 1) return this.calm.passes(packet)
+    if (this.points.all.length === 1 && !this.redirects.isRedirected(packet)) return this.calm.passes(packet)
     this.calm.end()
     return false
   }
@@ -120,12 +122,13 @@ export class SightingWindow {
     if (this.source.interfaces.length !== this.knownInterfaces) this.meetInterfaces()
     if (Number.isNaN(this.firstTime)) this.firstTime = frame.time
     this.arrival = frame.time
+    this.redirects.learn(packet)
     if (this.calm.isCopy(packet)) {
       this.addCopy(frame, packet)
       return
     }
     this.order.add(this.intake.store(frame, packet))
-    if (this.calm.isDue() && this.points.all.length === 1) this.flushes = true
+    if (this.calm.isDue() && this.points.all.length === 1 && !this.redirects.isActive) this.flushes = true
   }
 
   /** No frame comes any more: whatever waits may go. */
@@ -249,9 +252,9 @@ export class SightingWindow {
     if (sightings.translated !== 0) {
       this.translations++
       this.localOutput.learn(sightings)
-    } else if (this.localOutput.restore(packet, sightings)) {
-      sightings.isRestored = true
-      sightings.translated = TRANSLATED_DESTINATION
+    } else {
+      sightings.isRestored =
+        this.localOutput.restore(packet, sightings) || this.redirects.restore(packet, sightings)
     }
   }
 

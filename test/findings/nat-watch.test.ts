@@ -70,6 +70,8 @@ describe('what looks like a fault', () => {
     'hairpin-control-promisc.vethd94c6e10.pcap',
     'idle-timeout-control.eth0.pcap',
     'idle-timeout-client-first.any.pcap',
+    // a sidecar answers in the name of every server
+    '../lab/sidecar/any.pcap',
   ])('is none: %s', async file => {
     expect(await found(file)).toEqual([])
   })

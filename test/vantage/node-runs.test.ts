@@ -21,6 +21,16 @@ const EVENTS_DIFFER: Record<string, string> = {
   'table-full-held': 'the listener lost events of 159 connections that closed at once',
 }
 
+/** REDIRECT in PREROUTING leads to a socket of the host: its port shows on no interface, only the one that was asked for. */
+const UNSHOWN_PORTS: Record<string, [shown: string, redirected: string]> = {
+  sidecar: ['sport=8080', 'sport=15006'],
+}
+
+function asShown<T>(run: string, connections: Map<string, T>): Map<string, T> {
+  const [shown, redirected] = UNSHOWN_PORTS[run] ?? ['', '']
+  return new Map([...connections].map(([key, value]) => [key.replace(redirected, shown), value]))
+}
+
 /** Where the table was filled up by entries outside the capture, their number. */
 function heldEntries(folder: string): string[] {
   const path = join(folder, 'truth.json')
@@ -34,10 +44,25 @@ describe('captures on any, in the repository', () => {
     it(`${run}: entries and events are those of the node`, async () => {
       const node = await replayNode(join(FIXTURES, run), ['any.pcap'])
       expect(node.expectedEntries.size + node.window.copies).toBeGreaterThan(0)
-      expect(differences(node.expectedEntries, node.entries)).toEqual([])
-      expect(differences(node.expectedEvents, node.events)).toEqual([])
+      expect(differences(asShown(run, node.expectedEntries), node.entries)).toEqual([])
+      expect(differences(asShown(run, node.expectedEvents), node.events)).toEqual([])
     })
   }
+
+  it('tell whom a connection was for that REDIRECT in OUTPUT sent to the loopback address', async () => {
+    const { entries } = await replayNode(join(FIXTURES, 'sidecar'), ['any.pcap'])
+    const redirected = [...entries.keys()].filter(key => / src=(127\.0\.0\.1|::1) .*sport=15/.test(key))
+    expect(redirected.map(key => key.split(' ')[0]).toSorted()).toEqual([
+      'tcp',
+      'tcp',
+      'tcp',
+      'tcp',
+      'tcp',
+      'tcp',
+      'udp',
+    ])
+    expect(redirected.filter(key => key.includes('dst=127.') || key.includes('dst=::1'))).toEqual([])
+  })
 
   it('tell by themselves whether the bridge called iptables', async () => {
     const concluded = async (run: string) => {
