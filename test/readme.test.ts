@@ -19,6 +19,36 @@ function withoutTrailingSpace(text: string): string {
   return text.trimEnd().replace(/ +$/gm, '')
 }
 
+/** A row for each recorded scenario: what is found at each interface alone, on `any`, and in all interfaces merged. */
+function scenarioRows(matrix: string): string[] {
+  const scenarios = new Map<string, string[][]>()
+  for (const line of matrix.trim().split('\n').slice(1)) {
+    const fields = line.split('\t')
+    scenarios.set(fields[0], [...(scenarios.get(fields[0]) ?? []), fields])
+  }
+  return [...scenarios].map(([scenario, captures]) => {
+    const single = captures.filter(([, , capture]) => /^(?!any|far)[^+]*\.pcap$/.test(capture))
+    const shown = single.filter(([, , , , confidence]) => confidence !== '')
+    const silent = single.filter(([, , , , confidence]) => confidence === '')
+    const confidenceAt = (pattern: RegExp) =>
+      captures.find(([, , capture]) => pattern.test(capture))?.[4].replace(/^$/, '–') ?? ''
+    const cells = [
+      scenario,
+      `\`${captures[0][1]}\``,
+      shown.map(([, , capture, , confidence]) => pointName(capture, confidence)).join(', ') || '–',
+      silent.map(([, , capture]) => pointName(capture, 'certain')).join(', ') || '–',
+      confidenceAt(/^any/),
+      confidenceAt(/\+/),
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+}
+
+function pointName(capture: string, confidence: string): string {
+  const name = capture.replace('.pcap', '')
+  return confidence === 'certain' ? name : `${name} (${confidence})`
+}
+
 describe('README.md', () => {
   it('shows examples', () => {
     expect(examples.length).toBeGreaterThan(1)
@@ -33,5 +63,10 @@ describe('README.md', () => {
     const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(match => match[1])
     const paths = [...readme.matchAll(/(?:fixtures|test|docs)\/[\w./-]*\w/g)].map(match => match[0])
     expect([...links, ...paths].filter(path => !existsSync(join(ROOT, path)))).toEqual([])
+  })
+
+  it('tells what is found in each recorded scenario', () => {
+    const matrix = readFileSync(join(ROOT, 'fixtures/findings/lab-matrix.tsv'), 'utf8')
+    expect(readme.split('\n').filter(line => /^\| [a-z-]+ \| `/.test(line))).toEqual(scenarioRows(matrix))
   })
 })
