@@ -56,6 +56,7 @@ export class Analysis implements Observer, Witness {
     if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
       this.watch?.packet(packet, sightings)
     }
+    if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
@@ -68,6 +69,12 @@ export class Analysis implements Observer, Witness {
         break
       case FRAME_LOST:
         this.verdicts.lostFragment(packet)
+        break
+      case FRAME_UNMET:
+        this.verdicts.missed()
+        break
+      case FRAME_LATE:
+        this.verdicts.copied(1)
         break
       default:
         this.verdicts.skipped(packet)

@@ -8,16 +8,21 @@ import { buildReport } from '../report/build.ts'
 import { FlowReporter } from '../report/flow-report.ts'
 import { renderJson } from '../report/json.ts'
 import type { Report } from '../report/model.ts'
+import { sightingsReport } from '../report/sightings-report.ts'
 import type { Flow } from '../sizing/flow.ts'
+import type { ClockOffset } from '../vantage/clock-offset.ts'
 import { Points } from '../vantage/points.ts'
+import type { SightingWindow } from '../vantage/window.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { FlowsFile } from './flows-file.ts'
+import type { Interrupt } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
 import { showProgress } from './progress.ts'
+import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
 
 /**
@@ -26,12 +31,14 @@ import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
  * @throws CaptureError, OutputError, Interrupted
  */
 export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
-  return await withCaptures(options, io, async (source, interrupt) => {
+  const offsets = await clockOffsets(options.captures, options.replay)
+  const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
+    const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
     try {
-      const analysis = await replayAll(source, options, io, flowsFile)
+      const analysis = await replayAll(source, window, options, io, flowsFile)
       interrupt.finish()
-      const report = reportOf(source, analysis, options, generator)
+      const report = reportOf({ source, window, offsets, analysis }, options, generator)
       flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       await print(report, options, io)
@@ -40,11 +47,13 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     } finally {
       flowsFile?.discard()
     }
-  })
+  }
+  return await withCaptures(options, io, use, correctionsOf(offsets))
 }
 
 async function replayAll(
   source: FrameSource,
+  window: SightingWindow | null,
   options: AnalyzeOptions,
   io: Io,
   flowsFile: FlowsFile | null,
@@ -57,11 +66,12 @@ async function replayAll(
     flowsFile?.add(reporter.report(flow))
   }
   const sink = flowsFile === null ? null : write
-  const watch = new NatWatch(new Points(source))
+  const watch = new NatWatch(window?.points ?? new Points(source))
   const analysis = new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), watch)
   const hideProgress = showProgress(source, io, options.quiet)
   try {
-    await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)
+    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    await replay(source, [analysis.engine], fragments, analysis, window)
   } finally {
     hideProgress()
   }
@@ -69,9 +79,16 @@ async function replayAll(
   return analysis
 }
 
+/** What a replay leaves. */
+interface Replayed {
+  source: FrameSource
+  window: SightingWindow | null
+  offsets: (ClockOffset | null)[]
+  analysis: Analysis
+}
+
 function reportOf(
-  source: FrameSource,
-  analysis: Analysis,
+  { source, window, offsets, analysis }: Replayed,
   { sort, sysctls }: AnalyzeOptions,
   generator: string,
 ): Report {
@@ -80,6 +97,7 @@ function reportOf(
     generator,
     captures,
     filter: source instanceof FilteredSource ? source.report : null,
+    sightings: window === null ? null : sightingsReport(window, offsets),
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
     end: endOf(source),
     settings: sysctls.settings,

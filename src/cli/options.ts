@@ -7,6 +7,7 @@ import { filterOf } from './filtered-source.ts'
 import { flowsFormat } from './flows-file.ts'
 import type { Io } from './io.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
+import type { Replay } from './sightings.ts'
 import { readSysctls, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -17,6 +18,7 @@ export interface AnalyzeFlags extends SysctlFlags {
   flows?: string
   top: string
   sort: string
+  replay: Replay
   failOn?: string
   color: boolean
   quiet?: boolean
@@ -31,6 +33,8 @@ export interface AnalyzeOptions {
   /** How many of the largest flows are shown. */
   top: number
   sort: SortKey
+  /** Whether a packet that several interfaces show counts once. */
+  replay: Replay
   sysctls: Sysctls
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
@@ -62,6 +66,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     flows,
     top: wholeNumber('--top', flags.top, MOST_TOP),
     sort: oneOf('--sort', flags.sort, SORT_KEYS),
+    replay: flags.replay,
     sysctls: sysctlsOf(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),

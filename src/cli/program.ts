@@ -78,6 +78,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
+    .addOption(replayOption(REPLAYS))
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option(

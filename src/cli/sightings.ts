@@ -4,7 +4,7 @@ import { CaptureError } from '../capture/error.ts'
 import type { FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
 import { supportsLinkType } from '../packet/decode.ts'
-import { printable } from '../report/format.ts'
+import { clockText } from '../report/sightings-report.ts'
 import { type ClockOffset, type ClockSample, estimateOffsets, sampleClock } from '../vantage/clock-offset.ts'
 import { SightingWindow } from '../vantage/window.ts'
 import type { Io } from './io.ts'
@@ -41,6 +41,21 @@ export async function clockCorrections(
   replay: Replay,
   io: Io,
 ): Promise<number[]> {
+  const offsets = await clockOffsets(captures, replay)
+  const paths = captures.map(path => ({ path }))
+  for (const [capture, offset] of offsets.entries()) {
+    if (offset === null) continue
+    const clock = { ...offset, capture, correction: offset.correction / 1e9 }
+    io.stderr.write(`ctpcap: ${clockText(clock, paths)}\n`)
+  }
+  return correctionsOf(offsets)
+}
+
+/** How far the clock of each capture is off; null where it counts as right, empty where nothing can be said. */
+export async function clockOffsets(
+  captures: readonly string[],
+  replay: Replay,
+): Promise<(ClockOffset | null)[]> {
   if (replay === 'frames' || captures.length < 2 || captures.length > MOST_CLOCKS) return []
   const samples: ClockSample[] = []
   for (const path of captures) {
@@ -50,11 +65,11 @@ export async function clockCorrections(
     if (sample === null) return []
     samples.push(sample)
   }
-  const offsets = estimateOffsets(samples)
-  for (let i = 0; i < offsets.length; i++) {
-    const offset = offsets[i]
-    if (offset !== null) io.stderr.write(`ctpcap: ${describeOffset(captures, i, offset)}\n`)
-  }
+  return estimateOffsets(samples)
+}
+
+/** Nanoseconds to add to the stamps of each capture. */
+export function correctionsOf(offsets: readonly (ClockOffset | null)[]): number[] {
   return offsets.map(offset => offset?.correction ?? 0)
 }
 
@@ -70,13 +85,4 @@ async function sampleOf(path: string): Promise<ClockSample | null> {
   } finally {
     await source?.close()
   }
-}
-
-function describeOffset(captures: readonly string[], index: number, offset: ClockOffset): string {
-  const seconds = (Math.abs(offset.correction) / 1e9).toFixed(6)
-  const where = offset.correction < 0 ? 'ahead of' : 'behind'
-  return (
-    `the clock of ${printable(captures[index])} is ${seconds} s ${where} that of ${printable(captures[0])}, ` +
-    `by ${offset.packets} packets that it has in common with ${printable(captures[offset.reference])}: corrected`
-  )
 }

@@ -22,6 +22,10 @@ export interface VerdictCounts {
   untracked: number
   /** Refused because the table was full. */
   dropped: number
+  /** Packets that conntrack did not meet: switched inside a bridge, or not for this host. */
+  unmet: number
+  /** Frames that show a packet once more. */
+  copies: number
   /** Fragments that reassembly keeps until their datagram is whole; conntrack sees that one packet. */
   fragments: number
   /** Fragments that reassembly threw away. */
@@ -34,6 +38,8 @@ export interface VerdictCounts {
 export class Verdicts {
   private total = 0
   private queued = 0
+  private unmet = 0
+  private copies = 0
   private readonly lost = new FrameGroup()
   private readonly states = new Float64Array(STATE_NAMES.length)
   private readonly faults: FrameGroup[] = Array.from({ length: FAULT_COUNT }, () => new FrameGroup())
@@ -48,6 +54,18 @@ export class Verdicts {
   skipped(packet: Packet): void {
     this.total++
     this.faults[packet.fault].add(packet)
+  }
+
+  /** A packet that conntrack did not meet. */
+  missed(): void {
+    this.total++
+    this.unmet++
+  }
+
+  /** Frames that show a packet once more. */
+  copied(frames: number): void {
+    this.total += frames
+    this.copies += frames
   }
 
   /** A fragment that waits for others. */
@@ -76,6 +94,8 @@ export class Verdicts {
       invalid: states[STATE_INVALID],
       untracked: states[STATE_UNTRACKED],
       dropped: states[STATE_DROPPED],
+      unmet: this.unmet,
+      copies: this.copies,
       fragments: this.queued,
       lostFragments: this.lost.count,
       notIp,

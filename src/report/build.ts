@@ -19,6 +19,7 @@ import {
   type FlowsReport,
   REPORT_SCHEMA,
   type Report,
+  type SightingsReport,
   type UnrepliedReport,
 } from './model.ts'
 import { tableReport } from './table-report.ts'
@@ -32,6 +33,7 @@ export interface Replayed {
   generator: string
   captures: CaptureReport[]
   filter: FilterReport | null
+  sightings: SightingsReport | null
   /** Nanoseconds since 1970 of the first frame; null where there was none. */
   epoch: bigint | null
   /** Nanoseconds from the first frame of the replay to the last. */
@@ -59,6 +61,7 @@ export function buildReport(replayed: Replayed): Report {
     captures,
     filter: replayed.filter,
     duration: end / 1e9,
+    sightings: replayed.sightings,
     settings,
     packets,
     undecodable: replayed.verdicts
@@ -74,6 +77,7 @@ export function buildReport(replayed: Replayed): Report {
     limits: limitsOf({
       captures,
       filter: replayed.filter,
+      sightings: replayed.sightings,
       packets,
       unreplied,
       end,

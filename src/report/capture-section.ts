@@ -2,6 +2,7 @@
 import type { FrameReference } from '../findings/finding.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from './format.ts'
 import type { CaptureReport, FilterReport, FrameCount, Report } from './model.ts'
+import { sightingLines } from './sightings-report.ts'
 import type { Style } from './style.ts'
 
 /** Reasons listed of what was not understood. */
@@ -12,9 +13,10 @@ const NAMED_INTERFACES = 8
 const NAMED_DAMAGES = 3
 
 export function captureLines(report: Report, style: Style): string[] {
-  const lines = report.captures.flatMap(capture => describeCapture(capture, style))
+  const namesPoints = report.sightings !== null && report.sightings.points.length > 1
+  const lines = report.captures.flatMap(capture => describeCapture(capture, namesPoints, style))
   if (report.captures.length > 1) lines.push(`together ${formatDuration(report.duration)}`)
-  lines.push(...filterLines(report.filter, style))
+  lines.push(...sightingLines(report), ...filterLines(report.filter, style))
   const { packets } = report
   if (packets.notIp > 0)
     lines.push(`${plural(packets.notIp, 'frame')} without an IP packet (ARP and the like)`)
@@ -37,7 +39,7 @@ export function filterLines(filter: FilterReport | null, style: Style): string[]
   ]
 }
 
-function describeCapture(capture: CaptureReport, style: Style): string[] {
+function describeCapture(capture: CaptureReport, namesPoints: boolean, style: Style): string[] {
   const links = [...new Set(capture.interfaces.map(point => point.linkTypeName))]
   const format = [capture.format, capture.compression].filter(word => word !== '').join(', ')
   const lines = [
@@ -49,7 +51,7 @@ function describeCapture(capture: CaptureReport, style: Style): string[] {
       ),
   ]
   if (capture.firstTime !== null) lines.push(`${capture.firstTime} to ${capture.lastTime}`)
-  const points = namedInterfaces(capture)
+  const points = namesPoints ? '' : namedInterfaces(capture)
   if (points !== '') lines.push(points)
   return lines
 }

@@ -6,7 +6,7 @@ import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import { timeoutOf } from '../sizing/held-by.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from './format.ts'
-import type { CaptureReport, FilterReport, LimitReport, UnrepliedReport } from './model.ts'
+import type { CaptureReport, FilterReport, LimitReport, SightingsReport, UnrepliedReport } from './model.ts'
 
 /** Timeouts named in the sentence about a short capture. */
 const NAMED_TIMEOUTS = 3
@@ -14,6 +14,7 @@ const NAMED_TIMEOUTS = 3
 export interface Evidence {
   captures: CaptureReport[]
   filter: FilterReport | null
+  sightings: SightingsReport | null
   packets: VerdictCounts
   unreplied: UnrepliedReport
   /** Nanoseconds from the first frame to the last. */
@@ -57,7 +58,8 @@ function drops({ captures }: Evidence): string {
   return `The capture lost ${plural(dropped, 'frame')}: an INVALID packet or a missing reply may be one of them.`
 }
 
-function severalPoints({ captures }: Evidence): string {
+function severalPoints({ captures, sightings }: Evidence): string {
+  if (sightings !== null) return ''
   const points = captures.flatMap(capture => capture.interfaces.filter(point => point.frames > 0))
   const cooked = points.some(
     point => point.linkType === LINKTYPE_LINUX_SLL || point.linkType === LINKTYPE_LINUX_SLL2,
@@ -100,14 +102,18 @@ function captureFilter({ captures }: Evidence): string {
   return `A capture filter was in force (${[...filters].map(printable).join('; ')}): what it refused is missing from the table.`
 }
 
-function clock({ captures }: Evidence): string {
+function clock({ captures, sightings }: Evidence): string {
   const backwards = captures.reduce((sum, capture) => sum + capture.backwards, 0)
   const unstamped = captures.reduce((sum, capture) => sum + capture.unstamped, 0)
   const parts: string[] = []
   if (backwards > 0) parts.push(`${plural(backwards, 'frame')} stamped earlier than the one before`)
   if (unstamped > 0) parts.push(`${plural(unstamped, 'frame')} without a time stamp`)
   if (parts.length === 0) return ''
-  return `${parts.join(', ')}: replayed in the order of the capture, at the time of the frame before.`
+  const order =
+    sightings === null
+      ? 'in the order of the capture, at the time of the frame before'
+      : 'in the order of time as far as they can be put into it'
+  return `${parts.join(', ')}: replayed ${order}.`
 }
 
 function defaultSysctls({ tuned }: Evidence): string {

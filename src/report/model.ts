@@ -4,6 +4,7 @@ import type { UnrepliedGroup } from '../findings/unreplied.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import type { FlowEnd } from '../sizing/flow.ts'
 import type { SortKey } from '../sizing/flows.ts'
+import type { BridgeCall } from '../vantage/bridging.ts'
 
 export const REPORT_SCHEMA = 'ctpcap.report/1'
 
@@ -17,6 +18,8 @@ export interface Report {
   filter: FilterReport | null
   /** Seconds from the first frame of all captures to the last. */
   duration: number
+  /** What was seen where, and how often; null where every frame was replayed as a packet of its own. */
+  sightings: SightingsReport | null
   /** Sysctls that differ from the defaults, by name. */
   settings: Record<string, number>
   packets: VerdictCounts
@@ -59,6 +62,41 @@ export interface FilterReport {
   /** Frames that were replayed, and those that were not. */
   selected: number
   passedOver: number
+}
+
+export interface SightingsReport {
+  /** Observation points in the order of their first frames. */
+  points: PointReport[]
+  /** Frames that only show a packet once more. */
+  copies: number
+  /** Packets seen before and after NAT. */
+  translated: number
+  /** Packets that were seen being switched inside a bridge. */
+  switched: number
+  /** Whether conntrack meets those, and how that is known. */
+  bridgeCalls: { ipv4: BridgeCall; ipv6: BridgeCall }
+  /** Captures whose clock was set right. */
+  clocks: ClockReport[]
+}
+
+export interface PointReport {
+  name: string
+  /** Place of its interface among the interfaces of all captures. */
+  interface: number
+  /** The host's index of it, as cooked v2 and NFLOG captures have it; 0 where there is none. */
+  interfaceIndex: number
+  /** Frames with an IP packet. */
+  frames: number
+}
+
+export interface ClockReport {
+  /** Places in `captures`. */
+  capture: number
+  reference: number
+  /** Seconds added to its time stamps. */
+  correction: number
+  /** Packets that both captures show. */
+  packets: number
 }
 
 export interface InterfaceReport {

@@ -36,6 +36,8 @@ describe('packets', () => {
       invalid: 1,
       untracked: 0,
       dropped: 0,
+      unmet: 0,
+      copies: 0,
       fragments: 0,
       lostFragments: 0,
       notIp: 1,

@@ -33,19 +33,24 @@ export class CaptureBuilder {
     return this
   }
 
+  /** An IPv4 packet with an identification of its own: equal ones would be sightings of one packet. */
+  packet(header: Parameters<typeof ipv4>[0], payload: Bytes): this {
+    return this.frame(ethernet(ipv4({ ...header, identification: this.frames.length + 1 }, payload)))
+  }
+
   udp({ source = CLIENT, destination = SERVER, ...ports }: Endpoints = {}, payload = 10): this {
-    return this.frame(ethernet(ipv4({ source, destination, protocol: 17 }, udp(ports, filler(payload)))))
+    return this.packet({ source, destination, protocol: 17 }, udp(ports, filler(payload)))
   }
 
   tcp(
     { source = CLIENT, destination = SERVER, ...segment }: Endpoints & Parameters<typeof tcp>[0] = {},
     payload = 0,
   ): this {
-    return this.frame(ethernet(ipv4({ source, destination, protocol: 6 }, tcp(segment, filler(payload)))))
+    return this.packet({ source, destination, protocol: 6 }, tcp(segment, filler(payload)))
   }
 
   icmp(type: number, code: number, rest: Bytes, source = SERVER, destination = CLIENT): this {
-    return this.frame(ethernet(ipv4({ source, destination, protocol: 1 }, icmp(type, code, rest))))
+    return this.packet({ source, destination, protocol: 1 }, icmp(type, code, rest))
   }
 
   /** A whole TCP connection of `payload` bytes from the client to port 80, closed by FINs. */

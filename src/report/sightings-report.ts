@@ -1,0 +1,92 @@
+// What several observation points come to: where frames were seen, how many show the same packet, what crossed a bridge.
+import type { ClockOffset } from '../vantage/clock-offset.ts'
+import type { SightingWindow } from '../vantage/window.ts'
+import { formatCount, plural, printable } from './format.ts'
+import type { CaptureReport, ClockReport, Report, SightingsReport } from './model.ts'
+
+/** Points that the text names. */
+const NAMED_POINTS = 12
+
+/** Describes a window at the end of its replay. @param offsets of each capture's clock, null where it is right */
+export function sightingsReport(
+  window: SightingWindow,
+  offsets: readonly (ClockOffset | null)[],
+): SightingsReport {
+  const { points, bridging } = window
+  return {
+    points: points.all.map(({ interface: index, interfaceIndex, frames }, point) => ({
+      name: points.name(point),
+      interface: index,
+      interfaceIndex,
+      frames,
+    })),
+    copies: window.copies,
+    translated: window.translations,
+    switched: bridging.switched,
+    bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
+    clocks: offsets.flatMap((offset, capture) =>
+      offset === null
+        ? []
+        : [
+            {
+              capture,
+              reference: offset.reference,
+              correction: offset.correction / 1e9,
+              packets: offset.packets,
+            },
+          ],
+    ),
+  }
+}
+
+export function sightingLines({ sightings, captures, packets }: Report): string[] {
+  if (sightings === null) return []
+  const lines: string[] = []
+  const { points, copies, translated } = sightings
+  if (points.length > 1) {
+    const named = points
+      .slice(0, NAMED_POINTS)
+      .map(({ name, frames }) => `${printable(name)} (${plural(frames, 'frame')})`)
+    lines.push(`seen at ${named.join(', ')}${points.length > NAMED_POINTS ? ', …' : ''}`)
+  }
+  if (copies > 0 || translated > 0) {
+    const what = translated === 0 ? 'none' : formatCount(translated)
+    lines.push(`${plural(copies, 'frame')} only show a packet once more; ${what} seen translated`)
+  }
+  return [
+    ...lines,
+    ...bridgeLines(sightings, packets.unmet),
+    ...sightings.clocks.map(clock => clockText(clock, captures)),
+  ]
+}
+
+/** Says how far the clock of a capture is off. */
+export function clockText(clock: ClockReport, captures: readonly Pick<CaptureReport, 'path'>[]): string {
+  const path = (index: number) => printable(captures[index].path)
+  const seconds = Math.abs(clock.correction).toFixed(6)
+  const where = clock.correction < 0 ? 'ahead of' : 'behind'
+  return (
+    `the clock of ${path(clock.capture)} is ${seconds} s ${where} that of ${path(0)}, ` +
+    `by ${clock.packets} packets that it has in common with ${path(clock.reference)}: corrected`
+  )
+}
+
+/** Which packets met conntrack is a matter of br_netfilter wherever a bridge was seen to switch some. */
+function bridgeLines({ switched, bridgeCalls }: SightingsReport, unmet: number): string[] {
+  if (switched === 0) return unmet === 0 ? [] : [`${plural(unmet, 'packet')} to routers, not for this host`]
+  const calls = [
+    { name: 'bridge-nf-call-iptables', ...bridgeCalls.ipv4 },
+    { name: 'bridge-nf-call-ip6tables', ...bridgeCalls.ipv6 },
+  ]
+  const known = calls.filter(({ origin }) => origin !== 'assumed')
+  const words = (known.length > 0 ? known : calls.slice(0, 1)).map(
+    ({ name, value, origin }) => `${name}=${value}, ${ORIGIN_WORDS[origin]}`,
+  )
+  return [`${plural(switched, 'packet')} switched inside a bridge (${words.join('; ')})`]
+}
+
+const ORIGIN_WORDS = {
+  assumed: 'assumed: no packet tells',
+  concluded: 'concluded from the packets',
+  given: 'by --sysctl',
+}

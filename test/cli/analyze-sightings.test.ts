@@ -1,0 +1,52 @@
+// What `ctpcap analyze` makes of packets that several interfaces show: one packet, one flow, its translation.
+import { describe, expect, it } from 'vitest'
+import type { Report } from '../../src/report/model.ts'
+import { runCli } from '../support/cli.ts'
+
+async function reportOf(...args: string[]): Promise<Report> {
+  return JSON.parse((await runCli(['analyze', ...args, '--json', '-q'])).stdout)
+}
+
+const MASQUERADE = 'fixtures/lab/masquerade-egress/any.pcap'
+const SAME_BRIDGE = 'fixtures/lab/same-bridge-dnat/any.pcap'
+
+describe('a capture on any', () => {
+  it('counts each packet once: the flows are those of conntrack -L', async () => {
+    const { flows, packets, sightings } = await reportOf(MASQUERADE, '--top', '100')
+    const { stdout } = await runCli(['list', MASQUERADE])
+    expect(flows.total).toBe(stdout.trim().split('\n').length)
+    expect(flows.packets + packets.copies + packets.unmet + packets.notIp).toBe(packets.total)
+    expect(sightings?.points.map(point => point.frames).reduce((a, b) => a + b)).toBe(
+      packets.total - packets.notIp,
+    )
+  })
+
+  it('shows both tuples of a translated flow', async () => {
+    const { flows } = await reportOf(MASQUERADE, '--top', '100')
+    const masqueraded = flows.top.filter(flow => flow.orig.src !== flow.reply.dst)
+    expect(masqueraded.length).toBe(7)
+    for (const flow of masqueraded) {
+      expect(flow.reply.dst).toBe('192.168.56.11')
+      expect(flow.status).toContain('SRC_NAT')
+    }
+  })
+
+  it('tells what crossed a bridge past conntrack, and how it knows', async () => {
+    const { packets, sightings } = await reportOf(SAME_BRIDGE)
+    expect(sightings?.bridgeCalls.ipv4).toEqual({ value: 0, origin: 'concluded' })
+    expect(packets.unmet).toBe(sightings?.switched)
+    expect(packets.unmet).toBe(10)
+    const { stdout } = await runCli(['analyze', SAME_BRIDGE])
+    expect(stdout).toContain(
+      '10 packets switched inside a bridge (bridge-nf-call-iptables=0, concluded from the packets)',
+    )
+    expect(stdout).toContain('seen at any#4 (15 frames), any#2 (20 frames), any#5 (15 frames)')
+  })
+
+  it('is replayed frame by frame where that is asked for', async () => {
+    const { flows, packets, sightings } = await reportOf(MASQUERADE, '--replay', 'frames')
+    expect(sightings).toBeNull()
+    expect(packets.copies).toBe(0)
+    expect(flows.packets).toBeGreaterThan(150)
+  })
+})
