@@ -7,6 +7,7 @@ import { programVersion } from '../version.ts'
 import { analyze } from './analyze.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
 import { FILTER_HELP, filterOf } from './filtered-source.ts'
+import { printInfo } from './info.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
 import type { Io } from './io.ts'
 import { LIST_FORMATS, printList } from './list.ts'
@@ -17,6 +18,7 @@ import {
   type SysctlFlags,
   sysctlsOf,
   wantsColor,
+  widthOf,
 } from './options.ts'
 import { PACKET_FORMATS, parseStates, printPackets } from './packets.ts'
 import { CORES_HELP, PRESET_HELP, PRESET_LIST } from './preset.ts'
@@ -61,6 +63,7 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
   addEvents(program, io)
   addList(program, io)
   addSize(program, io)
+  addInfo(program, io)
   return program
 }
 
@@ -173,6 +176,28 @@ function addSize(program: Command, io: Io): void {
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
       await size(sizeOptions(captures, flags, io), io, programVersion())
+    })
+}
+
+function addInfo(program: Command, io: Io): void {
+  program
+    .command('info')
+    .description(
+      'print what captures are: format, times, observation points, protocols, tunnels, clock oddities',
+    )
+    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .option('--json', 'print it as one JSON document (docs/info-schema.md)')
+    .option('--filter <expr>', FILTER_HELP)
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .action(async (captures: string[], flags: { json?: boolean; filter?: string; color: boolean }) => {
+      const options = {
+        captures,
+        filter: filterOf(flags),
+        json: flags.json === true,
+        color: wantsColor(io, flags.color),
+        width: widthOf(io),
+      }
+      await printInfo(options, io, programVersion())
     })
 }
 

@@ -1,5 +1,6 @@
 // What was read: file, format, link types, frames, times, and what was not understood.
 import type { FrameReference } from '../findings/finding.ts'
+import { ARRANGEMENT_WORDS, arrangementOf } from './arrangement.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from './format.ts'
 import type { CaptureReport, FilterReport, FrameCount, Report } from './model.ts'
 import { sightingLines } from './sightings-report.ts'
@@ -15,7 +16,7 @@ const NAMED_DAMAGES = 3
 export function captureLines(report: Report, style: Style): string[] {
   const namesPoints = report.sightings !== null && report.sightings.points.length > 1
   const lines = report.captures.flatMap(capture => describeCapture(capture, namesPoints, style))
-  if (report.captures.length > 1) lines.push(`together ${formatDuration(report.duration)}`)
+  if (report.captures.length > 1) lines.push(togetherLine(report))
   lines.push(...sightingLines(report), ...filterLines(report.filter, style))
   const { packets } = report
   if (packets.notIp > 0)
@@ -27,6 +28,11 @@ export function captureLines(report: Report, style: Style): string[] {
   if (settings.length > 0) lines.push(`replayed with ${settings.join(' ')}`)
   if (report.undecodable.length > 0) lines.push(style.yellow(notUnderstood(report)))
   return lines
+}
+
+function togetherLine({ captures, duration }: Report): string {
+  const words = ARRANGEMENT_WORDS[arrangementOf(captures)]
+  return `together ${formatDuration(duration)}${words === '' ? '' : `, ${words}`}`
 }
 
 /** What `--filter` let through; a replay of a part is not the node's table. */

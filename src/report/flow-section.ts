@@ -1,11 +1,12 @@
 // Flows: totals by protocol and state, and the largest as conntrack writes them, one line a direction.
-import Table from 'cli-table3'
 import { formatBytes, formatCount, formatDuration, formatInstant, plural } from './format.ts'
 import type { FlowReport, Report } from './model.ts'
+import { type Alignment, layOut, widthsOf } from './rows.ts'
 import type { Style } from './style.ts'
 import { protocolText, tupleText } from './tuple-text.ts'
 import { wrap } from './wrap.ts'
 
+const ALIGNMENTS: Alignment[] = ['left', 'left', 'right', 'right', 'left', 'right', 'right', 'left']
 /** Rows laid out together: cli-table3 takes time by the square of them. */
 const PAGE = 100
 
@@ -52,13 +53,11 @@ function topLines({ flows }: Report, style: Style): string[] {
   const held = flows.sort === 'entry-seconds'
   const head = ['proto', 'state', 'start', held ? 'held' : 'lasts', 'ended', 'packets', 'bytes', 'tuple']
   const rows = flows.top.map(flow => flowRow(flow, held))
-  const widths = head.map((title, i) =>
-    Math.max(title.length, ...rows.flatMap(row => row[i].split('\n').map(line => line.length))),
-  )
+  const widths = widthsOf([head, ...rows])
   const lines: string[] = []
   for (let at = 0; at < rows.length; at += PAGE) {
     const page = at === 0 ? [head, ...rows.slice(0, PAGE)] : rows.slice(at, at + PAGE)
-    lines.push(...layOut(page, widths))
+    lines.push(...layOut(page, widths, ALIGNMENTS))
   }
   lines[0] = style.dim(lines[0])
   return lines
@@ -78,36 +77,4 @@ function flowRow(flow: FlowReport, held: boolean): string[] {
     `${tupleText(orig)}${status.includes('UNREPLIED') ? ' [UNREPLIED]' : ''}\n` +
       `${tupleText(reply)}${status.includes('ASSURED') ? ' [ASSURED]' : ''}`,
   ]
-}
-
-function layOut(rows: string[][], widths: number[]): string[] {
-  const table = new Table({
-    chars: BORDERLESS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-    colWidths: widths.map(width => width + 2),
-    colAligns: ['left', 'left', 'right', 'right', 'left', 'right', 'right', 'left'],
-  })
-  table.push(...rows)
-  return table
-    .toString()
-    .split('\n')
-    .map(line => line.trimEnd())
-}
-
-const BORDERLESS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
 }

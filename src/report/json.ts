@@ -1,4 +1,5 @@
-// A report as one JSON document: docs/report-schema.md, docs/size-schema.md.
+// A report as one JSON document: docs/report-schema.md, docs/size-schema.md, docs/info-schema.md.
+import type { InfoReport } from './info-report.ts'
 import type { Report } from './model.ts'
 import type { SizeReport } from './size-model.ts'
 
@@ -7,7 +8,7 @@ const LINE = 100
 const INDENT = '  '
 
 /** Indented by two spaces, what is short on one line, a line's end at the end. */
-export function renderJson(report: Report | SizeReport): string {
+export function renderJson(report: Report | SizeReport | InfoReport): string {
   return `${render(report, '')}\n`
 }
 

@@ -24,19 +24,16 @@ export function sightingsReport(
     translated: window.translations,
     switched: bridging.switched,
     bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
-    clocks: offsets.flatMap((offset, capture) =>
-      offset === null
-        ? []
-        : [
-            {
-              capture,
-              reference: offset.reference,
-              correction: offset.correction / 1e9,
-              packets: offset.packets,
-            },
-          ],
-    ),
+    clocks: clockReports(offsets),
   }
+}
+
+export function clockReports(offsets: readonly (ClockOffset | null)[]): ClockReport[] {
+  return offsets.flatMap((offset, capture) => {
+    if (offset === null) return []
+    const { reference, packets } = offset
+    return [{ capture, reference, correction: offset.correction / 1e9, packets }]
+  })
 }
 
 export function sightingLines({ sightings, captures, packets }: Report): string[] {

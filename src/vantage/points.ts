@@ -20,6 +20,8 @@ export interface ObservationPoint {
 export const MOST_POINTS = 1024
 const HEADS = 4096
 
+const ENDING = /(\.(pcap|pcapng|cap|dmp|snoop|ntar))?(\.(gz|zst|lz4))?$/i
+
 /** Finds the point of a frame, and makes new ones as frames of them come. */
 export class Points {
   readonly all: ObservationPoint[] = []
@@ -75,8 +77,8 @@ export class Points {
   }
 }
 
+/** The file's name without what says that it is a capture. */
 function stem(path: string): string {
   const file = path.slice(path.lastIndexOf('/') + 1)
-  const dot = file.indexOf('.')
-  return dot > 0 ? file.slice(0, dot) : file
+  return file.replace(ENDING, '') || file
 }

@@ -1,0 +1,58 @@
+// `ctpcap info`: what captures are, and what their frames tell without being tracked.
+import { buildInfoReport } from '../report/info-report.ts'
+
+import { renderJson } from '../report/json.ts'
+import { linkTypeName } from '../report/link-type.ts'
+import { Survey } from '../vantage/survey.ts'
+import { describeCaptures, endOf } from './describe-captures.ts'
+import { FilteredSource } from './filtered-source.ts'
+import { type Io, writeText } from './io.ts'
+import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
+import { showProgress } from './progress.ts'
+import { clockOffsets, correctionsOf } from './sightings.ts'
+
+export interface InfoOptions extends Selection {
+  json: boolean
+  color: boolean
+  width: number
+}
+
+/** Runs the command. @throws CaptureError, Interrupted */
+export async function printInfo(options: InfoOptions, io: Io, generator: string): Promise<void> {
+  const offsets = await clockOffsets(options.captures, 'auto')
+  await withCaptures(
+    options,
+    io,
+    async (source, interrupt) => {
+      const survey = new Survey(source)
+      const hideProgress = showProgress(source, io, false)
+      try {
+        do {
+          for (let frame = source.next(); frame !== null; frame = source.next()) survey.take(frame)
+        } while (await source.fill())
+      } finally {
+        hideProgress()
+      }
+      interrupt.finish()
+      const report = buildInfoReport({
+        generator,
+        captures: describeCaptures(source),
+        filter: source instanceof FilteredSource ? source.report : null,
+        interfaces: source.interfaces.map(({ capture, linkType }) => ({
+          capture,
+          linkTypeName: linkTypeName(linkType),
+        })),
+        epoch: source.epoch,
+        end: endOf(source),
+        offsets,
+        survey,
+      })
+      warnOfDamage(source.captures, io.stderr)
+      if (options.json) return await writeText(io.stdout, renderJson(report))
+      // it brings cli-table3 along, which JSON need not wait for
+      const { renderInfoText } = await import('../report/info-text.ts')
+      await writeText(io.stdout, renderInfoText(report, options))
+    },
+    correctionsOf(offsets),
+  )
+}

@@ -1,0 +1,137 @@
+// What captures are, and where their frames were seen: the document of `ctpcap info --json`, docs/info-schema.md.
+import type { ClockOffset } from '../vantage/clock-offset.ts'
+import type { Survey, TunnelSurvey } from '../vantage/survey.ts'
+import { type Arrangement, arrangementOf } from './arrangement.ts'
+import { formatTime } from './format.ts'
+import type { CaptureReport, ClockReport, FilterReport } from './model.ts'
+import { clockReports } from './sightings-report.ts'
+
+export const INFO_SCHEMA = 'ctpcap.info/1'
+
+/** By their names in /etc/protocols; others go by number. */
+const PROTOCOL_NAMES: Record<number, string> = {
+  1: 'icmp',
+  2: 'igmp',
+  4: 'ipip',
+  6: 'tcp',
+  17: 'udp',
+  33: 'dccp',
+  41: 'ipv6',
+  47: 'gre',
+  50: 'esp',
+  51: 'ah',
+  58: 'icmpv6',
+  89: 'ospf',
+  103: 'pim',
+  112: 'vrrp',
+  132: 'sctp',
+  136: 'udplite',
+}
+
+/** Times of day are ISO 8601 in UTC, durations seconds. */
+export interface InfoReport {
+  schema: typeof INFO_SCHEMA
+  generator: string
+  captures: CaptureInfo[]
+  filter: FilterReport | null
+  arrangement: Arrangement
+  /** Seconds from the first frame of all captures to the last. */
+  duration: number
+  clocks: ClockReport[]
+  points: PointInfo[]
+  /** IP packets by family, then protocol. */
+  packets: { ipv4: Record<string, number>; ipv6: Record<string, number> }
+  /** Frames without an IP packet: ARP and the like. */
+  notIp: number
+  undecodable: { reason: string; count: number; firstFrame: number }[]
+  tunnels: TunnelSurvey[]
+}
+
+export interface CaptureInfo extends CaptureReport {
+  capturedBytes: number
+  originalBytes: number
+  truncated: number
+  sameStamp: number
+  mostBack: number
+  longestGap: number
+  gapFrame: number | null
+}
+
+export interface PointInfo {
+  name: string
+  capture: number
+  interface: number
+  interfaceIndex: number
+  linkTypeName: string
+  frames: number
+  bytes: number
+  firstTime: string
+  lastTime: string
+}
+
+export interface Surveyed {
+  generator: string
+  captures: CaptureReport[]
+  filter: FilterReport | null
+  /** Interfaces of all captures, in the order of `FrameSource.interfaces`. */
+  interfaces: readonly { capture: number; linkTypeName: string }[]
+  epoch: bigint
+  end: number
+  offsets: readonly (ClockOffset | null)[]
+  survey: Survey
+}
+
+export function buildInfoReport(surveyed: Surveyed): InfoReport {
+  const { captures, survey, epoch } = surveyed
+  return {
+    schema: INFO_SCHEMA,
+    generator: surveyed.generator,
+    captures: captures.map((capture, i) => captureInfo(capture, survey.captures[i])),
+    filter: surveyed.filter,
+    arrangement: arrangementOf(captures),
+    duration: surveyed.end / 1e9,
+    clocks: clockReports(surveyed.offsets),
+    points: survey.points.all.map(({ interface: index, interfaceIndex, frames }, point) => ({
+      name: survey.points.name(point),
+      capture: surveyed.interfaces[index].capture,
+      interface: index,
+      interfaceIndex,
+      linkTypeName: surveyed.interfaces[index].linkTypeName,
+      frames,
+      bytes: survey.atPoint[point].bytes,
+      firstTime: formatTime(epoch + wholeNanoseconds(survey.atPoint[point].first)),
+      lastTime: formatTime(epoch + wholeNanoseconds(survey.atPoint[point].last)),
+    })),
+    packets: { ipv4: byProtocol(survey.protocols, 0), ipv6: byProtocol(survey.protocols, 256) },
+    notIp: survey.notIp,
+    undecodable: survey.undecodable(),
+    tunnels: survey.tunnels(),
+  }
+}
+
+/** Beyond 104 days a double has no single nanoseconds any more. */
+function wholeNanoseconds(time: number): bigint {
+  return BigInt(Number.isSafeInteger(time) ? time : Math.round(time / 1000) * 1000)
+}
+
+function captureInfo(capture: CaptureReport, survey: Survey['captures'][number] | undefined): CaptureInfo {
+  return {
+    ...capture,
+    capturedBytes: survey?.capturedBytes ?? 0,
+    originalBytes: survey?.originalBytes ?? 0,
+    truncated: survey?.truncated ?? 0,
+    sameStamp: survey?.sameStamp ?? 0,
+    mostBack: (survey?.mostBack ?? 0) / 1e9,
+    longestGap: (survey?.longestGap ?? 0) / 1e9,
+    gapFrame: survey === undefined || survey.gapFrame === 0 ? null : survey.gapFrame,
+  }
+}
+
+function byProtocol(counts: Float64Array, from: number): Record<string, number> {
+  const named: Record<string, number> = {}
+  const numbers = Array.from({ length: 256 }, (_, number) => number)
+    .filter(number => counts[from + number] > 0)
+    .sort((a, b) => counts[from + b] - counts[from + a] || a - b)
+  for (const number of numbers) named[PROTOCOL_NAMES[number] ?? String(number)] = counts[from + number]
+  return named
+}

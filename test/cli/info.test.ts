@@ -1,0 +1,88 @@
+// What `ctpcap info` tells of captures, held against capinfos where that is installed.
+import { spawnSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import type { InfoReport } from '../../src/report/info-report.ts'
+import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
+import { runCli } from '../support/cli.ts'
+
+async function infoOf(...captures: string[]): Promise<InfoReport> {
+  return JSON.parse((await runCli(['info', '--json', ...captures])).stdout)
+}
+
+const ANY = 'fixtures/lab/published-port/any.pcap'
+const MULTI = 'fixtures/findings/same-bridge-dnat.multi.pcapng'
+const hasCapinfos = spawnSync('capinfos', ['-v']).status === 0
+if (!hasCapinfos) console.warn('info.test.ts: not compared with capinfos, which is not installed')
+
+describe('observation points', () => {
+  it('are the interfaces of a host on "any"', async () => {
+    const { points } = await infoOf(ANY)
+    expect(points.map(({ name, frames }) => [name, frames])).toEqual([
+      ['any#2', 51],
+      ['any#5', 2],
+      ['any#4', 51],
+      ['any#3', 40],
+    ])
+  })
+
+  it('are the interfaces of a pcapng, by name', async () => {
+    const { points, captures } = await infoOf(MULTI)
+    expect(points.map(({ name }) => name).toSorted()).toEqual(['cni0', 'veth3a1f09c2', 'vethd94c6e10'])
+    expect(points.reduce((sum, { frames }) => sum + frames, 0)).toBe(captures[0].frames)
+  })
+})
+
+describe('clocks', () => {
+  it('that go back, stand still or pause', async () => {
+    const capture = new CaptureBuilder().udp().wait(5).udp().udp().wait(-2).udp().wait(60).udp()
+    using folder = new Folder()
+    const [info] = (await infoOf(folder.write('x.pcap', capture.bytes()))).captures
+    expect(info).toMatchObject({ backwards: 1, mostBack: 2, sameStamp: 1, longestGap: 60, gapFrame: 5 })
+  })
+
+  it('of rotated files and of simultaneous ones', async () => {
+    using folder = new Folder()
+    const first = folder.write('a.pcap', new CaptureBuilder().udp().wait(5).udp().bytes())
+    const later = folder.write('b.pcap', new CaptureBuilder().wait(6).udp().wait(1).udp().bytes())
+    const beside = folder.write('c.pcap', new CaptureBuilder().wait(1).udp().wait(1).udp().bytes())
+    expect((await infoOf(first)).arrangement).toBe('single')
+    expect(await infoOf(later, first)).toMatchObject({ arrangement: 'in-turn', duration: 7 })
+    expect((await infoOf(first, beside)).arrangement).toBe('simultaneous')
+  })
+})
+
+describe('frames', () => {
+  it('that were cut off', async () => {
+    using folder = new Folder()
+    const whole = new CaptureBuilder().udp().bytes().subarray(40)
+    const capture = new CaptureBuilder().frame(whole, whole.length + 400).bytes({ snapLength: whole.length })
+    const { stdout } = await runCli(['info', folder.write('x.pcap', capture)])
+    expect(stdout).toContain(`1 frame (100 %) cut off at snap length ${whole.length}`)
+  })
+
+  it('by protocol, and those without any', async () => {
+    const { packets, notIp, captures } = await infoOf(ANY)
+    expect(packets).toEqual({ ipv4: { tcp: 134, igmp: 3 }, ipv6: {} })
+    expect(notIp + 137).toBe(captures[0].frames)
+  })
+
+  it.runIf(hasCapinfos).each([ANY, MULTI, 'fixtures/formats/pcapng-many-interfaces.pcapng'])(
+    'are as many and as long as capinfos says: %s',
+    async path => {
+      const options = ['-T', '-r', '-M', '-c', '-d', '-S', '-u', path]
+      const { stdout } = spawnSync('capinfos', options, { encoding: 'utf8' })
+      const [, frames, bytes, duration] = stdout.trim().split('\t')
+      const [capture] = (await infoOf(path)).captures
+      expect(capture.frames).toBe(Number(frames))
+      expect(capture.originalBytes).toBe(Number(bytes))
+      expect(capture.duration).toBeCloseTo(Number(duration), 6)
+    },
+  )
+})
+
+it('says it to people, too', async () => {
+  const { stdout } = await runCli(['info', ANY])
+  expect(stdout).toMatch(/^Capture {3}fixtures\/lab\/published-port\/any\.pcap\n/)
+  expect(stdout).toMatch(/^ +any#2 +Linux cooked v2 +51 /m)
+  expect(stdout).toMatch(/^Packets {3}IPv4 137: tcp 134, igmp 3$/m)
+})
