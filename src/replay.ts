@@ -138,7 +138,8 @@ class Spine {
   }
 }
 
-function outcomeOf(fragment: number): number {
+/** What a FRAGMENT_* of reassembly means for a frame. */
+export function outcomeOf(fragment: number): number {
   switch (fragment) {
     case FRAGMENT_NONE:
     case FRAGMENT_COMPLETED:

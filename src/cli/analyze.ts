@@ -4,7 +4,7 @@ import { isAtLeast } from '../findings/finding.ts'
 import { NatWatch } from '../findings/nat-watch.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
-import { buildReport } from '../report/build.ts'
+import { buildReport, type Tracked } from '../report/build.ts'
 import { FlowReporter } from '../report/flow-report.ts'
 import { renderJson } from '../report/json.ts'
 import type { Report } from '../report/model.ts'
@@ -17,6 +17,7 @@ import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { FlowsFile } from './flows-file.ts'
+import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from './inner-replay.ts'
 import type { Interrupt } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
@@ -36,47 +37,20 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
     try {
-      const analysis = await replayAll(source, window, options, io, flowsFile)
+      const replayed = await replayAll(source, window, options, io, flowsFile)
       interrupt.finish()
-      const report = reportOf({ source, window, offsets, analysis }, options, generator)
+      const report = reportOf({ source, window, offsets, ...replayed }, options, generator)
       flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       await print(report, options, io)
       const { failOn } = options
-      return failOn !== null && report.findings.some(finding => isAtLeast(finding.severity, failOn))
+      const findings = [report, ...report.tunnels].flatMap(table => table.findings)
+      return failOn !== null && findings.some(finding => isAtLeast(finding.severity, failOn))
     } finally {
       flowsFile?.discard()
     }
   }
   return await withCaptures(options, io, use, correctionsOf(offsets))
-}
-
-async function replayAll(
-  source: FrameSource,
-  window: SightingWindow | null,
-  options: AnalyzeOptions,
-  io: Io,
-  flowsFile: FlowsFile | null,
-): Promise<Analysis> {
-  const { top, sort, sysctls } = options
-  // the epoch is known with the first frame, and the first flow ends after it
-  let reporter: FlowReporter | null = null
-  const write = (flow: Flow): void => {
-    reporter ??= new FlowReporter(source.epoch)
-    flowsFile?.add(reporter.report(flow))
-  }
-  const sink = flowsFile === null ? null : write
-  const watch = new NatWatch(window?.points ?? new Points(source))
-  const analysis = new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), watch)
-  const hideProgress = showProgress(source, io, options.quiet)
-  try {
-    const fragments = new Defragmenter(fragmentSettings(sysctls))
-    await replay(source, [analysis.engine], fragments, analysis, window)
-  } finally {
-    hideProgress()
-  }
-  analysis.finish(endOf(source))
-  return analysis
 }
 
 /** What a replay leaves. */
@@ -85,11 +59,70 @@ interface Replayed {
   window: SightingWindow | null
   offsets: (ClockOffset | null)[]
   analysis: Analysis
+  tunnels: InnerAnalysis[]
+}
+
+/** What is inside of one kind of tunnel. */
+interface InnerAnalysis {
+  network: InnerNetwork
+  analysis: Analysis
+}
+
+async function replayAll(
+  source: FrameSource,
+  window: SightingWindow | null,
+  options: AnalyzeOptions,
+  io: Io,
+  flowsFile: FlowsFile | null,
+): Promise<Pick<Replayed, 'analysis' | 'tunnels'>> {
+  const { top, sort, sysctls, tunnels } = options
+  // the epoch is known with the first frame, and the first flow ends after it
+  let reporter: FlowReporter | null = null
+  const write = (flow: Flow): void => {
+    reporter ??= new FlowReporter(source.epoch)
+    flowsFile?.add(reporter.report(flow))
+  }
+  const makeAnalysis = (sink: ((flow: Flow) => void) | null, points: Points): Analysis =>
+    new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), new NatWatch(points))
+  // the window counts frames, not what is inside of them
+  const points = tunnels === 'inner' ? null : window?.points
+  const analysis = makeAnalysis(flowsFile === null ? null : write, points ?? new Points(source))
+  const insides = new Map<string, Analysis>()
+  const makeInside = (name: string): Analysis => {
+    const inside = makeAnalysis(null, new Points(source))
+    insides.set(name, inside)
+    return inside
+  }
+  const settings = fragmentSettings(sysctls)
+  const inside = (name: string): InnerTrack => {
+    const own = makeInside(name)
+    return { engines: [own.engine], witness: own }
+  }
+  const { engines, witness } =
+    tunnels === 'both'
+      ? { engines: [analysis.engine], witness: new InnerReplay(analysis, settings, inside) }
+      : oneTable([analysis.engine], analysis, tunnels, settings)
+  const hideProgress = showProgress(source, io, options.quiet)
+  try {
+    await replay(source, engines, new Defragmenter(settings), witness, window)
+  } finally {
+    hideProgress()
+  }
+  const end = endOf(source)
+  for (const each of [analysis, ...insides.values()]) each.finish(end)
+  const networks = witness instanceof InnerReplay ? witness.networks : []
+  return {
+    analysis,
+    tunnels: networks.flatMap(network => {
+      const own = insides.get(network.name)
+      return own === undefined ? [] : [{ network, analysis: own }]
+    }),
+  }
 }
 
 function reportOf(
-  { source, window, offsets, analysis }: Replayed,
-  { sort, sysctls }: AnalyzeOptions,
+  { source, window, offsets, analysis, tunnels }: Replayed,
+  { sort, sysctls, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
 ): Report {
   const captures = describeCaptures(source)
@@ -101,15 +134,19 @@ function reportOf(
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
     end: endOf(source),
     settings: sysctls.settings,
-    verdicts: analysis.verdicts,
-    invalid: analysis.invalid,
-    unreplied: analysis.unreplied,
-    midStream: analysis.midStream,
-    sizing: analysis.sizing,
-    flows: analysis.flows,
     sort,
-    findings: analysis.conclude(),
+    tunnelMode,
+    ...trackedBy(analysis),
+    tunnels: tunnels.map(({ network, analysis: inside }) => ({
+      ...network.described,
+      tracked: trackedBy(inside),
+    })),
   })
+}
+
+function trackedBy(analysis: Analysis): Tracked {
+  const { verdicts, invalid, unreplied, midStream, sizing, flows } = analysis
+  return { verdicts, invalid, unreplied, midStream, sizing, flows, findings: analysis.conclude() }
 }
 
 async function print(report: Report, options: AnalyzeOptions, io: Io): Promise<void> {

@@ -10,21 +10,17 @@ import { EVENT_COLUMNS, type EventOrigin, writeEventJson, writeEventRow } from '
 import { writeEventLine } from '../report/conntrack-line.ts'
 import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
-import { type Printer, replayLines, type Selection } from './line-replay.ts'
-import type { Replay } from './sightings.ts'
-import type { Sysctls } from './sysctl.ts'
+import { type LineReplay, type Printer, replayLines } from './line-replay.ts'
 
 export const EVENT_FORMATS = ['conntrack', 'tsv', 'ndjson'] as const
 
-export interface EventsOptions extends Selection {
+export interface EventsOptions extends LineReplay {
   format: (typeof EVENT_FORMATS)[number]
-  sysctls: Sysctls
-  replay: Replay
 }
 
 /** Runs the command. */
 export async function printEvents(options: EventsOptions, io: Io): Promise<void> {
-  await replayLines(options, options.sysctls, new EventPrinter(options), io, options.replay)
+  await replayLines(options, new EventPrinter(options), io)
 }
 
 class EventPrinter implements Printer {

@@ -11,6 +11,7 @@ import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { FilteredSource } from './filtered-source.ts'
+import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
@@ -29,29 +30,33 @@ export interface Selection {
   filter: Filter | null
 }
 
+/** What is replayed, and how. */
+export interface LineReplay extends Selection {
+  sysctls: Sysctls
+  replay: Replay
+  tunnels: OneTableTunnels
+}
+
 /**
  * Replays the captures into one engine for `printer`, with back-pressure, until their end or until nobody reads on.
  * @throws CaptureError, Interrupted
  */
-export async function replayLines(
-  selection: Selection,
-  sysctls: Sysctls,
-  printer: Printer,
-  io: Io,
-  how: Replay = 'frames',
-): Promise<void> {
+export async function replayLines(options: LineReplay, printer: Printer, io: Io): Promise<void> {
+  const { sysctls, tunnels } = options
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
     const engine = makeEngine(sysctls, printer)
     printer.start(engine, source, output)
     const paced = new PacedSource(source, output)
-    const fragments = new Defragmenter(fragmentSettings(sysctls))
-    await replay(paced, [engine], fragments, printer, windowFor(paced, sysctls, how))
+    const settings = fragmentSettings(sysctls)
+    const fragments = new Defragmenter(settings)
+    const { engines, witness } = oneTable([engine], printer, tunnels, settings)
+    await replay(paced, engines, fragments, witness, windowFor(paced, sysctls, options.replay))
     await output.end()
     interrupt.finish()
     warnOfDamage(source.captures, io.stderr)
   }
-  await withCaptures(selection, io, use, await clockCorrections(selection.captures, how, io))
+  await withCaptures(options, io, use, await clockCorrections(options.captures, options.replay, io))
 }
 
 /**

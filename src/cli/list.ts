@@ -16,6 +16,7 @@ import { sortEntries } from '../report/conntrack-order.ts'
 import { writeSaveLine } from '../report/conntrack-save.ts'
 import { writeXmlFlow, XML_HEAD, XML_TAIL } from '../report/conntrack-xml.ts'
 import { formatTime } from '../report/format.ts'
+import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import type { Instant } from './instant.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
@@ -34,6 +35,7 @@ export interface ListOptions extends Selection {
   at: Instant
   sysctls: Sysctls
   replay: Replay
+  tunnels: OneTableTunnels
   /** Name and version of this program, for the summary line. */
   program: string
 }
@@ -60,10 +62,12 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
       engines.length = 0
       stopping.stop()
     }
-    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    const settings = fragmentSettings(sysctls)
+    const fragments = new Defragmenter(settings)
     if (entriesAtPeak > 0) {
       const window = windowFor(stopping, sysctls, options.replay)
-      await replay(stopping, engines, fragments, { seen: stopAtPeak }, window)
+      const tracking = oneTable(engines, { seen: stopAtPeak }, options.tunnels, settings)
+      await replay(stopping, tracking.engines, fragments, tracking.witness, window)
     }
     interrupt.finish()
     if (stopping.limit !== null) engine.advance(stopping.limit)
@@ -96,9 +100,10 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
         madeAtPeak = made
       },
     })
-    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    const settings = fragmentSettings(sysctls)
     const window = windowFor(source, sysctls, options.replay)
-    await replay(source, [engine], fragments, { seen: () => {} }, window)
+    const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)
+    await replay(source, engines, new Defragmenter(settings), witness, window)
     interrupt.finish()
     return madeAtPeak
   }

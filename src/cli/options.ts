@@ -5,6 +5,7 @@ import type { Filter } from '../packet/filter.ts'
 import { SORT_KEYS, type SortKey } from '../sizing/flows.ts'
 import { filterOf } from './filtered-source.ts'
 import { flowsFormat } from './flows-file.ts'
+import type { Tunnels } from './inner-replay.ts'
 import type { Io } from './io.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
 import type { Replay } from './sightings.ts'
@@ -19,6 +20,7 @@ export interface AnalyzeFlags extends SysctlFlags {
   top: string
   sort: string
   replay: Replay
+  tunnels: Tunnels
   failOn?: string
   color: boolean
   quiet?: boolean
@@ -36,6 +38,7 @@ export interface AnalyzeOptions {
   /** Whether a packet that several interfaces show counts once. */
   replay: Replay
   sysctls: Sysctls
+  tunnels: Tunnels
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
   color: boolean
@@ -67,6 +70,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     top: wholeNumber('--top', flags.top, MOST_TOP),
     sort: oneOf('--sort', flags.sort, SORT_KEYS),
     replay: flags.replay,
+    tunnels: flags.tunnels,
     sysctls: sysctlsOf(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),

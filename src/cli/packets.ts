@@ -22,24 +22,22 @@ import {
 } from '../report/conntrack-packet.ts'
 import type { Io } from './io.ts'
 import type { LineOutput } from './line-output.ts'
-import { type Printer, replayLines, type Selection } from './line-replay.ts'
+import { type LineReplay, type Printer, replayLines } from './line-replay.ts'
 import { nearest } from './nearest.ts'
-import type { Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
 export const PACKET_FORMATS = ['text', 'tsv', 'ndjson'] as const
 
-export interface PacketsOptions extends Selection {
+export interface PacketsOptions extends LineReplay {
   format: (typeof PACKET_FORMATS)[number]
   /** States whose frames are shown; null shows all. */
   only: ReadonlySet<VerdictState> | null
-  sysctls: Sysctls
   color: boolean
 }
 
 /** Runs the command. */
 export async function printPackets(options: PacketsOptions, io: Io): Promise<void> {
-  await replayLines(options, options.sysctls, new PacketPrinter(options), io)
+  await replayLines(options, new PacketPrinter(options), io)
 }
 
 /**

@@ -8,6 +8,13 @@ import { analyze } from './analyze.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
 import { FILTER_HELP, filterOf } from './filtered-source.ts'
 import { printInfo } from './info.ts'
+import {
+  ONE_TABLE_TUNNELS,
+  ONE_TABLE_TUNNELS_HELP,
+  type OneTableTunnels,
+  TUNNELS,
+  TUNNELS_HELP,
+} from './inner-replay.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
 import type { Io } from './io.ts'
 import { LIST_FORMATS, printList } from './list.ts'
@@ -82,6 +89,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .addOption(replayOption(REPLAYS))
+    .addOption(tunnelsOption(TUNNELS, TUNNELS_HELP))
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option(
@@ -97,12 +105,14 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 /** Flags of the commands that print a line for a frame, an event or an entry. */
 interface LineFlags extends SysctlFlags {
   filter?: string
+  tunnels: OneTableTunnels
   format: string
 }
 
 function addPackets(program: Command, io: Io): void {
   addLineCommand(program, 'packets', 'print what conntrack made of each frame, a line each', PACKET_FORMATS)
     .addOption(replayOption(['frames']))
+    .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
@@ -110,7 +120,16 @@ function addPackets(program: Command, io: Io): void {
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
       await printPackets(
-        { captures, filter: filterOf(flags), format, only, color, sysctls: sysctlsOf(flags) },
+        {
+          captures,
+          filter: filterOf(flags),
+          format,
+          only,
+          color,
+          sysctls: sysctlsOf(flags),
+          replay: 'frames',
+          tunnels: flags.tunnels,
+        },
         io,
       )
     })
@@ -120,10 +139,18 @@ function addEvents(program: Command, io: Io): void {
   const summary = 'print the events that `conntrack -E -o timestamp` would have printed, in capture time'
   addLineCommand(program, 'events', summary, EVENT_FORMATS)
     .addOption(replayOption(REPLAYS))
+    .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .action(async (captures: string[], flags: LineFlags & { replay: Replay }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
       await printEvents(
-        { captures, filter: filterOf(flags), format, sysctls: sysctlsOf(flags), replay: flags.replay },
+        {
+          captures,
+          filter: filterOf(flags),
+          format,
+          sysctls: sysctlsOf(flags),
+          replay: flags.replay,
+          tunnels: flags.tunnels,
+        },
         io,
       )
     })
@@ -133,6 +160,7 @@ function addList(program: Command, io: Io): void {
   addLineCommand(program, 'list', 'print the table as `conntrack -L` would have shown it', LIST_FORMATS)
     .option('--at <instant>', AT_HELP, 'end')
     .addOption(replayOption(REPLAYS))
+    .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .action(async (captures: string[], flags: LineFlags & { at: string; replay: Replay }) => {
       const format = oneOf('--format', flags.format, LIST_FORMATS)
       const at = parseInstant(flags.at)
@@ -145,6 +173,7 @@ function addList(program: Command, io: Io): void {
           at,
           sysctls: sysctlsOf(flags),
           replay,
+          tunnels: flags.tunnels,
           program: programVersion(),
         },
         io,
@@ -173,6 +202,7 @@ function addSize(program: Command, io: Io): void {
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
     .addOption(replayOption(REPLAYS))
+    .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
       await size(sizeOptions(captures, flags, io), io, programVersion())
@@ -222,6 +252,10 @@ function addLineCommand(
 /** The first of the ways is the default. */
 function replayOption(ways: readonly Replay[]): Option {
   return new Option('--replay <how>', REPLAY_HELP).choices(ways).default(ways[0])
+}
+
+function tunnelsOption(choices: readonly string[], help: string): Option {
+  return new Option('--tunnels <which>', help).choices(choices).default(choices[0])
 }
 
 function collect(value: string, before: string[]): string[] {

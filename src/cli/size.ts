@@ -12,6 +12,7 @@ import { WhatIf } from '../sizing/what-if.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource, filterOf } from './filtered-source.ts'
 import { FirstFrames } from './first-frames.ts'
+import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { type Io, writeText } from './io.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
@@ -37,6 +38,7 @@ export interface SizeFlags extends SysctlFlags, WhatIfFlags {
   series?: string
   every: string
   replay: Replay
+  tunnels: OneTableTunnels
   ascii?: boolean
   color: boolean
   quiet?: boolean
@@ -55,6 +57,7 @@ export interface SizeOptions extends Selection {
   interval: number
   /** Whether a packet that several interfaces show counts once. */
   replay: Replay
+  tunnels: OneTableTunnels
   ascii: boolean
   color: boolean
   width: number
@@ -78,6 +81,7 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
     series,
     interval: intervalOf(flags.every),
     replay: flags.replay,
+    tunnels: flags.tunnels,
     ascii: flags.ascii === true,
     color: wantsColor(io, flags.color),
     width: widthOf(io),
@@ -128,9 +132,10 @@ async function replayAll(
   seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
   const hideProgress = showProgress(source, io, options.quiet)
   try {
-    const fragments = new Defragmenter(fragmentSettings(options.sysctls))
+    const settings = fragmentSettings(options.sysctls)
     const window = windowFor(source, options.sysctls, options.replay)
-    await replay(source, [whatIf], fragments, { seen: () => {} }, window)
+    const { engines, witness } = oneTable([whatIf], { seen: () => {} }, options.tunnels, settings)
+    await replay(source, engines, new Defragmenter(settings), witness, window)
   } finally {
     hideProgress()
   }
@@ -171,10 +176,11 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
   return await withCaptures(options, io, async (source, interrupt) => {
     const scenario = new Scenario(captured[0], false)
     const { engine, sizing } = scenario
-    const fragments = new Defragmenter(fragmentSettings(sysctls))
+    const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)
     const window = windowFor(first, sysctls, options.replay)
-    await replay(first, [engine], fragments, { seen: () => {} }, window)
+    const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)
+    await replay(first, engines, new Defragmenter(settings), witness, window)
     interrupt.finish()
     const end = engine.context.time
     scenario.finish(end)

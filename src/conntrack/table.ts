@@ -13,7 +13,7 @@ export const KEY_SHIFT = 3
 const KEY_SOURCE = 0
 const KEY_DESTINATION = 1
 const KEY_PORTS = 2
-/** Protocol | KIND_IPV6. */
+/** Protocol | zone << 8 | KIND_IPV6. */
 const KEY_KIND = 3
 /** Next key of the same bucket, -1 at the end. */
 const KEY_NEXT = 4
@@ -120,7 +120,7 @@ export class Table {
     return this.entries[(ct << ENTRY_SHIFT) + PROTO + index]
   }
 
-  /** Protocol number | KIND_IPV6. */
+  /** Protocol number | zone << 8 | KIND_IPV6. */
   kind(ct: number): number {
     return this.keys[((ct * 2) << KEY_SHIFT) + KEY_KIND]
   }

@@ -2,8 +2,10 @@
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 
-/** Set in `kind` of an IPv6 tuple beside the protocol number, so that the families never meet. */
-export const KIND_IPV6 = 0x100
+/** Set in `kind` of an IPv6 tuple beside the protocol number and the zone, so that the families never meet. */
+export const KIND_IPV6 = 1 << 24
+/** Where the zone stands in `kind`: equal tuples of different zones are different tuples. kernel: struct nf_conntrack_zone */
+const ZONE_SHIFT = 8
 
 /**
  * The reused record of a key. For IPv4 `source` and `destination` are the addresses. For IPv6 they are folds of the
@@ -14,7 +16,7 @@ export class Tuple {
   destination = 0
   /** Source port << 16 | destination port; for ICMP the id << 16 | type << 8 | code. */
   ports = 0
-  /** Protocol number, plus KIND_IPV6. */
+  /** Protocol number | zone << 8 | KIND_IPV6. */
   kind = 0
   source0 = 0
   source1 = 0
@@ -30,12 +32,12 @@ export class Tuple {
 export function tupleOf(packet: Packet, tuple: Tuple): void {
   tuple.ports = (packet.sourcePort << 16) | packet.destinationPort
   if (packet.family === 4) {
-    tuple.kind = packet.protocol
+    tuple.kind = packet.protocol | (packet.zone << ZONE_SHIFT)
     tuple.source = packet.source0
     tuple.destination = packet.destination0
     return
   }
-  tuple.kind = packet.protocol | KIND_IPV6
+  tuple.kind = packet.protocol | (packet.zone << ZONE_SHIFT) | KIND_IPV6
   tuple.source0 = packet.source0
   tuple.source1 = packet.source1
   tuple.source2 = packet.source2
@@ -124,12 +126,13 @@ export function hashTuple(tuple: Tuple): number {
 /** The hash of the tuple of a packet whose `hasTuple` is true. */
 export function hashPacket(packet: Packet): number {
   const ports = (packet.sourcePort << 16) | packet.destinationPort
-  if (packet.family === 4) return hashWords(packet.source0, packet.destination0, ports, packet.protocol)
+  const kind = packet.protocol | (packet.zone << ZONE_SHIFT)
+  if (packet.family === 4) return hashWords(packet.source0, packet.destination0, ports, kind)
   return hashWords(
     foldAddress(packet.source0, packet.source1, packet.source2, packet.source3),
     foldAddress(packet.destination0, packet.destination1, packet.destination2, packet.destination3),
     ports,
-    packet.protocol | KIND_IPV6,
+    kind | KIND_IPV6,
   )
 }
 

@@ -82,6 +82,7 @@ export function decode(frame: Frame, packet: Packet): boolean {
   packet.depth = 0
   packet.tunnel = TUNNEL_NONE
   packet.tunnelId = 0
+  packet.zone = 0
   packet.family = 0
   return decodeLink(frame.view, at, end, packet)
 }

@@ -41,6 +41,8 @@ export class Packet {
   /** The tunnel around the packet (a TUNNEL_* code of tunnel.ts), and its VNI, key, TEID or session; 0 where it has none. */
   tunnel = 0
   tunnelId = 0
+  /** Conntrack zone, 0 to 65535: what zones keep apart are flows of different networks with the same addresses. */
+  zone = 0
 
   // network layer
   /** 4, 6, or 0 for a frame without an IP packet. */

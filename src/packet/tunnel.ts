@@ -76,6 +76,7 @@ function udpTunnel(port: number): number {
 export function decodeInner(packet: Packet, inner: Packet): boolean {
   inner.tunnel = tunnelOf(packet)
   inner.tunnelId = 0
+  inner.zone = 0
   inner.family = 0
   if (inner.tunnel === TUNNEL_NONE) return refuse(inner, FAULT_NOT_IP)
   const at = packet.transportOffset

@@ -20,6 +20,7 @@ import {
   REPORT_SCHEMA,
   type Report,
   type SightingsReport,
+  type TableOfFlows,
   type UnrepliedReport,
 } from './model.ts'
 import { tableReport } from './table-report.ts'
@@ -29,7 +30,7 @@ import { tsharkFrames } from './tshark.ts'
 const NAMED_DESTINATIONS = 10
 
 /** All that a replay leaves behind. */
-export interface Replayed {
+export interface Replayed extends Tracked {
   generator: string
   captures: CaptureReport[]
   filter: FilterReport | null
@@ -39,22 +40,35 @@ export interface Replayed {
   /** Nanoseconds from the first frame of the replay to the last. */
   end: number
   settings: Settings
+  sort: SortKey
+  tunnelMode: Report['tunnelMode']
+  tunnels: TrackedTunnel[]
+}
+
+/** What went through one table. */
+export interface Tracked {
   verdicts: Verdicts
   invalid: InvalidPackets
   unreplied: UnrepliedFlows
   midStream: MidStreamPickups
   sizing: Sizing
   flows: Flows
-  sort: SortKey
   findings: Finding[]
+}
+
+/** The packets inside of one kind of tunnel. */
+export interface TrackedTunnel {
+  name: string
+  ids: readonly number[]
+  hasMoreIds: boolean
+  tracked: Tracked
 }
 
 /** Builds the report of a finished replay: the same replay, the same report. */
 export function buildReport(replayed: Replayed): Report {
   const { captures, sizing, end } = replayed
-  const packets = replayed.verdicts.counts()
-  const unreplied = unrepliedReport(replayed.unreplied)
   const settings = changedSettings(replayed.settings)
+  const own = tableOfFlows(replayed, replayed)
   return {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
@@ -63,29 +77,42 @@ export function buildReport(replayed: Replayed): Report {
     duration: end / 1e9,
     sightings: replayed.sightings,
     settings,
-    packets,
-    undecodable: replayed.verdicts
-      .undecodable()
-      .map(({ reason, group }) => ({ reason, ...frameCount(group) })),
-    invalid: replayed.invalid
-      .byReason()
-      .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
-    unreplied,
-    flows: flowsReport(replayed),
-    table: tableReport(sizing, replayed.settings, replayed.epoch, end),
-    findings: replayed.findings.map(finding => findingReport(finding, captures)),
+    tunnelMode: replayed.tunnelMode,
+    ...own,
+    tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
+      name,
+      ids: [...ids],
+      hasMoreIds,
+      ...tableOfFlows(tracked, replayed),
+    })),
     limits: limitsOf({
       captures,
       filter: replayed.filter,
       sightings: replayed.sightings,
-      packets,
-      unreplied,
+      packets: own.packets,
+      unreplied: own.unreplied,
       end,
       occupancy: sizing.occupancy,
       settings: replayed.settings,
       midStream: replayed.midStream.count,
       tuned: Object.keys(settings).length > 0,
     }),
+  }
+}
+
+function tableOfFlows(tracked: Tracked, { captures, settings, epoch, end, sort }: Replayed): TableOfFlows {
+  return {
+    packets: tracked.verdicts.counts(),
+    undecodable: tracked.verdicts
+      .undecodable()
+      .map(({ reason, group }) => ({ reason, ...frameCount(group) })),
+    invalid: tracked.invalid
+      .byReason()
+      .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
+    unreplied: unrepliedReport(tracked.unreplied),
+    flows: flowsReport(tracked.flows, epoch, sort),
+    table: tableReport(tracked.sizing, settings, epoch, end),
+    findings: tracked.findings.map(finding => findingReport(finding, captures)),
   }
 }
 
@@ -112,8 +139,7 @@ function sumFlows(groups: { flows: number }[]): number {
   return groups.reduce((sum, group) => sum + group.flows, 0)
 }
 
-function flowsReport(replayed: Replayed): FlowsReport {
-  const { flows, epoch, sort } = replayed
+function flowsReport(flows: Flows, epoch: bigint | null, sort: SortKey): FlowsReport {
   const reporter = new FlowReporter(epoch)
   return {
     total: flows.total,

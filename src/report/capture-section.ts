@@ -18,6 +18,8 @@ export function captureLines(report: Report, style: Style): string[] {
   const lines = report.captures.flatMap(capture => describeCapture(capture, namesPoints, style))
   if (report.captures.length > 1) lines.push(togetherLine(report))
   lines.push(...sightingLines(report), ...filterLines(report.filter, style))
+  if (report.tunnelMode === 'inner')
+    lines.push(style.yellow('replayed is what is inside of tunnels, and nothing else'))
   const { packets } = report
   if (packets.notIp > 0)
     lines.push(`${plural(packets.notIp, 'frame')} without an IP packet (ARP and the like)`)

@@ -9,7 +9,7 @@ import type { BridgeCall } from '../vantage/bridging.ts'
 export const REPORT_SCHEMA = 'ctpcap.report/1'
 
 /** Times of day are ISO 8601 in UTC; all other times are seconds since the first frame of the replay. */
-export interface Report {
+export interface Report extends TableOfFlows {
   schema: typeof REPORT_SCHEMA
   /** Name and version of the program. */
   generator: string
@@ -22,6 +22,16 @@ export interface Report {
   sightings: SightingsReport | null
   /** Sysctls that differ from the defaults, by name. */
   settings: Record<string, number>
+  /** Which packets the fields beside this one are about, where some are inside of others. */
+  tunnelMode: 'both' | 'outer' | 'inner'
+  /** What is inside of tunnels: a table of its own for each kind, in the order they were met. */
+  tunnels: TunnelReport[]
+  /** What the captures cannot show. */
+  limits: LimitReport[]
+}
+
+/** What went through one table. */
+export interface TableOfFlows {
   packets: VerdictCounts
   /** Frames that could not be understood, by reason, most frequent first. */
   undecodable: FrameCount[]
@@ -31,8 +41,14 @@ export interface Report {
   flows: FlowsReport
   table: TableReport
   findings: FindingReport[]
-  /** What the captures cannot show. */
-  limits: LimitReport[]
+}
+
+export interface TunnelReport extends TableOfFlows {
+  /** `vxlan`; for a tunnel in a tunnel `vxlan in ipip`. */
+  name: string
+  /** VNIs, keys or TEIDs, the first of them, and whether there were more. */
+  ids: number[]
+  hasMoreIds: boolean
 }
 
 export interface CaptureReport {

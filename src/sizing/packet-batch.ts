@@ -108,6 +108,7 @@ function copyPlace(from: Packet, to: Packet): void {
   to.depth = from.depth
   to.tunnel = from.tunnel
   to.tunnelId = from.tunnelId
+  to.zone = from.zone
 }
 
 function copyNetwork(from: Packet, to: Packet): void {

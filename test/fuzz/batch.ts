@@ -5,9 +5,10 @@ import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../../sr
 import { readStored } from '../../src/capture/open-reader.ts'
 import type { Reader } from '../../src/capture/reader.ts'
 import { Analysis } from '../../src/cli/analysis.ts'
+import { InnerReplay } from '../../src/cli/inner-replay.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { IPS_CONFIRMED, IPS_DYING } from '../../src/conntrack/status.ts'
-import { Defragmenter } from '../../src/packet/fragments.ts'
+import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
 import { replay } from '../../src/replay.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { Random } from '../kernel/generate/random.ts'
@@ -56,19 +57,26 @@ export async function runBatch(
   const window = several
     ? new SightingWindow(source, { bridgeCalls: { ipv4: null, ipv6: null }, keepsPayload })
     : null
-  await replay(source, [analysis.engine], new Defragmenter(), analysis, window)
-  checkVerdicts(analysis, source.frames, several)
-  checkTable(analysis)
-  analysis.finish(source.end)
-  checkTable(analysis)
+  const insides: Analysis[] = []
+  const witness = new InnerReplay(analysis, FRAGMENT_DEFAULTS, () => {
+    const inside = new Analysis(settings, { top: 5, sort: 'bytes', sink: null })
+    insides.push(inside)
+    return { engines: [inside.engine], witness: inside }
+  })
+  await replay(source, [analysis.engine], new Defragmenter(), witness, window)
+  checkVerdicts(analysis, source.frames)
+  for (const each of [analysis, ...insides]) {
+    checkTable(each)
+    each.finish(source.end)
+    checkTable(each)
+  }
   return { inputs, refused: source.refused, frames: source.frames }
 }
 
-/** Every frame got a verdict, and where frames are sightings of packets, no packet got two. */
-function checkVerdicts({ verdicts, engine }: Analysis, frames: number, several: boolean): void {
+/** Every frame counts once: for its packet, or as a copy of one. */
+function checkVerdicts({ verdicts, engine }: Analysis, frames: number): void {
   const { total, ...parts } = verdicts.counts()
-  if (several && total > frames) throw new Violation(`${total} verdicts on ${frames} frames`)
-  if (!several) equal('frames and verdicts', total, frames)
+  equal('frames and verdicts', total, frames)
   equal('verdicts and their sum', total, sum(Object.values(parts)))
   if (engine.table.count > frames) throw new Violation(`${engine.table.count} entries of ${frames} frames`)
 }
