@@ -1,6 +1,6 @@
 // What captures are, and where their frames were seen: the document of `ctpcap info --json`, docs/info-schema.md.
 import type { ClockOffset } from '../vantage/clock-offset.ts'
-import type { Survey, TunnelSurvey } from '../vantage/survey.ts'
+import type { CaptureSurvey, Survey, TunnelSurvey } from '../vantage/survey.ts'
 import { type Arrangement, arrangementOf } from './arrangement.ts'
 import { formatTime } from './format.ts'
 import type { CaptureReport, ClockReport, FilterReport } from './model.ts'
@@ -47,13 +47,8 @@ export interface InfoReport {
   tunnels: TunnelSurvey[]
 }
 
-export interface CaptureInfo extends CaptureReport {
-  capturedBytes: number
-  originalBytes: number
-  truncated: number
-  sameStamp: number
-  mostBack: number
-  longestGap: number
+/** With what its frames tell; times in seconds. */
+export interface CaptureInfo extends CaptureReport, Omit<CaptureSurvey, 'last' | 'gapFrame'> {
   gapFrame: number | null
 }
 
@@ -114,7 +109,7 @@ function wholeNanoseconds(time: number): bigint {
   return BigInt(Number.isSafeInteger(time) ? time : Math.round(time / 1000) * 1000)
 }
 
-function captureInfo(capture: CaptureReport, survey: Survey['captures'][number] | undefined): CaptureInfo {
+function captureInfo(capture: CaptureReport, survey: CaptureSurvey | undefined): CaptureInfo {
   return {
     ...capture,
     capturedBytes: survey?.capturedBytes ?? 0,
