@@ -8,7 +8,7 @@ import { defineConfig } from 'rolldown'
 const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
 export default defineConfig({
-  input: 'src/main.ts',
+  input: ['src/main.ts', 'src/listener.ts'],
   platform: 'node',
   external: Object.keys(dependencies),
   output: {
@@ -18,7 +18,7 @@ export default defineConfig({
     chunkFileNames: '[name].js',
     codeSplitting: {
       groups: [
-        { name: 'replay', test: /[\\/]src[\\/](net|capture|packet|vantage|conntrack|sizing|findings|replay)\b/ },
+        { name: 'replay', test: /[\\/]src[\\/](net|queue|capture|packet|vantage|conntrack|sizing|findings|replay)\b/ },
       ],
     },
   },

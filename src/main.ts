@@ -3,4 +3,4 @@
 import { processIo } from './cli/io.ts'
 import { run } from './cli/run.ts'
 
-process.exitCode = await run(process.argv.slice(2), processIo())
+process.exitCode = await run(process.argv.slice(2), processIo(new URL('./listener.js', import.meta.url)))

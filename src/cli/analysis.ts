@@ -6,17 +6,27 @@ import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { type Finding, SEVERITIES } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
+import { type Hearing, LocalHearing } from '../findings/listener.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
-import type { NatWatch } from '../findings/nat-watch.ts'
+import { SightFeed } from '../findings/sight-feed.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
+import { OwnerFeed } from '../sizing/owner-feed.ts'
+import type { LargestOwners } from '../sizing/owners.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { Sizing } from '../sizing/sizing.ts'
+import type { Points } from '../vantage/points.ts'
 import type { Sightings } from '../vantage/sighting.ts'
+
+/** What a finished analysis comes to, beside what can be read off its parts. */
+export interface Conclusion {
+  findings: Finding[]
+  owners: LargestOwners
+}
 
 export class Analysis implements Observer, Witness {
   readonly engine: Engine
@@ -31,30 +41,37 @@ export class Analysis implements Observer, Witness {
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
 
-  private readonly watch: NatWatch | null
+  private readonly points: Points
+  private readonly hearing: Hearing
+  private readonly sights: SightFeed
 
   /**
+   * @param points the window's; without a window points of one's own, for which frames are counted here
    * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
-   * @param watch looks for what NAT did wrong, where that is wanted
+   * @param hearing listens to what happens, for findings of NAT and the owners of entries
    */
   constructor(
     settings: Settings,
     flows: FlowsOptions,
+    points: Points,
     enforceMaximum = false,
-    watch: NatWatch | null = null,
+    hearing: Hearing = new LocalHearing(),
   ) {
-    this.watch = watch
+    this.points = points
+    this.hearing = hearing
+    this.sights = new SightFeed(hearing.queue, points)
     const refusals = enforceMaximum ? new Refusals(settings) : null
     this.engine = new Engine(settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
-    this.sizing = new Sizing(this.table, settings, true, refusals)
+    const owners = new OwnerFeed(this.table, hearing.queue)
+    this.sizing = new Sizing(this.table, settings, owners, refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals)
     this.flows = new Flows(this.table, flows)
   }
 
   seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
     if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
-      this.watch?.packet(packet, sightings)
+      this.sights.packet(packet, sightings)
     }
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
@@ -111,12 +128,14 @@ export class Analysis implements Observer, Witness {
     })
   }
 
-  conclude(): Finding[] {
+  /** @param end nanoseconds from the first frame to the last */
+  async conclude(end: number): Promise<Conclusion> {
+    const pointNames = this.points.all.map((_, point) => this.points.name(point))
+    const { findings: nat, owners } = await this.hearing.conclude({ pointNames, end })
     const own = this.tableFull.conclude()
-    const nat = this.watch?.conclude() ?? []
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
-    return [...own, ...known, ...this.midStream.conclude()].sort(byGravity)
+    return { findings: [...own, ...known, ...this.midStream.conclude()].sort(byGravity), owners }
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */

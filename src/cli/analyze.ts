@@ -1,7 +1,7 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
 import { isAtLeast } from '../findings/finding.ts'
-import { NatWatch } from '../findings/nat-watch.ts'
+import type { Hearing } from '../findings/listener.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { buildReport, type Tracked } from '../report/build.ts'
@@ -25,6 +25,7 @@ import type { AnalyzeOptions } from './options.ts'
 import { showProgress } from './progress.ts'
 import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
+import { ThreadHearing } from './thread-hearing.ts'
 
 /**
  * Runs the command and resolves to whether the findings reach `--fail-on`.
@@ -36,10 +37,11 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
+    const hearing = io.listenerScript === null ? null : new ThreadHearing(io.listenerScript)
     try {
-      const replayed = await replayAll(source, window, options, io, flowsFile)
+      const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
       interrupt.finish()
-      const report = reportOf({ source, window, offsets, ...replayed }, options, generator)
+      const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
       flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       await print(report, options, io)
@@ -48,6 +50,7 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
       return failOn !== null && findings.some(finding => isAtLeast(finding.severity, failOn))
     } finally {
       flowsFile?.discard()
+      await hearing?.close()
     }
   }
   return await withCaptures(options, io, use, correctionsOf(offsets))
@@ -74,6 +77,7 @@ async function replayAll(
   options: AnalyzeOptions,
   io: Io,
   flowsFile: FlowsFile | null,
+  hearing: Hearing | null,
 ): Promise<Pick<Replayed, 'analysis' | 'tunnels'>> {
   const { top, sort, sysctls, tunnels } = options
   // the epoch is known with the first frame, and the first flow ends after it
@@ -82,11 +86,21 @@ async function replayAll(
     reporter ??= new FlowReporter(source.epoch)
     flowsFile?.add(reporter.report(flow))
   }
-  const makeAnalysis = (sink: ((flow: Flow) => void) | null, points: Points): Analysis =>
-    new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), new NatWatch(points))
+  const makeAnalysis = (
+    sink: ((flow: Flow) => void) | null,
+    points: Points,
+    hearing: Hearing | null = null,
+  ): Analysis =>
+    new Analysis(
+      sysctls.settings,
+      { top, sort, sink },
+      points,
+      enforcesMaximum(sysctls),
+      hearing ?? undefined,
+    )
   // the window counts frames, not what is inside of them
   const points = tunnels === 'inner' ? null : window?.points
-  const analysis = makeAnalysis(flowsFile === null ? null : write, points ?? new Points(source))
+  const analysis = makeAnalysis(flowsFile === null ? null : write, points ?? new Points(source), hearing)
   const insides = new Map<string, Analysis>()
   const makeInside = (name: string): Analysis => {
     const inside = makeAnalysis(null, new Points(source))
@@ -120,33 +134,36 @@ async function replayAll(
   }
 }
 
-function reportOf(
+async function reportOf(
   { source, window, offsets, analysis, tunnels }: Replayed,
   { sort, sysctls, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
-): Report {
+): Promise<Report> {
   const captures = describeCaptures(source)
+  const end = endOf(source)
   return buildReport({
     generator,
     captures,
     filter: source instanceof FilteredSource ? source.report : null,
     sightings: window === null ? null : sightingsReport(window, offsets),
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
-    end: endOf(source),
+    end,
     settings: sysctls.settings,
     sort,
     tunnelMode,
-    ...trackedBy(analysis),
-    tunnels: tunnels.map(({ network, analysis: inside }) => ({
-      ...network.described,
-      tracked: trackedBy(inside),
-    })),
+    ...(await trackedBy(analysis, end)),
+    tunnels: await Promise.all(
+      tunnels.map(async ({ network, analysis: inside }) => ({
+        ...network.described,
+        tracked: await trackedBy(inside, end),
+      })),
+    ),
   })
 }
 
-function trackedBy(analysis: Analysis): Tracked {
+async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
   const { verdicts, invalid, unreplied, midStream, sizing, flows } = analysis
-  return { verdicts, invalid, unreplied, midStream, sizing, flows, findings: analysis.conclude() }
+  return { verdicts, invalid, unreplied, midStream, sizing, flows, ...(await analysis.conclude(end)) }
 }
 
 async function print(report: Report, options: AnalyzeOptions, io: Io): Promise<void> {

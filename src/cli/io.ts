@@ -1,4 +1,5 @@
 // The process as a command sees it: its streams, its environment, its signals; tests bring their own.
+import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
 
 /** A stream that may be a terminal. */
@@ -8,18 +9,22 @@ export interface Io {
   stdout: Output
   stderr: Output
   env: Record<string, string | undefined>
+  /** The built src/listener.ts, where a thread of its own is to listen to a replay; null where it is not. */
+  listenerScript: URL | null
   /** Calls `listener` on SIGINT and SIGTERM until the returned function is called. */
   onSignal(listener: (signal: Signal) => void): () => void
 }
 
 export type Signal = 'SIGINT' | 'SIGTERM'
 
-/** What the process itself offers. */
-export function processIo(): Io {
+/** What the process itself offers. @param listenerScript the built src/listener.ts */
+export function processIo(listenerScript: URL): Io {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
+    // two threads on one processor only get in each other's way
+    listenerScript: availableParallelism() > 1 ? listenerScript : null,
     onSignal(listener) {
       process.on('SIGINT', listener)
       process.on('SIGTERM', listener)

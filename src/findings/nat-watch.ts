@@ -1,25 +1,27 @@
 // Follows every flow at every observation point, and asks the detectors where something is out of the ordinary.
-import {
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  TCP_ACK,
-  TCP_FIN,
-  TCP_RST,
-  TCP_SYN,
-} from '../net/numbers.ts'
+import { IPPROTO_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
-import { Packet } from '../packet/packet.ts'
-import { decodeQuoted } from '../packet/quoted.ts'
-import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
-import type { Points } from '../vantage/points.ts'
-import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
+import {
+  RECORD_LATE,
+  RECORD_PASSED,
+  RECORD_SIGHT,
+  RECORD_TYPE_MASK,
+  RECORD_UNREACHABLE,
+} from '../queue/record-type.ts'
 import { Cases } from './cases.ts'
 import type { Finding } from './finding.ts'
 import { Leaks, PAUSE } from './leaks.ts'
 import { Losses } from './losses.ts'
-import { Sight } from './sight.ts'
+import {
+  PASSED_EXIT,
+  PASSED_EXIT_CAPTURE,
+  PASSED_SOURCE_TRANSLATED,
+  SIGHT_FIRST,
+  SIGHT_TOLD,
+  Sight,
+  TIME,
+  TYPE,
+} from './sight.ts'
 import { concludeStanding } from './standing.ts'
 import { strayAnswer, strayDatagram } from './stray-answers.ts'
 import {
@@ -55,80 +57,74 @@ import {
   Trails,
 } from './trails.ts'
 
-const ICMP_HEADER = 8
-const PORT_UNREACHABLE = (3 << 8) | 3
-const PORT_UNREACHABLE_IPV6 = (1 << 8) | 4
 /** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
 const UNKNOWN_SCALE = 14
 
 export class NatWatch {
-  private readonly points: Points
   private readonly trails = new Trails()
   private readonly cases = new Cases()
   private readonly leaks = new Leaks(this.trails, this.cases)
   private readonly losses = new Losses(this.trails, this.cases)
   private readonly sight = new Sight()
-  private readonly quoted = new Packet()
-  private readonly error = new Packet()
-  private readonly options: SynOptions = {
-    present: false,
-    windowScale: 0,
-    windowScaling: false,
-    sackPermitted: false,
-  }
-  /** Counts packets: the copies of one have the same number. */
-  private number = 0
+  /** Packets so far. */
+  private packets = 0
   private now = 0
+  /** The trail of the packet's first sighting, and which way the packet goes there. */
+  private first = -1
+  private firstDirection = 0
 
-  /** @param points the window's; without a window points of one's own, for which frames are counted here */
-  constructor(points: Points) {
-    this.points = points
-  }
-
-  /** Takes a packet that was decoded, with everybody who saw it; null: a frame that is replayed as it came. */
-  packet(packet: Packet, sightings: Sightings | null): void {
-    const { protocol } = packet
-    if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) {
-      if (isPortUnreachable(packet)) this.unreachable(packet, sightings)
-      return
-    }
-    if (!packet.hasTuple || packet.fragmentOffset !== 0) return
-    if (protocol === IPPROTO_TCP && packet.transportCaptured < TCP_MIN_LENGTH) return
-    // put together from fragments, of which the last has no ports
-    if (sightings !== null && !sightings.isLate && isOfFragment(packet, sightings)) return
-    this.number++
-    this.now = packet.time
+  /** Takes a record that a SightFeed has written. */
+  take(words: Int32Array, doubles: Float64Array, at: number): void {
     const { sight } = this
-    sight.takePacket(packet)
-    if (sightings === null) {
-      sight.takeFrame(packet, this.points.seen(packet.interface, packet.interfaceIndex))
-      this.follow(packet)
-      return
+    const type = words[at + TYPE]
+    switch (type & RECORD_TYPE_MASK) {
+      case RECORD_SIGHT:
+        sight.read(words, doubles, at)
+        this.see(type)
+        break
+      case RECORD_PASSED:
+        this.pass(
+          words[at + PASSED_EXIT],
+          words[at + PASSED_EXIT_CAPTURE],
+          words[at + PASSED_SOURCE_TRANSLATED] !== 0,
+          doubles[(at >> 1) + TIME],
+        )
+        break
+      case RECORD_LATE:
+        sight.read(words, doubles, at)
+        this.passLate()
+        break
+      case RECORD_UNREACHABLE:
+        sight.read(words, doubles, at)
+        this.unreachable()
+        break
     }
-    const start = sightings.isLate ? 1 : 0
-    const isTold = this.points.all.length > 1 && start === 0
-    let first = -1
-    let direction = 0
-    for (let i = start; i < sightings.count; i++) {
-      sight.takeSighting(sightings, i)
-      const trail = this.follow(packet)
-      if (i > 0) continue
-      first = trail
-      direction = this.trails.direction
-    }
-    if (isTold) this.pass(first, direction, sightings)
-    else if (start === 1) this.passLate(sightings)
   }
 
-  /** Everything that is wrong, once the last packet is in. */
-  conclude(): Finding[] {
+  /** Everything that is wrong, once the last packet is in. @param nameOf what to call a point */
+  conclude(nameOf: (point: number) => string): Finding[] {
     this.losses.conclude()
     concludeStanding(this.trails, this.cases, this.now)
-    return this.cases.conclude(point => this.points.name(point))
+    return this.cases.conclude(nameOf)
+  }
+
+  private see(type: number): void {
+    const { sight } = this
+    const isFirst = (type & SIGHT_FIRST) !== 0
+    if (isFirst) {
+      this.packets++
+      this.now = sight.time
+    }
+    const trail = this.follow()
+    if ((type & SIGHT_TOLD) === 0) return
+    this.losses.saw(sight.point, sight.time)
+    if (!isFirst) return
+    this.first = trail
+    this.firstDirection = this.trails.direction
   }
 
   /** @returns the trail of the packet at this point */
-  private follow(packet: Packet): number {
+  private follow(): number {
     const { trails, sight } = this
     let trail = trails.find(sight)
     const isNew = trail < 0
@@ -140,20 +136,19 @@ export class NatWatch {
     const { flags } = sight
     if (isNew) {
       trail = trails.open(sight, (flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK))
-      if ((flags & (TCP_SYN | TCP_RST)) === 0) this.leaks.stray(trail, sight, this.number)
+      if ((flags & (TCP_SYN | TCP_RST)) === 0) this.leaks.stray(trail, sight, this.packets)
     }
     const { direction } = trails
     if ((flags & TCP_RST) !== 0) this.reset(trail, direction, isNew)
-    else if ((flags & TCP_SYN) !== 0) this.open(trail, packet)
+    else if ((flags & TCP_SYN) !== 0) this.open(trail)
     else this.progress(trail, direction)
     trails.setTime(trail, sight.time)
     return trail
   }
 
-  private open(trail: number, packet: Packet): void {
-    const { trails, sight, options } = this
+  private open(trail: number): void {
+    const { trails, sight } = this
     const { direction } = trails
-    readSynOptions(packet, options)
     const isAnswer = (sight.flags & TCP_ACK) !== 0
     // a port that is used again is a new flow
     if (
@@ -173,11 +168,11 @@ export class NatWatch {
     if (isFirst || isAnswer) this.noteOpening(trail, isAnswer ? SYN_ACK : SYN)
     trails.mark(trail, (isAnswer ? TRAIL_SYN_ACK : TRAIL_SYN) | TRAIL_RECENT)
     if (isAnswer) trails.set(trail, SYN_ACK_COUNT, trails.get(trail, SYN_ACK_COUNT) + 1)
-    else if (isFirst || trails.get(trail, SYN_PACKET) !== this.number) {
-      trails.set(trail, SYN_PACKET, this.number)
+    else if (isFirst || trails.get(trail, SYN_PACKET) !== sight.number) {
+      trails.set(trail, SYN_PACKET, sight.number)
       trails.set(trail, SYN_COUNT, trails.get(trail, SYN_COUNT) + 1)
     }
-    trails.setSide(trail, direction, SIDE_SCALE, options.windowScaling ? options.windowScale : 0)
+    trails.setSide(trail, direction, SIDE_SCALE, sight.windowScale)
     trails.setSide(trail, direction, SIDE_END, (sight.sequence + 1) | 0)
     trails.setSide(trail, direction, SIDE_ACK, sight.acknowledgment)
     trails.setSide(trail, direction, SIDE_LIMIT, (sight.acknowledgment + sight.window) | 0)
@@ -255,82 +250,20 @@ export class NatWatch {
     trails.setTime(trail, sight.time)
   }
 
-  /** Whether the packet was seen to leave again, as routed packets do: with a lower TTL. */
-  private pass(first: number, direction: number, sightings: Sightings): void {
-    let exit = -1
-    for (let i = 0; i < sightings.count; i++) {
-      if (sightings.ttl(i) < sightings.ttl(0)) exit = i
-      this.losses.saw(sightings.point(i), sightings.time(i))
-    }
-    const isSourceTranslated = (sightings.translated & TRANSLATED_SOURCE) !== 0
-    if (exit >= 0) this.losses.left(sightings.point(exit), sightings.capture(exit))
-    if (direction === 0) this.losses.passed(first, sightings.time(0), exit >= 0, isSourceTranslated)
+  /** What was seen of a packet at all points. @param exit the point where it left the host, -1 for none */
+  private pass(exit: number, exitCapture: number, isSourceTranslated: boolean, time: number): void {
+    if (exit >= 0) this.losses.left(exit, exitCapture)
+    if (this.firstDirection === 0) this.losses.passed(this.first, time, exit >= 0, isSourceTranslated)
   }
 
-  private passLate(sightings: Sightings): void {
-    if (sightings.ttl(1) >= sightings.ttl(0)) return
-    this.sight.takeSighting(sightings, 0)
+  private passLate(): void {
     const trail = this.trails.find(this.sight)
     if (trail >= 0) this.trails.mark(trail, TRAIL_FORWARDED)
   }
 
-  /** An ICMP error that says that nobody listens at the port a datagram went to. */
-  private unreachable(packet: Packet, sightings: Sightings | null): void {
-    const { sight, quoted, error } = this
-    const count = sightings === null ? 1 : sightings.count
-    for (let i = sightings?.isLate ? 1 : 0; i < count; i++) {
-      let shown = packet
-      if (sightings !== null) {
-        if (!sightings.decode(i, error)) continue
-        shown = error
-      }
-      if (!decodeQuoted(shown, shown.transportOffset + ICMP_HEADER, shown.family, quoted)) continue
-      if (quoted.protocol !== IPPROTO_UDP) continue
-      const point =
-        sightings === null ? this.points.seen(shown.interface, shown.interfaceIndex) : sightings.point(i)
-      sight.takePacket(quoted)
-      sight.takeFrame(quoted, point)
-      sight.source.set(sight.destination)
-      sight.sourcePort = quoted.destinationPort
-      sight.destinationPort = quoted.sourcePort
-      this.takeEnds(shown)
-      if (!isSender(shown, sight)) continue
-      const trail = this.trails.find(sight)
-      if (trail >= 0 && this.trails.direction === 0) strayDatagram(this.trails, this.cases, trail, sight)
-    }
+  private unreachable(): void {
+    const { trails, sight } = this
+    const trail = trails.find(sight)
+    if (trail >= 0 && trails.direction === 0) strayDatagram(trails, this.cases, trail, sight)
   }
-
-  /** The link, TTL and frame of the error; the addresses of the datagram it quotes, turned. */
-  private takeEnds(shown: Packet): void {
-    const { sight, quoted } = this
-    const source = sight.source.slice()
-    sight.takeFrame(shown, sight.point)
-    sight.source.set(source)
-    sight.destination[0] = quoted.source0
-    sight.destination[1] = quoted.family === 4 ? 0 : quoted.source1
-    sight.destination[2] = quoted.family === 4 ? 0 : quoted.source2
-    sight.destination[3] = quoted.family === 4 ? 0 : quoted.source3
-    sight.sourcePort = quoted.destinationPort
-    sight.destinationPort = quoted.sourcePort
-  }
-}
-
-function isOfFragment(packet: Packet, sightings: Sightings): boolean {
-  const { before } = sightings
-  if (sightings.isRestored) return false
-  return (
-    sightings.sourcePort(before) !== packet.sourcePort ||
-    sightings.destinationPort(before) !== packet.destinationPort
-  )
-}
-
-function isSender(packet: Packet, sight: Sight): boolean {
-  if (packet.source0 !== sight.source[0]) return false
-  return packet.family === 4 || (packet.source1 === sight.source[1] && packet.source3 === sight.source[3])
-}
-
-function isPortUnreachable(packet: Packet): boolean {
-  if (packet.fragmentOffset !== 0 || !packet.hasTuple) return false
-  if (packet.protocol === IPPROTO_ICMP) return packet.destinationPort === PORT_UNREACHABLE
-  return packet.protocol === IPPROTO_ICMPV6 && packet.destinationPort === PORT_UNREACHABLE_IPV6
 }

@@ -1,8 +1,43 @@
-// One packet as one observation point saw it: a reused record, filled from a group of sightings or from a lone frame.
-import { IPPROTO_TCP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
-import type { Packet } from '../packet/packet.ts'
-import { destinationMacAt, macHash, sourceMacAt } from '../vantage/place.ts'
-import type { Sightings } from '../vantage/sighting.ts'
+// One packet as one observation point saw it: how it stands in a record of the queue, and the view that detectors have.
+// words of a record; the first line is all that an IPv4 segment in the middle of a connection needs
+/** A RECORD_* and SIGHT_* bits. */
+export const TYPE = 0
+/** IP version << 8 | protocol. */
+export const KIND = 1
+export const POINT = 2
+export const PORTS = 3
+export const SOURCE = 4
+export const DESTINATION = 5
+export const SEQUENCE = 6
+export const ACKNOWLEDGMENT = 7
+/** Window scale of a SYN << 16 | window. */
+export const WINDOW = 8
+export const PAYLOAD = 9
+/** TTL << 8 | TCP flags. */
+export const HOP = 10
+export const CAPTURE = 11
+export const FRAME = 12
+export const PACKET_NUMBER = 13
+/** A double: `doubles[(at >> 1) + TIME]`. */
+export const TIME = 7
+/** Words 1 to 3 of IPv6 addresses. */
+export const SOURCE_REST = 16
+export const DESTINATION_REST = 19
+/** With SIGHT_MACS alone. */
+export const SOURCE_MAC = 22
+export const DESTINATION_MAC = 23
+
+/** Bits beside the type: hashes of the hardware addresses are there; several points tell of this packet. */
+export const SIGHT_MACS = 1 << 8
+export const SIGHT_TOLD = 1 << 9
+/** The first record of a packet. */
+export const SIGHT_FIRST = 1 << 10
+
+// words of a record of what was seen of a packet at all points: where it left the host and in which capture, -1 for
+// not; whether its source was translated
+export const PASSED_EXIT = 1
+export const PASSED_EXIT_CAPTURE = 2
+export const PASSED_SOURCE_TRANSLATED = 3
 
 /** Times are nanoseconds since the first frame of the replay, addresses words as in Packet. */
 export class Sight {
@@ -25,73 +60,42 @@ export class Sight {
   sequence = 0
   acknowledgment = 0
   window = 0
+  /** What a SYN offers, 0 without the option. */
+  windowScale = 0
   /** Bytes behind the transport header. */
   payload = 0
+  /** Number of the packet, 32 bits of it: its copies have the same. */
+  number = 0
 
-  /** Takes what is the same wherever the packet is seen. */
-  takePacket(packet: Packet): void {
-    this.family = packet.family
-    this.protocol = packet.protocol
-    const isTcp = packet.protocol === IPPROTO_TCP
-    this.flags = isTcp ? packet.tcpFlags : 0
-    this.sequence = isTcp ? packet.sequence : 0
-    this.acknowledgment = isTcp ? packet.acknowledgment : 0
-    this.window = isTcp ? packet.window : 0
-    this.payload = packet.transportLength - (isTcp ? packet.tcpHeaderLength : UDP_HEADER)
-  }
-
-  /** A frame that is replayed as it came. */
-  takeFrame(packet: Packet, point: number): void {
-    this.time = packet.time
-    this.point = point
-    this.capture = packet.capture
-    this.frame = packet.frame
-    this.sourcePort = packet.sourcePort
-    this.destinationPort = packet.destinationPort
-    this.ttl = packet.ttl
-    this.source[0] = packet.source0
-    this.destination[0] = packet.destination0
-    this.source[1] = packet.source1
-    this.source[2] = packet.source2
-    this.source[3] = packet.source3
-    this.destination[1] = packet.destination1
-    this.destination[2] = packet.destination2
-    this.destination[3] = packet.destination3
-    if (packet.family === 4) this.clearHighWords()
-    this.sourceMac = 0
-    this.destinationMac = 0
-    // of a segment in the middle of a connection nobody asks; a reassembled datagram has left its link header behind
-    const isPlain = packet.protocol === IPPROTO_TCP && (packet.tcpFlags & (TCP_SYN | TCP_RST)) === 0
-    if (isPlain || packet.linkOffset >= packet.networkOffset) return
-    this.sourceMac = macHash(packet.view, sourceMacAt(packet.linkType, packet.linkOffset))
-    this.destinationMac = macHash(packet.view, destinationMacAt(packet.linkType, packet.linkOffset))
-  }
-
-  /** Sighting `index` of a packet. */
-  takeSighting(sightings: Sightings, index: number): void {
-    this.time = sightings.time(index)
-    this.point = sightings.point(index)
-    this.capture = sightings.capture(index)
-    this.frame = sightings.frame(index)
-    this.sourcePort = sightings.sourcePort(index)
-    this.destinationPort = sightings.destinationPort(index)
-    this.ttl = sightings.ttl(index)
-    const words = this.family === 4 ? 1 : 4
-    for (let i = 0; i < words; i++) {
-      this.source[i] = sightings.sourceWord(index, i)
-      this.destination[i] = sightings.destinationWord(index, i)
+  /** Takes the record at `at`. */
+  read(words: Int32Array, doubles: Float64Array, at: number): void {
+    const kind = words[at + KIND]
+    this.time = doubles[(at >> 1) + TIME]
+    this.point = words[at + POINT]
+    this.capture = words[at + CAPTURE]
+    this.frame = words[at + FRAME]
+    this.family = kind >> 8
+    this.protocol = kind & 0xff
+    this.sourcePort = words[at + PORTS] >>> 16
+    this.destinationPort = words[at + PORTS] & 0xffff
+    this.source[0] = words[at + SOURCE]
+    this.destination[0] = words[at + DESTINATION]
+    const isWide = this.family === 6
+    for (let i = 0; i < 3; i++) {
+      this.source[i + 1] = isWide ? words[at + SOURCE_REST + i] : 0
+      this.destination[i + 1] = isWide ? words[at + DESTINATION_REST + i] : 0
     }
-    if (words === 1) this.clearHighWords()
-    this.sourceMac = sightings.sourceMacHash(index)
-    this.destinationMac = sightings.destinationMacHash(index)
-  }
-
-  private clearHighWords(): void {
-    for (let i = 1; i < 4; i++) {
-      this.source[i] = 0
-      this.destination[i] = 0
-    }
+    const hop = words[at + HOP]
+    this.ttl = hop >> 8
+    this.flags = hop & 0xff
+    this.sequence = words[at + SEQUENCE]
+    this.acknowledgment = words[at + ACKNOWLEDGMENT]
+    this.window = words[at + WINDOW] & 0xffff
+    this.windowScale = words[at + WINDOW] >> 16
+    this.payload = words[at + PAYLOAD]
+    this.number = words[at + PACKET_NUMBER]
+    const hasMacs = (words[at + TYPE] & SIGHT_MACS) !== 0
+    this.sourceMac = hasMacs ? words[at + SOURCE_MAC] : 0
+    this.destinationMac = hasMacs ? words[at + DESTINATION_MAC] : 0
   }
 }
-
-const UDP_HEADER = 8

@@ -7,6 +7,7 @@ import type { MidStreamPickups } from '../findings/mid-stream.ts'
 import type { UnrepliedFlows } from '../findings/unreplied.ts'
 import type { Verdicts } from '../findings/verdicts.ts'
 import type { Flows, SortKey } from '../sizing/flows.ts'
+import type { LargestOwners } from '../sizing/owners.ts'
 import type { Sizing } from '../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
@@ -54,6 +55,7 @@ export interface Tracked {
   sizing: Sizing
   flows: Flows
   findings: Finding[]
+  owners: LargestOwners
 }
 
 /** The packets inside of one kind of tunnel. */
@@ -111,7 +113,7 @@ function tableOfFlows(tracked: Tracked, { captures, settings, epoch, end, sort }
       .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
     unreplied: unrepliedReport(tracked.unreplied),
     flows: flowsReport(tracked.flows, epoch, sort),
-    table: tableReport(tracked.sizing, settings, epoch, end),
+    table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
     findings: tracked.findings.map(finding => findingReport(finding, captures)),
   }
 }

@@ -59,7 +59,8 @@ function scenarioReport(
   { epoch, end }: Sized,
 ): ScenarioReport {
   const { settings, enforced } = scenario.spec
-  const { timeline, timelineStep, ...table } = tableReport(scenario.sizing, settings, epoch, end)
+  const owners = scenario.owners?.largest(end) ?? null
+  const { timeline, timelineStep, ...table } = tableReport(scenario.sizing, owners, settings, epoch, end)
   const { projection } = table
   const level = projection !== null && isTelling(projection) ? projection.level : 0
   const entries = Math.max(table.countPeak.entries, level) + table.outside

@@ -6,7 +6,7 @@ import { protocolName } from '../net/numbers.ts'
 import { tableMemory } from '../sizing/memory.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import type { Owner, OwnerTable } from '../sizing/owner-table.ts'
-import { hasPorts, type Owners } from '../sizing/owners.ts'
+import { hasPorts, type LargestOwners, NAMED_OWNERS } from '../sizing/owners.ts'
 import type { Projection } from '../sizing/projection.ts'
 import type { Refusals } from '../sizing/refusals.ts'
 import type { Sizing } from '../sizing/sizing.ts'
@@ -14,17 +14,15 @@ import { byProtocol, byState, sumByReply } from './by-class.ts'
 import { formatTime } from './format.ts'
 import type { OwnerReport, OwnersReport, ProjectionReport, RefusedReport, TableReport } from './model.ts'
 
-/** Owners that the report names in each respect. */
-const NAMED_OWNERS = 10
-
-/** @param end nanoseconds from the first frame to the last */
+/** @param owners null where they were not counted @param end nanoseconds from the first frame to the last */
 export function tableReport(
   sizing: Sizing,
+  owners: LargestOwners | null,
   settings: Settings,
   epoch: bigint | null,
   end: number,
 ): TableReport {
-  const { occupancy, owners, refusals } = sizing
+  const { occupancy, refusals } = sizing
   const atPeak = occupancy.atPeakByClass()
   const { peak, peakTime, exceededTime } = occupancy
   return {
@@ -51,7 +49,7 @@ export function tableReport(
     refused: refusals === null ? null : refusedReport(refusals),
     memoryBytes: tableMemory(peak, settings.nf_conntrack_buckets),
     entrySeconds: entrySeconds(occupancy, end),
-    owners: owners === null ? null : ownersReport(owners, end),
+    owners: owners === null ? null : ownersReport(owners),
     projection: occupancy.peak === 0 || sizing.isCutShort ? null : projectionReport(sizing.project(end)),
     timelineStep: occupancy.timeline.step / 1e9,
     timeline: occupancy.timeline.steps(end).map(step => ({ ...step, time: step.time / 1e9 })),
@@ -82,13 +80,13 @@ function refusedBy(owners: OwnerTable): RefusedReport['sources'] {
     .map(owner => ({ name: ownerName(owner), connections: owner.held }))
 }
 
-function ownersReport({ sources, services }: Owners, end: number): OwnersReport {
+function ownersReport(owners: LargestOwners): OwnersReport {
   return {
-    sources: sources.largest('atPeak', NAMED_OWNERS, end).map(ownerReport),
-    services: services.largest('atPeak', NAMED_OWNERS, end).map(ownerReport),
-    sourcesByTime: sources.largest('held', NAMED_OWNERS, end).map(ownerReport),
-    servicesByTime: services.largest('held', NAMED_OWNERS, end).map(ownerReport),
-    secondsMissing: Math.max(sources.heldError, services.heldError) / 1e9,
+    sources: owners.sources.map(ownerReport),
+    services: owners.services.map(ownerReport),
+    sourcesByTime: owners.sourcesByTime.map(ownerReport),
+    servicesByTime: owners.servicesByTime.map(ownerReport),
+    secondsMissing: owners.heldError / 1e9,
   }
 }
 

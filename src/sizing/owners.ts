@@ -1,71 +1,123 @@
 // Who holds the table: entries and entry-seconds by source address and by destination service, in bounded memory.
-import type { Table } from '../conntrack/table.ts'
 import { KIND_IPV6 } from '../conntrack/tuple.ts'
 import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../net/numbers.ts'
-import { OwnerKey, OwnerTable } from './owner-table.ts'
+import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queue.ts'
+import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
+import {
+  DESTINATION,
+  DESTINATION_REST,
+  ENTRY,
+  KIND,
+  OWNER_PEAK,
+  PORTS,
+  SOURCE,
+  SOURCE_REST,
+  TIME,
+  TYPE,
+} from './owner-feed.ts'
+import { type Owner, OwnerKey, OwnerTable } from './owner-table.ts'
 
-/** Fed with an engine's events. The original tuple says whose an entry is. */
+/** Owners that are named in each respect. */
+export const NAMED_OWNERS = 10
+
+/** The largest owners, largest first: by entries at the peak, and by entry-time. */
+export interface LargestOwners {
+  sources: Owner[]
+  services: Owner[]
+  sourcesByTime: Owner[]
+  servicesByTime: Owner[]
+  /** By how many nanoseconds the `held` of any of them may be too low. */
+  heldError: number
+}
+
+/** Records that are gathered before they are taken. */
+const BATCH = 256
+
+/** The original tuple says whose an entry is. */
 export class Owners {
-  readonly sources = new OwnerTable()
-  readonly services = new OwnerTable()
-  private readonly table: Table
+  private readonly sources = new OwnerTable()
+  private readonly services = new OwnerTable()
   private readonly key = new OwnerKey()
   /** Owners of each entry, as the numbers that the two tables have for them. */
-  private sourceOf = new Int32Array(1024)
-  private serviceOf = new Int32Array(1024)
+  private ownersOf = new Int32Array(2048)
 
-  constructor(table: Table) {
-    this.table = table
+  /** Takes a record that an OwnerFeed has written. */
+  take(words: Int32Array, doubles: Float64Array, at: number): void {
+    const ct = words[at + ENTRY]
+    const time = doubles[(at >> 1) + TIME]
+    switch (words[at + TYPE] & RECORD_TYPE_MASK) {
+      case RECORD_ENTERED:
+        this.enter(words, at, ct, time)
+        break
+      case RECORD_LEFT:
+        this.sources.leave(this.ownersOf[ct * 2], time)
+        this.services.leave(this.ownersOf[ct * 2 + 1], time)
+        break
+    }
   }
 
-  /** @param isPeak whether there are more live entries now than ever before */
-  created(ct: number, isPeak: boolean, time: number): void {
-    if (ct >= this.sourceOf.length) this.grow(ct)
-    const { table, key } = this
-    sourceKey(table, ct, key)
-    this.sourceOf[ct] = this.sources.enter(key, time)
-    serviceKey(table, ct, key)
-    this.serviceOf[ct] = this.services.enter(key, time)
-    if (!isPeak) return
+  /** @param end nanoseconds from the first frame to the last */
+  largest(end: number): LargestOwners {
+    const { sources, services } = this
+    return {
+      sources: sources.largest('atPeak', NAMED_OWNERS, end),
+      services: services.largest('atPeak', NAMED_OWNERS, end),
+      sourcesByTime: sources.largest('held', NAMED_OWNERS, end),
+      servicesByTime: services.largest('held', NAMED_OWNERS, end),
+      heldError: Math.max(sources.heldError, services.heldError),
+    }
+  }
+
+  private enter(words: Int32Array, at: number, ct: number, time: number): void {
+    if (ct * 2 >= this.ownersOf.length) this.grow(ct)
+    const { key } = this
+    const kind = words[at + KIND]
+    key.kind = kind & KIND_IPV6
+    key.port = 0
+    readAddress(words, at + SOURCE, at + SOURCE_REST, key)
+    this.ownersOf[ct * 2] = this.sources.enter(key, time)
+    key.kind = kind
+    key.port = hasPorts(kind & 0xff) ? words[at + PORTS] & 0xffff : 0
+    readAddress(words, at + DESTINATION, at + DESTINATION_REST, key)
+    this.ownersOf[ct * 2 + 1] = this.services.enter(key, time)
+    if ((words[at + TYPE] & OWNER_PEAK) === 0) return
     this.sources.markPeak()
     this.services.markPeak()
   }
 
-  /** The entry is live no longer: to be told once, when it expires or when it is destroyed before. */
-  ended(ct: number, time: number): void {
-    this.sources.leave(this.sourceOf[ct], time)
-    this.services.leave(this.serviceOf[ct], time)
-  }
-
   private grow(ct: number): void {
-    const length = Math.max(ct + 1, Math.ceil(this.sourceOf.length * 1.5))
-    const sourceOf = new Int32Array(length)
-    sourceOf.set(this.sourceOf)
-    this.sourceOf = sourceOf
-    const serviceOf = new Int32Array(length)
-    serviceOf.set(this.serviceOf)
-    this.serviceOf = serviceOf
+    const larger = new Int32Array(Math.max(ct + 1, Math.ceil(this.ownersOf.length * 0.75)) * 2)
+    larger.set(this.ownersOf)
+    this.ownersOf = larger
   }
 }
 
-function sourceKey(table: Table, ct: number, key: OwnerKey): void {
-  const isIpv6 = table.isIpv6(ct)
-  key.kind = isIpv6 ? KIND_IPV6 : 0
-  key.port = 0
-  key.word0 = table.sourceWord(ct * 2, 0)
-  key.word1 = isIpv6 ? table.sourceWord(ct * 2, 1) : 0
-  key.word2 = isIpv6 ? table.sourceWord(ct * 2, 2) : 0
-  key.word3 = isIpv6 ? table.sourceWord(ct * 2, 3) : 0
+/** Counts owners on the thread that replays. */
+export class LocalOwners {
+  readonly queue: RecordQueue
+  private readonly owners = new Owners()
+
+  constructor() {
+    this.queue = localQueue(BATCH, (words, doubles, capacity, from, to) => {
+      for (let n = from; n < to; n++) {
+        this.owners.take(words, doubles, (n & (capacity - 1)) << RECORD_SHIFT)
+      }
+    })
+  }
+
+  /** @param end nanoseconds from the first frame to the last */
+  largest(end: number): LargestOwners {
+    this.queue.flush()
+    return this.owners.largest(end)
+  }
 }
 
-function serviceKey(table: Table, ct: number, key: OwnerKey): void {
-  const isIpv6 = table.isIpv6(ct)
-  key.kind = table.kind(ct)
-  key.port = hasPorts(table.protocol(ct)) ? table.ports(ct * 2) & 0xffff : 0
-  key.word0 = table.destinationWord(ct * 2, 0)
-  key.word1 = isIpv6 ? table.destinationWord(ct * 2, 1) : 0
-  key.word2 = isIpv6 ? table.destinationWord(ct * 2, 2) : 0
-  key.word3 = isIpv6 ? table.destinationWord(ct * 2, 3) : 0
+function readAddress(words: Int32Array, first: number, rest: number, key: OwnerKey): void {
+  const isIpv6 = key.kind >= KIND_IPV6
+  key.word0 = words[first]
+  key.word1 = isIpv6 ? words[rest] : 0
+  key.word2 = isIpv6 ? words[rest + 1] : 0
+  key.word3 = isIpv6 ? words[rest + 2] : 0
 }
 
 export function hasPorts(protocol: number): boolean {

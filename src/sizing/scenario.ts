@@ -6,6 +6,8 @@ import type { Settings } from '../conntrack/settings.ts'
 import { STATE_UNTRACKED } from '../conntrack/status.ts'
 import type { Packet } from '../packet/packet.ts'
 import { endEntries } from './flows.ts'
+import { OwnerFeed } from './owner-feed.ts'
+import { LocalOwners } from './owners.ts'
 import { Refusals } from './refusals.ts'
 import { Sizing } from './sizing.ts'
 
@@ -25,6 +27,9 @@ export class Scenario implements Observer {
   /** Whether the packet under way has created an entry. To be reset by who asks. */
   fresh = false
 
+  /** null where nobody asked for them. */
+  readonly owners: LocalOwners | null
+
   /** @param owners whether the owners of entries are counted, too */
   constructor(spec: ScenarioSpec, owners: boolean) {
     const { settings, enforced, notrack } = spec
@@ -34,7 +39,9 @@ export class Scenario implements Observer {
       notrack === null
         ? new Engine(settings, this, enforced, refusals)
         : new SparingEngine(notrack, settings, this, enforced, refusals)
-    this.sizing = new Sizing(this.engine.table, settings, owners, refusals)
+    this.owners = owners ? new LocalOwners() : null
+    const feed = this.owners === null ? null : new OwnerFeed(this.engine.table, this.owners.queue)
+    this.sizing = new Sizing(this.engine.table, settings, feed, refusals)
   }
 
   created(ct: number, time: number): void {

@@ -4,7 +4,7 @@ import { STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { Endings } from './endings.ts'
 import { Occupancy } from './occupancy.ts'
-import { Owners } from './owners.ts'
+import type { OwnerFeed } from './owner-feed.ts'
 import { type Projection, project } from './projection.ts'
 import type { Refusals } from './refusals.ts'
 import { roomOf } from './room.ts'
@@ -13,19 +13,19 @@ import { roomOf } from './room.ts'
 export class Sizing {
   readonly occupancy: Occupancy
   readonly endings: Endings
-  /** null where nobody asked for them. */
-  readonly owners: Owners | null
   /** null where the maximum is not enforced. */
   readonly refusals: Refusals | null
+  private readonly owners: OwnerFeed | null
   private readonly table: Table
   private readonly room: number
 
-  constructor(table: Table, settings: Settings, owners: boolean, refusals: Refusals | null) {
+  /** @param owners told of the owners of entries, where somebody asks for them */
+  constructor(table: Table, settings: Settings, owners: OwnerFeed | null, refusals: Refusals | null) {
     this.table = table
     this.room = roomOf(settings)
     this.occupancy = new Occupancy(this.room)
     this.endings = new Endings(table)
-    this.owners = owners ? new Owners(table) : null
+    this.owners = owners
     this.refusals = refusals
   }
 

@@ -3,6 +3,8 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Folder } from '../support/capture-builder.ts'
+import { runCli } from '../support/cli.ts'
+import { writeSyntheticCapture } from '../support/synthetic-capture.ts'
 
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 const CAPTURE = 'fixtures/report/syn-flood.pcap'
@@ -22,6 +24,18 @@ describe.skipIf(!existsSync(MAIN))('the process (dist/, made by npm run build)',
       encoding: 'utf8',
     })
     expect(output).toContain('Capture   -: pcap, Ethernet; 200 frames in 199 ms')
+  })
+
+  it('listens on a second thread, and says what it would have said without', async () => {
+    using folder = new Folder()
+    const busy = folder.at('busy.pcap')
+    // enough for a thread, beside a capture with a fault: findings and owners of the table come from there
+    writeSyntheticCapture(busy, { conns: 3000, data: 4, payload: 100, concurrent: 500, pps: 100_000 })
+    const args = ['analyze', '--json', busy, 'fixtures/lab/same-bridge-dnat/any.pcap']
+    const threaded = execFileSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', maxBuffer: 1 << 26 })
+    const { stdout } = await runCli(args)
+    expect(JSON.parse(threaded)).toEqual(JSON.parse(stdout))
+    expect(JSON.parse(stdout).findings[0].id).toBe('asymmetric-same-bridge-return')
   })
 
   it('sets its exit code', () => {

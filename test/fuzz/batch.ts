@@ -10,6 +10,7 @@ import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { IPS_CONFIRMED, IPS_DYING } from '../../src/conntrack/status.ts'
 import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
 import { replay } from '../../src/replay.ts'
+import { Points } from '../../src/vantage/points.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { Random } from '../kernel/generate/random.ts'
 import { MemorySource } from '../support/memory-source.ts'
@@ -51,15 +52,17 @@ export async function runBatch(
   if (random.chance(0.25)) settings.nf_conntrack_max = 1 + random.below(300)
   if (random.chance(0.25)) settings.nf_conntrack_checksum = 1
   if (random.chance(0.1)) settings.nf_conntrack_tcp_loose = 0
-  const analysis = new Analysis(settings, { top: 5, sort: 'bytes', sink: null }, random.chance(0.5))
+  const enforces = random.chance(0.5)
   const source = new BatchSource(seeds, random, inputs, begin)
   const keepsPayload = settings.nf_conntrack_checksum === 1
   const window = several
     ? new SightingWindow(source, { bridgeCalls: { ipv4: null, ipv6: null }, keepsPayload })
     : null
+  const points = window?.points ?? new Points(source)
+  const analysis = new Analysis(settings, { top: 5, sort: 'bytes', sink: null }, points, enforces)
   const insides: Analysis[] = []
   const witness = new InnerReplay(analysis, FRAGMENT_DEFAULTS, () => {
-    const inside = new Analysis(settings, { top: 5, sort: 'bytes', sink: null })
+    const inside = new Analysis(settings, { top: 5, sort: 'bytes', sink: null }, new Points(source))
     insides.push(inside)
     return { engines: [inside.engine], witness: inside }
   })

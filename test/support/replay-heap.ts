@@ -5,6 +5,7 @@ import { Analysis } from '../../src/cli/analysis.ts'
 import { fragmentSettings, readSysctls } from '../../src/cli/sysctl.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
 import { replay } from '../../src/replay.ts'
+import { Points } from '../../src/vantage/points.ts'
 
 /** Bytes that a replay allocated, those still held at its end, and those of typed arrays among the latter. */
 export interface ReplayHeap {
@@ -17,8 +18,9 @@ export interface ReplayHeap {
 
 async function replayOnce(path: string): Promise<ReplayHeap> {
   const sysctls = readSysctls([], [])
-  const analysis = new Analysis(sysctls.settings, { top: 5, sort: 'bytes', sink: null })
   const source = await openCaptures([path])
+  const flows = { top: 5, sort: 'bytes', sink: null } as const
+  const analysis = new Analysis(sysctls.settings, flows, new Points(source))
   collectGarbage()
   const before = process.memoryUsage().heapUsed
   await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)

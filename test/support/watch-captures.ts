@@ -3,7 +3,8 @@ import { openCaptures } from '../../src/capture/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import type { Finding } from '../../src/findings/finding.ts'
-import { NatWatch } from '../../src/findings/nat-watch.ts'
+import { LocalHearing } from '../../src/findings/listener.ts'
+import { SightFeed } from '../../src/findings/sight-feed.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
 import { FRAME_LATE, FRAME_TRACKED, FRAME_UNMET, replay } from '../../src/replay.ts'
 import { Points } from '../../src/vantage/points.ts'
@@ -19,7 +20,9 @@ export async function watchCaptures(paths: string[], isSighted = true): Promise<
       bridgeCalls: { ipv4: null, ipv6: null },
       keepsPayload: false,
     })
-    const watch = new NatWatch(isSighted ? window.points : new Points(source))
+    const points = isSighted ? window.points : new Points(source)
+    const hearing = new LocalHearing()
+    const feed = new SightFeed(hearing.queue, points)
     const engine = new Engine(defaultSettings(), SILENT)
     await replay(
       source,
@@ -28,13 +31,15 @@ export async function watchCaptures(paths: string[], isSighted = true): Promise<
       {
         seen(packet, outcome, sightings) {
           if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
-            watch.packet(packet, sightings)
+            feed.packet(packet, sightings)
           }
         },
       },
       isSighted ? window : null,
     )
-    return watch.conclude()
+    const pointNames = points.all.map((_, point) => points.name(point))
+    const { findings } = await hearing.conclude({ pointNames, end: 0 })
+    return findings
   } finally {
     await source.close()
   }

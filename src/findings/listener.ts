@@ -1,0 +1,66 @@
+// Whoever listens to a replay through its queue: what NAT did wrong, and who held the table.
+import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queue.ts'
+import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
+import { type LargestOwners, Owners } from '../sizing/owners.ts'
+import type { Finding } from './finding.ts'
+import { NatWatch } from './nat-watch.ts'
+
+/** What is asked when the replay is over. */
+export interface Question {
+  /** What to call the observation points, by their numbers. */
+  pointNames: string[]
+  /** Nanoseconds from the first frame to the last. */
+  end: number
+}
+
+export interface Answer {
+  findings: Finding[]
+  owners: LargestOwners
+}
+
+/** A queue with somebody at its other end. */
+export interface Hearing {
+  readonly queue: RecordQueue
+  /** To be asked once, after the last record. */
+  conclude(question: Question): Promise<Answer>
+}
+
+export class Listener {
+  private readonly watch = new NatWatch()
+  private readonly owners = new Owners()
+
+  /** Takes the records numbered from `from` up to `to` out of a queue of `capacity`, a power of two. */
+  take(words: Int32Array, doubles: Float64Array, capacity: number, from: number, to: number): void {
+    for (let n = from; n < to; n++) {
+      const at = (n & (capacity - 1)) << RECORD_SHIFT
+      const type = words[at] & RECORD_TYPE_MASK
+      if (type === RECORD_ENTERED || type === RECORD_LEFT) this.owners.take(words, doubles, at)
+      else this.watch.take(words, doubles, at)
+    }
+  }
+
+  conclude({ pointNames, end }: Question): Answer {
+    return {
+      findings: this.watch.conclude(point => pointNames[point]),
+      owners: this.owners.largest(end),
+    }
+  }
+}
+
+/** Records that are gathered before the listener takes them: what they touch of its memory is read ahead together. */
+const BATCH = 256
+
+/** Listens on the thread that replays. */
+export class LocalHearing implements Hearing {
+  readonly queue: RecordQueue
+  private readonly listener = new Listener()
+
+  constructor() {
+    this.queue = localQueue(BATCH, (...records) => this.listener.take(...records))
+  }
+
+  async conclude(question: Question): Promise<Answer> {
+    this.queue.flush()
+    return this.listener.conclude(question)
+  }
+}
