@@ -48,6 +48,8 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
       const { failOn } = options
       const findings = [report, ...report.tunnels].flatMap(table => table.findings)
       return failOn !== null && findings.some(finding => isAtLeast(finding.severity, failOn))
+    } catch (error) {
+      throw await (hearing?.reasonOf(error) ?? error)
     } finally {
       flowsFile?.discard()
       await hearing?.close()

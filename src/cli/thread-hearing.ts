@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { type Answer, type Hearing, Listener, type Question } from '../findings/listener.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
-import { SharedWriter } from '../queue/shared-queue.ts'
+import { ReaderDied, SharedWriter } from '../queue/shared-queue.ts'
 
 /** Records from which on a thread is worth its start, 40 ms of a processor. */
 const WORTH_A_THREAD = 1 << 13
@@ -28,6 +28,15 @@ export class ThreadHearing implements Hearing {
     if (this.worker === null || this.answer === null) return this.listen(question)
     this.worker.postMessage(question)
     return await this.answer
+  }
+
+  /** What to report of an error of the replay: where it is that the thread died, what it died of. */
+  async reasonOf(error: unknown): Promise<unknown> {
+    if (!(error instanceof ReaderDied) || this.answer === null) return error
+    return await this.answer.then(
+      () => error,
+      (reason: unknown) => reason,
+    )
   }
 
   /** Ends the thread if it still runs. */

@@ -1,16 +1,10 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
-import {
-  CAUSE_EARLY_DROP,
-  CAUSE_GC_EARLY_DROP,
-  CAUSE_REOPENED,
-  CAUSE_RESET,
-  CAUSE_TIMEOUT,
-  type Observer,
-} from './events.ts'
+import { CAUSE_GC_EARLY_DROP, CAUSE_REOPENED, CAUSE_RESET, CAUSE_TIMEOUT, type Observer } from './events.ts'
+import { Eviction } from './eviction.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
@@ -18,12 +12,12 @@ import { occupancyClass } from './occupancy-class.ts'
 import { Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
 import { ERROR_NONE, ERROR_RELATED, ERROR_UNTRACKED, IcmpErrors } from './proto/icmp-error.ts'
+import { plainSegment } from './proto/tcp-plain.ts'
 import type { Settings } from './settings.ts'
 import {
   DIRECTION_ORIGINAL,
   DIRECTION_REPLY,
   IPCT_REPLY,
-  IPS_ASSURED,
   IPS_CONFIRMED,
   IPS_DYING,
   IPS_FIXED_TIMEOUT,
@@ -41,9 +35,6 @@ import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, Table, TIMEOUT } from './table.
 import { HZ, JIFFY } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
-
-/** Buckets that early_drop() looks through. kernel: NF_CT_EVICTION_RANGE */
-const EVICTION_RANGE = 8
 
 /**
  * One connection table with its clock. `track()` judges a packet; the fields below say what conntrack made of it
@@ -70,6 +61,7 @@ export class Engine {
   private readonly prefetch: Prefetch
   private readonly wheel: Wheel
   private readonly gc: GarbageCollector
+  private readonly eviction: Eviction
   private readonly icmpErrors: IcmpErrors
   private readonly tuple = new Tuple()
   private readonly reply = new Tuple()
@@ -100,6 +92,7 @@ export class Engine {
     this.gc = new GarbageCollector(this.table, settings, (ct, early) =>
       this.destroy(ct, early ? CAUSE_GC_EARLY_DROP : CAUSE_TIMEOUT),
     )
+    this.eviction = new Eviction(this.table, (ct, cause) => this.destroy(ct, cause))
     this.context = new Context(settings, this.table, this.wheel)
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
   }
@@ -154,6 +147,14 @@ export class Engine {
   /** kernel: resolve_normal_ct(), nf_conntrack_handle_packet() and what nf_conntrack_in() makes of the answer */
   private resolve(packet: Packet, translation: Translation | null): number {
     const key = this.find(this.tuple)
+    if (key >= 0 && packet.protocol === IPPROTO_TCP && translation === null) {
+      const ct = key >> 1
+      if (plainSegment(this.context, ct, packet, key & 1)) {
+        if (this.hasEvents(ct)) this.deliver(ct)
+        this.settle(STATE_ESTABLISHED, key & 1, ct)
+        return ACCEPT
+      }
+    }
     if (translation !== null && key >= 0 && (key & 1) === DIRECTION_ORIGINAL) {
       if (this.clashes(key >> 1, translation)) return this.resolveClash(packet, translation)
     }
@@ -223,20 +224,8 @@ export class Engine {
   private find(tuple: Tuple): number {
     const hash = hashTuple(tuple)
     const key = this.table.find(tuple, hash)
-    if (this.table.expiredCount > 0) this.collectMet(this.table.bucketOf(hash), key)
+    if (this.table.expiredCount > 0) this.eviction.collectMet(this.table.bucketOf(hash), key)
     return key
-  }
-
-  /** New entries stand in front: the kernel's walk meets the expired ones that are younger than what it finds. */
-  private collectMet(bucket: number, found: number): void {
-    const table = this.table
-    const youngerThan = found < 0 ? Number.NEGATIVE_INFINITY : table.start(found >> 1)
-    for (let key = table.firstExpired(bucket); key >= 0; ) {
-      const ct = key >> 1
-      key = table.nextKey(key)
-      if (key >> 1 === ct) key = table.nextKey(key)
-      if (table.start(ct) >= youngerThan) this.destroy(ct, CAUSE_TIMEOUT)
-    }
   }
 
   /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
@@ -244,7 +233,7 @@ export class Engine {
     if (!invertTuple(this.tuple, this.reply)) return CREATE_NO_INVERSE
     const nat = translation === null ? 0 : translation.apply(this.reply)
     if (this.gate !== null && !this.gate.admits(this.tuple, this.reply, packet)) return CREATE_FULL
-    if (this.table.count + 1 > this.room && !this.earlyDrop()) {
+    if (this.table.count + 1 > this.room && !this.dropEarly()) {
       this.gc.earlyDrop = true
       this.dropped++
       this.gate?.refused(this.tuple, this.reply, packet)
@@ -255,36 +244,11 @@ export class Engine {
     return ct
   }
 
-  /** kernel: early_drop(): everything not ASSURED in the first bucket of eight that has any */
-  private earlyDrop(): boolean {
-    const table = this.table
-    let bucket = table.bucketOf(hashTuple(this.tuple))
-    for (let i = 0; i < EVICTION_RANGE; i++) {
-      this.collectMet(bucket, -1)
-      const drops = this.earlyDropBucket(bucket)
-      if (drops > 0) {
-        this.earlyDrops += drops
-        return true
-      }
-      bucket = (bucket + 1) % table.buckets
-    }
-    return false
-  }
-
-  private earlyDropBucket(bucket: number): number {
-    const table = this.table
-    let drops = 0
-    for (let part = 0; part < table.partsOfBucket; part++) {
-      for (let key = table.firstOfBucket(bucket, part); key >= 0; ) {
-        const ct = key >> 1
-        key = table.nextKey(key)
-        if (key >> 1 === ct) key = table.nextKey(key)
-        if ((table.status(ct) & IPS_ASSURED) !== 0) continue
-        this.destroy(ct, CAUSE_EARLY_DROP)
-        drops++
-      }
-    }
-    return drops
+  /** Whether entries went for a new one. */
+  private dropEarly(): boolean {
+    const drops = this.eviction.earlyDrop(hashTuple(this.tuple))
+    this.earlyDrops += drops
+    return drops > 0
   }
 
   /** kernel: __nf_conntrack_confirm(): the timeout starts now, the entry can be found from now on */

@@ -9,6 +9,7 @@ export const MOST_AHEAD = 128
 
 export class Prefetch {
   private readonly table: Table
+  private readonly hashes = new Int32Array(MOST_AHEAD)
   private readonly keys = new Int32Array(MOST_AHEAD)
   /** What was read: a compiler leaves out reads that nothing comes of. */
   private sum = 0
@@ -17,16 +18,16 @@ export class Prefetch {
     this.table = table
   }
 
-  /** Reads what the first `count` packets need. */
+  /** Reads what the first `count` packets need, in loops so short that a processor has many of their reads under way. */
   read(packets: readonly Packet[], count: number): void {
-    const { table, keys } = this
+    const { table, hashes, keys } = this
+    for (let i = 0; i < count; i++) {
+      const packet = packets[i]
+      hashes[i] = packet.fault === FAULT_NONE && packet.hasTuple ? hashPacket(packet) : 0
+    }
     let sum = this.sum
-    for (let i = 0; i < count; i++) keys[i] = firstKey(table, packets[i])
+    for (let i = 0; i < count; i++) keys[i] = table.firstOf(hashes[i])
     for (let i = 0; i < count; i++) if (keys[i] >= 0) sum ^= table.touch(keys[i])
     this.sum = sum
   }
-}
-
-function firstKey(table: Table, packet: Packet): number {
-  return packet.fault === FAULT_NONE && packet.hasTuple ? table.firstOf(hashPacket(packet)) : -1
 }

@@ -1,4 +1,5 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
+import { alignedInt32, doublesOf } from '../net/cache-line.ts'
 import { IPS_CONFIRMED, IPS_NAT_CLASH, STATUS_EXPIRED } from './status.ts'
 import { hashWords, KIND_IPV6, type Tuple } from './tuple.ts'
 import { WideAddresses } from './wide-addresses.ts'
@@ -65,10 +66,10 @@ export class Table {
   /** One more than the highest entry ever used. */
   top = 0
 
-  keys = new Int32Array((INITIAL_CAPACITY * 2) << KEY_SHIFT)
-  keyBytes = new Float64Array(this.keys.buffer)
-  entries = new Int32Array(INITIAL_CAPACITY << ENTRY_SHIFT)
-  entryTimes = new Float64Array(this.entries.buffer)
+  keys = alignedInt32((INITIAL_CAPACITY * 2) << KEY_SHIFT)
+  keyBytes = doublesOf(this.keys)
+  entries = alignedInt32(INITIAL_CAPACITY << ENTRY_SHIFT)
+  entryTimes = doublesOf(this.entries)
   /** Capture time of the first packet in nanoseconds, and its frame number. */
   private starts = new Float64Array(INITIAL_CAPACITY)
   private firstFrames = new Uint32Array(INITIAL_CAPACITY)
@@ -371,9 +372,9 @@ export class Table {
     // by half: the slack stays small beside the entries
     const capacity = Math.ceil(this.capacity * 1.5)
     this.keys = enlargeInt32(this.keys, (capacity * 2) << KEY_SHIFT)
-    this.keyBytes = new Float64Array(this.keys.buffer)
+    this.keyBytes = doublesOf(this.keys)
     this.entries = enlargeInt32(this.entries, capacity << ENTRY_SHIFT)
-    this.entryTimes = new Float64Array(this.entries.buffer)
+    this.entryTimes = doublesOf(this.entries)
     const starts = new Float64Array(capacity)
     starts.set(this.starts)
     this.starts = starts
@@ -385,7 +386,7 @@ export class Table {
 }
 
 function enlargeInt32(words: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length)
+  const larger = alignedInt32(length)
   larger.set(words)
   return larger
 }

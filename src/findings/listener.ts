@@ -3,7 +3,7 @@ import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queu
 import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
 import { type LargestOwners, Owners } from '../sizing/owners.ts'
 import type { Finding } from './finding.ts'
-import { NatWatch } from './nat-watch.ts'
+import { MOST_AHEAD, NatWatch } from './nat-watch.ts'
 
 /** What is asked when the replay is over. */
 export interface Question {
@@ -28,14 +28,20 @@ export interface Hearing {
 export class Listener {
   private readonly watch = new NatWatch()
   private readonly owners = new Owners()
+  /** Where the records of a batch stand that are of packets, and those of entries. */
+  private readonly sights = new Int32Array(MOST_AHEAD)
+  private readonly entries = new Int32Array(MOST_AHEAD)
 
   /** Takes the records numbered from `from` up to `to` out of a queue of `capacity`, a power of two. */
   take(words: Int32Array, doubles: Float64Array, capacity: number, from: number, to: number): void {
-    for (let n = from; n < to; n++) {
-      const at = (n & (capacity - 1)) << RECORD_SHIFT
-      const type = words[at] & RECORD_TYPE_MASK
-      if (type === RECORD_ENTERED || type === RECORD_LEFT) this.owners.take(words, doubles, at)
-      else this.watch.take(words, doubles, at)
+    for (let n = from; n < to; n += MOST_AHEAD) {
+      const count = Math.min(to - n, MOST_AHEAD)
+      this.lookAhead(words, capacity, n, count)
+      for (let i = n; i < n + count; i++) {
+        const at = (i & (capacity - 1)) << RECORD_SHIFT
+        if (isOfOwners(words[at])) this.owners.take(words, doubles, at)
+        else this.watch.take(words, doubles, at)
+      }
     }
   }
 
@@ -45,6 +51,24 @@ export class Listener {
       owners: this.owners.largest(end),
     }
   }
+
+  private lookAhead(words: Int32Array, capacity: number, from: number, count: number): void {
+    const { sights, entries } = this
+    let seen = 0
+    let counted = 0
+    for (let n = from; n < from + count; n++) {
+      const at = (n & (capacity - 1)) << RECORD_SHIFT
+      if (isOfOwners(words[at])) entries[counted++] = at
+      else sights[seen++] = at
+    }
+    this.watch.lookAhead(words, sights, seen)
+    this.owners.lookAhead(words, entries, counted)
+  }
+}
+
+function isOfOwners(type: number): boolean {
+  const bare = type & RECORD_TYPE_MASK
+  return bare === RECORD_ENTERED || bare === RECORD_LEFT
 }
 
 /** Records that are gathered before the listener takes them: what they touch of its memory is read ahead together. */

@@ -1,6 +1,8 @@
 // What each observation point saw of a flow, addresses as they were there: the memory of the detectors, in typed arrays.
 import { formatIpv4, formatIpv6 } from '../net/address.ts'
+import { alignedInt32, doublesOf } from '../net/cache-line.ts'
 import type { Sight } from './sight.ts'
+import { endHash, pairHash } from './trail-hash.ts'
 
 // A flow that is translated between two points has a trail at each, with other addresses. A trail that is not used is
 // given up for a new one when there are too many: the window of the detectors, whatever the capture.
@@ -83,9 +85,9 @@ const TIME = 7
 const HEADS = 1 << 16
 
 export class Trails {
-  readonly words = new Int32Array(MOST_TRAILS << SHIFT)
+  readonly words = alignedInt32(MOST_TRAILS << SHIFT)
   /** Of the last packet, in each record's words 14 and 15. */
-  private readonly times = new Float64Array(this.words.buffer)
+  private readonly times = doublesOf(this.words)
   readonly startTimes = new Float64Array(MOST_TRAILS)
   /** Trails in use. */
   count = 0
@@ -140,6 +142,17 @@ export class Trails {
 
   protocol(trail: number): number {
     return this.get(trail, KIND) & 0xff
+  }
+
+  /** The first trail in the chain where that of a record (sight.ts) would be, or -1. */
+  firstOf(hash: number): number {
+    return this.tupleHeads[hash]
+  }
+
+  /** Reads the cache lines that the next packet of a trail is going to need; the value means nothing. */
+  touch(trail: number): number {
+    const at = trail << SHIFT
+    return this.words[at] ^ this.words[at + SIDE]
   }
 
   /** The trail of a packet at its point, or -1; `direction` tells which way it goes. */
@@ -334,27 +347,7 @@ function tupleHash(sight: Sight): number {
   return pairHash(sight.source, 0, sight.destination, 0, ports, sight.point)
 }
 
-/** The same for both directions. */
-function pairHash(
-  source: Int32Array,
-  sourceAt: number,
-  destination: Int32Array,
-  destinationAt: number,
-  ports: number,
-  point: number,
-): number {
-  const sum = endHash(source, sourceAt, ports >>> 16) + endHash(destination, destinationAt, ports & 0xffff)
-  return Math.imul(sum ^ point, 0x9e3779b1) >>> 16
-}
-
 const senderHash = (words: Int32Array, at: number, port: number): number => endHash(words, at, port) >>> 16
-
-function endHash(words: Int32Array, at: number, port: number): number {
-  let hash = Math.imul(words[at] ^ port, 0x85ebca77)
-  hash = Math.imul(hash ^ (hash >>> 15) ^ words[at + 1], 0xc2b2ae3d)
-  hash = Math.imul(hash ^ (hash >>> 13) ^ words[at + 2] ^ (words[at + 3] << 1), 0x9e3779b1)
-  return hash ^ (hash >>> 16)
-}
 
 function sameWords(words: Int32Array, a: number, b: number): boolean {
   return (

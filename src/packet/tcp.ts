@@ -83,6 +83,14 @@ export function readSynOptions(packet: Packet, options: SynOptions): void {
   }
 }
 
+/** Whether a segment surely has no SACK blocks: no options at all, or nothing but an aligned timestamp. */
+export function hasPlainOptions(packet: Packet): boolean {
+  const length = packet.tcpHeaderLength - TCP_MIN_LENGTH
+  if (length <= 0) return true
+  if (length !== ALIGNED_TIMESTAMP_LENGTH || packet.transportCaptured < packet.tcpHeaderLength) return false
+  return packet.view.getInt32(packet.transportOffset + TCP_MIN_LENGTH) === ALIGNED_TIMESTAMP
+}
+
 /**
  * The highest right edge among `sack` (usually the acknowledgment) and the segment's SACK blocks, as the kernel's
  * tcp_sack() does. Blocks cut off by the snap length are missing.

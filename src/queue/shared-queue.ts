@@ -24,6 +24,11 @@ const READER_AWAITED = 0
 const READER_READS = 1
 const READER_DEAD = 2
 
+/** The reading thread ended with an error, which is whoever's who started it. */
+export class ReaderDied extends Error {
+  override name = 'ReaderDied'
+}
+
 /** What both threads have of a queue. */
 export interface SharedMemory {
   control: SharedArrayBuffer
@@ -66,7 +71,7 @@ export class SharedWriter {
 
   /**
    * Records that fit in, at most STEP; waits until so many do.
-   * @throws Error when there is no reader
+   * @throws ReaderDied, Error when no reader comes
    */
   private room(written: number): number {
     const { control } = this
@@ -74,7 +79,7 @@ export class SharedWriter {
       const read = Atomics.load(control, READ)
       if ((((written | 0) - read) | 0) <= CAPACITY - STEP) return STEP
       const reader = Atomics.load(control, READER)
-      if (reader === READER_DEAD) throw new Error('the listening thread died')
+      if (reader === READER_DEAD) throw new ReaderDied()
       if (reader === READER_AWAITED && waited >= PATIENCE) throw new Error('no listening thread came')
       Atomics.store(control, WRITER_WAITS, 1)
       Atomics.wait(control, READ, read, WAIT)

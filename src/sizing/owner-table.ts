@@ -1,5 +1,6 @@
 // Owners of entries in a hash: live entries, entries at the peak, entry-time. Of the idle ones the smallest are forgotten.
 import { foldAddress, hashWords, KIND_IPV6 } from '../conntrack/tuple.ts'
+import { alignedInt32, doublesOf } from '../net/cache-line.ts'
 import { TopList } from './top-list.ts'
 
 /** The reused record of whom an entry belongs to: a source address, or an address with its protocol and port. */
@@ -29,13 +30,14 @@ export interface Owner {
 
 /** Owners that are kept before any is forgotten. */
 const LEAST_CAPACITY = 1 << 16
-/** Words of an owner in `words`: the key's six, its live entries, those at the peak PEAK. */
+/** Words of an owner in `words`: the key's six, its live entries, those at the peak PEAK, its entry-time as a double. */
 const SHIFT = 4
 const KIND = 4
 const PORT = 5
 const LIVE = 6
 const AT_PEAK = 7
 const PEAK = 8
+const HELD = 5
 
 /**
  * Owners with live entries are all kept, and those of the peak; of the others those with most entry-time. Whoever comes
@@ -44,9 +46,12 @@ const PEAK = 8
 export class OwnerTable {
   /** By how many nanoseconds `held` of any one owner may be too low. */
   heldError = 0
-  private words = new Int32Array(64 << SHIFT)
-  /** Entry-nanoseconds of an owner, short of those of its live entries since time 0; NaN where there is no owner. */
-  private held = new Float64Array(64).fill(Number.NaN)
+  private words = alignedInt32(64 << SHIFT)
+  /**
+   * At `(owner << 3) + HELD` the entry-nanoseconds of an owner, short of those of its live entries since time 0; NaN
+   * where there is no owner any more.
+   */
+  private doubles = doublesOf(this.words)
   /** One more than the highest owner ever used; owners in use; numbers to be used again. */
   private top = 0
   private size = 0
@@ -77,14 +82,24 @@ export class OwnerTable {
     }
     if (owner < 0) owner = this.add(key, slot)
     this.change(owner, 1)
-    this.held[owner] -= time
+    this.doubles[(owner << (SHIFT - 1)) + HELD] -= time
     return owner
+  }
+
+  /** Owner + 1 in the first slot where a key may stand, 0 for none: where enter() will look. */
+  firstOf(key: OwnerKey): number {
+    return this.slots[this.slotOf(hashOf(key))]
+  }
+
+  /** Reads the cache line of an owner; the value means nothing. */
+  touch(owner: number): number {
+    return this.words[owner << SHIFT]
   }
 
   /** An entry of the owner ends. */
   leave(owner: number, time: number): void {
     this.change(owner, -1)
-    this.held[owner] += time
+    this.doubles[(owner << (SHIFT - 1)) + HELD] += time
   }
 
   /** The counts as they stand are those of the peak, until there is another. */
@@ -96,7 +111,7 @@ export class OwnerTable {
   largest(by: 'atPeak' | 'held', count: number, time: number): Owner[] {
     const list = new TopList<number>(count)
     for (let owner = 0; owner < this.top; owner++) {
-      if (Number.isNaN(this.held[owner])) continue
+      if (Number.isNaN(this.held(owner))) continue
       const value = by === 'held' ? this.heldBy(owner, time) : this.atPeak(owner)
       if (value > 0 && list.admits(value, owner)) list.add(value, owner, owner)
     }
@@ -121,8 +136,12 @@ export class OwnerTable {
     return this.words[at + PEAK] === this.peak ? this.words[at + AT_PEAK] : this.words[at + LIVE]
   }
 
+  private held(owner: number): number {
+    return this.doubles[(owner << (SHIFT - 1)) + HELD]
+  }
+
   private heldBy(owner: number, time: number): number {
-    return this.held[owner] + this.words[(owner << SHIFT) + LIVE] * time
+    return this.held(owner) + this.words[(owner << SHIFT) + LIVE] * time
   }
 
   private change(owner: number, by: number): void {
@@ -145,7 +164,7 @@ export class OwnerTable {
       return this.add(key, this.freeSlot(hashOf(key)))
     }
     const owner = this.freed.pop() ?? this.top++
-    if (owner === this.held.length) this.grow()
+    if (owner << SHIFT === this.words.length) this.grow()
     this.slots[slot] = owner + 1
     this.size++
     const { words } = this
@@ -160,7 +179,7 @@ export class OwnerTable {
     words[at + PEAK] = this.peak
     // whoever comes after the peak had none then
     words[at + AT_PEAK] = 0
-    this.held[owner] = 0
+    this.doubles[(owner << (SHIFT - 1)) + HELD] = 0
     return owner
   }
 
@@ -181,14 +200,14 @@ export class OwnerTable {
   private forget(): void {
     const idle: number[] = []
     for (let owner = 0; owner < this.top; owner++) {
-      if (Number.isNaN(this.held[owner]) || this.words[(owner << SHIFT) + LIVE] > 0) continue
+      if (Number.isNaN(this.held(owner)) || this.words[(owner << SHIFT) + LIVE] > 0) continue
       if (this.atPeak(owner) === 0) idle.push(owner)
     }
-    idle.sort((a, b) => this.held[a] - this.held[b] || a - b)
+    idle.sort((a, b) => this.held(a) - this.held(b) || a - b)
     idle.length = Math.ceil(idle.length / 2)
-    if (idle.length > 0) this.heldError += this.held[idle[idle.length - 1]]
+    if (idle.length > 0) this.heldError += this.held(idle[idle.length - 1])
     for (const owner of idle) {
-      this.held[owner] = Number.NaN
+      this.doubles[(owner << (SHIFT - 1)) + HELD] = Number.NaN
       this.freed.push(owner)
     }
     this.size -= idle.length
@@ -199,7 +218,7 @@ export class OwnerTable {
   private rehash(length: number): void {
     this.slots = new Int32Array(length)
     for (let owner = 0; owner < this.top; owner++) {
-      if (!Number.isNaN(this.held[owner])) this.slots[this.freeSlot(this.hashOfOwner(owner))] = owner + 1
+      if (!Number.isNaN(this.held(owner))) this.slots[this.freeSlot(this.hashOfOwner(owner))] = owner + 1
     }
   }
 
@@ -220,13 +239,10 @@ export class OwnerTable {
   }
 
   private grow(): void {
-    const length = this.held.length * 2
-    const words = new Int32Array(length << SHIFT)
+    const words = alignedInt32(this.words.length * 2)
     words.set(this.words)
     this.words = words
-    const held = new Float64Array(length).fill(Number.NaN)
-    held.set(this.held)
-    this.held = held
+    this.doubles = doublesOf(words)
   }
 }
 

@@ -15,7 +15,7 @@ import { ENTRY_SHIFT, PROTO, TRACKER } from '../table.ts'
 import { INDEX_ACK, TCP_SYN_RECV, TCP_SYN_SENT } from './tcp-table.ts'
 
 /** Words of an entry that a direction has (struct ip_ct_tcp_state); the original direction's come first. */
-const SEEN_WORDS = 6
+export const SEEN_WORDS = 6
 /** Highest sequence number (plus length) seen from this side. */
 export const TD_END = 0
 /** Highest the other side lets this one send. */
@@ -49,7 +49,7 @@ export const FLAG_EXP_CHALLENGE_ACK = 0x40
 export const FLAG_SIMULTANEOUS_OPEN = 0x80
 
 /** Acknowledgments up to this far behind are let through. kernel: MAXACKWINCONST */
-const MAXACKWINDOW = 66000
+export const MAXACKWINDOW = 66000
 
 /** Answers of inWindow(). kernel: enum nf_ct_tcp_action */
 export const WINDOW_ACCEPT = 0
@@ -258,7 +258,7 @@ function complain(
 }
 
 /** What a segment inside the bounds tells about both sides. */
-function learn(
+export function learn(
   entries: Int32Array,
   sender: number,
   receiver: number,
@@ -294,7 +294,7 @@ function learn(
 }
 
 /** Counts identical ACKs in a row, in 8 bits as the kernel does. */
-function countRetransmission(
+export function countRetransmission(
   context: Context,
   ct: number,
   direction: number,

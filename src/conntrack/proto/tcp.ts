@@ -351,7 +351,7 @@ function handleInvalid(context: Context, ct: number, direction: number, index: n
 }
 
 /** What a segment in window does to the entry: state, timeout, ASSURED, or its end. */
-function accepted(
+export function accepted(
   context: Context,
   ct: number,
   packet: Packet,
