@@ -3,4 +3,8 @@
 import { processIo } from './cli/io.ts'
 import { run } from './cli/run.ts'
 
-process.exitCode = await run(process.argv.slice(2), processIo(new URL('./listener.js', import.meta.url)))
+const threads = {
+  listener: new URL('./listener.js', import.meta.url),
+  scenarios: new URL('./scenarios.js', import.meta.url),
+}
+process.exitCode = await run(process.argv.slice(2), processIo(threads))

@@ -37,7 +37,7 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
-    const hearing = io.listenerScript === null ? null : new ThreadHearing(io.listenerScript)
+    const hearing = io.threads === null ? null : new ThreadHearing(io.threads.listener)
     try {
       const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
       interrupt.finish()

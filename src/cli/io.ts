@@ -9,22 +9,28 @@ export interface Io {
   stdout: Output
   stderr: Output
   env: Record<string, string | undefined>
-  /** The built src/listener.ts, where a thread of its own is to listen to a replay; null where it is not. */
-  listenerScript: URL | null
+  /** What a second thread may run; null where there is to be none. */
+  threads: ThreadScripts | null
   /** Calls `listener` on SIGINT and SIGTERM until the returned function is called. */
   onSignal(listener: (signal: Signal) => void): () => void
 }
 
 export type Signal = 'SIGINT' | 'SIGTERM'
 
-/** What the process itself offers. @param listenerScript the built src/listener.ts */
-export function processIo(listenerScript: URL): Io {
+/** The built src/listener.ts and src/scenarios.ts. */
+export interface ThreadScripts {
+  listener: URL
+  scenarios: URL
+}
+
+/** What the process itself offers. */
+export function processIo(threads: ThreadScripts): Io {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
     // two threads on one processor only get in each other's way
-    listenerScript: availableParallelism() > 1 ? listenerScript : null,
+    threads: availableParallelism() > 1 ? threads : null,
     onSignal(listener) {
       process.on('SIGINT', listener)
       process.on('SIGTERM', listener)

@@ -5,10 +5,9 @@ import type { SysctlName } from '../conntrack/settings.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { renderJson } from '../report/json.ts'
-import { buildSizeReport, type Sized } from '../report/size-report.ts'
+import { buildSizeReport, type Sized, type SizedScenario } from '../report/size-report.ts'
 import { renderSizeText } from '../report/size-text.ts'
 import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
-import { WhatIf } from '../sizing/what-if.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource, filterOf } from './filtered-source.ts'
 import { FirstFrames } from './first-frames.ts'
@@ -17,6 +16,8 @@ import { type Io, writeText } from './io.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
 import { showProgress } from './progress.ts'
+import { replayScenarios } from './scenario-replay.ts'
+import { isWorthAThread, ScenarioThread } from './scenario-thread.ts'
 import { SeriesFile, seriesFormat } from './series-file.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
@@ -98,23 +99,45 @@ export async function size(options: SizeOptions, io: Io, generator: string): Pro
     io,
     async (source, interrupt) => {
       const seriesFile = options.series === null ? null : new SeriesFile(options.series)
+      const thread = await threadFor(specs, options, corrections, io)
       try {
-        const rows = await replayAll(source, specs, options, io, seriesFile)
+        const { captured, rows } = await replayAll(source, specs, options, io, seriesFile, thread)
         interrupt.finish()
         const captures = describeCaptures(source)
         const filter = source instanceof FilteredSource ? source.report : null
-        const epoch = captures.some(capture => capture.firstTime !== null) ? source.epoch : null
-        const report = buildSizeReport({ generator, captures, filter, epoch, end: endOf(source), rows })
+        const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
         seriesFile?.commit()
         if (!options.quiet) warnOfDamage(source.captures, io.stderr)
         if (options.json) await writeText(io.stdout, renderJson(report))
         else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
       } finally {
         seriesFile?.discard()
+        await thread?.close()
       }
     },
     corrections,
   )
+}
+
+/** Starts a thread for half of the scenarios, where that is a gain. */
+async function threadFor(
+  specs: readonly ScenarioSpec[],
+  options: SizeOptions,
+  corrections: readonly number[],
+  io: Io,
+): Promise<ScenarioThread | null> {
+  const { captures, captured, filter, sysctls, replay, tunnels } = options
+  const { elsewhere } = shareOut(distinctSpecs(specs).distinct, captured.length)
+  if (io.threads === null || elsewhere.length === 0 || !(await isWorthAThread(captures))) return null
+  return new ScenarioThread(io.threads.scenarios, {
+    captures,
+    filter: filter?.text ?? null,
+    corrections,
+    specs: [captured[0], ...elsewhere],
+    sysctls,
+    replay,
+    tunnels,
+  })
 }
 
 async function replayAll(
@@ -123,42 +146,55 @@ async function replayAll(
   options: SizeOptions,
   io: Io,
   seriesFile: SeriesFile | null,
-): Promise<Sized['rows']> {
-  const { scenarios, places } = distinctScenarios(specs)
-  const whatIf = new WhatIf(scenarios)
+  thread: ScenarioThread | null,
+): Promise<Pick<Sized, 'captured' | 'rows'>> {
+  const { distinct, places } = distinctSpecs(specs)
+  const count = options.captured.length
+  const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
+  const scenarios = here.map((spec, i) => new Scenario(spec, i === 0))
   // of the table under the maximum that was given, where there is one
-  const { sizing, spec } = scenarios[options.captured.length - 1]
+  const { sizing, spec } = scenarios[count - 1]
   const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
   seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
   const hideProgress = showProgress(source, io, options.quiet)
+  const sized = new Map<ScenarioSpec, SizedScenario>()
   try {
-    const settings = fragmentSettings(options.sysctls)
-    const window = windowFor(source, options.sysctls, options.replay)
-    const { engines, witness } = oneTable([whatIf], { seen: () => {} }, options.tunnels, settings)
-    await replay(source, engines, new Defragmenter(settings), witness, window)
+    const own = await replayScenarios(source, scenarios, options)
+    for (const [i, each] of own.entries()) sized.set(here[i], each)
+    const others = (await thread?.sized) ?? []
+    for (const [i, each] of others.entries()) sized.set(elsewhere[i], each)
   } finally {
     hideProgress()
   }
-  whatIf.finish(endOf(source))
-  return specs.map(({ name }, i) => ({
-    name,
-    scenario: scenarios[places[i]],
-    loss: whatIf.losses[places[i]],
-  }))
+  const rows = specs.map(({ name }, i) => ({ name, sized: sized.get(distinct[places[i]])! }))
+  return { captured: scenarios[0], rows }
 }
 
-/** Scenarios that come to the same share an engine. */
-function distinctScenarios(specs: readonly ScenarioSpec[]): { scenarios: Scenario[]; places: number[] } {
+/** Scenarios that come to the same share an engine: the first of them, and for each which one it is. */
+function distinctSpecs(specs: readonly ScenarioSpec[]): { distinct: ScenarioSpec[]; places: number[] } {
   const known = new Map<string, number>()
-  const scenarios: Scenario[] = []
+  const distinct: ScenarioSpec[] = []
   const places = specs.map(spec => {
-    const key = JSON.stringify([spec.settings, spec.enforced, scenarios.length === 0])
+    const key = JSON.stringify([spec.settings, spec.enforced, distinct.length === 0])
     const place = spec.notrack === null ? known.get(key) : undefined
     if (place !== undefined) return place
-    known.set(key, scenarios.length)
-    return scenarios.push(new Scenario(spec, scenarios.length === 0)) - 1
+    known.set(key, distinct.length)
+    return distinct.push(spec) - 1
   })
-  return { scenarios, places }
+  return { distinct, places }
+}
+
+/**
+ * Which scenarios another thread takes so that both have as many, the table as captured being replayed by both. What
+ * is not tracked is told by a function, which stays.
+ */
+function shareOut(
+  distinct: readonly ScenarioSpec[],
+  captured: number,
+): { here: ScenarioSpec[]; elsewhere: ScenarioSpec[] } {
+  const movable = distinct.slice(captured).filter(spec => spec.notrack === null)
+  const elsewhere = movable.slice(Math.max(movable.length - Math.floor((distinct.length - 1) / 2), 0))
+  return { here: distinct.filter(spec => !elsewhere.includes(spec)), elsewhere }
 }
 
 async function wantedSpecs(options: SizeOptions, io: Io): Promise<ScenarioSpec[]> {

@@ -1,7 +1,7 @@
 // The finished scenarios of a replay into the SizeReport.
 import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import type { Settings, SysctlName } from '../conntrack/settings.ts'
-import { type Advice, advise } from '../sizing/advice.ts'
+import { type Advice, advise, type Outcome } from '../sizing/advice.ts'
 import { tableMemory } from '../sizing/memory.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { isTelling } from '../sizing/projection.ts'
@@ -27,19 +27,25 @@ export interface Sized {
   generator: string
   captures: CaptureReport[]
   filter: FilterReport | null
-  /** Nanoseconds since 1970 of the first frame; null where there was none. */
-  epoch: bigint | null
   /** Nanoseconds from the first frame to the last. */
   end: number
+  /** The table as captured. */
+  captured: Scenario
   /** As the user sees them; several may share one engine. */
-  rows: { name: string; scenario: Scenario; loss: Loss }[]
+  rows: { name: string; sized: SizedScenario }[]
+}
+
+/** What a scenario came to, as plain data: it may have been replayed on another thread. */
+export interface SizedScenario {
+  outcome: Outcome
+  report: Omit<ScenarioReport, 'name'>
 }
 
 export function buildSizeReport(sized: Sized): SizeReport {
-  const { rows, end } = sized
-  const { scenario } = rows[0]
-  const { settings } = scenario.spec
-  const scenarios = rows.map(row => scenarioReport(row, settings, sized))
+  const { rows, end, captured } = sized
+  const { settings } = captured.spec
+  const scenarios = rows.map(({ name, sized: { report } }) => ({ name, ...report }))
+  const advice = advise(rows.map(row => row.sized.outcome))
   return {
     schema: SIZE_SCHEMA,
     generator: sized.generator,
@@ -47,31 +53,47 @@ export function buildSizeReport(sized: Sized): SizeReport {
     filter: sized.filter,
     duration: end / 1e9,
     settings: changedSettings(settings),
-    series: seriesReport(scenario.sizing.occupancy, end),
+    series: seriesReport(captured.sizing.occupancy, end),
     scenarios,
-    advice: adviceReport(adviceOf(sized), scenarios, settings),
+    advice: adviceReport(advice, scenarios, settings),
   }
 }
 
-function scenarioReport(
-  { name, scenario, loss }: Sized['rows'][number],
+/**
+ * Sums up a scenario whose replay is over.
+ * @param base the settings of the table as captured
+ * @param epoch nanoseconds since 1970 of the first frame; null where there was none
+ * @param end nanoseconds from the first frame to the last
+ */
+export function sizeScenario(
+  scenario: Scenario,
+  loss: Loss,
   base: Settings,
-  { epoch, end }: Sized,
-): ScenarioReport {
+  epoch: bigint | null,
+  end: number,
+): SizedScenario {
   const { settings, enforced } = scenario.spec
+  const { occupancy } = scenario.sizing
   const owners = scenario.owners?.largest(end) ?? null
   const { timeline, timelineStep, ...table } = tableReport(scenario.sizing, owners, settings, epoch, end)
   const { projection } = table
   const level = projection !== null && isTelling(projection) ? projection.level : 0
   const entries = Math.max(table.countPeak.entries, level) + table.outside
   return {
-    name,
-    settings: changedSettings(settings, base),
-    enforced,
-    table,
-    chainLength: Number(((2 * entries) / settings.nf_conntrack_buckets).toPrecision(2)),
-    memoryBytes: tableMemory(entries, settings.nf_conntrack_buckets),
-    loss: lossReport(loss, epoch),
+    outcome: {
+      settings,
+      countPeak: occupancy.countPeak,
+      projection: scenario.sizing.isCutShort ? null : scenario.sizing.project(end),
+      lost: loss.cut + loss.untranslated,
+    },
+    report: {
+      settings: changedSettings(settings, base),
+      enforced,
+      table,
+      chainLength: Number(((2 * entries) / settings.nf_conntrack_buckets).toPrecision(2)),
+      memoryBytes: tableMemory(entries, settings.nf_conntrack_buckets),
+      loss: lossReport(loss, epoch),
+    },
   }
 }
 
@@ -106,17 +128,6 @@ function seriesReport({ timeline }: Occupancy, end: number): SeriesReport {
       .map(([name, entries]) => ({ name, entries }))
       .sort((a, b) => area(b.entries) - area(a.entries)),
   }
-}
-
-function adviceOf({ rows, end }: Sized): Advice {
-  return advise(
-    rows.map(({ scenario, loss }) => ({
-      settings: scenario.spec.settings,
-      countPeak: scenario.sizing.occupancy.countPeak,
-      projection: scenario.sizing.isCutShort ? null : scenario.sizing.project(end),
-      lost: loss.cut + loss.untranslated,
-    })),
-  )
 }
 
 function adviceReport(

@@ -1,6 +1,6 @@
 // The built program as a process: pipes that close, standard input, signals, exit codes.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
@@ -36,6 +36,27 @@ describe.skipIf(!existsSync(MAIN))('the process (dist/, made by npm run build)',
     const { stdout } = await runCli(args)
     expect(JSON.parse(threaded)).toEqual(JSON.parse(stdout))
     expect(JSON.parse(stdout).findings[0].id).toBe('asymmetric-same-bridge-return')
+  })
+
+  it('replays half of the scenarios on a second thread, and comes to the same', async () => {
+    using folder = new Folder()
+    const capture = folder.at('busy.pcap')
+    // large enough for a thread
+    writeSyntheticCapture(capture, { conns: 7000, data: 6, payload: 200, concurrent: 500, pps: 100_000 })
+    expect(statSync(capture).size).toBeGreaterThan(8 << 20)
+    const scenarios = ['a:tcp_timeout_time_wait=1', 'b:udp_timeout=5', 'c:max=1000', 'd:tcp_timeout_close=1']
+    const args = [
+      'size',
+      '--json',
+      '--filter',
+      'ip',
+      ...scenarios.flatMap(each => ['--scenario', each]),
+      capture,
+    ]
+    const threaded = execFileSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', maxBuffer: 1 << 26 })
+    const { stdout } = await runCli(args)
+    expect(JSON.parse(threaded)).toEqual(JSON.parse(stdout))
+    expect(JSON.parse(stdout).scenarios).toHaveLength(5)
   })
 
   it('sets its exit code', () => {
