@@ -5,17 +5,22 @@ import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { type Finding, SEVERITIES } from '../findings/finding.ts'
+import { informedBy } from '../findings/informed.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
 import type { NatWatch } from '../findings/nat-watch.ts'
 import { TableFull } from '../findings/table-full.ts'
+import { type CheckedTranslations, TranslationCheck } from '../findings/translation-check.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
+import { untrackedBy } from '../knowledge/untracked.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { Sizing } from '../sizing/sizing.ts'
+import { SparingEngine } from '../sizing/sparing-engine.ts'
 import type { Sightings } from '../vantage/sighting.ts'
 
 export class Analysis implements Observer, Witness {
@@ -32,20 +37,31 @@ export class Analysis implements Observer, Witness {
   private fresh = -1
 
   private readonly watch: NatWatch | null
+  private readonly knowledge: Knowledge | null
+  private readonly check: TranslationCheck | null
 
   /**
    * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
    * @param watch looks for what NAT did wrong, where that is wanted
+   * @param knowledge rules and topology of the host, where they were given
    */
   constructor(
     settings: Settings,
     flows: FlowsOptions,
     enforceMaximum = false,
     watch: NatWatch | null = null,
+    knowledge: Knowledge | null = null,
   ) {
     this.watch = watch
+    this.knowledge = knowledge
+    const rules = knowledge?.rules ?? null
+    this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
+    const untracked = untrackedBy(knowledge)
     const refusals = enforceMaximum ? new Refusals(settings) : null
-    this.engine = new Engine(settings, this, enforceMaximum, refusals)
+    this.engine =
+      untracked === null
+        ? new Engine(settings, this, enforceMaximum, refusals)
+        : new SparingEngine(untracked, settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
     this.sizing = new Sizing(this.table, settings, true, refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals)
@@ -111,9 +127,15 @@ export class Analysis implements Observer, Witness {
     })
   }
 
+  /** What the rules given say of the translations seen; null without rules. */
+  checkedTranslations(): CheckedTranslations | null {
+    return this.check?.conclude() ?? null
+  }
+
   conclude(): Finding[] {
     const own = this.tableFull.conclude()
-    const nat = this.watch?.conclude() ?? []
+    const informant = this.knowledge === null ? null : informedBy(this.knowledge)
+    const nat = this.watch?.conclude(informant) ?? []
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
     return [...own, ...known, ...this.midStream.conclude()].sort(byGravity)
@@ -130,6 +152,7 @@ export class Analysis implements Observer, Witness {
   private end(ct: number, cause: number, time: number): void {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause)
+    this.check?.ended(this.table, ct)
   }
 }
 

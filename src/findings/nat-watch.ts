@@ -15,7 +15,7 @@ import { decodeQuoted } from '../packet/quoted.ts'
 import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import type { Points } from '../vantage/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
-import { Cases } from './cases.ts'
+import { Cases, type Informant } from './cases.ts'
 import type { Finding } from './finding.ts'
 import { Leaks, PAUSE } from './leaks.ts'
 import { Losses } from './losses.ts'
@@ -121,10 +121,10 @@ export class NatWatch {
   }
 
   /** Everything that is wrong, once the last packet is in. */
-  conclude(): Finding[] {
+  conclude(informant: Informant | null = null): Finding[] {
     this.losses.conclude()
     concludeStanding(this.trails, this.cases, this.now)
-    return this.cases.conclude(point => this.points.name(point))
+    return this.cases.conclude(point => this.points.name(point), informant)
   }
 
   /** @returns the trail of the packet at this point */

@@ -69,7 +69,7 @@ export function iptablesTarget(
     case 'REDIRECT':
       return redirect(option('--to-ports'))
     case 'MASQUERADE':
-      return { kind: 'masquerade', isFullyRandom: words.includes('--random-fully') }
+      return { kind: 'masquerade', isRandom }
     case 'MARK':
       return markOf(words)
     case 'CONNMARK':

@@ -74,6 +74,17 @@ export function formatEndpoint(family: Family, words: Int32Array, port: number):
   return family === 4 ? `${address}:${port}` : `[${address}]:${port}`
 }
 
+/** `10.0.0.0/24`; a range that is no network as `10.0.0.1-10.0.0.9`. */
+export function formatNetwork({ family, first, last }: Network): string {
+  for (let length = bitsOf(family); length >= 0; length--) {
+    const network = networkOf({ family, words: first }, length)
+    if (sameAddress(network.first, first) && sameAddress(network.last, last)) {
+      return `${formatAddress(family, first)}/${length}`
+    }
+  }
+  return `${formatAddress(family, first)}-${formatAddress(family, last)}`
+}
+
 /** The reverse of formatEndpoint(), or null. */
 export function parseEndpoint(text: string): (Address & { port: number }) | null {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text)

@@ -63,7 +63,7 @@ export function stepsOf(statement: unknown, sets: NftSets): Step[] | string {
       return [{ action: { kind: 'redirect', ports } }]
     }
     case 'masquerade':
-      return [{ action: { kind: 'masquerade', isFullyRandom: flagsOf(own).includes('fully-random') } }]
+      return [{ action: { kind: 'masquerade', isRandom: isRandom(own) } }]
     case 'mangle':
       return own === null ? [] : markSteps(own)
     case 'limit':
@@ -148,13 +148,13 @@ function dispatchSteps({
 }
 
 function natSteps(kind: 'dnat' | 'snat', own: JsonObject, sets: NftSets): Step[] {
-  const isRandom = flagsOf(own).some(flag => flag === 'random' || flag === 'fully-random')
+  const isChance = isRandom(own)
   const map = asObject(asObject(own.addr)?.map)
   if (map !== null) {
     const port = own.port === undefined ? null : portsFrom(own.port)
     const found = lookupOf(map, sets, (data): Action | null => {
       const target = targetOf(data, port)
-      return target === null ? null : { kind, target, isRandom }
+      return target === null ? null : { kind, target, isRandom: isChance }
     })
     return found === null ? [{ action: { kind: 'unknown' } }] : dispatchSteps(found)
   }
@@ -164,7 +164,7 @@ function natSteps(kind: 'dnat' | 'snat', own: JsonObject, sets: NftSets): Step[]
     (own.addr !== undefined && addresses === null) || (own.port !== undefined && ports === null)
   if (isUnread || (addresses === null && ports === null)) return [{ action: { kind: 'unknown' } }]
   const family = addresses?.family
-  const steps: Step[] = [{ action: { kind, target: { addresses, ports }, isRandom } }]
+  const steps: Step[] = [{ action: { kind, target: { addresses, ports }, isRandom: isChance } }]
   // in a table of both families a rule with an address is about one
   return family === undefined ? steps : [{ test: subject => answer(subject.family === family) }, ...steps]
 }
@@ -177,9 +177,10 @@ function targetOf(data: unknown, port: NatTarget['ports']): NatTarget | null {
   return { addresses, ports: ownPort === undefined ? port : portsFrom(ownPort) }
 }
 
-function flagsOf(own: JsonObject | null): string[] {
-  const flags = own?.flags
-  return Array.isArray(flags) ? flags.map(String) : typeof flags === 'string' ? [flags] : []
+/** Whether ports are chosen by chance; the kernel makes no difference between the two flags. */
+function isRandom(own: JsonObject | null): boolean {
+  const flags = Array.isArray(own?.flags) ? own.flags : [own?.flags]
+  return flags.includes('random') || flags.includes('fully-random')
 }
 
 /** `meta mark set …`; what else is set of a packet is of no account. */

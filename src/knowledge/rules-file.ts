@@ -9,7 +9,7 @@ const EXPECTED = 'expected the output of iptables-save, or of nft -j list rulese
 
 /**
  * Reads one file into `ruleset`.
- * @param path what rules and errors call it
+ * @param path what rules call it
  * @returns what was passed over
  * @throws FileFault for a file that is none of those
  */

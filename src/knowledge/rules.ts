@@ -58,6 +58,28 @@ export class Rules {
     }
   }
 
+  /** Rules of DNAT whose one target is this endpoint. */
+  leadingTo(family: 4 | 6, address: Int32Array, port: number): Rule[] {
+    const found: Rule[] = []
+    for (const { families, rules } of this.ruleset.chains) {
+      if (!families.includes(family)) continue
+      for (const rule of rules) {
+        const isIts = rule.steps.some(
+          step =>
+            'action' in step &&
+            step.action.kind === 'dnat' &&
+            step.action.target.addresses !== null &&
+            step.action.target.addresses.family === family &&
+            isSingle(step.action.target.addresses) &&
+            step.action.target.ports !== null &&
+            leadsTo(step.action.target, address, port, -1),
+        )
+        if (isIts) found.push(rule)
+      }
+    }
+    return found
+  }
+
   /** Where the first packet of a flow is sent instead. */
   destinations(subject: Subject, hook: 'prerouting' | 'output' = 'prerouting'): NatAnswer {
     return this.translate(this.natChains(hook, subject.family), { ...subject, state: 'new' }, [
@@ -206,10 +228,4 @@ export function nameOf(way: readonly Rule[]): string {
     if (source.comment !== '') return source.comment
   }
   return ''
-}
-
-/** The rule that decided, for a sentence: its place and its text. */
-export function ruleText(rule: Rule): string {
-  const { place, text } = rule.source
-  return `${place}: ${text}`
 }

@@ -26,7 +26,7 @@ export type Action =
   | { kind: 'dnat' | 'snat'; target: NatTarget; isRandom: boolean }
   /** To a port of the host itself. */
   | { kind: 'redirect'; ports: PortRange | null }
-  | { kind: 'masquerade'; isFullyRandom: boolean }
+  | { kind: 'masquerade'; isRandom: boolean }
   /** `mark = (mark & ~clear) ^ flip`; null: nobody knows. */
   | { kind: 'mark'; clear: number; flip: number | null }
   /** One of several actions by a key of the packet; each is perhaps, where `isSure` is not set. */
