@@ -43,6 +43,12 @@ export function knowledgeOf({ rules, topology }: KnowledgeFlags, stderr: Writabl
       stderr?.write(`ctpcap: warning: ${printable(path)}:${line}: ${printable(text)}\n`)
     }
   }
+  const hidden = ruleset.dropDoubles()
+  if (hidden > 0) {
+    stderr?.write(
+      `ctpcap: warning: --rules: ${hidden} rules were made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
+    )
+  }
   const hosts = new Topology()
   for (const path of topology) read(path, '--topology', text => readTopology(text, hosts))
   return new Knowledge(rules.length === 0 ? null : new Rules(ruleset), topology.length === 0 ? null : hosts)

@@ -3,7 +3,15 @@ import { IPS_DST_NAT, IPS_SRC_NAT } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Endpoint, Knowledge } from '../knowledge/knowledge.ts'
 import { formatAddress, formatEndpoint } from '../knowledge/network.ts'
-import { leadsTo, type NatAnswer, nameOf, type Rules } from '../knowledge/rules.ts'
+import {
+  type FirstHook,
+  firstHook,
+  leadsTo,
+  type NatAnswer,
+  type NatChoice,
+  nameOf,
+  type Rules,
+} from '../knowledge/rules.ts'
 import type { Subject } from '../knowledge/subject.ts'
 import { IPPROTO_TCP, IPPROTO_UDP, protocolName } from '../net/numbers.ts'
 
@@ -37,6 +45,9 @@ export interface CheckedTranslations {
 }
 
 type Kind = 'confirmed' | 'contradicted' | 'unknown'
+
+/** Of what two hooks say the first of these counts; null is that the rules cannot tell. */
+const KINDS: readonly (Kind | null)[] = ['confirmed', null, 'contradicted']
 
 /** Looks at entries as they end; asks the rules once for each pair of addresses and port. */
 export class TranslationCheck {
@@ -88,21 +99,18 @@ export class TranslationCheck {
   }
 
   private destination(before: Subject, target: Endpoint, frame: number): void {
-    const answer = this.ask('d', before, before, () => {
-      const forwarded = this.rules.destinations(before)
-      // what the host itself sends passes OUTPUT instead
-      return forwarded.choices.length > 0 ? forwarded : this.rules.destinations(before, 'output')
+    // where nobody knows whose it is, it may have passed either hook
+    const hooks: FirstHook[] = before.isLocal === null ? ['prerouting', 'output'] : [firstHook(before)]
+    const asked = hooks.map(hook => {
+      const answer = this.ask(hook, before, before, () => this.rules.destinations(before, hook))
+      const choice = answer.choices.find(({ action }) => isTaken(action, target, before.destinationPort))
+      return { choice, kind: choice === undefined ? refusalOf(answer) : 'confirmed', answer }
     })
-    const asked = before.destinationPort
-    const choice = answer.choices.find(({ action }) => {
-      if (action.kind === 'dnat') return leadsTo(action.target, target.words, target.port, asked)
-      return (
-        action.kind === 'redirect' &&
-        leadsTo({ addresses: null, ports: action.ports }, target.words, target.port, asked)
-      )
-    })
-    const kind = choice === undefined ? refusalOf(answer) : 'confirmed'
-    const way = choice?.way ?? answer.choices[0]?.way ?? []
+    const kinds = asked.map(({ kind }) => kind)
+    const first = KINDS.findIndex(one => kinds.includes(one))
+    const kind = first < 0 ? 'unknown' : KINDS[first]
+    const known = asked.find(one => one.kind === kind)
+    const way = known?.choice?.way ?? known?.answer.choices[0]?.way ?? []
     this.count(kind, before, {
       from: formatEndpoint(before.family, before.destination, before.destinationPort),
       to: formatEndpoint(before.family, target.words, target.port),
@@ -157,6 +165,13 @@ export class TranslationCheck {
       groups.set(key, { protocol: protocolName(protocol), from, to, name, flows: 1, firstFrame: frame })
     } else this.undecided++
   }
+}
+
+/** Whether NAT may have led to a target. @param port the one that was asked for */
+function isTaken(action: NatChoice['action'], target: Endpoint, port: number): boolean {
+  if (action.kind === 'dnat') return leadsTo(action.target, target.words, target.port, port)
+  if (action.kind !== 'redirect') return false
+  return leadsTo({ addresses: null, ports: action.ports }, target.words, target.port, port)
 }
 
 /** What it means that no choice is what was seen; null: the rules cannot tell. */

@@ -23,7 +23,6 @@ export function readNft(path: string, document: JsonDocument, ruleset: Ruleset, 
   const items = asList(asObject(document.value)?.nftables)
   const sets = setsOf(items)
   let understood = 0
-  let foreign = 0
   for (const item of items) {
     const chain = asObject(asObject(item)?.chain)
     const rule = asObject(asObject(item)?.rule)
@@ -35,13 +34,9 @@ export function readNft(path: string, document: JsonDocument, ruleset: Ruleset, 
     const target = ruleset.open(space, asText(rule.chain), families)
     target.rules.push(readRule(path, document.line, rule, sets.get(space) ?? new Map(), remarks))
     understood++
-    if (asList(rule.expr).some(statement => asObject(asObject(statement)?.xt) !== null)) foreign++
-  }
-  if (foreign > 0) {
-    remarks.add(
-      document.line,
-      `${foreign} of the rules were made by iptables, which nft cannot show: give the output of iptables-save, too`,
-    )
+    if (asList(rule.expr).some(statement => asObject(asObject(statement)?.xt) !== null)) {
+      ruleset.foreign.set(space, (ruleset.foreign.get(space) ?? 0) + 1)
+    }
   }
   return understood
 }

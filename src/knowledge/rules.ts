@@ -31,6 +31,13 @@ export interface DropAnswer {
   rule: Rule | null
 }
 
+/** Where packets come by first: from outside, or from the host itself. */
+export type FirstHook = 'prerouting' | 'output'
+
+export function firstHook({ family, source, isLocal }: Subject): FirstHook {
+  return isLocal?.(family, source) === true ? 'output' : 'prerouting'
+}
+
 export class Rules {
   /** Base chains in front of conntrack that have a rule of NOTRACK somewhere below. */
   readonly hasNotrack: boolean
@@ -80,8 +87,8 @@ export class Rules {
     return found
   }
 
-  /** Where the first packet of a flow is sent instead. */
-  destinations(subject: Subject, hook: 'prerouting' | 'output' = 'prerouting'): NatAnswer {
+  /** Where the first packet of a flow is sent instead; what is known to be of the host itself passes OUTPUT. */
+  destinations(subject: Subject, hook: FirstHook = firstHook(subject)): NatAnswer {
     return this.translate(this.natChains(hook, subject.family), { ...subject, state: 'new' }, [
       this.firstMark,
     ])
@@ -113,7 +120,7 @@ export class Rules {
   }
 
   /** Whether a packet is certainly not tracked, by the rules in front of conntrack. */
-  isUntracked(subject: Subject, hook: 'prerouting' | 'output'): boolean {
+  isUntracked(subject: Subject, hook: FirstHook): boolean {
     return this.at(hook, subject.family, 'front').some(chain => {
       const outcomes = walk(this.ruleset, chain, subject, [this.firstMark])
       return outcomes.every(({ action }) => action?.kind === 'notrack')

@@ -71,7 +71,9 @@ const LONG_CHAIN = 16
 
 /** All chains of all files. */
 export class Ruleset {
-  readonly chains: Chain[] = []
+  chains: Chain[] = []
+  /** Tables of nft with rules that iptables made and nft cannot show, and how many. */
+  readonly foreign = new Map<string, number>()
   private readonly byName = new Map<string, Chain>()
   private readonly indexes = new Map<Chain, ChainIndex>()
 
@@ -89,6 +91,21 @@ export class Ruleset {
 
   find(table: string, name: string): Chain | null {
     return this.byName.get(`${table}\n${name}`) ?? null
+  }
+
+  /**
+   * Lets go of tables that were given twice, by nft, which cannot show all of them, and by iptables-save.
+   * @returns how many rules are left that nft cannot show
+   */
+  dropDoubles(): number {
+    let left = 0
+    for (const [table, count] of this.foreign) {
+      const same = table.replace(/^nft /, '')
+      if (this.chains.some(chain => chain.table === same)) {
+        this.chains = this.chains.filter(chain => chain.table !== table)
+      } else left += count
+    }
+    return left
   }
 
   /** Base chains of a hook in the order of their priorities. */

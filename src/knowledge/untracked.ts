@@ -1,7 +1,7 @@
 // Packets that rules of NOTRACK match, for a replay that asks about each: answers are kept by tuple.
 import type { Knowledge } from './knowledge.ts'
 import type { Family } from './network.ts'
-import type { Rules } from './rules.ts'
+import { firstHook, type Rules } from './rules.ts'
 import type { Subject } from './subject.ts'
 
 /** What is asked about, as the decoder has it. */
@@ -83,10 +83,7 @@ export class UntrackedPackets {
    */
   private decide(): boolean {
     const subject = this.subjectOf(0, 4, 16)
-    if (subject.isLocal !== null) {
-      const isOwn = subject.isLocal(subject.family, subject.source)
-      return this.rules.isUntracked(subject, isOwn ? 'output' : 'prerouting')
-    }
+    if (subject.isLocal !== null) return this.rules.isUntracked(subject, firstHook(subject))
     if (this.rules.isUntracked(subject, 'prerouting')) return true
     return (
       this.rules.isUntracked(subject, 'output') &&
