@@ -88,7 +88,7 @@ export async function withCaptures<T>(
 }
 
 /** An engine as the sysctls want it; the maximum is enforced when it was given. */
-export function makeEngine(sysctls: Sysctls, observer: Observer, knowledge: Knowledge | null): Engine {
+export function makeEngine(sysctls: Sysctls, observer: Observer, knowledge: Knowledge | null = null): Engine {
   const { settings } = sysctls
   const enforced = enforcesMaximum(sysctls)
   const refusals = enforced ? new Refusals(settings) : null

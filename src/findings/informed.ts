@@ -73,12 +73,17 @@ function gather(id: string, parties: Parties, knowledge: Knowledge, facts: Facts
       race(parties, knowledge, facts)
       break
     case 'idle-timeout-untranslated-reply':
-      ofDestination(parties, knowledge, facts)
+      // behind the host what is untranslated has the service's address
+      if (!ofDestination(parties, knowledge, facts)) ofDestination(turned(parties), knowledge, facts)
       break
     case 'idle-timeout-inbound':
     case 'idle-timeout-remapped':
       ofSource(parties, knowledge, facts)
   }
+}
+
+function turned({ protocol, client, service, backend }: Parties): Parties {
+  return { protocol, client, service: backend, backend: service }
 }
 
 /** Says which rule translates the destination. @returns whether it leads where the packets went */

@@ -110,8 +110,12 @@ class Walker {
       case 'jump':
       case 'goto': {
         const target = this.ruleset.find(chain.table, action.chain)
-        const back =
-          target === null ? new Set([mark]) : this.chain(target, new Set([mark]), [...way, rule], depth + 1)
+        // a chain that is not in the file, or a target nobody knows here
+        if (target === null) {
+          this.act(chain, rule, { kind: 'unknown' }, mark, way, depth, to)
+          return
+        }
+        const back = this.chain(target, new Set([mark]), [...way, rule], depth + 1)
         for (const own of back) (action.kind === 'jump' ? to.after : to.returned).add(own)
         return
       }
@@ -139,9 +143,4 @@ function limited(marks: Set<Mark>): Set<Mark> {
 function union(a: Set<Mark>, b: Set<Mark>): Set<Mark> {
   for (const mark of b) a.add(mark)
   return limited(a)
-}
-
-/** Whether a walk can only have ended so: no outcome is another. */
-export function isCertain(outcomes: readonly Outcome[], isSo: (outcome: Outcome) => boolean): boolean {
-  return outcomes.length > 0 && outcomes.every(isSo)
 }

@@ -2,6 +2,7 @@
 import { openCaptures } from '../../src/capture/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
+import type { Informant } from '../../src/findings/cases.ts'
 import type { Finding } from '../../src/findings/finding.ts'
 import { NatWatch } from '../../src/findings/nat-watch.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
@@ -12,7 +13,11 @@ import { SightingWindow } from '../../src/vantage/window.ts'
 const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
 
 /** The findings of a replay of `paths`, merged by time; with the sightings of each packet, or frame by frame. */
-export async function watchCaptures(paths: string[], isSighted = true): Promise<Finding[]> {
+export async function watchCaptures(
+  paths: string[],
+  isSighted = true,
+  informant: Informant | null = null,
+): Promise<Finding[]> {
   const source = await openCaptures(paths)
   try {
     const window = new SightingWindow(source, {
@@ -34,7 +39,7 @@ export async function watchCaptures(paths: string[], isSighted = true): Promise<
       },
       isSighted ? window : null,
     )
-    return watch.conclude()
+    return watch.conclude(informant)
   } finally {
     await source.close()
   }
