@@ -208,7 +208,7 @@ function elementsOf(value: unknown, sets: NftSets): readonly unknown[] | null {
 }
 
 /** The condition that the fields have a value, or one of a set. */
-export function equalTo(fields: readonly NftField[], value: unknown, sets: NftSets): Test {
+function equalTo(fields: readonly NftField[], value: unknown, sets: NftSets): Test {
   const elements = elementsOf(value, sets)
   if (elements === null) {
     return typeof value === 'string' && value.startsWith('@') ? perhaps : oneEqual(fields, value)

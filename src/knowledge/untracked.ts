@@ -34,7 +34,7 @@ const UNTRACKED = 2
 /** Protocols whose rules can name ports. */
 const PORTED = new Set([6, 17, 33, 132, 136])
 
-export class UntrackedPackets {
+class UntrackedPackets {
   private readonly knowledge: Knowledge
   private readonly rules: Rules
   private readonly kept = new Int32Array(SLOTS * WORDS)
