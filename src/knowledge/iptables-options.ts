@@ -25,7 +25,7 @@ import {
 /** Options that end what the rule looks at. */
 const TARGET = new Set(['-j', '--jump', '-g', '--goto'])
 /** Options of matches that say nothing about the packet. */
-const SILENT = new Set(['--comment', '-m', '--match'])
+const SILENT = new Set(['--comment', '-m', '--match', '-c', '--set-counters'])
 
 export class IptablesOptions {
   readonly steps: Step[] = []

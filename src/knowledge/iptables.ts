@@ -114,7 +114,8 @@ function toldBy(text: string): { family: Family | null; table: string | null } |
   const isList = /\s-S\b|--list-rules/.test(text)
   return {
     family: tool[1] === 'ip6tables' ? 6 : 4,
-    table: table?.[1] ?? (isList ? 'filter' : null),
+    // what else a comment names is none of its lines
+    table: isList ? (table?.[1] ?? 'filter') : null,
   }
 }
 

@@ -191,3 +191,13 @@ describe('files that are something else', () => {
     expect((await runCli(['analyze', CAPTURE, ...both])).stderr).toBe('')
   })
 })
+
+describe('comments of rules', () => {
+  it('reach no terminal as they are', async () => {
+    const text =
+      '*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.45.12 -p tcp -m comment --comment "\u001b[31mred" -j DNAT --to-destination 10.244.0.7:8080\nCOMMIT\n'
+    const { stdout } = await runCli(['analyze', VETH, '--rules', fileOf('red.txt', text)])
+    expect(stdout).toContain('\\x1b[31mred')
+    expect(stdout).not.toContain('\u001b')
+  })
+})

@@ -185,6 +185,21 @@ describe('a chain of many services', () => {
   })
 })
 
+describe('what is no part of a rule', () => {
+  const lines = [
+    '*filter',
+    ':FORWARD ACCEPT [0:0]',
+    '# iptables -t nat -A PREROUTING is for later',
+    '-A FORWARD -c 12 345 -m conntrack --ctstate INVALID -j DROP',
+    'COMMIT',
+  ]
+
+  it('are counters, and commands in comments', () => {
+    const packet = packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2')
+    expect(rulesOf(lines.join('\n')).invalid(packet, ['forward']).verdict).toBe('drops')
+  })
+})
+
 describe('a file that was cut off', () => {
   it('is noticed by the missing end of its table', () => {
     const cut = SAVE.slice(0, SAVE.lastIndexOf('COMMIT'))
