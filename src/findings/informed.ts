@@ -1,7 +1,7 @@
 // What rules and topology add to a finding: the rule by its place and name, more confidence where they confirm it, an exact fix.
 import { citation, type Knowledge } from '../knowledge/knowledge.ts'
 import { formatAddress, formatNetwork } from '../knowledge/network.ts'
-import { leadsTo, type NatAnswer, nameOf } from '../knowledge/rules.ts'
+import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../knowledge/rules.ts'
 import type { Rule } from '../knowledge/ruleset.ts'
 import type { Subject } from '../knowledge/subject.ts'
 import type { Informant, Parties } from './cases.ts'
@@ -137,7 +137,10 @@ function ofSource(
 ): NatAnswer | null {
   const subject = knowledge.subjectOf(protocol, client, backend)
   if (subject === null || knowledge.rules === null || !knowledge.rules.hasNat(subject.family)) return null
-  const answer = knowledge.rules.sources(subject, subject)
+  // behind DNAT it has another destination
+  const target = onlyTarget(knowledge.rules.destinations(subject), subject)
+  const after = target === null ? subject : knowledge.subjectOf(protocol, client, target.text)
+  const answer = knowledge.rules.sources(subject, after ?? subject)
   for (const { action, way } of answer.choices) {
     const what = action.kind === 'masquerade' ? 'masquerades' : 'translates'
     facts.told.push(
@@ -181,9 +184,18 @@ function noMasquerade(parties: Parties, knowledge: Knowledge, facts: Facts): voi
   const { rules } = knowledge
   const came = knowledge.subjectOf(parties.protocol, parties.client, parties.backend)
   if (came === null || rules === null || !rules.hasNat(came.family)) return
-  const asked = knowledge.subjectOf(parties.protocol, parties.client, parties.service) ?? came
-  const answer = rules.sources(asked, came)
   const address = formatAddress(came.family, came.source)
+  const asked = knowledge.subjectOf(parties.protocol, parties.client, parties.service)
+  if (asked !== null) tellMasquerade(rules.sources(asked, came), address, facts)
+  const tool = came.family === 4 ? 'iptables' : 'ip6tables'
+  const protocol = parties.protocol === 6 ? 'tcp' : 'udp'
+  facts.fix =
+    `masquerade hairpin traffic: ${tool} -t nat -A POSTROUTING -s ${address} -d ${address} -p ${protocol} ` +
+    `--dport ${came.destinationPort} -j MASQUERADE (kube-proxy --masquerade-all, or its --cluster-cidr)`
+}
+
+/** A mark that a rule of the service sets may decide: without the service nothing is told. */
+function tellMasquerade(answer: NatAnswer, address: string, facts: Facts): void {
   if (answer.choices.length === 0 && !answer.isUnknown) {
     facts.isConfirmed = !facts.isContradicted
     facts.told.push(`no rule masquerades what ${address} sends to itself`)
@@ -194,11 +206,6 @@ function noMasquerade(parties: Parties, knowledge: Knowledge, facts: Facts): voi
       `by ${citation(way[way.length - 1], nameOf(way))} it would be masqueraded: the rules given are of another time or host`,
     )
   }
-  const tool = came.family === 4 ? 'iptables' : 'ip6tables'
-  const protocol = parties.protocol === 6 ? 'tcp' : 'udp'
-  facts.fix =
-    `masquerade hairpin traffic: ${tool} -t nat -A POSTROUTING -s ${address} -d ${address} -p ${protocol} ` +
-    `--dport ${came.destinationPort} -j MASQUERADE (kube-proxy --masquerade-all, or its --cluster-cidr)`
 }
 
 function modeOff(parties: Parties, knowledge: Knowledge, facts: Facts): void {
@@ -230,7 +237,7 @@ function leaked(
 ): void {
   const subject = knowledge.subjectOf(protocol, source, destination)
   if (subject === null || knowledge.rules === null) return
-  const { verdict, rule } = knowledge.rules.invalid(subject, ['prerouting', 'forward', 'postrouting'])
+  const { verdict, rule } = knowledge.rules.invalid(subject, ['prerouting', 'forward'])
   if (verdict === 'passes') facts.told.push('no rule given drops INVALID packets that are forwarded')
   if (verdict !== 'drops') return
   facts.isContradicted = true
@@ -242,7 +249,7 @@ function invalidDrop(parties: Parties, knowledge: Knowledge, facts: Facts): void
   ofDestination(parties, knowledge, facts)
   const subject = knowledge.subjectOf(parties.protocol, parties.client, parties.backend)
   if (subject === null || knowledge.rules === null) return
-  const { verdict, rule } = knowledge.rules.invalid(subject, ['prerouting', 'forward', 'postrouting'])
+  const { verdict, rule } = knowledge.rules.invalid(subject, ['prerouting', 'forward'])
   if (verdict === 'passes') {
     facts.isContradicted = true
     facts.told.push('no rule given drops INVALID packets: they are of another time or host')

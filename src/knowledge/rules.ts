@@ -101,9 +101,10 @@ export class Rules {
     return this.translate(chains, { ...after, state: 'new' }, marks.length === 0 ? [null] : marks)
   }
 
-  /** What becomes of an INVALID packet at hooks behind conntrack. */
+  /** What becomes of an INVALID packet at hooks behind conntrack; of a file without a chain at the last of them nobody knows. */
   invalid(subject: Subject, hooks: readonly Hook[]): DropAnswer {
-    let isSure = true
+    const last = hooks[hooks.length - 1]
+    let isSure = this.at(last, subject.family, 'behind').length > 0
     let mayBe: Rule | null = null
     const invalid: Subject = { ...subject, state: 'invalid' }
     for (const hook of hooks) {
@@ -136,16 +137,15 @@ export class Rules {
     const choices: NatChoice[] = []
     let marks = [...first]
     let isUnknown = false
+    const taken = new Set<Action>()
     const ended = new Set<number | null>()
     for (const chain of chains) {
       const passing = new Set<number | null>()
       for (const outcome of walk(this.ruleset, chain, subject, marks)) {
         const choice = choiceOf(outcome)
         if (choice !== null) {
-          if (
-            choices.every(known => known.way.at(-1) !== choice.way.at(-1) || known.action !== choice.action)
-          )
-            choices.push(choice)
+          if (!taken.has(choice.action)) choices.push(choice)
+          taken.add(choice.action)
           ended.add(outcome.mark)
         } else if (outcome.action?.kind === 'unknown') isUnknown = true
         else passing.add(outcome.mark)

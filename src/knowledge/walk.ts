@@ -15,7 +15,7 @@ type Mark = number | null
 /** Rules that one walk may look at, how deep chains call each other (as in the kernel), and outcomes that are told. */
 const MOST_RULES = 200_000
 const MOST_DEPTH = 16
-const MOST_OUTCOMES = 256
+const MOST_OUTCOMES = 4096
 /** Marks that are told apart. */
 const MOST_MARKS = 8
 

@@ -183,6 +183,15 @@ describe('INVALID packets', () => {
     expect(found.reason).toContain('no rule given drops INVALID packets that are forwarded')
   })
 
+  it('are not told of by a file that has no filter', () => {
+    const nat = SERVICES.slice(SERVICES.indexOf('*nat'))
+    const found = inform('invalid-leak', 'likely', SERVICE, { rules: nat })
+    expect(found.reason).not.toContain('INVALID')
+    const dropped = inform('dsr-invalid-drop', 'likely', {}, { rules: nat })
+    expect([dropped.confidence, dropped.fix]).toEqual(['likely', 'in general'])
+    expect(dropped.reason).not.toContain('INVALID')
+  })
+
   it('would not have passed by other rules', () => {
     const found = inform('invalid-leak', 'likely', SERVICE, { rules: drops })
     expect(found.reason).toContain('would have been dropped (rules.txt:8)')

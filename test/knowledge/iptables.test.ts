@@ -213,3 +213,24 @@ describe('a file that was cut off', () => {
     ])
   })
 })
+
+describe('a service of very many endpoints', () => {
+  const count = 1000
+  const endpoints = Array.from({ length: count }, (_, i) => {
+    const chance = i + 1 < count ? ' -m statistic --mode random --probability 0.00100000005' : ''
+    return `-A SERVICE${chance} -j DNAT --to-destination 10.1.${i >> 8}.${i & 255}:8080`
+  })
+  const head = [
+    '*nat',
+    ':PREROUTING ACCEPT [0:0]',
+    ':SERVICE - [0:0]',
+    '-A PREROUTING -d 10.96.0.1 -j SERVICE',
+  ]
+
+  it('may lead to each of them, and to nothing else', () => {
+    const answer = rulesOf([...head, ...endpoints].join('\n')).destinations(
+      packetOf('tcp', '1.1.1.1:1', '10.96.0.1:80'),
+    )
+    expect([answer.choices.length, answer.mayPass, answer.isUnknown]).toEqual([count, false, false])
+  })
+})
