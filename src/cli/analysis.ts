@@ -5,13 +5,17 @@ import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { type Finding, SEVERITIES } from '../findings/finding.ts'
+import { informedBy } from '../findings/informed.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { type Hearing, LocalHearing } from '../findings/listener.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
 import { SightFeed } from '../findings/sight-feed.ts'
 import { TableFull } from '../findings/table-full.ts'
+import { type CheckedTranslations, TranslationCheck } from '../findings/translation-check.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
+import { untrackedBy } from '../knowledge/untracked.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -19,6 +23,7 @@ import { OwnerFeed } from '../sizing/owner-feed.ts'
 import type { LargestOwners } from '../sizing/owners.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { Sizing } from '../sizing/sizing.ts'
+import { SparingEngine } from '../sizing/sparing-engine.ts'
 import type { Points } from '../vantage/points.ts'
 import type { Sightings } from '../vantage/sighting.ts'
 
@@ -44,11 +49,14 @@ export class Analysis implements Observer, Witness {
   private readonly points: Points
   private readonly hearing: Hearing
   private readonly sights: SightFeed
+  private readonly knowledge: Knowledge | null
+  private readonly check: TranslationCheck | null
 
   /**
    * @param points the window's; without a window points of one's own, for which frames are counted here
    * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
    * @param hearing listens to what happens, for findings of NAT and the owners of entries
+   * @param knowledge rules and topology of the host, where they were given
    */
   constructor(
     settings: Settings,
@@ -56,12 +64,20 @@ export class Analysis implements Observer, Witness {
     points: Points,
     enforceMaximum = false,
     hearing: Hearing = new LocalHearing(),
+    knowledge: Knowledge | null = null,
   ) {
     this.points = points
     this.hearing = hearing
     this.sights = new SightFeed(hearing.queue, points)
+    this.knowledge = knowledge
+    const rules = knowledge?.rules ?? null
+    this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
+    const untracked = untrackedBy(knowledge)
     const refusals = enforceMaximum ? new Refusals(settings) : null
-    this.engine = new Engine(settings, this, enforceMaximum, refusals)
+    this.engine =
+      untracked === null
+        ? new Engine(settings, this, enforceMaximum, refusals)
+        : new SparingEngine(untracked, settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
     const owners = new OwnerFeed(this.table, hearing.queue)
     this.sizing = new Sizing(this.table, settings, owners, refusals)
@@ -128,10 +144,17 @@ export class Analysis implements Observer, Witness {
     })
   }
 
+  /** What the rules given say of the translations seen; null without rules. */
+  checkedTranslations(): CheckedTranslations | null {
+    return this.check?.conclude() ?? null
+  }
+
   /** @param end nanoseconds from the first frame to the last */
   async conclude(end: number): Promise<Conclusion> {
     const pointNames = this.points.all.map((_, point) => this.points.name(point))
-    const { findings: nat, owners } = await this.hearing.conclude({ pointNames, end })
+    const { found, owners } = await this.hearing.conclude({ pointNames, end })
+    const informant = this.knowledge === null ? null : informedBy(this.knowledge)
+    const nat = found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
     const own = this.tableFull.conclude()
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
@@ -149,6 +172,7 @@ export class Analysis implements Observer, Witness {
   private end(ct: number, cause: number, time: number): void {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause)
+    this.check?.ended(this.table, ct)
   }
 }
 

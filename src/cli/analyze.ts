@@ -2,6 +2,7 @@
 import type { FrameSource } from '../capture/frame.ts'
 import { isAtLeast } from '../findings/finding.ts'
 import type { Hearing } from '../findings/listener.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { buildReport, type Tracked } from '../report/build.ts'
@@ -92,6 +93,7 @@ async function replayAll(
     sink: ((flow: Flow) => void) | null,
     points: Points,
     hearing: Hearing | null = null,
+    knowledge: Knowledge | null = null,
   ): Analysis =>
     new Analysis(
       sysctls.settings,
@@ -99,10 +101,12 @@ async function replayAll(
       points,
       enforcesMaximum(sysctls),
       hearing ?? undefined,
+      knowledge,
     )
   // the window counts frames, not what is inside of them
   const points = tunnels === 'inner' ? null : window?.points
-  const analysis = makeAnalysis(flowsFile === null ? null : write, points ?? new Points(source), hearing)
+  const own = points ?? new Points(source)
+  const analysis = makeAnalysis(flowsFile === null ? null : write, own, hearing, options.knowledge)
   const insides = new Map<string, Analysis>()
   const makeInside = (name: string): Analysis => {
     const inside = makeAnalysis(null, new Points(source))
@@ -111,8 +115,8 @@ async function replayAll(
   }
   const settings = fragmentSettings(sysctls)
   const inside = (name: string): InnerTrack => {
-    const own = makeInside(name)
-    return { engines: [own.engine], witness: own }
+    const made = makeInside(name)
+    return { engines: [made.engine], witness: made }
   }
   const { engines, witness } =
     tunnels === 'both'
@@ -124,21 +128,32 @@ async function replayAll(
   } finally {
     hideProgress()
   }
+  if (options.knowledge !== null) settle(options.knowledge, own)
   const end = endOf(source)
   for (const each of [analysis, ...insides.values()]) each.finish(end)
   const networks = witness instanceof InnerReplay ? witness.networks : []
   return {
     analysis,
     tunnels: networks.flatMap(network => {
-      const own = insides.get(network.name)
-      return own === undefined ? [] : [{ network, analysis: own }]
+      const made = insides.get(network.name)
+      return made === undefined ? [] : [{ network, analysis: made }]
     }),
   }
 }
 
+/** Tells a topology what the captures are of, and names their points by it. */
+function settle(knowledge: Knowledge, points: Points): void {
+  const indexes = points.all.map(({ interfaceIndex }) => interfaceIndex).filter(index => index !== 0)
+  const names = points.all.flatMap(({ interfaceIndex }, point) =>
+    interfaceIndex === 0 ? [points.name(point)] : [],
+  )
+  knowledge.settle(indexes, names)
+  points.interfaceNames = index => knowledge.host?.byIndex(index)?.name ?? null
+}
+
 async function reportOf(
   { source, window, offsets, analysis, tunnels }: Replayed,
-  { sort, sysctls, tunnels: tunnelMode }: AnalyzeOptions,
+  { sort, sysctls, knowledge, rules, topology, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
 ): Promise<Report> {
   const captures = describeCaptures(source)
@@ -147,10 +162,12 @@ async function reportOf(
     generator,
     captures,
     filter: source instanceof FilteredSource ? source.report : null,
-    sightings: window === null ? null : sightingsReport(window, offsets),
+    sightings: window === null ? null : sightingsReport(window, offsets, knowledge?.host ?? null),
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
     end,
     settings: sysctls.settings,
+    given: knowledge === null ? null : { knowledge, rules, topology },
+    checked: analysis.checkedTranslations(),
     sort,
     tunnelMode,
     ...(await trackedBy(analysis, end)),

@@ -4,12 +4,15 @@ import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../captu
 import { openCaptures } from '../capture/open.ts'
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
+import { untrackedBy } from '../knowledge/untracked.ts'
 import { supportsLinkType } from '../packet/decode.ts'
 import type { Filter } from '../packet/filter.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
 import { Refusals } from '../sizing/refusals.ts'
+import { SparingEngine } from '../sizing/sparing-engine.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { Interrupt } from './interrupt.ts'
@@ -35,6 +38,8 @@ export interface LineReplay extends Selection {
   sysctls: Sysctls
   replay: Replay
   tunnels: OneTableTunnels
+  /** Rules of the host, where they were given: what they leave untracked is. */
+  knowledge: Knowledge | null
 }
 
 /**
@@ -45,7 +50,7 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const { sysctls, tunnels } = options
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
-    const engine = makeEngine(sysctls, printer)
+    const engine = makeEngine(sysctls, printer, options.knowledge)
     printer.start(engine, source, output)
     const paced = new PacedSource(source, output)
     const settings = fragmentSettings(sysctls)
@@ -83,9 +88,14 @@ export async function withCaptures<T>(
 }
 
 /** An engine as the sysctls want it; the maximum is enforced when it was given. */
-export function makeEngine(sysctls: Sysctls, observer: Observer): Engine {
+export function makeEngine(sysctls: Sysctls, observer: Observer, knowledge: Knowledge | null = null): Engine {
+  const { settings } = sysctls
   const enforced = enforcesMaximum(sysctls)
-  return new Engine(sysctls.settings, observer, enforced, enforced ? new Refusals(sysctls.settings) : null)
+  const refusals = enforced ? new Refusals(settings) : null
+  const untracked = untrackedBy(knowledge)
+  return untracked === null
+    ? new Engine(settings, observer, enforced, refusals)
+    : new SparingEngine(untracked, settings, observer, enforced, refusals)
 }
 
 /** Says what was wrong with the captures, a line each. */

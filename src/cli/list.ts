@@ -5,6 +5,7 @@ import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
 import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import type { Ascii } from '../report/ascii.ts'
@@ -36,6 +37,7 @@ export interface ListOptions extends Selection {
   sysctls: Sysctls
   replay: Replay
   tunnels: OneTableTunnels
+  knowledge: Knowledge | null
   /** Name and version of this program, for the summary line. */
   program: string
 }
@@ -54,7 +56,7 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const stopping = new StoppingSource(source, at)
     let made = 0
-    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ })
+    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ }, options.knowledge)
     const engines = [engine]
     const stopAtPeak = (): void => {
       if (made < entriesAtPeak) return
@@ -90,16 +92,14 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
     let made = 0
     let peak = 0
     let madeAtPeak = 0
-    const engine: Engine = makeEngine(sysctls, {
-      ...SILENT,
-      created: () => {
-        made++
-        const live = engine.table.count - engine.table.expiredCount
-        if (live <= peak) return
-        peak = live
-        madeAtPeak = made
-      },
-    })
+    const created = (): void => {
+      made++
+      const live = engine.table.count - engine.table.expiredCount
+      if (live <= peak) return
+      peak = live
+      madeAtPeak = made
+    }
+    const engine: Engine = makeEngine(sysctls, { ...SILENT, created }, options.knowledge)
     const settings = fragmentSettings(sysctls)
     const window = windowFor(source, sysctls, options.replay)
     const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)

@@ -1,19 +1,21 @@
 // The flags of `ctpcap analyze`, validated.
-import { readFileSync } from 'node:fs'
 import { SEVERITIES, type Severity } from '../findings/finding.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
 import type { Filter } from '../packet/filter.ts'
 import { SORT_KEYS, type SortKey } from '../sizing/flows.ts'
 import { filterOf } from './filtered-source.ts'
 import { flowsFormat } from './flows-file.ts'
 import type { Tunnels } from './inner-replay.ts'
 import type { Io } from './io.ts'
+import { type KnowledgeFlags, knowledgeOf } from './knowledge-options.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
+import { readText } from './read-text.ts'
 import type { Replay } from './sightings.ts'
 import { readSysctls, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
-export interface AnalyzeFlags extends SysctlFlags {
+export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags {
   filter?: string
   json?: boolean
   flows?: string
@@ -38,6 +40,11 @@ export interface AnalyzeOptions {
   /** Whether a packet that several interfaces show counts once. */
   replay: Replay
   sysctls: Sysctls
+  /** Rules and topology of the host; null where none were given. */
+  knowledge: Knowledge | null
+  /** The files that it is from. */
+  rules: string[]
+  topology: string[]
   tunnels: Tunnels
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
@@ -72,6 +79,9 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     replay: flags.replay,
     tunnels: flags.tunnels,
     sysctls: sysctlsOf(flags),
+    knowledge: knowledgeOf(flags, flags.quiet === true ? null : io.stderr),
+    rules: flags.rules,
+    topology: flags.topology,
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),
     width: widthOf(io),
@@ -127,12 +137,4 @@ function wholeNumber(option: string, value: string, most: number): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (!(number <= most)) throw new UsageError(`${option} ${value}: expected a whole number from 0 to ${most}`)
   return number
-}
-
-function readText(option: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${option} ${path}: ${(error as Error).message}`)
-  }
 }

@@ -17,6 +17,14 @@ import {
 } from './inner-replay.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
 import type { Io } from './io.ts'
+import {
+  type KnowledgeFlags,
+  knowledgeOf,
+  LOCAL_TOPOLOGY_HELP,
+  NOTRACK_RULES_HELP,
+  RULES_HELP,
+  TOPOLOGY_HELP,
+} from './knowledge-options.ts'
 import { LIST_FORMATS, printList } from './list.ts'
 import {
   type AnalyzeFlags,
@@ -88,6 +96,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
+    .option('--rules <file>', RULES_HELP, collect, [])
+    .option('--topology <file>', TOPOLOGY_HELP, collect, [])
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(TUNNELS, TUNNELS_HELP))
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
@@ -103,7 +113,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 }
 
 /** Flags of the commands that print a line for a frame, an event or an entry. */
-interface LineFlags extends SysctlFlags {
+interface LineFlags extends SysctlFlags, KnowledgeFlags {
   filter?: string
   tunnels: OneTableTunnels
   format: string
@@ -129,6 +139,7 @@ function addPackets(program: Command, io: Io): void {
           sysctls: sysctlsOf(flags),
           replay: 'frames',
           tunnels: flags.tunnels,
+          knowledge: knowledgeOf(flags, io.stderr),
         },
         io,
       )
@@ -150,6 +161,7 @@ function addEvents(program: Command, io: Io): void {
           sysctls: sysctlsOf(flags),
           replay: flags.replay,
           tunnels: flags.tunnels,
+          knowledge: knowledgeOf(flags, io.stderr),
         },
         io,
       )
@@ -174,6 +186,7 @@ function addList(program: Command, io: Io): void {
           sysctls: sysctlsOf(flags),
           replay,
           tunnels: flags.tunnels,
+          knowledge: knowledgeOf(flags, io.stderr),
           program: programVersion(),
         },
         io,
@@ -247,6 +260,8 @@ function addLineCommand(
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
+    .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
+    .option('--topology <file>', LOCAL_TOPOLOGY_HELP, collect, [])
 }
 
 /** The first of the ways is the default. */

@@ -13,6 +13,25 @@ const STEP_FRAMES = 8
 
 const CONFIDENCES: readonly Confidence[] = ['possible', 'likely', 'certain']
 
+/** Who a flow is between: endpoints, `''` where nobody saw them. */
+export interface Parties {
+  protocol: number
+  client: string
+  /** What the client asked for, where that was translated. */
+  service: string
+  /** What it came to. */
+  backend: string
+}
+
+/** A finding, and who its flows are between: plain data, which another thread may have come to. */
+export interface Found {
+  finding: Finding
+  parties: Parties[]
+}
+
+/** Says more of a finding than the packets do. */
+export type Informant = (finding: Finding, flows: readonly Parties[]) => Finding
+
 /** What a detector says of one try of a flow at one point. */
 export interface Case {
   id: NatFindingId
@@ -23,6 +42,7 @@ export interface Case {
   client: string
   /** The flow as it was meant, and what became of it. */
   flow: string
+  parties: Parties
   point: number
   /** What happened, in order. */
   steps: FindingStep[]
@@ -32,6 +52,7 @@ export interface Case {
 
 interface FlowCase {
   flow: string
+  parties: Parties
   /** Tries by point: copies of a packet at several points are one try. */
   tries: Map<number, number>
   confidence: Confidence
@@ -66,11 +87,18 @@ export class Cases {
         group.further++
         return
       }
-      flow = { flow: found.flow, tries: new Map(), confidence: found.confidence, frames: [] }
+      flow = {
+        flow: found.flow,
+        parties: found.parties,
+        tries: new Map(),
+        confidence: found.confidence,
+        frames: [],
+      }
       group.flows.set(found.client, flow)
     }
     // the point that shows most of the translation names the flow best
     if (found.flow.length > flow.flow.length) flow.flow = found.flow
+    if (flow.parties.service === '') flow.parties = found.parties
     const tries = Math.max((flow.tries.get(found.point) ?? 0) + (found.isSequel ? 0 : 1), 1)
     flow.tries.set(found.point, tries)
     if (tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
@@ -81,8 +109,11 @@ export class Cases {
     return this.groups.get(id)?.flows.has(client) ?? false
   }
 
-  conclude(nameOf: (point: number) => string): Finding[] {
-    return [...this.groups.values()].map(group => findingOf(group, nameOf))
+  conclude(nameOf: (point: number) => string): Found[] {
+    return [...this.groups.values()].map(group => ({
+      finding: findingOf(group, nameOf),
+      parties: [...group.flows.values()].map(flow => flow.parties),
+    }))
   }
 
   private groupOf({ id, confidence, reason }: Case): Group {

@@ -1,7 +1,7 @@
 // Packets of a translated connection that pass untranslated: outside the window (INVALID), or after its entry expired.
 import { TCP_FIN } from '../net/numbers.ts'
 import { after, before } from '../net/sequence.ts'
-import type { Cases } from './cases.ts'
+import type { Cases, Parties } from './cases.ts'
 import type { NatFindingId } from './catalogue.ts'
 import type { Confidence, FindingStep } from './finding.ts'
 import type { Sight } from './sight.ts'
@@ -311,6 +311,19 @@ export class Leaks {
     ]
   }
 
+  /** @param seen the flow that `trail` belongs to; `meant`: the same where nothing is translated yet */
+  private partiesOf(trail: number, seen: number, meant: number): Parties {
+    const { trails } = this
+    const ends = [trails.initiator(trail), trails.responder(trail)]
+    const client = trails.initiator(seen)
+    const own = { protocol: trails.protocol(seen), client: trails.initiator(meant) }
+    const server = trails.responder(seen)
+    // the server is where it was: what is translated is the client
+    if (ends.includes(server)) return { ...own, service: '', backend: server }
+    const backend = ends.includes(client) ? ends.find(end => end !== client) : undefined
+    return { ...own, service: server, backend: backend ?? '' }
+  }
+
   /** @param flow the flow that `trail` belongs to, -1: itself */
   private add(
     id: NatFindingId,
@@ -334,6 +347,7 @@ export class Leaks {
       reason,
       client: trails.initiator(meant),
       flow: flow < 0 ? text : `${text}, untranslated ${own}`,
+      parties: this.partiesOf(trail, seen, meant),
       point,
       steps,
       // the flow had been told of when it was answered by RST

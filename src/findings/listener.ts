@@ -2,7 +2,7 @@
 import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queue.ts'
 import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
 import { type LargestOwners, Owners } from '../sizing/owners.ts'
-import type { Finding } from './finding.ts'
+import type { Found } from './cases.ts'
 import { MOST_AHEAD, NatWatch } from './nat-watch.ts'
 
 /** What is asked when the replay is over. */
@@ -14,7 +14,7 @@ export interface Question {
 }
 
 export interface Answer {
-  findings: Finding[]
+  found: Found[]
   owners: LargestOwners
 }
 
@@ -47,7 +47,7 @@ export class Listener {
 
   conclude({ pointNames, end }: Question): Answer {
     return {
-      findings: this.watch.conclude(point => pointNames[point]),
+      found: this.watch.conclude(point => pointNames[point]),
       owners: this.owners.largest(end),
     }
   }

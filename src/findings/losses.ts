@@ -1,6 +1,7 @@
 // First packets that enter the host and never leave it: two that raced for one port, or all from one moment on.
 import { MOST_POINTS } from '../vantage/points.ts'
 import type { Cases } from './cases.ts'
+import { partiesOf } from './stray-answers.ts'
 import { CAPTURE, SIDE_FRAME, SIDE_PACKETS, SYN_COUNT, TRAIL_FORWARDED, type Trails } from './trails.ts'
 
 /** First packets that are remembered, for one that raced them; a power of two. */
@@ -88,6 +89,7 @@ export class Losses {
         reason: `${this.longest} new connections in a row came in and did not leave, ${this.forwarded} others had${isSure ? ', and open ones went on' : ''}: a full table drops so, but a rule may, too`,
         client: trails.initiator(trail),
         flow: `tcp ${trails.initiator(trail)} -> ${trails.responder(trail)}`,
+        parties: partiesOf(trails, trail, -1),
         point: trails.point(trail),
         steps: [
           {
@@ -173,6 +175,7 @@ export class Losses {
       reason: `two hosts used one source port to one destination within a millisecond; one packet left translated, the other did not leave${this.races > 2 ? ', again and again' : ''}`,
       client,
       flow: `${protocol} ${client} -> ${trails.responder(lost)}`,
+      parties: partiesOf(trails, lost, -1),
       point: trails.point(lost),
       steps: [
         { what: `first packet of ${trails.initiator(won)}: left the host`, frames: [this.frame(won)] },

@@ -8,8 +8,7 @@ import {
   RECORD_TYPE_MASK,
   RECORD_UNREACHABLE,
 } from '../queue/record-type.ts'
-import { Cases } from './cases.ts'
-import type { Finding } from './finding.ts'
+import { Cases, type Found } from './cases.ts'
 import { Leaks, PAUSE } from './leaks.ts'
 import { Losses } from './losses.ts'
 import {
@@ -119,7 +118,7 @@ export class NatWatch {
   }
 
   /** Everything that is wrong, once the last packet is in. @param nameOf what to call a point */
-  conclude(nameOf: (point: number) => string): Finding[] {
+  conclude(nameOf: (point: number) => string): Found[] {
     this.losses.conclude()
     concludeStanding(this.trails, this.cases, this.now)
     return this.cases.conclude(nameOf)

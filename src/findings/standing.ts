@@ -1,7 +1,7 @@
 // What is told at the end from all flows remembered: clients that meet themselves, flows cut off, floods of SYNs.
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Cases } from './cases.ts'
-import { flowText } from './stray-answers.ts'
+import { flowText, partiesOf } from './stray-answers.ts'
 import {
   CAPTURE,
   OPENING_FRAME,
@@ -93,6 +93,7 @@ function addHairpin(
       : "the client's port of the bridge is not in the capture: the client may get the packet and drop it (no masquerade)",
     client,
     flow: flowText(trails, trail, meant),
+    parties: partiesOf(trails, trail, meant),
     point: trails.point(trail),
     steps:
       meant < 0
@@ -117,13 +118,15 @@ function cutOff(trails: Trails, cases: Cases, trail: number): void {
   if (behind < 0) return
   const capture = trails.get(trail, CAPTURE)
   const frames = [{ capture, frame: trails.side(trail, 0, SIDE_FRAME) }]
+  const meant = trails.sameResponder(trail, behind) ? -1 : trail
   cases.add({
     id: 'dsr-invalid-drop',
     confidence: 'certain',
     reason:
       'the SYN was seen on both sides of the host, what follows on one alone, and it acknowledges an answer that never passed here',
     client: trails.initiator(trail),
-    flow: flowText(trails, behind, trails.sameResponder(trail, behind) ? -1 : trail),
+    flow: flowText(trails, behind, meant),
+    parties: partiesOf(trails, behind, meant),
     point: trails.point(trail),
     steps: [
       { what: 'SYN comes in', frames: [openingFrame(trails, trail)] },
@@ -190,6 +193,7 @@ function addFlood(trails: Trails, cases: Cases, flood: Flood): void {
       : 'the senders do not repeat their SYNs, as programs that want a connection do',
     client: trails.responder(trail),
     flow: `tcp ${flows} flows -> ${trails.responder(trail)}, ${answered} answered, ${flood.completed} completed`,
+    parties: partiesOf(trails, trail, -1),
     point: trails.point(trail),
     steps: [{ what: 'the first of the SYNs', frames: flood.frames }],
   })

@@ -1,5 +1,5 @@
 // Answers that reach a client with the backend's address: switched past the translation, or routed around it.
-import type { Cases } from './cases.ts'
+import type { Cases, Parties } from './cases.ts'
 import type { FindingStep } from './finding.ts'
 import type { Sight } from './sight.ts'
 import {
@@ -100,6 +100,7 @@ function cameRouted(
       'the request came through a router (its TTL and hardware address), the refusal of the answer straight from the client',
     client: trails.initiator(trail),
     flow: flowText(trails, trail, meant),
+    parties: partiesOf(trails, trail, meant),
     point: sight.point,
     steps: [
       ...(meant < 0 ? [] : [stepOf(trails, meant, `${word} to ${trails.responder(meant)}`, SYN)]),
@@ -134,6 +135,7 @@ function answeredElsewhere(
       : 'the answer comes from an address the client did not ask, and acknowledges its request',
     client: trails.initiator(trail),
     flow: flowText(trails, trail, meant),
+    parties: partiesOf(trails, trail, meant),
     point: sight.point,
     steps: [
       stepOf(trails, meant, `${word} to ${trails.responder(meant)}`, SYN),
@@ -155,6 +157,7 @@ function resetUnseen(trails: Trails, cases: Cases, trail: number, meant: number,
     reason: `the client resets, with the number its request would be answered with, a connection to ${backend} that it never opened`,
     client: trails.initiator(trail),
     flow: flowText(trails, trail, meant),
+    parties: partiesOf(trails, trail, meant),
     point: sight.point,
     steps: [stepOf(trails, meant, `SYN to ${trails.responder(meant)}`, SYN), refusal(sight, 'SYN', backend)],
   })
@@ -183,6 +186,16 @@ export function flowText(trails: Trails, trail: number, meant: number): string {
   const client = trails.initiator(trail)
   if (meant < 0) return `${protocol} ${client} -> ${trails.responder(trail)}`
   return `${protocol} ${client} -> ${trails.responder(meant)}, translated to ${trails.responder(trail)}`
+}
+
+/** Who is in flowText(). */
+export function partiesOf(trails: Trails, trail: number, meant: number): Parties {
+  return {
+    protocol: trails.protocol(trail),
+    client: trails.initiator(trail),
+    service: meant < 0 ? '' : trails.responder(meant),
+    backend: trails.responder(trail),
+  }
 }
 
 /** Whether no router has touched a TTL: hosts begin with one of these. */

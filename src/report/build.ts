@@ -4,14 +4,17 @@ import type { Finding, FrameReference } from '../findings/finding.ts'
 import type { FrameGroup } from '../findings/frame-group.ts'
 import type { InvalidPackets } from '../findings/invalid.ts'
 import type { MidStreamPickups } from '../findings/mid-stream.ts'
+import type { CheckedTranslations } from '../findings/translation-check.ts'
 import type { UnrepliedFlows } from '../findings/unreplied.ts'
 import type { Verdicts } from '../findings/verdicts.ts'
+import type { Knowledge } from '../knowledge/knowledge.ts'
 import type { Flows, SortKey } from '../sizing/flows.ts'
 import type { LargestOwners } from '../sizing/owners.ts'
 import type { Sizing } from '../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
+import { type GivenKnowledge, knowledgeReport, withTarget } from './knowledge-report.ts'
 import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
@@ -41,6 +44,9 @@ export interface Replayed extends Tracked {
   /** Nanoseconds from the first frame of the replay to the last. */
   end: number
   settings: Settings
+  /** Rules and topology, where they were given. */
+  given: GivenKnowledge | null
+  checked: CheckedTranslations | null
   sort: SortKey
   tunnelMode: Report['tunnelMode']
   tunnels: TrackedTunnel[]
@@ -78,6 +84,7 @@ export function buildReport(replayed: Replayed): Report {
     filter: replayed.filter,
     duration: end / 1e9,
     sightings: replayed.sightings,
+    ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
     settings,
     tunnelMode: replayed.tunnelMode,
     ...own,
@@ -102,7 +109,10 @@ export function buildReport(replayed: Replayed): Report {
   }
 }
 
-function tableOfFlows(tracked: Tracked, { captures, settings, epoch, end, sort }: Replayed): TableOfFlows {
+function tableOfFlows(
+  tracked: Tracked,
+  { captures, settings, epoch, end, sort, given }: Replayed,
+): TableOfFlows {
   return {
     packets: tracked.verdicts.counts(),
     undecodable: tracked.verdicts
@@ -112,7 +122,7 @@ function tableOfFlows(tracked: Tracked, { captures, settings, epoch, end, sort }
       .byReason()
       .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
     unreplied: unrepliedReport(tracked.unreplied),
-    flows: flowsReport(tracked.flows, epoch, sort),
+    flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
     table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
     findings: tracked.findings.map(finding => findingReport(finding, captures)),
   }
@@ -141,7 +151,12 @@ function sumFlows(groups: { flows: number }[]): number {
   return groups.reduce((sum, group) => sum + group.flows, 0)
 }
 
-function flowsReport(flows: Flows, epoch: bigint | null, sort: SortKey): FlowsReport {
+function flowsReport(
+  flows: Flows,
+  epoch: bigint | null,
+  sort: SortKey,
+  knowledge: Knowledge | null,
+): FlowsReport {
   const reporter = new FlowReporter(epoch)
   return {
     total: flows.total,
@@ -152,7 +167,7 @@ function flowsReport(flows: Flows, epoch: bigint | null, sort: SortKey): FlowsRe
     byProtocol: byProtocol(flows.flows),
     byState: byState(flows.flows),
     sort,
-    top: flows.top().map(flow => reporter.report(flow)),
+    top: flows.top().map(flow => withTarget(reporter.report(flow), knowledge)),
   }
 }
 

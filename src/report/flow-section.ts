@@ -1,5 +1,6 @@
 // Flows: totals by protocol and state, and the largest as conntrack writes them, one line a direction.
 import { formatBytes, formatCount, formatDuration, formatInstant, plural } from './format.ts'
+import { targetText } from './knowledge-report.ts'
 import type { FlowReport, Report } from './model.ts'
 import { type Alignment, layOut, widthsOf } from './rows.ts'
 import type { Style } from './style.ts'
@@ -75,6 +76,7 @@ function flowRow(flow: FlowReport, held: boolean): string[] {
     `${formatBytes(orig.bytes)}\n${formatBytes(reply.bytes)}`,
     // the marks stand where `conntrack -L` has them
     `${tupleText(orig)}${status.includes('UNREPLIED') ? ' [UNREPLIED]' : ''}\n` +
-      `${tupleText(reply)}${status.includes('ASSURED') ? ' [ASSURED]' : ''}`,
+      `${tupleText(reply)}${status.includes('ASSURED') ? ' [ASSURED]' : ''}` +
+      (flow.byRules === undefined ? '' : `\n${targetText(flow)}`),
   ]
 }

@@ -1,5 +1,6 @@
 // The Report: all that is known after a replay, plain, sorted and serialisable; its JSON form is docs/report-schema.md.
 import type { Confidence, FindingStep, FrameReference, Severity } from '../findings/finding.ts'
+import type { TranslationGroup } from '../findings/translation-check.ts'
 import type { UnrepliedGroup } from '../findings/unreplied.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import type { FlowEnd } from '../sizing/flow.ts'
@@ -20,6 +21,8 @@ export interface Report extends TableOfFlows {
   duration: number
   /** What was seen where, and how often; null where every frame was replayed as a packet of its own. */
   sightings: SightingsReport | null
+  /** What was given beside the captures, and how it goes with them; absent without any. */
+  knowledge?: KnowledgeReport
   /** Sysctls that differ from the defaults, by name. */
   settings: Record<string, number>
   /** Which packets the fields beside this one are about, where some are inside of others. */
@@ -95,12 +98,33 @@ export interface SightingsReport {
   clocks: ClockReport[]
 }
 
+export interface KnowledgeReport {
+  /** Files of `--rules`, and how many of their rules translate destinations and sources. */
+  rules: { files: string[]; destinations: number; sources: number } | null
+  /** Files of `--topology`; the name of the host that the captures are of (null: none fits), and its interfaces. */
+  topology: { files: string[]; host: string | null; interfaces: number } | null
+  /** Translations that were seen, held against the rules; null without rules. */
+  translations: TranslationReport | null
+}
+
+export interface TranslationReport {
+  confirmed: { flows: number; groups: TranslationGroup[] }
+  /** A rule is about them, and says otherwise. */
+  contradicted: { flows: number; groups: TranslationGroup[] }
+  /** No rule is about them. */
+  unknown: { flows: number; groups: TranslationGroup[] }
+  /** Flows whose rules depend on what is not known. */
+  undecided: number
+}
+
 export interface PointReport {
   name: string
   /** Place of its interface among the interfaces of all captures. */
   interface: number
   /** The host's index of it, as cooked v2 and NFLOG captures have it; 0 where there is none. */
   interfaceIndex: number
+  /** What the topology given says of it: `bridge`, `port of cni0`. */
+  role?: string
   /** Frames with an IP packet. */
   frames: number
 }
@@ -192,6 +216,8 @@ export interface FlowReport {
   /** Seconds the entry was live: until its timeout passed, it was deleted, or the capture ended. */
   entrySeconds: number
   ended: FlowEnd
+  /** Of a flow not seen translated: the one target that the rules given have for it, their name for it, the rule. */
+  byRules?: { to: string; name: string; rule: string }
 }
 
 export interface DirectionReport {

@@ -1,4 +1,5 @@
 // What several observation points come to: where frames were seen, how many show the same packet, what crossed a bridge.
+import type { Host } from '../knowledge/topology.ts'
 import type { ClockOffset } from '../vantage/clock-offset.ts'
 import type { SightingWindow } from '../vantage/window.ts'
 import { formatCount, plural, printable } from './format.ts'
@@ -11,6 +12,7 @@ const NAMED_POINTS = 12
 export function sightingsReport(
   window: SightingWindow,
   offsets: readonly (ClockOffset | null)[],
+  host: Host | null,
 ): SightingsReport {
   const { points, bridging } = window
   return {
@@ -18,6 +20,7 @@ export function sightingsReport(
       name: points.name(point),
       interface: index,
       interfaceIndex,
+      ...roleOf(points.name(point), interfaceIndex, host),
       frames,
     })),
     copies: window.copies,
@@ -26,6 +29,13 @@ export function sightingsReport(
     bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
     clocks: clockReports(offsets),
   }
+}
+
+/** What a host says of an interface, by index or by name. */
+function roleOf(name: string, index: number, host: Host | null): { role?: string } {
+  const device = index === 0 ? host?.interfaces.get(name) : host?.byIndex(index)
+  const role = host === null || !device ? '' : host.roleOf(device)
+  return role === '' ? {} : { role }
 }
 
 export function clockReports(offsets: readonly (ClockOffset | null)[]): ClockReport[] {
@@ -43,7 +53,10 @@ export function sightingLines({ sightings, captures, packets }: Report): string[
   if (points.length > 1) {
     const named = points
       .slice(0, NAMED_POINTS)
-      .map(({ name, frames }) => `${printable(name)} (${plural(frames, 'frame')})`)
+      .map(
+        ({ name, role, frames }) =>
+          `${printable(name)} (${role === undefined ? '' : `${printable(role)}, `}${plural(frames, 'frame')})`,
+      )
     lines.push(`seen at ${named.join(', ')}${points.length > NAMED_POINTS ? ', …' : ''}`)
   }
   if (copies > 0 || translated > 0) {

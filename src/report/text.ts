@@ -2,6 +2,7 @@
 import { captureLines } from './capture-section.ts'
 import { flowLines } from './flow-section.ts'
 import { plural } from './format.ts'
+import { knowledgeLines } from './knowledge-report.ts'
 import type { Report, TunnelReport } from './model.ts'
 import { renderSections, SECTION_MARGIN } from './sections.ts'
 import { createStyle, type Style } from './style.ts'
@@ -51,6 +52,7 @@ export function renderText(report: Report, { color, width }: TextOptions): strin
     ['Verdict', wrap(verdictLines(report, style), prose)],
     ['Flows', flowLines(report, style, prose)],
     ['Table', wrap(tableLines(report, style), prose)],
+    ['Knowledge', wrap(knowledgeLines(report.knowledge, style), prose)],
     ...report.tunnels.flatMap(tunnel => tunnelSections(tunnel, report, style, prose)),
     [
       'Limits',

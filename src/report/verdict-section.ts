@@ -51,10 +51,10 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
     ...(finding.reason === undefined
       ? []
       : [
-          `  ${finding.confidence}: ${finding.reason}; seen at ${(finding.points ?? []).map(printable).join(', ')}`,
+          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${(finding.points ?? []).map(printable).join(', ')}`,
         ]),
     `  cause: ${finding.cause}`,
-    `  fix:   ${finding.fix}`,
+    `  fix:   ${printable(finding.fix)}`,
   ]
   if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
   return lines

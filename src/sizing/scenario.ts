@@ -1,15 +1,14 @@
 // One what-if: an engine with other sysctls, or one that some packets pass by, and the size of its table.
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
-import type { Translation } from '../conntrack/nat.ts'
 import type { Settings } from '../conntrack/settings.ts'
-import { STATE_UNTRACKED } from '../conntrack/status.ts'
 import type { Packet } from '../packet/packet.ts'
 import { endEntries } from './flows.ts'
 import { OwnerFeed } from './owner-feed.ts'
 import { LocalOwners } from './owners.ts'
 import { Refusals } from './refusals.ts'
 import { Sizing } from './sizing.ts'
+import { SparingEngine } from './sparing-engine.ts'
 
 export interface ScenarioSpec {
   name: string
@@ -68,31 +67,5 @@ export class Scenario implements Observer {
     this.engine.advance(time)
     this.sizing.finish(time)
     endEntries(this.engine.table, ct => this.sizing.left(ct, time))
-  }
-}
-
-/** Leaves some packets untracked, as a rule in the raw table does. */
-class SparingEngine extends Engine {
-  private readonly spares: (packet: Packet) => boolean
-
-  constructor(
-    spares: (packet: Packet) => boolean,
-    settings: Settings,
-    observer: Observer,
-    enforced: boolean,
-    refusals: Refusals | null,
-  ) {
-    super(settings, observer, enforced, refusals)
-    this.spares = spares
-  }
-
-  override track(packet: Packet, translation: Translation | null = null): number {
-    if (!this.spares(packet)) return super.track(packet, translation)
-    this.advance(packet.time)
-    this.ct = -1
-    this.direction = -1
-    this.status = 0
-    this.state = STATE_UNTRACKED
-    return this.state
   }
 }

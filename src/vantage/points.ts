@@ -25,6 +25,8 @@ const ENDING = /(\.(pcap|pcapng|cap|dmp|snoop|ntar))?(\.(gz|zst|lz4))?$/i
 /** Finds the point of a frame, and makes new ones as frames of them come. */
 export class Points {
   readonly all: ObservationPoint[] = []
+  /** Names of the host's interfaces by their index, where somebody knows them. */
+  interfaceNames: ((index: number) => string | null) | null = null
   private readonly source: PointSource
   private readonly heads = new Int16Array(HEADS).fill(-1)
   private last = 0
@@ -45,7 +47,7 @@ export class Points {
 
   /**
    * What to call a point: the interface's name in a pcapng, else the file's without its ending, with `#4` behind it
-   * for interface index 4 of a host; in front of it the capture's file where several captures have that name.
+   * for interface index 4 of a host whose name nobody knows; in front of it the capture's file where several captures have that name.
    */
   name(point: number): string {
     const own = this.bareName(point)
@@ -55,6 +57,8 @@ export class Points {
 
   private bareName(point: number): string {
     const { interface: index, interfaceIndex } = this.all[point]
+    const known = interfaceIndex === 0 ? null : (this.interfaceNames?.(interfaceIndex) ?? null)
+    if (known !== null) return known
     const name = this.source.interfaces[index].name || stem(this.pathOf(point))
     return interfaceIndex === 0 ? name : `${name}#${interfaceIndex}`
   }

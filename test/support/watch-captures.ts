@@ -2,6 +2,7 @@
 import { openCaptures } from '../../src/capture/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
+import type { Informant } from '../../src/findings/cases.ts'
 import type { Finding } from '../../src/findings/finding.ts'
 import { LocalHearing } from '../../src/findings/listener.ts'
 import { SightFeed } from '../../src/findings/sight-feed.ts'
@@ -13,7 +14,11 @@ import { SightingWindow } from '../../src/vantage/window.ts'
 const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
 
 /** The findings of a replay of `paths`, merged by time; with the sightings of each packet, or frame by frame. */
-export async function watchCaptures(paths: string[], isSighted = true): Promise<Finding[]> {
+export async function watchCaptures(
+  paths: string[],
+  isSighted = true,
+  informant: Informant | null = null,
+): Promise<Finding[]> {
   const source = await openCaptures(paths)
   try {
     const window = new SightingWindow(source, {
@@ -38,8 +43,8 @@ export async function watchCaptures(paths: string[], isSighted = true): Promise<
       isSighted ? window : null,
     )
     const pointNames = points.all.map((_, point) => points.name(point))
-    const { findings } = await hearing.conclude({ pointNames, end: 0 })
-    return findings
+    const { found } = await hearing.conclude({ pointNames, end: 0 })
+    return found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
   } finally {
     await source.close()
   }

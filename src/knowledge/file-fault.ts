@@ -1,0 +1,31 @@
+// FileFault: a file of knowledge that is not what it was given as; its first line at fault, and what was expected.
+
+/** Something in a file that was passed over, or that makes it useless. */
+export interface Remark {
+  /** Counted from 1. */
+  line: number
+  text: string
+}
+
+export class FileFault extends Error {
+  override name = 'FileFault'
+
+  constructor(
+    readonly line: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** Remarks that are kept; a file of another kind would have one for each line. */
+const MOST_REMARKS = 5
+
+/** What was passed over in a file. */
+export class Remarks {
+  readonly all: Remark[] = []
+
+  add(line: number, text: string): void {
+    if (this.all.length < MOST_REMARKS) this.all.push({ line, text })
+  }
+}

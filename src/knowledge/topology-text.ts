@@ -1,0 +1,114 @@
+// The text that `ip addr`, `ip route`, `ip neigh`, `bridge link` and `bridge fdb` print for people, line by line.
+import { networkOf, parseAddress, parseNetwork } from './network.ts'
+import type { Host, HostInterface } from './topology.ts'
+
+const MAC = '[0-9a-f]{2}(?::[0-9a-f]{2}){5}'
+const DEVICE = /^(\d+): ([^\s:@]+)(?:@\S+)?: <[^>]*>(.*)$/
+const LINK = new RegExp(`^\\s+link/\\S+ (${MAC})`)
+const ADDRESS = /^\s+inet6? ([0-9a-f.:]+)(?: peer [0-9a-f.:]+)?\/(\d+)/
+const FORWARDING = new RegExp(`^(${MAC}) dev (\\S+)(.*)$`)
+const NEIGHBOUR = new RegExp(`^([0-9a-f.:]+) dev \\S+ lladdr (${MAC})`)
+const ROUTE = /^(?:(?:unicast|blackhole|unreachable|prohibit|throw) )?(default|[0-9a-f.:]+(?:\/\d+)?)\s(.*)$/
+const NEXT_HOP = /^\s+nexthop .*\bdev (\S+)/
+
+/** Reads what one host printed. @returns how many lines were understood */
+export function readTopologyText(text: string, host: Host): number {
+  const reader = new TextReader(host)
+  let understood = 0
+  for (const line of text.split('\n')) if (reader.read(line)) understood++
+  return understood
+}
+
+class TextReader {
+  private device: HostInterface | null = null
+  /** Destination of a route with several ways, which stand in the lines below. */
+  private destination = ''
+  private readonly host: Host
+
+  constructor(host: Host) {
+    this.host = host
+  }
+
+  read(line: string): boolean {
+    return this.readDevice(line) || this.readDetail(line) || this.readTable(line)
+  }
+
+  private readDevice(line: string): boolean {
+    const match = DEVICE.exec(line)
+    if (match === null) return false
+    const device = this.host.open(match[2])
+    device.index = Number(match[1])
+    device.master = /\bmaster (\S+)/.exec(match[3])?.[1] ?? device.master
+    this.device = device
+    return true
+  }
+
+  /** What stands below the line of an interface. */
+  private readDetail(line: string): boolean {
+    if (this.device === null || !/^\s/.test(line)) return false
+    const link = LINK.exec(line)
+    if (link !== null) {
+      this.device.mac = link[1]
+      return true
+    }
+    const hairpin = /\bhairpin (on|off)\b/.exec(line)
+    if (hairpin !== null) {
+      this.device.hairpin = hairpin[1] === 'on'
+      return true
+    }
+    const address = ADDRESS.exec(line)
+    const own = address === null ? null : parseAddress(address[1])
+    if (address === null || own === null || Number(address[2]) > 128) return false
+    this.host.addAddress(this.device, own, networkOf(own, Number(address[2])))
+    return true
+  }
+
+  private readTable(line: string): boolean {
+    const forwarding = FORWARDING.exec(line)
+    if (forwarding !== null) {
+      const [, mac, port, rest] = forwarding
+      if (!/\b(self|permanent)\b/.test(rest)) this.host.forwarding.set(mac, port)
+      const master = /\bmaster (\S+)/.exec(rest)?.[1]
+      if (master !== undefined && master !== port) this.host.open(port).master = master
+      return true
+    }
+    const neighbour = NEIGHBOUR.exec(line)
+    const address = neighbour === null ? null : parseAddress(neighbour[1])
+    if (neighbour !== null && address !== null) {
+      this.host.addNeighbour(address, neighbour[2])
+      return true
+    }
+    return this.readRoute(line)
+  }
+
+  private readRoute(line: string): boolean {
+    const hop = NEXT_HOP.exec(line)
+    if (hop !== null && this.destination !== '') return addRoute(this.host, this.destination, hop[1], false)
+    const match = ROUTE.exec(line)
+    if (match === null) return false
+    // a neighbour that does not answer has no hardware address
+    if (/\b(FAILED|INCOMPLETE)\b/.test(line)) return true
+    const device = /\bdev (\S+)/.exec(match[2])?.[1] ?? ''
+    const gateway = /\bvia (\S+)/.exec(match[2])?.[1] ?? ''
+    const isLost = device === '' && /^(blackhole|unreachable|prohibit|throw)/.test(line)
+    this.destination = device === '' ? match[1] : ''
+    if (device === '' && !isLost) return match[2].trim() === '' || /\bproto\b/.test(match[2])
+    const family = gateway.includes(':') || /\bpref\b/.test(match[2]) ? 6 : 4
+    return addRoute(this.host, match[1], device, gateway === '', family)
+  }
+}
+
+/** Adds a route to `default` of a family, or to a network; false for anything else. */
+export function addRoute(
+  host: Host,
+  destination: string,
+  device: string,
+  isOnLink: boolean,
+  family = 4,
+): boolean {
+  const text = destination === 'default' ? (family === 6 ? '::/0' : '0.0.0.0/0') : destination
+  const network = parseNetwork(text)
+  if (network === null) return false
+  host.addRoute(network, device, isOnLink)
+  return true
+}

@@ -1,0 +1,227 @@
+// What rules and topology make of a finding: surer where they confirm it, never less sure, and not fooled by other rules.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { Parties } from '../../src/findings/cases.ts'
+import type { Confidence, Finding } from '../../src/findings/finding.ts'
+import { informedBy } from '../../src/findings/informed.ts'
+import { Knowledge } from '../../src/knowledge/knowledge.ts'
+import { rulesOf, topologyOf } from '../support/knowledge.ts'
+import { watchCaptures } from '../support/watch-captures.ts'
+
+const fixture = (name: string): string => readFileSync(`fixtures/knowledge/${name}`, 'utf8')
+const SERVICES = fixture('same-bridge-dnat.rules.txt')
+const NODE = readFileSync('fixtures/lab/same-bridge-dnat/topology.txt', 'utf8')
+
+function finding(id: string, confidence: Confidence): Finding {
+  return {
+    id,
+    severity: 'error',
+    confidence,
+    title: '',
+    flows: [],
+    frames: [],
+    reason: 'packets',
+    cause: '',
+    fix: 'in general',
+  }
+}
+
+interface Given {
+  rules?: string
+  topology?: string
+}
+
+function inform(
+  id: string,
+  confidence: Confidence,
+  parties: Partial<Parties>,
+  { rules, topology }: Given,
+): Finding {
+  const knowledge = new Knowledge(
+    rules === undefined ? null : rulesOf(rules),
+    topology === undefined ? null : topologyOf(topology),
+  )
+  const flow = {
+    protocol: 6,
+    client: '10.244.0.5:40001',
+    service: '',
+    backend: '10.244.0.7:8080',
+    ...parties,
+  }
+  return informedBy(knowledge)(finding(id, confidence), [flow])
+}
+
+const SERVICE = { service: '10.96.45.12:80' }
+
+describe('an answer past the translation', () => {
+  it('is certain where a rule sends the service to that backend', () => {
+    const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, { rules: SERVICES })
+    expect(found.confidence).toBe('certain')
+    expect(found.reason).toBe(
+      'packets; rules.txt:37 ("default/web:http") sends 10.96.45.12:80 to 10.244.0.7:8080',
+    )
+  })
+
+  it('names the ports of the bridge, and its network in the fix', () => {
+    const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, {
+      rules: SERVICES,
+      topology: fixture('ip-bridge.json')
+        .replaceAll('172.16.1.', '10.244.0.')
+        .replaceAll('10.244.0.6', '10.244.0.7'),
+    })
+    expect(found.reason).toContain('both are behind bridge br7 (ports vpod1 and vpod2)')
+    expect(found.fix).toContain(
+      '-s 10.244.0.0/24 -d 10.244.0.0/24 -o br7 -m conntrack --ctstate DNAT -j MASQUERADE',
+    )
+  })
+
+  it('names the service where only the backend was seen', () => {
+    const found = inform('asymmetric-same-bridge-return', 'likely', {}, { rules: SERVICES, topology: NODE })
+    expect(found.reason).toContain('("default/web:http") sends what it translates to 10.244.0.7:8080')
+    expect(found.reason).toContain('both are behind bridge cni0 (ports veth3a1f09c2 and vethd94c6e10)')
+    expect(found.confidence).toBe('likely')
+  })
+
+  it('is no surer by rules that send the service elsewhere', () => {
+    const other = SERVICES.replaceAll('10.244.0.7:8080', '10.244.0.9:8080')
+    const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, { rules: other })
+    expect(found.confidence).toBe('likely')
+    expect(found.reason).toContain(
+      'the rules given send 10.96.45.12:80 elsewhere (rules.txt:37 ("default/web:http"))',
+    )
+  })
+
+  it('is no surer by a topology with other bridges', () => {
+    const other = NODE.replace(
+      '10.244.0.7 dev cni0 lladdr 0a:58:0a:f4:00:07',
+      '10.244.0.7 dev cni1 lladdr 0a:58:0a:f4:00:07',
+    )
+      .replace(
+        '5: vethd94c6e10@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master cni0',
+        '5: vethd94c6e10@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master cni1',
+      )
+      .replace(
+        'mtu 1500 master cni0 state forwarding priority 32 cost 2 \n# bridge fdb',
+        'mtu 1500 master cni1 state forwarding priority 32 cost 2 \n# bridge fdb',
+      )
+      .replaceAll('dev vethd94c6e10 master cni0', 'dev vethd94c6e10 master cni1')
+    const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, {
+      rules: SERVICES,
+      topology: other,
+    })
+    expect(found.reason).toContain('behind different bridges')
+    expect(found.confidence).toBe('likely')
+  })
+
+  it('stays as it was where the files do not know', () => {
+    const elsewhere = inform(
+      'asymmetric-same-bridge-return',
+      'likely',
+      { service: '10.99.1.1:80' },
+      { rules: SERVICES },
+    )
+    expect(elsewhere).toEqual(finding('asymmetric-same-bridge-return', 'likely'))
+  })
+})
+
+describe('a client that meets itself', () => {
+  const own = { client: '10.244.0.7:40001', ...SERVICE }
+  const port = (hairpin: string): string =>
+    NODE.replaceAll(/(5: vethd94c6e10@cni0: .*\n)/g, `$1    hairpin ${hairpin} guard off\n`)
+
+  it('is certain where no rule masquerades it', () => {
+    const bare = SERVICES.split('\n')
+      .filter(line => !line.includes('MASQUERADE') && !line.includes('10.244.0.7/32'))
+      .join('\n')
+    const found = inform('hairpin-no-masquerade', 'likely', own, { rules: bare })
+    expect(found).toMatchObject({ confidence: 'certain' })
+    expect(found.reason).toContain('no rule masquerades what 10.244.0.7 sends to itself')
+    expect(found.fix).toContain('-s 10.244.0.7 -d 10.244.0.7 -p tcp --dport 8080 -j MASQUERADE')
+  })
+
+  it('is no surer where the rules would masquerade it', () => {
+    const found = inform('hairpin-no-masquerade', 'likely', own, { rules: SERVICES })
+    expect(found.confidence).toBe('likely')
+    expect(found.reason).toContain('it would be masqueraded')
+  })
+
+  it('is certain by the mode of its port, and the fix names the port', () => {
+    const off = inform('hairpin-mode-off', 'possible', own, { topology: port('off') })
+    expect(off).toMatchObject({
+      confidence: 'certain',
+      fix: 'ip link set dev vethd94c6e10 type bridge_slave hairpin on',
+    })
+    expect(off.reason).toContain("hairpin mode is off at vethd94c6e10, the client's port of cni0")
+  })
+
+  it('is no surer where the mode is on, or not told', () => {
+    expect(inform('hairpin-mode-off', 'possible', own, { topology: port('on') })).toMatchObject({
+      confidence: 'possible',
+      fix: 'in general',
+    })
+    expect(inform('hairpin-mode-off', 'possible', own, { topology: NODE }).confidence).toBe('possible')
+  })
+
+  it('is certain in a capture of the bridge alone', async () => {
+    const knowledge = new Knowledge(null, topologyOf(port('off')))
+    const [plain] = await watchCaptures(['fixtures/findings/hairpin-mode-off.cni0.pcap'])
+    const [found] = await watchCaptures(
+      ['fixtures/findings/hairpin-mode-off.cni0.pcap'],
+      true,
+      informedBy(knowledge),
+    )
+    expect([plain.confidence, found.confidence]).toEqual(['possible', 'certain'])
+    expect(found.flows).toEqual(plain.flows)
+  })
+})
+
+describe('INVALID packets', () => {
+  const drops = fixture('invalid-drop.rules.txt')
+
+  it('pass where no rule drops them', () => {
+    const found = inform('invalid-leak', 'certain', SERVICE, { rules: SERVICES })
+    expect(found.reason).toContain('no rule given drops INVALID packets that are forwarded')
+  })
+
+  it('are not told of by a file that has no filter', () => {
+    const nat = SERVICES.slice(SERVICES.indexOf('*nat'))
+    const found = inform('invalid-leak', 'likely', SERVICE, { rules: nat })
+    expect(found.reason).not.toContain('INVALID')
+    const dropped = inform('dsr-invalid-drop', 'likely', {}, { rules: nat })
+    expect([dropped.confidence, dropped.fix]).toEqual(['likely', 'in general'])
+    expect(dropped.reason).not.toContain('INVALID')
+  })
+
+  it('would not have passed by other rules', () => {
+    const found = inform('invalid-leak', 'likely', SERVICE, { rules: drops })
+    expect(found.reason).toContain('would have been dropped (rules.txt:8)')
+    expect(found.confidence).toBe('likely')
+  })
+
+  it('are dropped by a rule that has a name and a place', () => {
+    const found = inform('dsr-invalid-drop', 'likely', {}, { rules: drops })
+    expect(found.confidence).toBe('certain')
+    expect(found.reason).toContain('rules.txt:8 drops INVALID packets')
+    expect(found.fix).toContain('iptables -I KUBE-FORWARD -s 10.244.0.5 -d 10.244.0.7 -j ACCEPT')
+    expect(inform('dsr-invalid-drop', 'likely', {}, { rules: SERVICES }).confidence).toBe('likely')
+  })
+})
+
+describe('a race for a port', () => {
+  const rules = fixture('snat-port-race-udp.rules.txt')
+  const parties = { protocol: 17, client: '10.244.0.5:5353', backend: '203.0.113.10:53' }
+
+  it('is certain where the rule keeps ports', () => {
+    const found = inform('snat-insert-race', 'likely', parties, { rules })
+    expect(found.confidence).toBe('certain')
+    expect(found.reason).toContain('without --random-fully')
+    expect(found.fix).toMatch(
+      /^add --random-fully to rules\.txt:\d+: iptables -t nat -A POSTROUTING .* --random-fully/,
+    )
+  })
+
+  it('is no surer where the rule chooses ports at random', () => {
+    const random = rules.replace('-j MASQUERADE', '-j MASQUERADE --random-fully')
+    expect(inform('snat-insert-race', 'likely', parties, { rules: random }).confidence).toBe('likely')
+  })
+})

@@ -1,0 +1,115 @@
+// Findings of every recorded scenario with its own rules and topology, and with those of others: never less, never wrong.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Parties } from '../../src/findings/cases.ts'
+import type { Finding } from '../../src/findings/finding.ts'
+import { informedBy } from '../../src/findings/informed.ts'
+import type { Report } from '../../src/report/model.ts'
+import { runCli } from '../support/cli.ts'
+import { knowledgeFrom } from '../support/knowledge.ts'
+import { watchCaptures } from '../support/watch-captures.ts'
+
+const GOLDEN = 'fixtures/findings/lab-knowledge.tsv'
+const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
+const hasLab = lab !== '' && existsSync(lab)
+if (!hasLab)
+  console.warn(
+    'lab-knowledge.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`',
+  )
+
+const runs = hasLab
+  ? readdirSync(lab)
+      .filter(run => existsSync(join(lab, run, 'rules.txt')))
+      .sort()
+  : []
+const RANKS = ['possible', 'likely', 'certain']
+
+const isFaulty = (run: string): boolean =>
+  JSON.parse(readFileSync(join(lab, run, 'truth.json'), 'utf8')).verdict === 'faulty'
+
+function knowledgeOf(run: string) {
+  return knowledgeFrom([join(lab, run, 'rules.txt')], [join(lab, run, 'topology.txt')])
+}
+
+/** Each capture of a run by itself, and those of single interfaces together. */
+function captureSets(folder: string): string[][] {
+  const files = readdirSync(folder).sort()
+  const single = files.filter(
+    name => name.endsWith('.pcap') && name !== 'any.pcap' && !name.startsWith('far'),
+  )
+  return [...files.map(name => [name]), ...(single.length > 1 ? [single] : [])]
+}
+
+describe.skipIf(!hasLab)('recorded scenarios with knowledge', () => {
+  it('have the same findings, at least as sure, and by their own rules alone surer', {
+    timeout: 600_000,
+  }, async () => {
+    const lines = ['run\tcapture\tfound\twithout\twith\treason added']
+    const wrong: string[] = []
+    const informants = runs.map(run => ({ run, inform: informedBy(knowledgeOf(run)) }))
+    for (const run of runs.filter(isFaulty)) {
+      const folder = join(lab, run, 'captures')
+      const own = informants.find(other => other.run === run)?.inform
+      if (own === undefined) continue
+      for (const captures of captureSets(folder)) {
+        const capture = captures.join('+')
+        const seen: [Finding, readonly Parties[]][] = []
+        const paths = captures.map(name => join(folder, name))
+        await watchCaptures(paths, true, (finding, flows) => {
+          seen.push([finding, flows])
+          return finding
+        })
+        for (const [plain, flows] of seen) {
+          const found = own(plain, flows)
+          const added = found.reason?.slice(plain.reason?.length) ?? ''
+          lines.push([run, capture, plain.id, plain.confidence, found.confidence, added].join('\t'))
+          for (const { run: from, inform } of informants) {
+            const other = inform(plain, flows)
+            const isSame =
+              other.id === plain.id && other.flows === plain.flows && other.frames === plain.frames
+            const rise = RANKS.indexOf(other.confidence) - RANKS.indexOf(plain.confidence)
+            if (!isSame || rise < 0) wrong.push(`${run} ${capture} with ${from}: ${JSON.stringify(other)}`)
+            if (rise > 0 && found.confidence !== other.confidence)
+              wrong.push(`${run} ${capture}: surer by ${from}`)
+          }
+        }
+      }
+    }
+    expect(wrong).toEqual([])
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(join('../..', GOLDEN))
+  })
+
+  it('are translated as their rules say, and healthy ones stay clean', { timeout: 600_000 }, async () => {
+    for (const run of runs) {
+      const capture = join(lab, run, 'captures', 'any.pcap')
+      if (!existsSync(capture)) continue
+      const files = ['--rules', join(lab, run, 'rules.txt'), '--topology', join(lab, run, 'topology.txt')]
+      const { stdout, stderr } = await runCli(['analyze', capture, ...files, '--json'])
+      expect(stderr, run).toBe('')
+      const report = JSON.parse(stdout) as Report
+      const translations = report.knowledge?.translations
+      expect([translations?.contradicted, translations?.unknown, translations?.undecided], run).toEqual([
+        { flows: 0, groups: [] },
+        { flows: 0, groups: [] },
+        0,
+      ])
+      if (!isFaulty(run))
+        expect(
+          report.findings.filter(({ severity }) => severity !== 'info'),
+          run,
+        ).toEqual([])
+    }
+  })
+
+  it('leave untracked what the rules of one do', { timeout: 60_000 }, async () => {
+    const capture = join(lab, 'notrack', 'captures', 'any.pcap')
+    const rules = ['--rules', join(lab, 'notrack', 'rules.txt')]
+    const entries = async (more: string[]) =>
+      (await runCli(['list', capture, ...more])).stdout.match(/^tcp/gm)?.length ?? 0
+    // the kernel had none, either
+    expect(readFileSync(join(lab, 'notrack', 'conntrack-final.txt'), 'utf8')).not.toContain('tcp')
+    expect(await entries(rules)).toBe(0)
+    expect(await entries([])).toBe(60)
+  })
+})

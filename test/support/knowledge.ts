@@ -1,0 +1,56 @@
+// Knowledge out of files, and packets to ask it about.
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { Knowledge } from '../../src/knowledge/knowledge.ts'
+import { parseEndpoint } from '../../src/knowledge/network.ts'
+import { Rules } from '../../src/knowledge/rules.ts'
+import { readRules } from '../../src/knowledge/rules-file.ts'
+import { Ruleset } from '../../src/knowledge/ruleset.ts'
+import type { Subject } from '../../src/knowledge/subject.ts'
+import { Topology } from '../../src/knowledge/topology.ts'
+import { readTopology } from '../../src/knowledge/topology-file.ts'
+
+export function rulesOf(...texts: string[]): Rules {
+  const ruleset = new Ruleset()
+  for (const text of texts) readRules('rules.txt', text, ruleset)
+  ruleset.dropDoubles()
+  return new Rules(ruleset)
+}
+
+export function topologyOf(...texts: string[]): Topology {
+  const topology = new Topology()
+  for (const text of texts) readTopology(text, topology)
+  return topology
+}
+
+export function knowledgeFrom(rules: string[], topology: string[]): Knowledge {
+  const ruleset = new Ruleset()
+  for (const path of rules) readRules(basename(path), readFileSync(path, 'utf8'), ruleset)
+  const hosts = topologyOf(...topology.map(path => readFileSync(path, 'utf8')))
+  return new Knowledge(rules.length === 0 ? null : new Rules(ruleset), topology.length === 0 ? null : hosts)
+}
+
+/** `tcp` or `udp` from one endpoint to another. */
+export function packetOf(
+  protocol: 'tcp' | 'udp',
+  source: string,
+  destination: string,
+  more: Partial<Subject> = {},
+): Subject {
+  const from = parseEndpoint(source)
+  const to = parseEndpoint(destination)
+  if (from === null || to === null) throw new Error(`no endpoints: ${source}, ${destination}`)
+  return {
+    family: from.family,
+    protocol: protocol === 'tcp' ? 6 : 17,
+    source: from.words,
+    destination: to.words,
+    sourcePort: from.port,
+    destinationPort: to.port,
+    input: null,
+    output: null,
+    state: null,
+    isLocal: null,
+    ...more,
+  }
+}
