@@ -1,6 +1,8 @@
 // One engine with everything that listens to it: counts, occupancy, flows, findings.
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import { isKnown, isUntouched, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
@@ -8,6 +10,7 @@ import { type Finding, SEVERITIES } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
 import type { NatWatch } from '../findings/nat-watch.ts'
+import { TableCheck } from '../findings/table-check.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
@@ -26,6 +29,8 @@ export class Analysis implements Observer, Witness {
   readonly invalid = new InvalidPackets()
   readonly unreplied = new UnrepliedFlows()
   readonly midStream = new MidStreamPickups()
+  /** Holds the table that was known at the start against the traffic; null where none was. */
+  tableCheck: TableCheck | null = null
   private readonly tableFull: TableFull
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -36,20 +41,24 @@ export class Analysis implements Observer, Witness {
   /**
    * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
    * @param watch looks for what NAT did wrong, where that is wanted
+   * @param known the table when the capture began, where that is known
    */
   constructor(
     settings: Settings,
     flows: FlowsOptions,
     enforceMaximum = false,
     watch: NatWatch | null = null,
+    known: KnownTable | null = null,
   ) {
     this.watch = watch
     const refusals = enforceMaximum ? new Refusals(settings) : null
-    this.engine = new Engine(settings, this, enforceMaximum, refusals)
+    const Kind = known === null ? Engine : KnownEngine
+    this.engine = new Kind(settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
     this.sizing = new Sizing(this.table, settings, true, refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals)
     this.flows = new Flows(this.table, flows)
+    if (known !== null) this.load(known)
   }
 
   seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
@@ -60,6 +69,7 @@ export class Analysis implements Observer, Witness {
     switch (outcome) {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
+        this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
         else if (this.engine.state === STATE_RELATED) this.unreplied.related(this.table, this.engine.ct)
         if (this.fresh >= 0) this.opened(packet)
@@ -112,7 +122,7 @@ export class Analysis implements Observer, Witness {
   }
 
   conclude(): Finding[] {
-    const own = this.tableFull.conclude()
+    const own = [...(this.tableCheck?.conclude() ?? []), ...this.tableFull.conclude()]
     const nat = this.watch?.conclude() ?? []
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
@@ -127,9 +137,22 @@ export class Analysis implements Observer, Witness {
     this.fresh = -1
   }
 
+  private load(known: KnownTable): void {
+    const { engine } = this
+    if (!(engine instanceof KnownEngine)) return
+    this.tableCheck = new TableCheck(engine, known)
+    engine.load(known.entries)
+    for (let ct = 0; ct < this.table.top; ct++) this.flows.counted(ct)
+    this.fresh = -1
+  }
+
+  /** An entry that was there before the capture, and that no packet of it met, is no flow of it. */
   private end(ct: number, cause: number, time: number): void {
+    const known = this.tableCheck !== null && isKnown(this.table, ct)
+    if (known && isUntouched(this.table, ct)) return
     this.flows.ended(ct, cause, time)
-    this.unreplied.ended(this.table, ct, cause)
+    const frame = known ? this.tableCheck?.firstFrame(ct) : undefined
+    this.unreplied.ended(this.table, ct, cause, frame)
   }
 }
 

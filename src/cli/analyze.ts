@@ -1,5 +1,6 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { isAtLeast } from '../findings/finding.ts'
 import { NatWatch } from '../findings/nat-watch.ts'
 import { Defragmenter } from '../packet/fragments.ts'
@@ -82,14 +83,24 @@ async function replayAll(
     reporter ??= new FlowReporter(source.epoch)
     flowsFile?.add(reporter.report(flow))
   }
-  const makeAnalysis = (sink: ((flow: Flow) => void) | null, points: Points): Analysis =>
-    new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), new NatWatch(points))
+  const makeAnalysis = (
+    sink: ((flow: Flow) => void) | null,
+    points: Points,
+    known: KnownTable | null,
+  ): Analysis => {
+    const enforced = enforcesMaximum(sysctls)
+    return new Analysis(sysctls.settings, { top, sort, sink }, enforced, new NatWatch(points), known)
+  }
   // the window counts frames, not what is inside of them
   const points = tunnels === 'inner' ? null : window?.points
-  const analysis = makeAnalysis(flowsFile === null ? null : write, points ?? new Points(source))
+  const analysis = makeAnalysis(
+    flowsFile === null ? null : write,
+    points ?? new Points(source),
+    options.table,
+  )
   const insides = new Map<string, Analysis>()
   const makeInside = (name: string): Analysis => {
-    const inside = makeAnalysis(null, new Points(source))
+    const inside = makeAnalysis(null, new Points(source), null)
     insides.set(name, inside)
     return inside
   }
@@ -135,6 +146,7 @@ function reportOf(
     end: endOf(source),
     settings: sysctls.settings,
     sort,
+    known: analysis.tableCheck,
     tunnelMode,
     ...trackedBy(analysis),
     tunnels: tunnels.map(({ network, analysis: inside }) => ({

@@ -4,6 +4,8 @@ import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../captu
 import { openCaptures } from '../capture/open.ts'
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { supportsLinkType } from '../packet/decode.ts'
 import type { Filter } from '../packet/filter.ts'
 import { Defragmenter } from '../packet/fragments.ts'
@@ -33,6 +35,8 @@ export interface Selection {
 /** What is replayed, and how. */
 export interface LineReplay extends Selection {
   sysctls: Sysctls
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   replay: Replay
   tunnels: OneTableTunnels
 }
@@ -45,8 +49,9 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const { sysctls, tunnels } = options
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
-    const engine = makeEngine(sysctls, printer)
+    const engine = makeEngine(sysctls, printer, options.table)
     printer.start(engine, source, output)
+    loadTable(engine, options.table)
     const paced = new PacedSource(source, output)
     const settings = fragmentSettings(sysctls)
     const fragments = new Defragmenter(settings)
@@ -83,9 +88,16 @@ export async function withCaptures<T>(
 }
 
 /** An engine as the sysctls want it; the maximum is enforced when it was given. */
-export function makeEngine(sysctls: Sysctls, observer: Observer): Engine {
+export function makeEngine(sysctls: Sysctls, observer: Observer, table: KnownTable | null = null): Engine {
   const enforced = enforcesMaximum(sysctls)
-  return new Engine(sysctls.settings, observer, enforced, enforced ? new Refusals(sysctls.settings) : null)
+  const gate = enforced ? new Refusals(sysctls.settings) : null
+  const Kind = table === null ? Engine : KnownEngine
+  return new Kind(sysctls.settings, observer, enforced, gate)
+}
+
+/** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */
+export function loadTable(engine: Engine, table: KnownTable | null): void {
+  if (table !== null && engine instanceof KnownEngine) engine.load(table.entries)
 }
 
 /** Says what was wrong with the captures, a line each. */

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { Defragmenter } from '../packet/fragments.ts'
@@ -21,7 +22,7 @@ import type { Instant } from './instant.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
-import { makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
+import { loadTable, makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -34,6 +35,7 @@ export interface ListOptions extends Selection {
   format: (typeof LIST_FORMATS)[number]
   at: Instant
   sysctls: Sysctls
+  table: KnownTable | null
   replay: Replay
   tunnels: OneTableTunnels
   /** Name and version of this program, for the summary line. */
@@ -54,7 +56,8 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const stopping = new StoppingSource(source, at)
     let made = 0
-    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ })
+    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ }, options.table)
+    loadTable(engine, options.table)
     const engines = [engine]
     const stopAtPeak = (): void => {
       if (made < entriesAtPeak) return
@@ -90,16 +93,15 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
     let made = 0
     let peak = 0
     let madeAtPeak = 0
-    const engine: Engine = makeEngine(sysctls, {
-      ...SILENT,
-      created: () => {
-        made++
-        const live = engine.table.count - engine.table.expiredCount
-        if (live <= peak) return
-        peak = live
-        madeAtPeak = made
-      },
-    })
+    const created = (): void => {
+      made++
+      const live = engine.table.count - engine.table.expiredCount
+      if (live <= peak) return
+      peak = live
+      madeAtPeak = made
+    }
+    const engine: Engine = makeEngine(sysctls, { ...SILENT, created }, options.table)
+    loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
     const window = windowFor(source, sysctls, options.replay)
     const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)

@@ -1,5 +1,6 @@
 // The flags of `ctpcap analyze`, validated.
 import { readFileSync } from 'node:fs'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { SEVERITIES, type Severity } from '../findings/finding.ts'
 import type { Filter } from '../packet/filter.ts'
 import { SORT_KEYS, type SortKey } from '../sizing/flows.ts'
@@ -10,10 +11,11 @@ import type { Io } from './io.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
 import type { Replay } from './sightings.ts'
 import { readSysctls, type Sysctls } from './sysctl.ts'
+import { type TableFlags, tableOf } from './table-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
-export interface AnalyzeFlags extends SysctlFlags {
+export interface AnalyzeFlags extends SysctlFlags, TableFlags {
   filter?: string
   json?: boolean
   flows?: string
@@ -38,6 +40,8 @@ export interface AnalyzeOptions {
   /** Whether a packet that several interfaces show counts once. */
   replay: Replay
   sysctls: Sysctls
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   tunnels: Tunnels
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
@@ -72,6 +76,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     replay: flags.replay,
     tunnels: flags.tunnels,
     sysctls: sysctlsOf(flags),
+    table: tableOf(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),
     width: widthOf(io),

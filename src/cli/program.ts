@@ -33,6 +33,7 @@ import { SERIES_HELP } from './series-file.ts'
 import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
 import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
+import { TABLE_HELP, type TableFlags, tableOf } from './table-file.ts'
 import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
 
 const EXAMPLES = `
@@ -86,6 +87,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .addOption(replayOption(REPLAYS))
@@ -103,7 +105,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 }
 
 /** Flags of the commands that print a line for a frame, an event or an entry. */
-interface LineFlags extends SysctlFlags {
+interface LineFlags extends SysctlFlags, TableFlags {
   filter?: string
   tunnels: OneTableTunnels
   format: string
@@ -127,6 +129,7 @@ function addPackets(program: Command, io: Io): void {
           only,
           color,
           sysctls: sysctlsOf(flags),
+          table: tableOf(flags),
           replay: 'frames',
           tunnels: flags.tunnels,
         },
@@ -148,6 +151,7 @@ function addEvents(program: Command, io: Io): void {
           filter: filterOf(flags),
           format,
           sysctls: sysctlsOf(flags),
+          table: tableOf(flags),
           replay: flags.replay,
           tunnels: flags.tunnels,
         },
@@ -172,6 +176,7 @@ function addList(program: Command, io: Io): void {
           format,
           at,
           sysctls: sysctlsOf(flags),
+          table: tableOf(flags),
           replay,
           tunnels: flags.tunnels,
           program: programVersion(),
@@ -197,6 +202,7 @@ function addSize(program: Command, io: Io): void {
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
@@ -245,6 +251,7 @@ function addLineCommand(
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
 }

@@ -1,6 +1,7 @@
 // `ctpcap size`: how large the table must be, was, and would be with other sysctls; all scenarios in one pass.
 import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../capture/frame.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { SysctlName } from '../conntrack/settings.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
@@ -20,6 +21,7 @@ import { showProgress } from './progress.ts'
 import { SeriesFile, seriesFormat } from './series-file.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
+import { type TableFlags, tableOf } from './table-file.ts'
 import { UsageError } from './usage-error.ts'
 import { capturedSpecs, requestedSpecs, suggestedSpecs, type WhatIfFlags } from './what-if-options.ts'
 
@@ -32,7 +34,7 @@ const SHARE = 0.02
 /** What is tried where the capture cannot be read twice. */
 const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
 
-export interface SizeFlags extends SysctlFlags, WhatIfFlags {
+export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags {
   filter?: string
   json?: boolean
   series?: string
@@ -46,6 +48,8 @@ export interface SizeFlags extends SysctlFlags, WhatIfFlags {
 
 export interface SizeOptions extends Selection {
   sysctls: Sysctls
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   /** The table as captured, and under its maximum where one was given. */
   captured: ScenarioSpec[]
   /** Scenarios asked for; empty = find out which are worth it. */
@@ -74,6 +78,7 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
     captures,
     filter: filterOf(flags),
     sysctls,
+    table: tableOf(flags),
     captured: capturedSpecs(sysctls),
     requested: requestedSpecs(flags, sysctls, cores),
     cores,
@@ -124,7 +129,7 @@ async function replayAll(
   io: Io,
   seriesFile: SeriesFile | null,
 ): Promise<Sized['rows']> {
-  const { scenarios, places } = distinctScenarios(specs)
+  const { scenarios, places } = distinctScenarios(specs, options)
   const whatIf = new WhatIf(scenarios)
   // of the table under the maximum that was given, where there is one
   const { sizing, spec } = scenarios[options.captured.length - 1]
@@ -148,7 +153,10 @@ async function replayAll(
 }
 
 /** Scenarios that come to the same share an engine. */
-function distinctScenarios(specs: readonly ScenarioSpec[]): { scenarios: Scenario[]; places: number[] } {
+function distinctScenarios(
+  specs: readonly ScenarioSpec[],
+  { table, sysctls }: SizeOptions,
+): { scenarios: Scenario[]; places: number[] } {
   const known = new Map<string, number>()
   const scenarios: Scenario[] = []
   const places = specs.map(spec => {
@@ -156,7 +164,7 @@ function distinctScenarios(specs: readonly ScenarioSpec[]): { scenarios: Scenari
     const place = spec.notrack === null ? known.get(key) : undefined
     if (place !== undefined) return place
     known.set(key, scenarios.length)
-    return scenarios.push(new Scenario(spec, scenarios.length === 0)) - 1
+    return scenarios.push(new Scenario(spec, scenarios.length === 0, table, sysctls.settings)) - 1
   })
   return { scenarios, places }
 }
@@ -174,7 +182,7 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
     if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
   }
   return await withCaptures(options, io, async (source, interrupt) => {
-    const scenario = new Scenario(captured[0], false)
+    const scenario = new Scenario(captured[0], false, options.table)
     const { engine, sizing } = scenario
     const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)

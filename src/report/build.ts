@@ -4,6 +4,7 @@ import type { Finding, FrameReference } from '../findings/finding.ts'
 import type { FrameGroup } from '../findings/frame-group.ts'
 import type { InvalidPackets } from '../findings/invalid.ts'
 import type { MidStreamPickups } from '../findings/mid-stream.ts'
+import type { TableCheck } from '../findings/table-check.ts'
 import type { UnrepliedFlows } from '../findings/unreplied.ts'
 import type { Verdicts } from '../findings/verdicts.ts'
 import type { Flows, SortKey } from '../sizing/flows.ts'
@@ -11,6 +12,7 @@ import type { Sizing } from '../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
+import { knownTableReport } from './known-table.ts'
 import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
@@ -41,6 +43,8 @@ export interface Replayed extends Tracked {
   end: number
   settings: Settings
   sort: SortKey
+  /** What held the table that was given for the start against the traffic, or null. */
+  known: TableCheck | null
   tunnelMode: Report['tunnelMode']
   tunnels: TrackedTunnel[]
 }
@@ -69,6 +73,7 @@ export function buildReport(replayed: Replayed): Report {
   const { captures, sizing, end } = replayed
   const settings = changedSettings(replayed.settings)
   const own = tableOfFlows(replayed, replayed)
+  const knownTable = replayed.known === null ? null : knownTableReport(replayed.known)
   return {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
@@ -77,6 +82,7 @@ export function buildReport(replayed: Replayed): Report {
     duration: end / 1e9,
     sightings: replayed.sightings,
     settings,
+    knownTable,
     tunnelMode: replayed.tunnelMode,
     ...own,
     tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
@@ -95,6 +101,7 @@ export function buildReport(replayed: Replayed): Report {
       occupancy: sizing.occupancy,
       settings: replayed.settings,
       midStream: replayed.midStream.count,
+      knownTable,
       tuned: Object.keys(settings).length > 0,
     }),
   }

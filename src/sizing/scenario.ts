@@ -1,11 +1,14 @@
 // One what-if: an engine with other sysctls, or one that some packets pass by, and the size of its table.
 import { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { Translation } from '../conntrack/nat.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_UNTRACKED } from '../conntrack/status.ts'
 import type { Packet } from '../packet/packet.ts'
 import { endEntries } from './flows.ts'
+import { timeoutOf } from './held-by.ts'
 import { Refusals } from './refusals.ts'
 import { Sizing } from './sizing.ts'
 
@@ -25,16 +28,27 @@ export class Scenario implements Observer {
   /** Whether the packet under way has created an entry. To be reset by who asks. */
   fresh = false
 
-  /** @param owners whether the owners of entries are counted, too */
-  constructor(spec: ScenarioSpec, owners: boolean) {
+  /**
+   * @param owners whether the owners of entries are counted, too
+   * @param known the table when the capture began, where that is known
+   * @param actual the sysctls under which that table came about
+   */
+  constructor(
+    spec: ScenarioSpec,
+    owners: boolean,
+    known: KnownTable | null = null,
+    actual: Settings = spec.settings,
+  ) {
     const { settings, enforced, notrack } = spec
     this.spec = spec
     const refusals = enforced ? new Refusals(settings) : null
+    const Kind = known === null ? Engine : KnownEngine
     this.engine =
       notrack === null
-        ? new Engine(settings, this, enforced, refusals)
+        ? new Kind(settings, this, enforced, refusals)
         : new SparingEngine(notrack, settings, this, enforced, refusals)
     this.sizing = new Sizing(this.engine.table, settings, owners, refusals)
+    if (known !== null) this.load(known, actual)
   }
 
   created(ct: number, time: number): void {
@@ -56,6 +70,17 @@ export class Scenario implements Observer {
     this.sizing.destroyed(ct, cause, time)
   }
 
+  /** What is in the table at the start has been there for as long as it took with the actual sysctls. */
+  private load(known: KnownTable, actual: Settings): void {
+    const { engine, spec } = this
+    if (!(engine instanceof KnownEngine)) return
+    engine.load(known.entries, occupancy => {
+      const name = timeoutOf(occupancy)
+      return name === null ? 0 : spec.settings[name] - actual[name]
+    })
+    this.fresh = false
+  }
+
   /** The capture is over: lets the clock run to its last frame. */
   finish(time: number): void {
     this.engine.advance(time)
@@ -65,7 +90,7 @@ export class Scenario implements Observer {
 }
 
 /** Leaves some packets untracked, as a rule in the raw table does. */
-class SparingEngine extends Engine {
+class SparingEngine extends KnownEngine {
   private readonly spares: (packet: Packet) => boolean
 
   constructor(
@@ -81,6 +106,7 @@ class SparingEngine extends Engine {
 
   override track(packet: Packet, translation: Translation | null = null): number {
     if (!this.spares(packet)) return super.track(packet, translation)
+    this.met = -1
     this.advance(packet.time)
     this.ct = -1
     this.direction = -1

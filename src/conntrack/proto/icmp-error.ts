@@ -99,7 +99,7 @@ export class IcmpErrors {
     const key = this.find(this.inverse)
     if (key < 0) return ERROR_INVALID
     this.key = key
-    return this.destinationFits(packet, key) ? ERROR_RELATED : ERROR_INVALID
+    return this.context.behind || this.destinationFits(packet, key) ? ERROR_RELATED : ERROR_INVALID
   }
 
   /** The error must go to the side of the flow that the quoted packet came from. */
