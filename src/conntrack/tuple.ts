@@ -7,6 +7,11 @@ export const KIND_IPV6 = 1 << 24
 /** Where the zone stands in `kind`: equal tuples of different zones are different tuples. kernel: struct nf_conntrack_zone */
 export const ZONE_SHIFT = 8
 
+/** The zone in `kind` of a tuple. */
+export function zoneOf(kind: number): number {
+  return (kind & (KIND_IPV6 - 1)) >>> ZONE_SHIFT
+}
+
 /**
  * The reused record of a key. For IPv4 `source` and `destination` are the addresses. For IPv6 they are folds of the
  * address words below, good enough to hash and to tell most apart; equality also compares the words.

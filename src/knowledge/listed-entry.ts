@@ -182,7 +182,7 @@ function setIds(
 }
 
 function idOf({ type, code, id }: ListedTuple): number {
-  const what = (name: string) => `${name}= of the ICMP tuple`
+  const what = (name: string) => `${name} of the ICMP tuple`
   return (
     (numberOf(id, 0xffff, what('id')) << 16) |
     (numberOf(type, 0xff, what('type')) << 8) |
@@ -192,8 +192,8 @@ function idOf({ type, code, id }: ListedTuple): number {
 
 function pairOf(tuple: ListedTuple, source: string, destination: string): number {
   return (
-    (numberOf(tuple[source], 0xffff, `${source}= of both tuples`) << 16) |
-    numberOf(tuple[destination], 0xffff, `${destination}= of both tuples`)
+    (numberOf(tuple[source], 0xffff, `${source} of both tuples`) << 16) |
+    numberOf(tuple[destination], 0xffff, `${destination} of both tuples`)
   )
 }
 
@@ -226,7 +226,7 @@ function stateOf(protocol: number, name: string | null): number {
 
 function countOf(text: string | undefined): number {
   if (text === undefined) return 0
-  return numberOf(text, Number.MAX_VALUE, 'a count')
+  return numberOf(text, Number.MAX_SAFE_INTEGER, 'a count')
 }
 
 /** Tags are listed as a little-endian host reads them from the wire. */
@@ -238,6 +238,6 @@ function tagOf(text: string): number {
 function numberOf(text: string | undefined, most: number, what: string): number {
   if (text === undefined) throw new ListingError(`expected ${what}`)
   const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN
-  if (!(value <= most)) throw new ListingError(`${text}: expected ${what}`)
+  if (!(value <= most)) throw new ListingError(`${what} ${text}: expected a number from 0 to ${most}`)
   return value
 }

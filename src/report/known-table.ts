@@ -1,6 +1,6 @@
 // What became of the table that was given for the start of the capture (`--table`): as a report, in a line, as limits.
 import type { KnownEntry } from '../conntrack/known-entry.ts'
-import { KIND_IPV6, ZONE_SHIFT } from '../conntrack/tuple.ts'
+import { zoneOf } from '../conntrack/tuple.ts'
 import type { TableCheck } from '../findings/table-check.ts'
 import { formatCount, plural, printable } from './format.ts'
 import type { KnownTableReport } from './model.ts'
@@ -14,7 +14,7 @@ export function knownTableReport(check: TableCheck): KnownTableReport {
     used: check.used,
     duplicates: engine.duplicates,
     offloaded: count(entry => entry.isOffloaded),
-    otherZones: count(({ original }) => (original.kind & (KIND_IPV6 - 1)) >>> ZONE_SHIFT !== 0),
+    otherZones: count(({ original }) => zoneOf(original.kind) !== 0),
     partial: count(entry => entry.isPartial),
     usedTcp: check.usedTcp,
     takenLater: check.wasTakenLater,
