@@ -1,6 +1,6 @@
 // An engine whose table is known to have held entries when the capture began.
 
-import { IPPROTO_SCTP } from '../net/numbers.ts'
+import { IPPROTO_SCTP, IPPROTO_TCP, TCP_RST } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { SCTP_HEADER_LENGTH, verificationTag } from '../packet/sctp.ts'
 import { Engine } from './engine.ts'
@@ -13,12 +13,17 @@ import { ENTRY_SHIFT, LAST_TIME, PROTO, STATE, STATUS, TIMEOUT } from './table.t
 import { HZ } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple } from './tuple.ts'
 
+/** Sides of a translation that packets are seen on. */
+const FRONT = 1
+const BEHIND = 4
+
 /** By how many seconds an entry of an occupancy class would have had more left with these sysctls than with the node's. */
 export type TimeoutShift = (occupancy: number) => number
 
 /**
- * Packets find a translated entry also by the tuple they have behind the translation: a capture of the outer side alone
- * shows nothing else. Without known entries that would be a guess, and the plain Engine does not make it.
+ * Packets find a known entry also by the tuple they have behind its translation: a capture of the outer side alone shows
+ * nothing else. Not where the capture shows that direction of the flow in front of the translation: then a packet that
+ * is only seen behind it was never translated (an answer went astray, say, and the client resets whom it came from).
  */
 export class KnownEngine extends Engine {
   /** Key of the known entry that the packet tracked last has met, or -1, and the TCP or SCTP state it was in before. */
@@ -30,41 +35,53 @@ export class KnownEngine extends Engine {
 
   private readonly inverse = new Tuple()
   private packet: Packet | null = null
-  /** Whether the packet under way may be one that is seen behind its translation. */
-  private mayBeBehind = false
+  private translation: Translation | null = null
+  /** Bits of each known entry: which of its directions were seen in front of the translation (1, 2), and behind (4, 8). */
+  private sides = new Uint8Array(0)
 
   /** To be called before the first packet. */
   load(entries: readonly KnownEntry[], shift: TimeoutShift | null = null): void {
+    this.sides = new Uint8Array(this.table.top + entries.length)
     for (const entry of entries) this.insert(entry, shift)
   }
 
   override track(packet: Packet, translation: Translation | null = null): number {
     this.met = -1
     this.packet = packet
-    // a packet that is seen in front of the translation and behind it is shown as it was in front
-    this.mayBeBehind = translation === null
+    this.translation = translation
     this.context.behind = false
     return super.track(packet, translation)
   }
 
   protected override find(tuple: Tuple): number {
     let key = super.find(tuple)
-    if (key < 0 && this.mayBeBehind) key = this.findBehind(tuple)
+    if (key < 0) key = this.findBehind(tuple)
     if (key < 0 || this.met >= 0 || !isKnown(this.table, key >> 1)) return key
+    this.sides[key >> 1] |= (this.context.behind ? BEHIND : FRONT) << (key & 1)
     this.met = key
     this.metState = this.table.state(key >> 1)
     if (this.packet?.protocol === IPPROTO_SCTP) this.learnTag(key, this.packet)
     return key
   }
 
-  /** The key whose packets have `tuple` when they are translated: the other key's inverse. */
+  /** The key whose packets have `tuple` when they are translated, wholly or in part: the other key's inverse. */
   private findBehind(tuple: Tuple): number {
-    const { inverse, table } = this
+    const { inverse, table, translation } = this
     if (!invertTuple(tuple, inverse)) return -1
-    const key = table.find(inverse, hashTuple(inverse))
-    if (key < 0 || (table.status(key >> 1) & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return -1
+    translation?.apply(inverse)
+    const key = table.find(inverse, hashTuple(inverse)) ^ 1
+    if (key < 0 || !isKnown(table, key >> 1)) return -1
+    if ((table.status(key >> 1) & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return -1
+    if (translation === null && !this.mayBeBehind(key)) return -1
     this.context.behind = true
-    return key ^ 1
+    return key
+  }
+
+  private mayBeBehind(key: number): boolean {
+    const sides = this.sides[key >> 1] >> (key & 1)
+    if ((sides & (FRONT | BEHIND)) !== 0) return (sides & FRONT) === 0
+    // what went astray is answered by a RST: as the first packet of a flow it says nothing about where it is seen
+    return this.packet?.protocol !== IPPROTO_TCP || (this.packet.tcpFlags & TCP_RST) === 0
   }
 
   private insert(entry: KnownEntry, shift: TimeoutShift | null): void {
