@@ -58,8 +58,10 @@ export class TableCheck {
   private readonly flows: string[] = []
   /** Frame of the first packet that met each listed entry, 0 for none. */
   private firstFrames = new Uint32Array(0)
-  private readonly after = new Packet()
-  private readonly tuple = new Tuple()
+  /** The packet as it left; its tuples in front of the translation and behind it. */
+  private readonly behind = new Packet()
+  private readonly before = new Tuple()
+  private readonly after = new Tuple()
 
   constructor(
     readonly engine: KnownEngine,
@@ -79,9 +81,9 @@ export class TableCheck {
     const ct = met >> 1
     if (this.firstFrame(ct) === 0) this.firstMet(ct, packet)
     if (sightings === null || sightings.translated === 0 || !isKnown(engine.table, ct)) return
-    sightings.readTuple(sightings.after, this.after)
+    sightings.readTuple(sightings.after, this.behind)
     // of a datagram in fragments only the first shows its ports
-    if (this.after.hasTuple && this.leavesOtherwise(packet, met)) this.add('translation', ct, packet)
+    if (this.behind.hasTuple && this.leavesOtherwise(packet, met)) this.add('translation', ct, packet)
   }
 
   conclude(): Finding[] {
@@ -154,24 +156,25 @@ export class TableCheck {
     }
   }
 
-  /** Whether what is seen changed of the packet is changed into something else than its entry says. */
+  /** Whether an end of the packet that is seen to be translated becomes another than its entry says. */
   private leavesOtherwise(packet: Packet, met: number): boolean {
     const { table } = this.engine
-    const { tuple } = this
+    const { before, after } = this
     // behind the translation a packet has the inverse of the other key
     const other = met ^ 1
     const isIcmp = packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6
-    tupleOf(packet, tuple)
-    const { source, destination, ports } = tuple
-    tupleOf(this.after, tuple)
-    const differs = (from: number, to: number, listed: number): boolean => from !== to && to !== listed
-    if (differs(source, tuple.source, table.destination(other))) return true
-    if (differs(destination, tuple.destination, table.source(other))) return true
-    if (isIcmp) return differs(ports >>> 16, tuple.ports >>> 16, table.ports(other) >>> 16)
-    return (
-      differs(ports >>> 16, tuple.ports >>> 16, table.ports(other) & 0xffff) ||
-      differs(ports & 0xffff, tuple.ports & 0xffff, table.ports(other) >>> 16)
-    )
+    tupleOf(packet, before)
+    tupleOf(this.behind, after)
+    // an ICMP id is the sender's, and stands first in both directions
+    const listed = table.ports(other)
+    const sourcePort = isIcmp ? listed >>> 16 : listed & 0xffff
+    if (before.source !== after.source || before.ports >>> 16 !== after.ports >>> 16) {
+      if (after.source !== table.destination(other) || after.ports >>> 16 !== sourcePort) return true
+    }
+    if (isIcmp) return before.destination !== after.destination && after.destination !== table.source(other)
+    if (before.destination === after.destination && ((before.ports ^ after.ports) & 0xffff) === 0)
+      return false
+    return after.destination !== table.source(other) || (after.ports & 0xffff) !== listed >>> 16
   }
 
   private add(id: Contradiction, ct: number, packet: Packet): void {
