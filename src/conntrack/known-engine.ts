@@ -55,7 +55,7 @@ export class KnownEngine extends Engine {
 
   protected override find(tuple: Tuple): number {
     let key = super.find(tuple)
-    if (key < 0) key = this.findBehind(tuple)
+    if (key < 0 && this.known > 0) key = this.findBehind(tuple)
     if (key < 0 || this.met >= 0 || !isKnown(this.table, key >> 1)) return key
     this.sides[key >> 1] |= (this.context.behind ? BEHIND : FRONT) << (key & 1)
     this.met = key

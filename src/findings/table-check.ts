@@ -34,7 +34,7 @@ const CONTRADICTIONS = {
   /** It goes on while it is listed as closed by both sides. */
   'goes-on': 'data in a connection that is listed as TIME_WAIT',
   /** It is under way while its SYN is listed as unanswered. */
-  'under-way': 'the server sends in a connection that is listed as SYN_SENT',
+  'under-way': 'data from the server in a connection that is listed as SYN_SENT',
   /** Its packets are seen to be translated otherwise. */
   translation: 'a packet leaves with another translation than is listed',
 } as const
@@ -150,9 +150,9 @@ export class TableCheck {
         this.reopened.add(packet)
         this.name(ct)
       }
-    } else if (metState === TCP_SYN_SENT && !isOriginal) this.add('under-way', ct, packet)
-    else if (metState === TCP_TIME_WAIT && (flags & TCP_FIN) === 0 && hasData(packet)) {
-      this.add('goes-on', ct, packet)
+    } else if (hasData(packet)) {
+      if (metState === TCP_SYN_SENT && !isOriginal) this.add('under-way', ct, packet)
+      else if (metState === TCP_TIME_WAIT && (flags & TCP_FIN) === 0) this.add('goes-on', ct, packet)
     }
   }
 

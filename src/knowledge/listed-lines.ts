@@ -22,9 +22,9 @@ const EVENT = /^\s*\[(NEW|UPDATE|DESTROY)\]/
 
 /** @throws ListingError */
 export function readListLine(line: string): ListedEntry {
-  const text = line.replace(STAMP, '')
+  const text = line.startsWith('[') ? line.replace(STAMP, '') : line
   if (EVENT.test(text)) throw new ListingError('an event of conntrack -E, expected an entry of conntrack -L')
-  const words = text.replace(TIMES, '').trim().split(/\s+/)
+  const words = (text.includes('[st') ? text.replace(TIMES, '') : text).trim().split(/\s+/)
   const entry = emptyEntry()
   let at = 0
   if ((words[0] === 'ipv4' && words[1] === '2') || (words[0] === 'ipv6' && words[1] === '10')) at = 2

@@ -26,8 +26,8 @@ export function knownTableReport(check: TableCheck): KnownTableReport {
 /** A line for the section about the table. */
 export function knownTableLine({ path, entries, used, duplicates, reopened }: KnownTableReport): string {
   const parts = [`${formatCount(used)} of them met by packets`]
-  if (reopened.count > 0) parts.push(`${reopened.count} closed and opened anew`)
-  if (duplicates > 0) parts.push(`${duplicates} more listed twice`)
+  if (reopened.count > 0) parts.push(`${formatCount(reopened.count)} closed and opened anew`)
+  if (duplicates > 0) parts.push(`${formatCount(duplicates)} more listed twice`)
   return `began with ${plural(entries, 'entry', 'entries')} of ${printable(path)}: ${parts.join(', ')}`
 }
 
