@@ -22,8 +22,8 @@ export type TimeoutShift = (occupancy: number) => number
 
 /**
  * Packets find a known entry also by the tuple they have behind its translation: a capture of the outer side alone shows
- * nothing else. Not where the capture shows that direction of the flow in front of the translation: then a packet that
- * is only seen behind it was never translated (an answer went astray, say, and the client resets whom it came from).
+ * nothing else. A RST only where that direction of the flow is seen behind the translation and not in front of it: an
+ * answer that went astray untranslated is reset by the client, with an address that only looks translated.
  */
 export class KnownEngine extends Engine {
   /** Key of the known entry that the packet tracked last has met, or -1, and the TCP or SCTP state it was in before. */
@@ -78,10 +78,9 @@ export class KnownEngine extends Engine {
   }
 
   private mayBeBehind(key: number): boolean {
-    const sides = this.sides[key >> 1] >> (key & 1)
-    if ((sides & (FRONT | BEHIND)) !== 0) return (sides & FRONT) === 0
-    // what went astray is answered by a RST: as the first packet of a flow it says nothing about where it is seen
-    return this.packet?.protocol !== IPPROTO_TCP || (this.packet.tcpFlags & TCP_RST) === 0
+    const { packet } = this
+    if (packet?.protocol !== IPPROTO_TCP || (packet.tcpFlags & TCP_RST) === 0) return true
+    return ((this.sides[key >> 1] >> (key & 1)) & (FRONT | BEHIND)) === BEHIND
   }
 
   private insert(entry: KnownEntry, shift: TimeoutShift | null): void {

@@ -56,11 +56,12 @@ describe.skipIf(!hasLab)('recorded node runs', () => {
       const cut = splitPcap(readFileSync(capture))
       if (cut === null) throw new Error('nothing to cut')
       const rest = halves.write('rest.pcap', cut.second)
-      const before = cut.time - 1n
-      const at = `${before / 1_000_000_000n}.${String(before % 1_000_000_000n).padStart(9, '0')}`
       for (const replay of name === 'any.pcap' ? ['auto', 'frames'] : ['auto']) {
         const options = ['--sysctl', join(lab, run, 'sysctl.txt'), '--replay', replay]
-        const table = halves.write('t', (await printed('list', capture, ...options, '--at', at)).join('\n'))
+        const table = halves.write(
+          't',
+          (await printed('list', capture, ...options, '--at', instantBefore(cut.time))).join('\n'),
+        )
         const events = await printed('events', capture, ...options)
         const expected = events.filter(line => stampOf(line) >= cut.time / 1000n)
         const continued = await printed('events', rest, ...options, '--table', table)
@@ -72,6 +73,63 @@ describe.skipIf(!hasLab)('recorded node runs', () => {
     },
   )
 })
+
+/** Runs in which translated connections go on for long enough to be cut. */
+const TRANSLATED = [
+  'hairpin-control-routed',
+  'idle-timeout-control',
+  'idle-timeout-dnat-control',
+  'invalid-leak-control',
+  'invalid-leak-egress-control',
+  'masquerade-egress',
+  'invalid-leak-egress',
+]
+
+describe.skipIf(!hasLab)('a capture of one interface that begins amid translated connections', () => {
+  it.each(TRANSLATED)('%s: the table of the node tells what they are', { timeout: TIMEOUT }, async run => {
+    using files = new Folder()
+    const folder = join(lab, run, 'captures')
+    const any = join(folder, 'any.pcap')
+    const time = splitPcap(readFileSync(any))?.time ?? 0n
+    const sysctl = ['--sysctl', join(lab, run, 'sysctl.txt')]
+    const lines = await printed('list', any, ...sysctl, '--at', instantBefore(time))
+    const table = files.write('t', lines.join('\n'))
+    const begin = entriesOf(lines)
+    const end = entriesOf(await printed('list', any, ...sysctl))
+    const moved: string[] = []
+    for (const name of readdirSync(folder).filter(name => /^(eth0|veth\w+)\.pcap$/.test(name))) {
+      const cut = splitPcap(readFileSync(join(folder, name)), time)
+      if (cut === null) continue
+      const rest = files.write(name, cut.second)
+      const own = entriesOf(await printed('list', rest, ...sysctl, '--table', table))
+      // an entry is as it was where its packets do not pass
+      for (const [tuples, state] of begin) {
+        if (own.get(tuples) === state) continue
+        expect(`${name} ${tuples}: ${own.get(tuples)}`).toBe(`${name} ${tuples}: ${end.get(tuples)}`)
+        moved.push(tuples)
+      }
+    }
+    expect(moved.length).toBeGreaterThan(0)
+  })
+})
+
+/** State and flags by protocol and tuples. */
+function entriesOf(lines: readonly string[]): Map<string, string> {
+  return new Map(
+    lines.map(line => {
+      const [, protocol, state = '', tuples = ''] =
+        /^(\w+ +\d+) \d+ (?:([A-Z_0-9]+) )?(.*) mark=/.exec(line) ?? []
+      const flags = tuples.match(/\[\w+\]/g) ?? []
+      return [`${protocol} ${tuples.replace(/ ?\[\w+\]/g, '')}`, `${state} ${flags.join(' ')}`]
+    }),
+  )
+}
+
+/** For --at: the last nanosecond before. */
+function instantBefore(time: bigint): string {
+  const before = time - 1n
+  return `${before / 1_000_000_000n}.${String(before % 1_000_000_000n).padStart(9, '0')}`
+}
 
 /** Microseconds since 1970. */
 function stampOf(line: string): bigint {
