@@ -1,6 +1,8 @@
 // One engine with everything that listens to it: counts, occupancy, flows, findings.
-import { Engine } from '../conntrack/engine.ts'
+import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import { isKnown, isUntouched, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
@@ -10,6 +12,7 @@ import { InvalidPackets } from '../findings/invalid.ts'
 import { type Hearing, LocalHearing } from '../findings/listener.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
 import { SightFeed } from '../findings/sight-feed.ts'
+import { TableCheck } from '../findings/table-check.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { type CheckedTranslations, TranslationCheck } from '../findings/translation-check.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
@@ -23,7 +26,7 @@ import { OwnerFeed } from '../sizing/owner-feed.ts'
 import type { LargestOwners } from '../sizing/owners.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { Sizing } from '../sizing/sizing.ts'
-import { SparingEngine } from '../sizing/sparing-engine.ts'
+import { engineFor } from '../sizing/sparing-engine.ts'
 import type { Points } from '../vantage/points.ts'
 import type { Sightings } from '../vantage/sighting.ts'
 
@@ -41,6 +44,8 @@ export class Analysis implements Observer, Witness {
   readonly invalid = new InvalidPackets()
   readonly unreplied = new UnrepliedFlows()
   readonly midStream = new MidStreamPickups()
+  /** Holds the table that was known at the start against the traffic; null where none was. */
+  tableCheck: TableCheck | null = null
   private readonly tableFull: TableFull
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -57,6 +62,7 @@ export class Analysis implements Observer, Witness {
    * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
    * @param hearing listens to what happens, for findings of NAT and the owners of entries
    * @param knowledge rules and topology of the host, where they were given
+   * @param known the table when the capture began, where that is known
    */
   constructor(
     settings: Settings,
@@ -65,6 +71,7 @@ export class Analysis implements Observer, Witness {
     enforceMaximum = false,
     hearing: Hearing = new LocalHearing(),
     knowledge: Knowledge | null = null,
+    known: KnownTable | null = null,
   ) {
     this.points = points
     this.hearing = hearing
@@ -74,15 +81,13 @@ export class Analysis implements Observer, Witness {
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
     const refusals = enforceMaximum ? new Refusals(settings) : null
-    this.engine =
-      untracked === null
-        ? new Engine(settings, this, enforceMaximum, refusals)
-        : new SparingEngine(untracked, settings, this, enforceMaximum, refusals)
+    this.engine = engineFor(settings, this, refusals, untracked, known !== null)
     this.table = this.engine.table
     const owners = new OwnerFeed(this.table, hearing.queue)
     this.sizing = new Sizing(this.table, settings, owners, refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals)
     this.flows = new Flows(this.table, flows)
+    if (known !== null) this.load(known)
   }
 
   seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
@@ -93,6 +98,7 @@ export class Analysis implements Observer, Witness {
     switch (outcome) {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
+        this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
         else if (this.engine.state === STATE_RELATED) this.unreplied.related(this.table, this.engine.ct)
         if (this.fresh >= 0) this.opened(packet)
@@ -155,7 +161,7 @@ export class Analysis implements Observer, Witness {
     const { found, owners } = await this.hearing.conclude({ pointNames, end })
     const informant = this.knowledge === null ? null : informedBy(this.knowledge)
     const nat = found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
-    const own = this.tableFull.conclude()
+    const own = [...(this.tableCheck?.conclude() ?? []), ...this.tableFull.conclude()]
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
     return { findings: [...own, ...known, ...this.midStream.conclude()].sort(byGravity), owners }
@@ -169,9 +175,22 @@ export class Analysis implements Observer, Witness {
     this.fresh = -1
   }
 
+  private load(known: KnownTable): void {
+    const { engine } = this
+    if (!(engine instanceof KnownEngine)) return
+    this.tableCheck = new TableCheck(engine, known)
+    engine.load(known.entries)
+    for (let ct = 0; ct < this.table.top; ct++) this.flows.counted(ct)
+    this.fresh = -1
+  }
+
+  /** An entry that was there before the capture, and that no packet of it met, is no flow of it. */
   private end(ct: number, cause: number, time: number): void {
+    const known = this.tableCheck !== null && isKnown(this.table, ct)
+    if (known && isUntouched(this.table, ct)) return
     this.flows.ended(ct, cause, time)
-    this.unreplied.ended(this.table, ct, cause)
+    const frame = known ? this.tableCheck?.firstFrame(ct) : undefined
+    this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
   }
 }

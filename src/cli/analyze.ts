@@ -1,5 +1,6 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { isAtLeast } from '../findings/finding.ts'
 import type { Hearing } from '../findings/listener.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
@@ -94,6 +95,7 @@ async function replayAll(
     points: Points,
     hearing: Hearing | null = null,
     knowledge: Knowledge | null = null,
+    known: KnownTable | null = null,
   ): Analysis =>
     new Analysis(
       sysctls.settings,
@@ -102,11 +104,13 @@ async function replayAll(
       enforcesMaximum(sysctls),
       hearing ?? undefined,
       knowledge,
+      known,
     )
   // the window counts frames, not what is inside of them
   const points = tunnels === 'inner' ? null : window?.points
   const own = points ?? new Points(source)
-  const analysis = makeAnalysis(flowsFile === null ? null : write, own, hearing, options.knowledge)
+  const sink = flowsFile === null ? null : write
+  const analysis = makeAnalysis(sink, own, hearing, options.knowledge, options.table)
   const insides = new Map<string, Analysis>()
   const makeInside = (name: string): Analysis => {
     const inside = makeAnalysis(null, new Points(source))
@@ -169,6 +173,7 @@ async function reportOf(
     given: knowledge === null ? null : { knowledge, rules, topology },
     checked: analysis.checkedTranslations(),
     sort,
+    known: analysis.tableCheck,
     tunnelMode,
     ...(await trackedBy(analysis, end)),
     tunnels: await Promise.all(

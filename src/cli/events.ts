@@ -2,6 +2,7 @@
 import type { FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import { CAUSE_NAMES } from '../conntrack/events.ts'
+import { isKnown } from '../conntrack/known-entry.ts'
 import { IPCT_PROTOINFO, IPS_NAT_CLASH } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { CaptureClock } from '../report/capture-clock.ts'
@@ -48,8 +49,9 @@ class EventPrinter implements Printer {
   }
 
   created(ct: number, time: number): void {
-    // kernel: nf_ct_resolve_clash_harder() sends none
-    if ((this.engine.table.status(ct) & IPS_NAT_CLASH) !== 0) return
+    const { table } = this.engine
+    // kernel: nf_ct_resolve_clash_harder() sends none; nor is what was there before new
+    if ((table.status(ct) & IPS_NAT_CLASH) !== 0 || isKnown(table, ct)) return
     this.show(ct, true, false)
     this.print(ct, 'NEW', time, '')
   }

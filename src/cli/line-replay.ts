@@ -2,8 +2,10 @@
 import type { Writable } from 'node:stream'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
-import { Engine } from '../conntrack/engine.ts'
+import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
 import { untrackedBy } from '../knowledge/untracked.ts'
 import { supportsLinkType } from '../packet/decode.ts'
@@ -12,7 +14,7 @@ import { Defragmenter } from '../packet/fragments.ts'
 import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
 import { Refusals } from '../sizing/refusals.ts'
-import { SparingEngine } from '../sizing/sparing-engine.ts'
+import { engineFor } from '../sizing/sparing-engine.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { Interrupt } from './interrupt.ts'
@@ -36,6 +38,8 @@ export interface Selection {
 /** What is replayed, and how. */
 export interface LineReplay extends Selection {
   sysctls: Sysctls
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   replay: Replay
   tunnels: OneTableTunnels
   /** Rules of the host, where they were given: what they leave untracked is. */
@@ -50,8 +54,9 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const { sysctls, tunnels } = options
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
-    const engine = makeEngine(sysctls, printer, options.knowledge)
+    const engine = makeEngine(sysctls, printer, options)
     printer.start(engine, source, output)
+    loadTable(engine, options.table)
     const paced = new PacedSource(source, output)
     const settings = fragmentSettings(sysctls)
     const fragments = new Defragmenter(settings)
@@ -88,14 +93,18 @@ export async function withCaptures<T>(
 }
 
 /** An engine as the sysctls want it; the maximum is enforced when it was given. */
-export function makeEngine(sysctls: Sysctls, observer: Observer, knowledge: Knowledge | null = null): Engine {
-  const { settings } = sysctls
-  const enforced = enforcesMaximum(sysctls)
-  const refusals = enforced ? new Refusals(settings) : null
-  const untracked = untrackedBy(knowledge)
-  return untracked === null
-    ? new Engine(settings, observer, enforced, refusals)
-    : new SparingEngine(untracked, settings, observer, enforced, refusals)
+export function makeEngine(
+  sysctls: Sysctls,
+  observer: Observer,
+  { knowledge, table }: Pick<LineReplay, 'knowledge' | 'table'>,
+): Engine {
+  const refusals = enforcesMaximum(sysctls) ? new Refusals(sysctls.settings) : null
+  return engineFor(sysctls.settings, observer, refusals, untrackedBy(knowledge), table !== null)
+}
+
+/** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */
+export function loadTable(engine: Engine, table: KnownTable | null): void {
+  if (table !== null && engine instanceof KnownEngine) engine.load(table.entries)
 }
 
 /** Says what was wrong with the captures, a line each. */

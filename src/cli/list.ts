@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
@@ -22,7 +23,7 @@ import type { Instant } from './instant.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
-import { makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
+import { loadTable, makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -35,6 +36,7 @@ export interface ListOptions extends Selection {
   format: (typeof LIST_FORMATS)[number]
   at: Instant
   sysctls: Sysctls
+  table: KnownTable | null
   replay: Replay
   tunnels: OneTableTunnels
   knowledge: Knowledge | null
@@ -56,7 +58,8 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const stopping = new StoppingSource(source, at)
     let made = 0
-    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ }, options.knowledge)
+    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ }, options)
+    loadTable(engine, options.table)
     const engines = [engine]
     const stopAtPeak = (): void => {
       if (made < entriesAtPeak) return
@@ -99,7 +102,8 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
       peak = live
       madeAtPeak = made
     }
-    const engine: Engine = makeEngine(sysctls, { ...SILENT, created }, options.knowledge)
+    const engine: Engine = makeEngine(sysctls, { ...SILENT, created }, options)
+    loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
     const window = windowFor(source, sysctls, options.replay)
     const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)

@@ -1,4 +1,5 @@
 // The flags of `ctpcap analyze`, validated.
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { SEVERITIES, type Severity } from '../findings/finding.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
 import type { Filter } from '../packet/filter.ts'
@@ -12,10 +13,11 @@ import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readText } from './read-text.ts'
 import type { Replay } from './sightings.ts'
 import { readSysctls, type Sysctls } from './sysctl.ts'
+import { type TableFlags, tableOf } from './table-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
-export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags {
+export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
   filter?: string
   json?: boolean
   flows?: string
@@ -45,6 +47,8 @@ export interface AnalyzeOptions {
   /** The files that it is from. */
   rules: string[]
   topology: string[]
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   tunnels: Tunnels
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
@@ -82,6 +86,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     knowledge: knowledgeOf(flags, flags.quiet === true ? null : io.stderr),
     rules: flags.rules,
     topology: flags.topology,
+    table: tableOf(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),
     width: widthOf(io),

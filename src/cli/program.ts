@@ -41,6 +41,7 @@ import { SERIES_HELP } from './series-file.ts'
 import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
 import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
+import { TABLE_HELP, type TableFlags, tableOf } from './table-file.ts'
 import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
 
 const EXAMPLES = `
@@ -94,6 +95,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', RULES_HELP, collect, [])
@@ -113,7 +115,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 }
 
 /** Flags of the commands that print a line for a frame, an event or an entry. */
-interface LineFlags extends SysctlFlags, KnowledgeFlags {
+interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
   filter?: string
   tunnels: OneTableTunnels
   format: string
@@ -137,6 +139,7 @@ function addPackets(program: Command, io: Io): void {
           only,
           color,
           sysctls: sysctlsOf(flags),
+          table: tableOf(flags),
           replay: 'frames',
           tunnels: flags.tunnels,
           knowledge: knowledgeOf(flags, io.stderr),
@@ -159,6 +162,7 @@ function addEvents(program: Command, io: Io): void {
           filter: filterOf(flags),
           format,
           sysctls: sysctlsOf(flags),
+          table: tableOf(flags),
           replay: flags.replay,
           tunnels: flags.tunnels,
           knowledge: knowledgeOf(flags, io.stderr),
@@ -184,6 +188,7 @@ function addList(program: Command, io: Io): void {
           format,
           at,
           sysctls: sysctlsOf(flags),
+          table: tableOf(flags),
           replay,
           tunnels: flags.tunnels,
           knowledge: knowledgeOf(flags, io.stderr),
@@ -210,6 +215,7 @@ function addSize(program: Command, io: Io): void {
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
@@ -258,6 +264,7 @@ function addLineCommand(
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])

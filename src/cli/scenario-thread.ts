@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { openCaptures } from '../capture/open.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import { supportsLinkType } from '../packet/decode.ts'
 import { Filter } from '../packet/filter.ts'
 import type { SizedScenario } from '../report/size-report.ts'
@@ -19,6 +20,8 @@ export interface ScenarioWork extends ScenarioReplay {
   filter: string | null
   /** Nanoseconds to add to the stamps of each capture. */
   corrections: readonly number[]
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   /** The table as captured first. */
   specs: ScenarioSpec[]
 }
@@ -42,7 +45,7 @@ export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario
     const source = filter === null ? opened : new FilteredSource(opened, new Filter(filter))
     return await replayScenarios(
       source,
-      specs.map(spec => new Scenario(spec, false)),
+      specs.map(spec => new Scenario(spec, false, work.table, work.sysctls.settings)),
       work,
     )
   } finally {

@@ -1,6 +1,7 @@
 // `ctpcap size`: how large the table must be, was, and would be with other sysctls; all scenarios in one pass.
 import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../capture/frame.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { SysctlName } from '../conntrack/settings.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
@@ -21,6 +22,7 @@ import { isWorthAThread, ScenarioThread } from './scenario-thread.ts'
 import { SeriesFile, seriesFormat } from './series-file.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctl.ts'
+import { type TableFlags, tableOf } from './table-file.ts'
 import { UsageError } from './usage-error.ts'
 import { capturedSpecs, requestedSpecs, suggestedSpecs, type WhatIfFlags } from './what-if-options.ts'
 
@@ -33,7 +35,7 @@ const SHARE = 0.02
 /** What is tried where the capture cannot be read twice. */
 const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
 
-export interface SizeFlags extends SysctlFlags, WhatIfFlags {
+export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags {
   filter?: string
   json?: boolean
   series?: string
@@ -47,6 +49,8 @@ export interface SizeFlags extends SysctlFlags, WhatIfFlags {
 
 export interface SizeOptions extends Selection {
   sysctls: Sysctls
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
   /** The table as captured, and under its maximum where one was given. */
   captured: ScenarioSpec[]
   /** Scenarios asked for; empty = find out which are worth it. */
@@ -75,6 +79,7 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
     captures,
     filter: filterOf(flags),
     sysctls,
+    table: tableOf(flags),
     captured: capturedSpecs(sysctls),
     requested: requestedSpecs(flags, sysctls, cores),
     cores,
@@ -126,7 +131,7 @@ async function threadFor(
   corrections: readonly number[],
   io: Io,
 ): Promise<ScenarioThread | null> {
-  const { captures, captured, filter, sysctls, replay, tunnels } = options
+  const { captures, captured, filter, sysctls, table, replay, tunnels } = options
   const { elsewhere } = shareOut(distinctSpecs(specs).distinct, captured.length)
   if (io.threads === null || elsewhere.length === 0 || !(await isWorthAThread(captures))) return null
   return new ScenarioThread(io.threads.scenarios, {
@@ -135,6 +140,7 @@ async function threadFor(
     corrections,
     specs: [captured[0], ...elsewhere],
     sysctls,
+    table,
     replay,
     tunnels,
   })
@@ -151,7 +157,8 @@ async function replayAll(
   const { distinct, places } = distinctSpecs(specs)
   const count = options.captured.length
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
-  const scenarios = here.map((spec, i) => new Scenario(spec, i === 0))
+  const { table, sysctls } = options
+  const scenarios = here.map((spec, i) => new Scenario(spec, i === 0, table, sysctls.settings))
   // of the table under the maximum that was given, where there is one
   const { sizing, spec } = scenarios[count - 1]
   const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
@@ -210,7 +217,7 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
     if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
   }
   return await withCaptures(options, io, async (source, interrupt) => {
-    const scenario = new Scenario(captured[0], false)
+    const scenario = new Scenario(captured[0], false, options.table)
     const { engine, sizing } = scenario
     const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)

@@ -41,6 +41,8 @@ export class Context {
   idle = 0
   /** Set by a tracker for the engine: the entry dies with this packet. kernel: nf_ct_kill_acct() */
   killed = false
+  /** Whether the packet is seen behind its translation (known-engine.ts): its addresses are not those its entry is found by. */
+  behind = false
 
   constructor(
     settings: Settings,

@@ -221,7 +221,7 @@ export class Engine {
   }
 
   /** The key of a live entry, or -1. Expired ones met on the way are destroyed. kernel: ____nf_conntrack_find() */
-  private find(tuple: Tuple): number {
+  protected find(tuple: Tuple): number {
     const hash = hashTuple(tuple)
     const key = this.table.find(tuple, hash)
     if (this.table.expiredCount > 0) this.eviction.collectMet(this.table.bucketOf(hash), key)
@@ -252,7 +252,7 @@ export class Engine {
   }
 
   /** kernel: __nf_conntrack_confirm(): the timeout starts now, the entry can be found from now on */
-  private confirm(ct: number): void {
+  protected confirm(ct: number): void {
     const table = this.table
     const entries = table.entries
     const at = ct << ENTRY_SHIFT

@@ -5,7 +5,12 @@ import type { Packet } from '../packet/packet.ts'
 /** Set in `kind` of an IPv6 tuple beside the protocol number and the zone, so that the families never meet. */
 export const KIND_IPV6 = 1 << 24
 /** Where the zone stands in `kind`: equal tuples of different zones are different tuples. kernel: struct nf_conntrack_zone */
-const ZONE_SHIFT = 8
+export const ZONE_SHIFT = 8
+
+/** The zone in `kind` of a tuple. */
+export function zoneOf(kind: number): number {
+  return (kind & (KIND_IPV6 - 1)) >>> ZONE_SHIFT
+}
 
 /**
  * The reused record of a key. For IPv4 `source` and `destination` are the addresses. For IPv6 they are folds of the

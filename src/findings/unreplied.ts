@@ -65,8 +65,8 @@ export class UnrepliedFlows {
     if ((table.status(ct) & IPS_SEEN_REPLY) === 0) this.failed.add(ct)
   }
 
-  /** An entry ended, or the capture did; `cause` is a CAUSE_*. */
-  ended(table: Table, ct: number, cause: number): void {
+  /** An entry ended, or the capture did; `cause` is a CAUSE_*, `firstFrame` the first that shows the flow. */
+  ended(table: Table, ct: number, cause: number, firstFrame = table.firstFrame(ct)): void {
     const toMany = this.toMany.delete(ct)
     const failed = this.failed.delete(ct)
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) return
@@ -75,11 +75,11 @@ export class UnrepliedFlows {
     const key = destinationKey(table, ct)
     const group = groups.get(key) ?? (this.destinations < MOST_DESTINATIONS ? undefined : groups.get(REST))
     if (group === undefined) {
-      groups.set(...this.open(table, ct, kind, key))
+      groups.set(...this.open(table, ct, kind, key, firstFrame))
       return
     }
     group.flows++
-    group.firstFrame = Math.min(group.firstFrame, table.firstFrame(ct))
+    group.firstFrame = Math.min(group.firstFrame, firstFrame)
   }
 
   /** The groups of a kind, largest first. */
@@ -105,6 +105,7 @@ export class UnrepliedFlows {
     ct: number,
     kind: UnrepliedKind,
     key: number | string,
+    firstFrame: number,
   ): [number | string, UnrepliedGroup] {
     const protocol = table.protocol(ct)
     const known = this.destinations < MOST_DESTINATIONS
@@ -117,7 +118,7 @@ export class UnrepliedFlows {
       dst: known ? destinationOf(table, ct * 2) : '',
       dport: known && hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : -1,
       flows: 1,
-      firstFrame: table.firstFrame(ct),
+      firstFrame,
     }
     return [known ? key : REST, group]
   }

@@ -1,5 +1,5 @@
 // Addresses, networks and port ranges as a filter writes them: `10.0.0.1`, `10.1`, `10.0.0.0/8`, `2001:db8::/32`, `21-23`.
-
+import { parseIpv6 } from '../net/parse-address.ts'
 import type { Token } from './filter-lexer.ts'
 import { FilterError } from './filter-syntax.ts'
 
@@ -64,7 +64,7 @@ export function withMask({ address }: Ipv4Network, mask: number, where: Token): 
 
 /** @throws FilterError for what is no address, or has bits outside of the prefix */
 export function readIpv6(token: Token, prefix: Token | null): Ipv6Network {
-  const address = ipv6Words(token.text)
+  const address = parseIpv6(token.text)
   if (address === null) throw new FilterError(token.column, `${token.text} is no IPv6 address`)
   const length = prefix === null ? 128 : readNumber(prefix)
   const where = prefix ?? token
@@ -94,24 +94,4 @@ export function readPorts(token: Token, isRange: boolean): { low: number; high: 
 
 function prefixMask(bits: number): number {
   return bits === 0 ? 0 : -1 << (32 - bits)
-}
-
-/** Four words, or null for what is no IPv6 address. */
-function ipv6Words(text: string): number[] | null {
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text)
-  if (dotted !== null) {
-    const [, head, ...digits] = dotted
-    const [a, b, c, d] = digits.map(Number)
-    if (Math.max(a, b, c, d) > 255) return null
-    return ipv6Words(`${head}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`)
-  }
-  const halves = text.split('::')
-  if (halves.length > 2) return null
-  const [head, tail] = halves.map(half => (half === '' ? [] : half.split(':')))
-  const missing = 8 - head.length - (tail?.length ?? 0)
-  if (tail === undefined ? missing !== 0 : missing < 1) return null
-  const groups = [...head, ...new Array<string>(missing).fill('0'), ...(tail ?? [])]
-  if (!groups.every(group => /^[0-9a-f]{1,4}$/i.test(group))) return null
-  const words = groups.map(group => Number.parseInt(group, 16))
-  return [0, 2, 4, 6].map(at => (words[at] << 16) | words[at + 1])
 }

@@ -4,6 +4,7 @@ import type { Finding, FrameReference } from '../findings/finding.ts'
 import type { FrameGroup } from '../findings/frame-group.ts'
 import type { InvalidPackets } from '../findings/invalid.ts'
 import type { MidStreamPickups } from '../findings/mid-stream.ts'
+import type { TableCheck } from '../findings/table-check.ts'
 import type { CheckedTranslations } from '../findings/translation-check.ts'
 import type { UnrepliedFlows } from '../findings/unreplied.ts'
 import type { Verdicts } from '../findings/verdicts.ts'
@@ -15,6 +16,7 @@ import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
 import { type GivenKnowledge, knowledgeReport, withTarget } from './knowledge-report.ts'
+import { knownTableReport } from './known-table.ts'
 import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
@@ -48,6 +50,8 @@ export interface Replayed extends Tracked {
   given: GivenKnowledge | null
   checked: CheckedTranslations | null
   sort: SortKey
+  /** What held the table that was given for the start against the traffic, or null. */
+  known: TableCheck | null
   tunnelMode: Report['tunnelMode']
   tunnels: TrackedTunnel[]
 }
@@ -77,6 +81,7 @@ export function buildReport(replayed: Replayed): Report {
   const { captures, sizing, end } = replayed
   const settings = changedSettings(replayed.settings)
   const own = tableOfFlows(replayed, replayed)
+  const knownTable = replayed.known === null ? null : knownTableReport(replayed.known)
   return {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
@@ -86,6 +91,7 @@ export function buildReport(replayed: Replayed): Report {
     sightings: replayed.sightings,
     ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
     settings,
+    knownTable,
     tunnelMode: replayed.tunnelMode,
     ...own,
     tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
@@ -104,6 +110,7 @@ export function buildReport(replayed: Replayed): Report {
       occupancy: sizing.occupancy,
       settings: replayed.settings,
       midStream: replayed.midStream.count,
+      knownTable,
       tuned: Object.keys(settings).length > 0,
     }),
   }

@@ -1,6 +1,7 @@
 // Entries as flat JSON objects, with the field names that jc's parser of conntrack's output uses (kellyjonbrazil/jc, issue 646).
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
+import { zoneOf } from '../conntrack/tuple.ts'
 import { protocolName } from '../net/numbers.ts'
 import { type Ascii, flat } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
@@ -41,6 +42,8 @@ export function writeEntryFields(out: Ascii, table: Table, ct: number, shown: Sh
   out.text(flagList(table.status(ct)))
   if (shown.counters) writeCounters(out, table, ct)
   if (shown.age !== null) out.text(`,"delta_time":${shown.age}`)
+  const zone = zoneOf(table.kind(ct))
+  if (zone !== 0) out.text(`,"zone":${zone}`)
 }
 
 /** Family and protocol as JSON fields. */

@@ -1,6 +1,7 @@
 // Lines of `conntrack -L`, `-L -o extended`, `-E` and /proc/net/nf_conntrack (libnetfilter_conntrack's snprintf_default.c; ct_seq_show()).
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
+import { zoneOf } from '../conntrack/tuple.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../net/numbers.ts'
 import { type Ascii, flat } from './ascii.ts'
 import { type EventName, type Shown, stateName } from './conntrack-entry.ts'
@@ -25,6 +26,7 @@ export function writeListLine(out: Ascii, table: Table, ct: number, shown: Shown
   if (extended) out.text(table.isIpv6(ct) ? FAMILY_IPV6 : FAMILY_IPV4)
   writeFlow(out, table, ct, shown)
   out.text('mark=0 ')
+  writeZone(out, table, ct)
   writeAge(out, shown)
   out.text('use=1')
 }
@@ -33,6 +35,7 @@ export function writeListLine(out: Ascii, table: Table, ct: number, shown: Shown
 export function writeEventLine(out: Ascii, table: Table, ct: number, event: EventName, shown: Shown): void {
   out.text(EVENT_TAGS[event])
   writeFlow(out, table, ct, shown)
+  writeZone(out, table, ct)
   writeAge(out, shown)
   out.length--
 }
@@ -57,7 +60,7 @@ export function writeProcLine(
   writeProcTuple(out, table, ct * 2 + 1)
   writeCounters(out, table, ct * 2 + 1, shown)
   writeAssured(out, table, ct)
-  out.text('mark=0 zone=0 ')
+  out.text(`mark=0 zone=${zoneOf(table.kind(ct))} `)
   writeAge(out, shown)
   out.text('use=2')
 }
@@ -102,6 +105,12 @@ function writeUnreplied(out: Ascii, table: Table, ct: number): void {
 
 function writeAssured(out: Ascii, table: Table, ct: number): void {
   if ((table.status(ct) & IPS_ASSURED) !== 0) out.text('[ASSURED] ')
+}
+
+/** The default zone goes without saying. */
+function writeZone(out: Ascii, table: Table, ct: number): void {
+  const zone = zoneOf(table.kind(ct))
+  if (zone !== 0) out.text(`zone=${zone} `)
 }
 
 function writeAge(out: Ascii, shown: Shown): void {

@@ -1,6 +1,7 @@
 // Entries as `conntrack -L -o save` prints them: arguments with which `conntrack -R` makes them again (conntrack-tools' conntrack.c).
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
+import { zoneOf } from '../conntrack/tuple.ts'
 import { IPPROTO_ICMPV6, IPPROTO_SCTP, protocolName } from '../net/numbers.ts'
 import type { Ascii } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
@@ -20,9 +21,12 @@ export function writeSaveLine(out: Ascii, table: Table, ct: number, shown: Shown
   const original = ct * 2
   const reply = original + 1
   const status = table.status(ct)
+  const zone = zoneOf(table.kind(ct))
   const seen = (status & IPS_SEEN_REPLY) !== 0 ? 1 : 0
   const assured = (status & IPS_ASSURED) !== 0 ? 2 : 0
-  out.text(`-A -t ${shown.seconds ?? 0} -u ${STATUS_NAMES[seen + assured]} -s `)
+  out.text(
+    `-A -t ${shown.seconds ?? 0} -u ${STATUS_NAMES[seen + assured]}${zone === 0 ? '' : ` -w ${zone}`} -s `,
+  )
   writeSource(out, table, original)
   out.text(' -d ')
   writeDestination(out, table, original)

@@ -2,6 +2,7 @@
 import { TCP_STATE_NAMES } from '../conntrack/proto/tcp-table.ts'
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
+import { zoneOf } from '../conntrack/tuple.ts'
 import { IPPROTO_DCCP, protocolName } from '../net/numbers.ts'
 import type { Ascii } from './ascii.ts'
 import { type Shown, stateName } from './conntrack-entry.ts'
@@ -13,6 +14,7 @@ export const XML_TAIL = '</conntrack>\n'
 /** Appends a `<flow>` element. Kernel ids are a keyed hash; ours is the number of the frame that made the entry. */
 export function writeXmlFlow(out: Ascii, table: Table, ct: number, shown: Shown): void {
   const status = table.status(ct)
+  const zone = zoneOf(table.kind(ct))
   out.text('<flow><meta direction="original">')
   writeDirection(out, table, ct * 2, shown)
   out.text('</meta><meta direction="reply">')
@@ -21,7 +23,7 @@ export function writeXmlFlow(out: Ascii, table: Table, ct: number, shown: Shown)
   // the library names SCTP states by the table of the TCP ones
   if (stateName(table, ct) !== '') out.text(`<state>${TCP_STATE_NAMES[table.state(ct)]}</state>`)
   out.text(
-    `<timeout>${shown.seconds ?? 0}</timeout><mark>0</mark><use>1</use><id>${table.firstFrame(ct)}</id>`,
+    `<timeout>${shown.seconds ?? 0}</timeout><mark>0</mark>${zone === 0 ? '' : `<zone>${zone}</zone>`}<use>1</use><id>${table.firstFrame(ct)}</id>`,
   )
   if ((status & IPS_ASSURED) !== 0) out.text('<assured/>')
   if ((status & IPS_SEEN_REPLY) === 0) out.text('<unreplied/>')

@@ -6,7 +6,15 @@ import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import { timeoutOf } from '../sizing/held-by.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from './format.ts'
-import type { CaptureReport, FilterReport, LimitReport, SightingsReport, UnrepliedReport } from './model.ts'
+import { knownTableLimits } from './known-table.ts'
+import type {
+  CaptureReport,
+  FilterReport,
+  KnownTableReport,
+  LimitReport,
+  SightingsReport,
+  UnrepliedReport,
+} from './model.ts'
 
 /** Timeouts named in the sentence about a short capture. */
 const NAMED_TIMEOUTS = 3
@@ -23,6 +31,8 @@ export interface Evidence {
   settings: Settings
   /** TCP flows picked up in mid-stream. */
   midStream: number
+  /** The table that was given for the start of the capture, or null. */
+  knownTable: KnownTableReport | null
   /** Whether any sysctl differs from the defaults. */
   tuned: boolean
 }
@@ -34,6 +44,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-drops', drops(evidence)],
     ['several-points', severalPoints(evidence)],
     ['open-before', openBefore(evidence)],
+    ...(evidence.knownTable === null ? [] : knownTableLimits(evidence.knownTable)),
     ['one-direction', oneDirection(evidence)],
     ['shorter-than-timeouts', shorterThanTimeouts(evidence)],
     ['snaplen', snaplen(evidence)],
@@ -69,9 +80,12 @@ function severalPoints({ captures, sightings }: Evidence): string {
   return `${where} may show one packet several times, before and after NAT: each sighting was replayed as a packet of its own.`
 }
 
-function openBefore({ midStream }: Evidence): string {
+function openBefore({ midStream, knownTable }: Evidence): string {
   if (midStream === 0) return ''
   const flows = midStream === 1 ? '1 TCP flow begins' : `${formatCount(midStream)} TCP flows begin`
+  if (knownTable !== null) {
+    return `${flows} in mid-stream, without a SYN, and without an entry in ${printable(knownTable.path)}: the capture misses their beginning, or the file misses them.`
+  }
   return `${flows} in mid-stream, without a SYN: the table was not empty when the capture began, the real peak is higher.`
 }
 

@@ -1,5 +1,6 @@
 // The Report: all that is known after a replay, plain, sorted and serialisable; its JSON form is docs/report-schema.md.
 import type { Confidence, FindingStep, FrameReference, Severity } from '../findings/finding.ts'
+import type { Contradiction } from '../findings/table-check.ts'
 import type { TranslationGroup } from '../findings/translation-check.ts'
 import type { UnrepliedGroup } from '../findings/unreplied.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
@@ -25,6 +26,8 @@ export interface Report extends TableOfFlows {
   knowledge?: KnowledgeReport
   /** Sysctls that differ from the defaults, by name. */
   settings: Record<string, number>
+  /** The table that was given for the start of the capture; null where it was taken to be empty. */
+  knownTable: KnownTableReport | null
   /** Which packets the fields beside this one are about, where some are inside of others. */
   tunnelMode: 'both' | 'outer' | 'inner'
   /** What is inside of tunnels: a table of its own for each kind, in the order they were met. */
@@ -81,6 +84,27 @@ export interface FilterReport {
   /** Frames that were replayed, and those that were not. */
   selected: number
   passedOver: number
+}
+
+export interface KnownTableReport {
+  /** File it was taken from. */
+  path: string
+  /** Entries in the table when the capture began, and how many of them a packet met; TCP connections among these. */
+  entries: number
+  used: number
+  usedTcp: number
+  /** Entries that were listed more than once, and left out. */
+  duplicates: number
+  /** Entries that are listed as offloaded, of another zone than 0, or without a part of their tuples. */
+  offloaded: number
+  otherZones: number
+  partial: number
+  /** Whether the capture opens connections that the file has as open or closed. */
+  takenLater: boolean
+  /** Closed connections whose place a SYN took. */
+  reopened: { count: number; frames: FrameReference[] }
+  /** What the traffic shows to be otherwise; the first frames of each kind. */
+  contradictions: { id: Contradiction; count: number; frames: FrameReference[] }[]
 }
 
 export interface SightingsReport {

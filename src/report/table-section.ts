@@ -10,6 +10,7 @@ import {
   plural,
   sparkline,
 } from './format.ts'
+import { knownTableLine } from './known-table.ts'
 import type { Report, TableReport } from './model.ts'
 import { ownerLines, projectionLines, refusedLines } from './size-lines.ts'
 import type { Style } from './style.ts'
@@ -19,8 +20,10 @@ const WIDTH = 64
 
 export function tableLines(report: Report, style: Style): string[] {
   const { table } = report
-  if (table.peak.entries === 0) return ['no entry was made']
-  return [...peakLines(table, style), memoryLine(table), ...sizeLine(report)]
+  const { knownTable } = report
+  const begin = knownTable === null ? [] : [knownTableLine(knownTable)]
+  if (table.peak.entries === 0) return [...begin, 'no entry was made']
+  return [...begin, ...peakLines(table, style), memoryLine(table), ...sizeLine(report)]
 }
 
 /** The table at its peak and at the end, who held it, what it refused, where it levels off. */

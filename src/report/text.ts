@@ -27,7 +27,7 @@ function tunnelSections(
   style: Style,
   prose: number,
 ): [string, string[]][] {
-  const inner: Report = { ...report, ...tunnel }
+  const inner: Report = { ...report, ...tunnel, knownTable: null }
   return [
     ['Inside', wrap([style.bold(`${tunnelText(tunnel)}, tracked in a table of their own`)], prose)],
     ['Verdict', wrap(verdictLines(inner, style), prose)],

@@ -45,7 +45,7 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
   const paint =
     finding.severity === 'error' ? style.red : finding.severity === 'warning' ? style.yellow : plain
   const lines = [
-    `${paint(`${finding.severity} ${finding.id}`)}: ${finding.title}`,
+    `${paint(`${finding.severity} ${finding.id}`)}: ${printable(finding.title)}`,
     ...flowNames(finding),
     ...stepLines(finding, report),
     ...(finding.reason === undefined

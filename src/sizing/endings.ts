@@ -1,4 +1,5 @@
 // How entries end, by occupancy class: how many, how long their flows were active, how long the table held them after.
+import { isUntouched } from '../conntrack/known-entry.ts'
 import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import { STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
@@ -52,6 +53,8 @@ export class Endings {
   /** The entry leaves the table at `time`, or did so in effect when its timeout passed before. */
   ended(ct: number, time: number): void {
     const { table } = this
+    // of an entry that no packet met nothing is seen but how long it had left
+    if (isUntouched(table, ct)) return
     if ((table.status(ct) & STATUS_EXPIRED) === 0) this.add(ct, time)
     else this.add(ct, timeoutTime(table, ct, time))
   }
@@ -59,6 +62,7 @@ export class Endings {
   /** The capture ends at `time` while the entry is in the table. */
   left(ct: number, time: number): void {
     const { table } = this
+    if (isUntouched(table, ct)) return
     if (this.isLasting(ct, time)) this.lasting++
     else this.add(ct, timeoutTime(table, ct, time))
   }

@@ -1,5 +1,6 @@
 // Flows as they end: folded into totals by occupancy class and into a bounded list of the largest, handed on, forgotten.
 import { CAUSE_TIMEOUT } from '../conntrack/events.ts'
+import { isKnown } from '../conntrack/known-entry.ts'
 import { OCCUPANCY_CLASSES, occupancyClass } from '../conntrack/occupancy-class.ts'
 import { IPS_CONFIRMED, IPS_DYING, STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
@@ -19,6 +20,11 @@ export interface FlowsOptions {
   sink: ((flow: Flow) => void) | null
 }
 
+interface Counters {
+  packets: readonly [number, number]
+  bytes: readonly [number, number]
+}
+
 export class Flows {
   total = 0
   /** Flows, their packets and bytes of both directions, by the occupancy class the entry had at its end. */
@@ -29,6 +35,8 @@ export class Flows {
   private readonly table: Table
   private readonly options: FlowsOptions
   private readonly largest: TopList<Flow>
+  /** What entries that were there before the capture had counted until then. */
+  private readonly before = new Map<number, Counters>()
 
   constructor(table: Table, options: FlowsOptions) {
     this.table = table
@@ -39,6 +47,14 @@ export class Flows {
   /** The flow of entry `ct` ends at `time`, or did so earlier by its timeout; `cause` is a CAUSE_* or CAUSE_OPEN. */
   ended(ct: number, cause: number, time: number): void {
     this.add(ct, cause, this.endOf(ct, time))
+  }
+
+  /** What entry `ct` has counted was counted before the capture, and is no traffic of it. */
+  counted(ct: number): void {
+    const { table } = this
+    const packets: Counters['packets'] = [table.packets(ct * 2), table.packets(ct * 2 + 1)]
+    const bytes: Counters['bytes'] = [table.bytes(ct * 2), table.bytes(ct * 2 + 1)]
+    if (sum(packets) + sum(bytes) > 0) this.before.set(ct, { packets, bytes })
   }
 
   /** The largest flows, largest first. */
@@ -55,8 +71,9 @@ export class Flows {
 
   private add(ct: number, cause: number, end: number): void {
     const { table, options } = this
-    const packets = table.packets(ct * 2) + table.packets(ct * 2 + 1)
-    const bytes = table.bytes(ct * 2) + table.bytes(ct * 2 + 1)
+    const before = this.before.size > 0 && isKnown(table, ct) ? this.before.get(ct) : undefined
+    const packets = table.packets(ct * 2) + table.packets(ct * 2 + 1) - sum(before?.packets)
+    const bytes = table.bytes(ct * 2) + table.bytes(ct * 2 + 1) - sum(before?.bytes)
     const occupancy = occupancyClass(table, ct)
     this.total++
     this.flows[occupancy]++
@@ -67,9 +84,21 @@ export class Flows {
     const enters = this.largest.admits(key, table.firstFrame(ct))
     if (!enters && options.sink === null) return
     const flow = flowOf(table, ct, cause, end)
+    if (before !== undefined) subtract(flow, before)
     if (enters) this.largest.add(key, table.firstFrame(ct), flow)
     options.sink?.(flow)
   }
+}
+
+function subtract({ orig, reply }: Flow, { packets, bytes }: Counters): void {
+  orig.packets -= packets[0]
+  reply.packets -= packets[1]
+  orig.bytes -= bytes[0]
+  reply.bytes -= bytes[1]
+}
+
+function sum([original, reply]: readonly [number, number] = [0, 0]): number {
+  return original + reply
 }
 
 /** Visits what stands in the table at the end of the capture, with the cause to end it for: timed out, or open. */

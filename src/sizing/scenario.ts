@@ -1,14 +1,17 @@
 // One what-if: an engine with other sysctls, or one that some packets pass by, and the size of its table.
-import { Engine } from '../conntrack/engine.ts'
+import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import type { Packet } from '../packet/packet.ts'
 import { endEntries } from './flows.ts'
+import { timeoutOf } from './held-by.ts'
 import { OwnerFeed } from './owner-feed.ts'
 import { LocalOwners } from './owners.ts'
 import { Refusals } from './refusals.ts'
 import { Sizing } from './sizing.ts'
-import { SparingEngine } from './sparing-engine.ts'
+import { engineFor } from './sparing-engine.ts'
 
 export interface ScenarioSpec {
   name: string
@@ -29,18 +32,25 @@ export class Scenario implements Observer {
   /** null where nobody asked for them. */
   readonly owners: LocalOwners | null
 
-  /** @param owners whether the owners of entries are counted, too */
-  constructor(spec: ScenarioSpec, owners: boolean) {
+  /**
+   * @param owners whether the owners of entries are counted, too
+   * @param known the table when the capture began, where that is known
+   * @param actual the sysctls under which that table came about
+   */
+  constructor(
+    spec: ScenarioSpec,
+    owners: boolean,
+    known: KnownTable | null = null,
+    actual: Settings = spec.settings,
+  ) {
     const { settings, enforced, notrack } = spec
     this.spec = spec
     const refusals = enforced ? new Refusals(settings) : null
-    this.engine =
-      notrack === null
-        ? new Engine(settings, this, enforced, refusals)
-        : new SparingEngine(notrack, settings, this, enforced, refusals)
+    this.engine = engineFor(settings, this, refusals, notrack, known !== null)
     this.owners = owners ? new LocalOwners() : null
     const feed = this.owners === null ? null : new OwnerFeed(this.engine.table, this.owners.queue)
     this.sizing = new Sizing(this.engine.table, settings, feed, refusals)
+    if (known !== null) this.load(known, actual)
   }
 
   created(ct: number, time: number): void {
@@ -60,6 +70,17 @@ export class Scenario implements Observer {
 
   destroyed(ct: number, cause: number, time: number): void {
     this.sizing.destroyed(ct, cause, time)
+  }
+
+  /** What is in the table at the start has been there for as long as it took with the actual sysctls. */
+  private load(known: KnownTable, actual: Settings): void {
+    const { engine, spec } = this
+    if (!(engine instanceof KnownEngine)) return
+    engine.load(known.entries, occupancy => {
+      const name = timeoutOf(occupancy)
+      return name === null ? 0 : spec.settings[name] - actual[name]
+    })
+    this.fresh = false
   }
 
   /** The capture is over: lets the clock run to its last frame. */

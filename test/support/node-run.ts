@@ -59,13 +59,17 @@ export async function replayNode(
     const connection = describe(engine.table, ct)
     add(events, connection.key, `${event} ${withState ? connection.state : ''}${flagsOf(connection)}`)
   }
-  const engine: Engine = makeEngine(sysctls, {
-    created: ct => (engine.table.status(ct) & IPS_NAT_CLASH) === 0 && note(ct, 'NEW', true),
-    updated: (ct, bits) => note(ct, 'UPDATE', (bits & IPCT_PROTOINFO) !== 0),
-    reclassified: () => {},
-    expired: () => {},
-    destroyed: (ct, cause) => cause !== CAUSE_TIMEOUT && note(ct, 'DESTROY', true),
-  })
+  const engine: Engine = makeEngine(
+    sysctls,
+    {
+      created: ct => (engine.table.status(ct) & IPS_NAT_CLASH) === 0 && note(ct, 'NEW', true),
+      updated: (ct, bits) => note(ct, 'UPDATE', (bits & IPCT_PROTOINFO) !== 0),
+      reclassified: () => {},
+      expired: () => {},
+      destroyed: (ct, cause) => cause !== CAUSE_TIMEOUT && note(ct, 'DESTROY', true),
+    },
+    { knowledge: null, table: null },
+  )
   const source = await openCaptures(paths)
   const window = new SightingWindow(source, {
     bridgeCalls: {

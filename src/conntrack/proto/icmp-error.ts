@@ -104,16 +104,16 @@ export class IcmpErrors {
 
   /** The error must go to the side of the flow that the quoted packet came from. */
   private destinationFits(packet: Packet, key: number): boolean {
-    const { table, reasons } = this.context
-    const d0 = table.destinationWord(key, 0)
+    const { reasons } = this.context
+    const d0 = this.senderWord(key, 0)
     if (packet.family === 4) {
       if (d0 === packet.destination0) return true
       reasons.add(REASON_OUTER_ADDRESS, packet.destination0, d0)
       return false
     }
-    const d1 = table.destinationWord(key, 1)
-    const d2 = table.destinationWord(key, 2)
-    const d3 = table.destinationWord(key, 3)
+    const d1 = this.senderWord(key, 1)
+    const d2 = this.senderWord(key, 2)
+    const d3 = this.senderWord(key, 3)
     if (
       d0 === packet.destination0 &&
       d1 === packet.destination1 &&
@@ -134,6 +134,12 @@ export class IcmpErrors {
     reasons.setValue(6, d2)
     reasons.setValue(7, d3)
     return false
+  }
+
+  /** Word of the address that the quoted packet came from: behind the translation, that of the untranslated side. */
+  private senderWord(key: number, index: number): number {
+    const { table, behind } = this.context
+    return behind ? table.sourceWord(key ^ 1, index) : table.destinationWord(key, index)
   }
 
   private refuse(reason: number): number {
