@@ -116,7 +116,8 @@ export class Analysis implements Observer, Witness {
     const nat = this.watch?.conclude() ?? []
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
-    return [...own, ...known, ...this.midStream.conclude()].sort(byGravity)
+    const remarks = this.watch?.remarks() ?? []
+    return [...own, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity)
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */

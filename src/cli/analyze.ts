@@ -82,14 +82,23 @@ async function replayAll(
     reporter ??= new FlowReporter(source.epoch)
     flowsFile?.add(reporter.report(flow))
   }
-  const makeAnalysis = (sink: ((flow: Flow) => void) | null, points: Points): Analysis =>
-    new Analysis(sysctls.settings, { top, sort, sink }, enforcesMaximum(sysctls), new NatWatch(points))
+  const makeAnalysis = (sink: ((flow: Flow) => void) | null, points: Points, isInside: boolean): Analysis =>
+    new Analysis(
+      sysctls.settings,
+      { top, sort, sink },
+      enforcesMaximum(sysctls),
+      new NatWatch(points, isInside),
+    )
   // the window counts frames, not what is inside of them
   const points = tunnels === 'inner' ? null : window?.points
-  const analysis = makeAnalysis(flowsFile === null ? null : write, points ?? new Points(source))
+  const analysis = makeAnalysis(
+    flowsFile === null ? null : write,
+    points ?? new Points(source),
+    tunnels === 'inner',
+  )
   const insides = new Map<string, Analysis>()
   const makeInside = (name: string): Analysis => {
-    const inside = makeAnalysis(null, new Points(source))
+    const inside = makeAnalysis(null, new Points(source), true)
     insides.set(name, inside)
     return inside
   }

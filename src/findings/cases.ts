@@ -1,6 +1,7 @@
 // Cases of NAT findings gathered: one finding for each id, with its flows, tries, frames and points, all bounded.
-import { NAT_FINDINGS, type NatFindingId } from './catalogue.ts'
+import type { CatalogueEntry, NatFindingId } from './catalogue.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
+import type { FlowFindingId } from './flow-catalogue.ts'
 
 /** Flows of a finding that are told apart. */
 const MOST_FLOWS = 256
@@ -13,9 +14,11 @@ const STEP_FRAMES = 8
 
 const CONFIDENCES: readonly Confidence[] = ['possible', 'likely', 'certain']
 
+export type FindingId = NatFindingId | FlowFindingId
+
 /** What a detector says of one try of a flow at one point. */
-export interface Case {
-  id: NatFindingId
+export interface Case<Id extends string = FindingId> {
+  id: Id
   confidence: Confidence
   /** Why it is as sure as that. */
   reason: string
@@ -38,8 +41,8 @@ interface FlowCase {
   frames: FrameReference[]
 }
 
-interface Group {
-  id: NatFindingId
+interface Group<Id> {
+  id: Id
   confidence: Confidence
   reason: string
   flows: Map<string, FlowCase>
@@ -50,10 +53,15 @@ interface Group {
   steps: FindingStep[]
 }
 
-export class Cases {
-  private readonly groups = new Map<NatFindingId, Group>()
+export class Cases<Id extends string = FindingId> {
+  private readonly catalogue: Record<Id, CatalogueEntry>
+  private readonly groups = new Map<Id, Group<Id>>()
 
-  add(found: Case): void {
+  constructor(catalogue: Record<Id, CatalogueEntry>) {
+    this.catalogue = catalogue
+  }
+
+  add(found: Case<Id>): void {
     const group = this.groupOf(found)
     group.points.add(found.point)
     if (rank(found.confidence) > rank(group.confidence)) {
@@ -77,15 +85,19 @@ export class Cases {
     if (group.flows.keys().next().value === found.client) addSteps(group.steps, found.steps)
   }
 
-  has(id: NatFindingId, client: string): boolean {
+  has(id: Id, client: string): boolean {
     return this.groups.get(id)?.flows.has(client) ?? false
   }
 
-  conclude(nameOf: (point: number) => string): Finding[] {
-    return [...this.groups.values()].map(group => findingOf(group, nameOf))
+  hasAny(id: Id): boolean {
+    return this.groups.has(id)
   }
 
-  private groupOf({ id, confidence, reason }: Case): Group {
+  conclude(nameOf: (point: number) => string): Finding[] {
+    return [...this.groups.values()].map(group => findingOf(group, this.catalogue[group.id], nameOf))
+  }
+
+  private groupOf({ id, confidence, reason }: Case<Id>): Group<Id> {
     let group = this.groups.get(id)
     if (group === undefined) {
       group = { id, confidence, reason, flows: new Map(), further: 0, points: new Set(), steps: [] }
@@ -99,8 +111,11 @@ function rank(confidence: Confidence): number {
   return CONFIDENCES.indexOf(confidence)
 }
 
-function findingOf(group: Group, nameOf: (point: number) => string): Finding {
-  const { severity, title, cause, fix } = NAT_FINDINGS[group.id]
+function findingOf(
+  group: Group<string>,
+  { severity, title, cause, fix }: CatalogueEntry,
+  nameOf: (point: number) => string,
+): Finding {
   const flows = [...group.flows.values()]
   const count = flows.length + group.further
   const occurrences = group.further + flows.reduce((sum, flow) => sum + Math.max(...flow.tries.values()), 0)

@@ -16,17 +16,22 @@ import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.t
 import type { Points } from '../vantage/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
 import { Cases } from './cases.ts'
+import { NAT_FINDINGS } from './catalogue.ts'
 import type { Finding } from './finding.ts'
+import { FLOW_FINDINGS } from './flow-catalogue.ts'
 import { Leaks, PAUSE } from './leaks.ts'
 import { Losses } from './losses.ts'
+import { Oddities } from './oddities.ts'
 import { Sight } from './sight.ts'
 import { concludeStanding } from './standing.ts'
 import { strayAnswer, strayDatagram } from './stray-answers.ts'
 import {
+  FIRST_ACK,
   FLAGS,
   GAP_BEFORE,
   GAP_FRAME,
   GAP_LENGTH,
+  GAP_PACKETS,
   GAP_SIDE,
   OPENING_ACKNOWLEDGMENT,
   OPENING_DESTINATION_MAC,
@@ -46,6 +51,9 @@ import {
   SYN_ACK_COUNT,
   SYN_COUNT,
   SYN_PACKET,
+  TRAIL_DNS,
+  TRAIL_FIN,
+  TRAIL_FIN_BACK,
   TRAIL_FORWARDED,
   TRAIL_OPEN,
   TRAIL_RECENT,
@@ -64,9 +72,10 @@ const UNKNOWN_SCALE = 14
 export class NatWatch {
   private readonly points: Points
   private readonly trails = new Trails()
-  private readonly cases = new Cases()
+  private readonly cases = new Cases({ ...NAT_FINDINGS, ...FLOW_FINDINGS })
   private readonly leaks = new Leaks(this.trails, this.cases)
   private readonly losses = new Losses(this.trails, this.cases)
+  private readonly oddities: Oddities
   private readonly sight = new Sight()
   private readonly quoted = new Packet()
   private readonly error = new Packet()
@@ -80,9 +89,13 @@ export class NatWatch {
   private number = 0
   private now = 0
 
-  /** @param points the window's; without a window points of one's own, for which frames are counted here */
-  constructor(points: Points) {
+  /**
+   * @param points the window's; without a window points of one's own, for which frames are counted here
+   * @param isInside whether what is watched came out of a tunnel
+   */
+  constructor(points: Points, isInside = false) {
     this.points = points
+    this.oddities = new Oddities(this.trails, this.cases, isInside)
   }
 
   /** Takes a packet that was decoded, with everybody who saw it; null: a frame that is replayed as it came. */
@@ -124,7 +137,13 @@ export class NatWatch {
   conclude(): Finding[] {
     this.losses.conclude()
     concludeStanding(this.trails, this.cases, this.now)
+    this.oddities.conclude(this.now)
     return this.cases.conclude(point => this.points.name(point))
+  }
+
+  /** What is worth knowing and no fault; to be asked for after conclude(). */
+  remarks(): Finding[] {
+    return this.oddities.remarks(point => this.points.name(point))
   }
 
   /** @returns the trail of the packet at this point */
@@ -134,7 +153,7 @@ export class NatWatch {
     const isNew = trail < 0
     if (sight.protocol === IPPROTO_UDP) {
       if (isNew) trail = this.leaks.openDatagram(sight)
-      this.progressDatagram(trail)
+      this.progressDatagram(trail, packet)
       return trail
     }
     const { flags } = sight
@@ -161,6 +180,7 @@ export class NatWatch {
       trails.has(trail, TRAIL_SYN) &&
       trails.get(trail, SYN + OPENING_SEQUENCE) !== sight.sequence
     ) {
+      this.oddities.reopened(trail, sight)
       trails.set(trail, FLAGS, 0)
       trails.set(trail, SYN_COUNT, 0)
       trails.set(trail, SYN_ACK_COUNT, 0)
@@ -169,6 +189,7 @@ export class NatWatch {
       trails.startTimes[trail] = sight.time
     }
     const isFirst = isAnswer ? !trails.has(trail, TRAIL_SYN_ACK) : !trails.has(trail, TRAIL_SYN)
+    this.oddities.opening(trail, packet, sight, isFirst, this.number)
     // a SYN that is answered by a RST each time gets another SYN-ACK each time
     if (isFirst || isAnswer) this.noteOpening(trail, isAnswer ? SYN_ACK : SYN)
     trails.mark(trail, (isAnswer ? TRAIL_SYN_ACK : TRAIL_SYN) | TRAIL_RECENT)
@@ -198,22 +219,22 @@ export class NatWatch {
   private progress(trail: number, direction: number): void {
     const { trails, sight } = this
     const isFin = (sight.flags & TCP_FIN) !== 0
-    const length = sight.payload + (isFin ? 1 : 0)
+    const length = isFin ? this.finish(trail, direction) : sight.payload
     const packets = trails.side(trail, direction, SIDE_PACKETS)
     const end = (sight.sequence + length) | 0
     const known = trails.side(trail, direction, SIDE_END)
     if (direction === 0 && trails.has(trail, TRAIL_SYN_ACK)) trails.mark(trail, TRAIL_OPEN)
     trails.mark(trail, TRAIL_RECENT)
     if (length > 0 && sight.sequence === known && sight.time - trails.time(trail) >= PAUSE) {
-      trails.set(trail, GAP_FRAME, sight.frame)
-      trails.set(trail, GAP_SIDE, direction)
-      trails.set(trail, GAP_LENGTH, Math.min((sight.time - trails.time(trail)) / 1e6, 0x7fffffff))
-      trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
+      this.pause(trail, direction)
     } else if (trails.get(trail, GAP_FRAME) !== 0 && direction !== trails.get(trail, GAP_SIDE)) {
       trails.set(trail, GAP_FRAME, 0)
     }
     const isPickedUp = packets === 0 && !trails.has(trail, direction === 0 ? TRAIL_SYN : TRAIL_SYN_ACK)
-    if (isPickedUp && direction === 1 && trails.has(trail, TRAIL_SYN)) this.leaks.strayHalf(trail, sight)
+    if (isPickedUp && direction === 1 && trails.has(trail, TRAIL_SYN)) {
+      this.leaks.strayHalf(trail, sight)
+      this.oddities.challenged(trail, sight)
+    }
     if (isPickedUp) this.pickUp(trail, direction, end)
     else if (after(end, known)) trails.setSide(trail, direction, SIDE_END, end)
     const limit = (sight.acknowledgment + (sight.window << trails.side(trail, direction, SIDE_SCALE))) | 0
@@ -225,10 +246,31 @@ export class NatWatch {
     trails.setSide(trail, direction, SIDE_PACKETS, packets + 1)
   }
 
+  /** Returns the length of a segment with FIN. */
+  private finish(trail: number, direction: number): number {
+    this.trails.mark(trail, direction === 0 ? TRAIL_FIN : TRAIL_FIN_BACK)
+    return this.sight.payload + 1
+  }
+
+  /** Data comes exactly where the flow had stopped a while ago. */
+  private pause(trail: number, direction: number): void {
+    const { trails, sight } = this
+    const length = Math.min((sight.time - trails.time(trail)) / 1e6, 0x7fffffff)
+    // one that has not been answered yet may be followed by shorter ones
+    const isSequel = trails.get(trail, GAP_FRAME) !== 0 && direction === trails.get(trail, GAP_SIDE)
+    if (isSequel && length < trails.get(trail, GAP_LENGTH)) return
+    trails.set(trail, GAP_FRAME, sight.frame)
+    trails.set(trail, GAP_SIDE, direction)
+    trails.set(trail, GAP_LENGTH, length)
+    trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
+    trails.set(trail, GAP_PACKETS, trails.side(trail, direction, SIDE_PACKETS))
+  }
+
   private pickUp(trail: number, direction: number, end: number): void {
     this.trails.setSide(trail, direction, SIDE_SCALE, UNKNOWN_SCALE)
     this.trails.setSide(trail, direction, SIDE_END, end)
     this.trails.setSide(trail, direction, SIDE_TTL, this.sight.ttl)
+    this.trails.set(trail, FIRST_ACK, this.sight.acknowledgment)
   }
 
   private reset(trail: number, direction: number, isNew: boolean): void {
@@ -238,17 +280,20 @@ export class NatWatch {
       if (direction === 0 && strayAnswer(trails, cases, trail, sight, isNew)) trails.mark(trail, TRAIL_RST)
       else this.leaks.reset(trail, direction, sight)
     }
+    this.oddities.reset(trail, direction, sight)
     trails.mark(trail, TRAIL_RST)
   }
 
-  private progressDatagram(trail: number): void {
+  private progressDatagram(trail: number, packet: Packet): void {
     const { trails, sight } = this
     const { direction } = trails
     const packets = trails.side(trail, direction, SIDE_PACKETS)
     if (packets === 0) {
       this.noteOpening(trail, direction === 0 ? SYN : SYN_ACK)
       trails.mark(trail, direction === 0 ? TRAIL_SYN : TRAIL_SYN_ACK)
+      this.oddities.datagrams(trail, packet)
     }
+    if (trails.has(trail, TRAIL_DNS)) this.oddities.dns(trail, packet, sight)
     trails.setSide(trail, direction, SIDE_PACKETS, packets + 1)
     trails.setSide(trail, direction, SIDE_FRAME, sight.frame)
     trails.mark(trail, TRAIL_RECENT)
@@ -264,7 +309,10 @@ export class NatWatch {
     }
     const isSourceTranslated = (sightings.translated & TRANSLATED_SOURCE) !== 0
     if (exit >= 0) this.losses.left(sightings.point(exit), sightings.capture(exit))
-    if (direction === 0) this.losses.passed(first, sightings.time(0), exit >= 0, isSourceTranslated)
+    if (direction === 0) {
+      this.losses.passed(first, sightings.time(0), exit >= 0, isSourceTranslated)
+      if (this.trails.has(first, TRAIL_DNS)) this.oddities.passed(first, exit >= 0)
+    }
   }
 
   private passLate(sightings: Sightings): void {
