@@ -1,6 +1,6 @@
 // One engine with everything that listens to it: counts, occupancy, flows, findings.
 import { Engine } from '../conntrack/engine.ts'
-import type { Observer } from '../conntrack/events.ts'
+import { CAUSE_TIMEOUT, type Observer } from '../conntrack/events.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
@@ -8,6 +8,8 @@ import { type Finding, SEVERITIES } from '../findings/finding.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
 import type { NatWatch } from '../findings/nat-watch.ts'
+import { PortPressure } from '../findings/port-pressure.ts'
+import { StaleMappings } from '../findings/stale-mapping.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
@@ -26,6 +28,8 @@ export class Analysis implements Observer, Witness {
   readonly invalid = new InvalidPackets()
   readonly unreplied = new UnrepliedFlows()
   readonly midStream = new MidStreamPickups()
+  private readonly portPressure = new PortPressure()
+  private readonly staleMappings: StaleMappings | null
   private readonly tableFull: TableFull
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -44,6 +48,7 @@ export class Analysis implements Observer, Witness {
     watch: NatWatch | null = null,
   ) {
     this.watch = watch
+    this.staleMappings = watch === null ? null : new StaleMappings(watch)
     const refusals = enforceMaximum ? new Refusals(settings) : null
     this.engine = new Engine(settings, this, enforceMaximum, refusals)
     this.table = this.engine.table
@@ -61,7 +66,7 @@ export class Analysis implements Observer, Witness {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
-        else if (this.engine.state === STATE_RELATED) this.unreplied.related(this.table, this.engine.ct)
+        else if (this.engine.state === STATE_RELATED) this.related()
         if (this.fresh >= 0) this.opened(packet)
         break
       case FRAME_QUEUED:
@@ -94,10 +99,13 @@ export class Analysis implements Observer, Witness {
 
   expired(ct: number, time: number): void {
     this.sizing.expired(ct, time)
+    this.portPressure.released(this.table, ct)
   }
 
   destroyed(ct: number, cause: number, time: number): void {
     this.sizing.destroyed(ct, cause, time)
+    // one that expired has been reported before
+    if (cause !== CAUSE_TIMEOUT) this.portPressure.released(this.table, ct)
     this.end(ct, cause, time)
   }
 
@@ -112,7 +120,8 @@ export class Analysis implements Observer, Witness {
   }
 
   conclude(): Finding[] {
-    const own = this.tableFull.conclude()
+    const own = [...this.tableFull.conclude(), ...this.portPressure.conclude()]
+    this.staleMappings?.conclude()
     const nat = this.watch?.conclude() ?? []
     // what the model says of the table is surer than what the packets let guess
     const known = nat.filter(finding => !own.some(other => other.id === finding.id))
@@ -125,12 +134,20 @@ export class Analysis implements Observer, Witness {
     this.midStream.created(this.table, this.fresh, packet)
     this.unreplied.created(this.fresh, packet)
     this.tableFull.created(packet)
+    this.portPressure.created(this.table, this.fresh, packet)
     this.fresh = -1
+  }
+
+  private related(): void {
+    this.unreplied.related(this.table, this.engine.ct)
+    this.staleMappings?.related(this.table, this.engine.ct)
   }
 
   private end(ct: number, cause: number, time: number): void {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause)
+    this.portPressure.ended(this.table, ct)
+    this.staleMappings?.ended(this.table, ct)
   }
 }
 

@@ -46,6 +46,22 @@ export const FLOW_FINDINGS = {
       'each silently, until the connection is sent without offloading',
     fix: 'ethtool -K TUNNEL-DEVICE tx-checksum-ip-generic off (flannel.1, vxlan.calico), and count: nstat -az UdpInCsumErrors on the other node',
   },
+  'stale-mapping': {
+    severity: 'error',
+    title: 'packets still go to a backend that is gone, by an entry that they keep alive themselves',
+    cause:
+      'the translation of a connection is chosen once, and each of its packets renews the entry: who sends more often ' +
+      'than the timeout never gets another backend',
+    fix: 'conntrack -D -p udp --orig-dst SERVICE --orig-port-dst PORT (kube-proxy does it when it removes an endpoint, since 1.32 again and again)',
+  },
+  'snat-port-pressure': {
+    severity: 'warning',
+    title: 'source ports to one destination are nearly used up',
+    cause:
+      'a translated address has one port for each connection to the same destination, and a closed connection holds ' +
+      'its port until its entry is gone (TIME_WAIT, 120 s): whoever comes when none is left is dropped (insert_failed of `conntrack -S`)',
+    fix: 'more source addresses: iptables -t nat … -j SNAT --to-source FIRST-LAST; or connections that stay open (keep-alive), or sysctl -w net.netfilter.nf_conntrack_tcp_timeout_time_wait=30',
+  },
 } satisfies Record<string, CatalogueEntry>
 
 export type FlowFindingId = keyof typeof FLOW_FINDINGS

@@ -1,4 +1,5 @@
 // Follows every flow at every observation point, and asks the detectors where something is out of the ordinary.
+import type { Table } from '../conntrack/table.ts'
 import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -15,7 +16,7 @@ import { decodeQuoted } from '../packet/quoted.ts'
 import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import type { Points } from '../vantage/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
-import { Cases } from './cases.ts'
+import { type Case, Cases } from './cases.ts'
 import { NAT_FINDINGS } from './catalogue.ts'
 import type { Finding } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
@@ -62,6 +63,7 @@ import {
   TRAIL_SYN_ACK,
   Trails,
 } from './trails.ts'
+import { findWhereabouts, type Whereabouts } from './whereabouts.ts'
 
 const ICMP_HEADER = 8
 const PORT_UNREACHABLE = (3 << 8) | 3
@@ -144,6 +146,16 @@ export class NatWatch {
   /** What is worth knowing and no fault; to be asked for after conclude(). */
   remarks(): Finding[] {
     return this.oddities.remarks(point => this.points.name(point))
+  }
+
+  /** Where an entry's packets were seen, as long as that is remembered. */
+  whereabouts(table: Table, ct: number): Whereabouts {
+    return findWhereabouts(this.trails, this.points.all.length, table, ct)
+  }
+
+  /** Takes up what somebody else found out. */
+  add(found: Case): void {
+    this.cases.add(found)
   }
 
   /** @returns the trail of the packet at this point */

@@ -8,9 +8,10 @@ import { CAPTURE, TRAIL_SYN_ACK, type Trails } from './trails.ts'
 
 /** Flows with repeated SYNs that are followed, and SYNs of each that are kept: 0.3 kB a flow. */
 const MOST_LADDERS = 1024
-const MOST_RUNGS = 8
-/** SYNs whose intervals double, so many at least. */
-const LEAST_RUNGS = 4
+const MOST_RUNGS = 12
+/** How often the interval between SYNs must double. */
+const LEAST_DOUBLINGS = 2
+const SECOND = 1e9
 /** The SYN that is sent then is answered, or a later one. */
 const LATE_ANSWER = 30e9
 /** How far from double an interval may be. */
@@ -55,7 +56,7 @@ export class SynLadders {
       if (ladder.answerTime >= 0) return
       ladder.answerTime = sight.time
       ladder.answerFrame = sight.frame
-      if (ladder.times.length < LEAST_RUNGS) this.ladders.delete(trail)
+      if (sight.time - ladder.times[0] < LATE_ANSWER) this.ladders.delete(trail)
       return
     }
     if (ladder.number === number || ladder.times.length === MOST_RUNGS) return
@@ -119,14 +120,20 @@ export class SynLadders {
   }
 }
 
-/** Whether the intervals between SYNs double, from one second on. */
+/** Whether the intervals between SYNs begin with one second, which newer kernels wait a few times, and then double. */
 function isLadder(times: readonly number[]): boolean {
-  if (times.length < LEAST_RUNGS) return false
-  let expected = 1e9
+  let interval = SECOND
+  let doublings = 0
   for (let i = 1; i < times.length; i++) {
-    const interval = times[i] - times[i - 1]
-    if (Math.abs(interval - expected) > expected * SLACK) return false
-    expected *= 2
+    const next = times[i] - times[i - 1]
+    if (isAbout(next, 2 * interval) && i > 1) {
+      interval *= 2
+      doublings++
+    } else if (interval !== SECOND || !isAbout(next, SECOND)) return false
   }
-  return true
+  return doublings >= LEAST_DOUBLINGS
+}
+
+function isAbout(interval: number, expected: number): boolean {
+  return Math.abs(interval - expected) <= expected * SLACK
 }
