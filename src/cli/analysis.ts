@@ -28,7 +28,7 @@ export class Analysis implements Observer, Witness {
   readonly invalid = new InvalidPackets()
   readonly unreplied = new UnrepliedFlows()
   readonly midStream = new MidStreamPickups()
-  private readonly portPressure = new PortPressure()
+  private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings | null
   private readonly tableFull: TableFull
   private readonly table: Table
@@ -48,6 +48,7 @@ export class Analysis implements Observer, Witness {
     watch: NatWatch | null = null,
   ) {
     this.watch = watch
+    this.portPressure = new PortPressure(watch)
     this.staleMappings = watch === null ? null : new StaleMappings(watch)
     const refusals = enforceMaximum ? new Refusals(settings) : null
     this.engine = new Engine(settings, this, enforceMaximum, refusals)
@@ -124,7 +125,11 @@ export class Analysis implements Observer, Witness {
     this.staleMappings?.conclude()
     const nat = this.watch?.conclude() ?? []
     // what the model says of the table is surer than what the packets let guess
-    const known = nat.filter(finding => !own.some(other => other.id === finding.id))
+    const known = nat.filter(
+      ({ id, flows }) =>
+        !own.some(other => other.id === id) &&
+        !(id === 'conntrack-table-full' && this.portPressure.explains(flows)),
+    )
     const remarks = this.watch?.remarks() ?? []
     return [...own, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity)
   }

@@ -52,7 +52,7 @@ export const FLOW_FINDINGS = {
     cause:
       'the translation of a connection is chosen once, and each of its packets renews the entry: who sends more often ' +
       'than the timeout never gets another backend',
-    fix: 'conntrack -D -p udp --orig-dst SERVICE --orig-port-dst PORT (kube-proxy does it when it removes an endpoint, since 1.32 again and again)',
+    fix: 'conntrack -D -p udp --orig-dst SERVICE --orig-port-dst PORT (kube-proxy does so itself since 1.32)',
   },
   'snat-port-pressure': {
     severity: 'warning',

@@ -38,6 +38,20 @@ const LEAST_UNANSWERED = 3
 /** Other connections of the peer are looked for that often. */
 const MOST_SEARCHES = 256
 
+/** Data comes exactly where the flow had stopped a while ago; the trail does not know of it yet. */
+export function notePause(trails: Trails, trail: number, sight: Sight): void {
+  const { direction } = trails
+  const length = Math.min((sight.time - trails.time(trail)) / 1e6, 0x7fffffff)
+  // one that has not been answered yet may be followed by shorter ones
+  const isSequel = trails.get(trail, GAP_FRAME) !== 0 && direction === trails.get(trail, GAP_SIDE)
+  if (isSequel && length < trails.get(trail, GAP_LENGTH)) return
+  trails.set(trail, GAP_FRAME, sight.frame)
+  trails.set(trail, GAP_SIDE, direction)
+  trails.set(trail, GAP_LENGTH, length)
+  trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
+  trails.set(trail, GAP_PACKETS, trails.side(trail, direction, SIDE_PACKETS))
+}
+
 export class IdleGaps {
   private readonly trails: Trails
   private readonly cases: Cases

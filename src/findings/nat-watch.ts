@@ -20,6 +20,7 @@ import { type Case, Cases } from './cases.ts'
 import { NAT_FINDINGS } from './catalogue.ts'
 import type { Finding } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
+import { notePause } from './idle-gap.ts'
 import { Leaks, PAUSE } from './leaks.ts'
 import { Losses } from './losses.ts'
 import { Oddities } from './oddities.ts'
@@ -29,10 +30,7 @@ import { strayAnswer, strayDatagram } from './stray-answers.ts'
 import {
   FIRST_ACK,
   FLAGS,
-  GAP_BEFORE,
   GAP_FRAME,
-  GAP_LENGTH,
-  GAP_PACKETS,
   GAP_SIDE,
   OPENING_ACKNOWLEDGMENT,
   OPENING_DESTINATION_MAC,
@@ -140,12 +138,16 @@ export class NatWatch {
     this.losses.conclude()
     concludeStanding(this.trails, this.cases, this.now)
     this.oddities.conclude(this.now)
-    return this.cases.conclude(point => this.points.name(point))
+    return this.cases.conclude(point => this.nameOf(point))
   }
 
   /** What is worth knowing and no fault; to be asked for after conclude(). */
   remarks(): Finding[] {
-    return this.oddities.remarks(point => this.points.name(point))
+    return this.oddities.remarks(point => this.nameOf(point))
+  }
+
+  nameOf(point: number): string {
+    return this.points.name(point)
   }
 
   /** Where an entry's packets were seen, as long as that is remembered. */
@@ -238,7 +240,7 @@ export class NatWatch {
     if (direction === 0 && trails.has(trail, TRAIL_SYN_ACK)) trails.mark(trail, TRAIL_OPEN)
     trails.mark(trail, TRAIL_RECENT)
     if (length > 0 && sight.sequence === known && sight.time - trails.time(trail) >= PAUSE) {
-      this.pause(trail, direction)
+      notePause(trails, trail, sight)
     } else if (trails.get(trail, GAP_FRAME) !== 0 && direction !== trails.get(trail, GAP_SIDE)) {
       trails.set(trail, GAP_FRAME, 0)
     }
@@ -262,20 +264,6 @@ export class NatWatch {
   private finish(trail: number, direction: number): number {
     this.trails.mark(trail, direction === 0 ? TRAIL_FIN : TRAIL_FIN_BACK)
     return this.sight.payload + 1
-  }
-
-  /** Data comes exactly where the flow had stopped a while ago. */
-  private pause(trail: number, direction: number): void {
-    const { trails, sight } = this
-    const length = Math.min((sight.time - trails.time(trail)) / 1e6, 0x7fffffff)
-    // one that has not been answered yet may be followed by shorter ones
-    const isSequel = trails.get(trail, GAP_FRAME) !== 0 && direction === trails.get(trail, GAP_SIDE)
-    if (isSequel && length < trails.get(trail, GAP_LENGTH)) return
-    trails.set(trail, GAP_FRAME, sight.frame)
-    trails.set(trail, GAP_SIDE, direction)
-    trails.set(trail, GAP_LENGTH, length)
-    trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
-    trails.set(trail, GAP_PACKETS, trails.side(trail, direction, SIDE_PACKETS))
   }
 
   private pickUp(trail: number, direction: number, end: number): void {

@@ -5,6 +5,7 @@ import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { Confidence, Finding, FrameReference } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
+import type { NatWatch } from './nat-watch.ts'
 import { endpoint } from './whereabouts.ts'
 
 // Live entries are counted in two arrays by two hashes of source, destination, port and protocol: the lower count is the
@@ -22,6 +23,7 @@ const MOST_REFUSED = 256
 const LEAST_REFUSED = 3
 const NEARLY = 0.9
 const NAMED_FRAMES = 8
+const NAMED_FLOWS = 20
 
 /** Ceilings by what makes them: ports that MASQUERADE and SNAT take (1024 and up), what Linux gives to its own sockets. */
 const NAT_PORTS = 64512
@@ -33,6 +35,9 @@ const KNOWN: Record<number, string> = {
   1024: "as Azure Load Balancer's default for a machine",
 }
 
+/** Tells where an entry was seen. */
+type Watch = Pick<NatWatch, 'whereabouts' | 'nameOf'>
+
 interface Tracked {
   source: number
   destination: number
@@ -40,6 +45,8 @@ interface Tracked {
   /** Destination port and protocol. */
   port: number
   protocol: number
+  /** The destination, and with the source in front. */
+  place: string
   name: string
   inUse: number
   peak: number
@@ -54,11 +61,15 @@ interface Tracked {
   answered: number
   isTranslated: boolean
   peakFrame: FrameReference
+  /** A flow of it in all its forms, and the points that show it. */
+  example: string
+  points: number[]
   refused: FrameReference[]
   refusedCount: number
 }
 
 export class PortPressure {
+  private readonly watch: Watch | null
   private readonly first = new Int32Array(CELLS)
   private readonly second = new Int32Array(CELLS)
   private readonly tracked: Tracked[] = []
@@ -66,6 +77,10 @@ export class PortPressure {
   /** Entries made when all ports to their destination were in use. */
   private readonly waiting = new Map<number, { tracked: Tracked; frame: FrameReference }>()
   private hasFull = false
+
+  constructor(watch: Watch | null) {
+    this.watch = watch
+  }
 
   /** `packet` has created entry `ct`. */
   created(table: Table, ct: number, packet: Packet): void {
@@ -133,14 +148,20 @@ export class PortPressure {
         severity: refused > 0 ? 'error' : rest.severity,
         confidence,
         title: `${title} (${found.length} ${found.length === 1 ? 'destination' : 'destinations'}${refused > 0 ? `, ${refused} connections lost` : ''})`,
-        flows: found.slice(0, 20).map(each => each.tracked.name),
+        flows: found.slice(0, NAMED_FLOWS).map(each => `${each.tracked.name}, like ${each.tracked.example}`),
         frames: [tracked.peakFrame, ...tracked.refused],
         steps: steps.filter(step => step.frames.length > 0),
-        points: [],
+        points: tracked.points.map(point => this.watch?.nameOf(point) ?? ''),
         occurrences: Math.max(refused, found.length),
         reason,
       },
     ]
+  }
+
+  /** Whether connections were lost for want of a port, and all these flows go where that was. */
+  explains(flows: readonly string[]): boolean {
+    const places = this.tracked.filter(isRefusing).map(({ place }) => ` -> ${place}`)
+    return flows.every(flow => places.some(place => flow.endsWith(place)))
   }
 
   private track(table: Table, ct: number, packet: Packet): void {
@@ -183,6 +204,9 @@ export class PortPressure {
     const idle = this.tracked.findIndex(other => other.inUse === 0 && assess(other) === null)
     if (this.tracked.length === MOST_TRACKED && idle < 0) return undefined
     const tracked = makeTracked(table, key, packet)
+    const where = this.watch?.whereabouts(table, key >> 1)
+    tracked.points = where?.seen.map(({ point }) => point) ?? []
+    tracked.example = where?.flow ?? ''
     for (let ct = 0; ct < table.top; ct++) {
       const other = ct * 2 + 1
       if ((table.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
@@ -224,6 +248,7 @@ function makeTracked(table: Table, key: number, packet: Packet): Tracked {
     ports: new Uint32Array(0x10000 >> 5),
     port: table.ports(key) >>> 16,
     protocol,
+    place: endpoint(table, key, true),
     name: `${protocol === IPPROTO_TCP ? 'tcp' : 'udp'} ${source.slice(0, source.lastIndexOf(':'))} -> ${endpoint(table, key, true)}`,
     inUse: 0,
     peak: 0,
@@ -236,6 +261,8 @@ function makeTracked(table: Table, key: number, packet: Packet): Tracked {
     answered: 0,
     isTranslated: false,
     peakFrame: { capture: packet.capture, frame: packet.frame },
+    example: '',
+    points: [],
     refused: [],
     refusedCount: 0,
   }
@@ -257,6 +284,8 @@ function clear(tracked: Tracked, port: number): void {
   tracked.inUse--
 }
 
+const isRefusing = (tracked: Tracked): boolean => tracked.refusedCount >= LEAST_REFUSED
+
 const spanOf = ({ lowest, highest }: Tracked): number => highest - lowest + 1
 
 /** Whether every port between the lowest and the highest is in use, and they were chosen by NAT. */
@@ -268,7 +297,7 @@ function assess(tracked: Tracked): { confidence: Confidence; reason: string } | 
   const { peak, lowest, highest, refusedCount, sinceGrowth, unanswered, answered, isTranslated } = tracked
   const span = spanOf(tracked)
   const range = `${peak} of the ${span} ports from ${lowest} to ${highest}`
-  if (refusedCount >= LEAST_REFUSED) {
+  if (isRefusing(tracked)) {
     const reason = `${range} were in use${knownAs(span)}, and ${refusedCount} connections that came then did not leave the host`
     return { confidence: 'certain', reason }
   }
