@@ -89,6 +89,12 @@ export class Cases<Id extends string = FindingId> {
     return this.groups.get(id)?.flows.has(client) ?? false
   }
 
+  /** Whether any case is the client's. */
+  tells(client: string): boolean {
+    for (const group of this.groups.values()) if (group.flows.has(client)) return true
+    return false
+  }
+
   hasAny(id: Id): boolean {
     return this.groups.has(id)
   }

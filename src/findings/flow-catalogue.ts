@@ -48,11 +48,12 @@ export const FLOW_FINDINGS = {
   },
   'stale-mapping': {
     severity: 'error',
-    title: 'packets still go to a backend that is gone, by an entry that they keep alive themselves',
+    title: 'packets still go to a backend that is gone, by an entry that was made when it was there',
     cause:
-      'the translation of a connection is chosen once, and each of its packets renews the entry: who sends more often ' +
-      'than the timeout never gets another backend',
-    fix: 'conntrack -D -p udp --orig-dst SERVICE --orig-port-dst PORT (kube-proxy does so itself since 1.32)',
+      'the translation of a connection is chosen once, with its first packet. Each datagram renews the entry: who sends ' +
+      'more often than the timeout never gets another backend. SYNs keep theirs for 120 s, on older kernels for as long ' +
+      'as they repeat',
+    fix: 'conntrack -D -p PROTOCOL --orig-dst SERVICE --orig-port-dst PORT (kube-proxy does so itself since 1.32)',
   },
   'snat-port-pressure': {
     severity: 'warning',

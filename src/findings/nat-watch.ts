@@ -91,7 +91,7 @@ export class NatWatch {
 
   /**
    * @param points the window's; without a window points of one's own, for which frames are counted here
-   * @param isInside whether what is watched came out of a tunnel
+   * @param isInside whether what is watched came out of a tunnel over UDP
    */
   constructor(points: Points, isInside = false) {
     this.points = points
@@ -153,6 +153,11 @@ export class NatWatch {
   /** Where an entry's packets were seen, as long as that is remembered. */
   whereabouts(table: Table, ct: number): Whereabouts {
     return findWhereabouts(this.trails, this.points.all.length, table, ct)
+  }
+
+  /** Whether something has been found out about the client's flow. */
+  tells(client: string): boolean {
+    return this.cases.tells(client)
   }
 
   /** Takes up what somebody else found out. */

@@ -29,7 +29,7 @@ export class Oddities {
   private readonly ladders: SynLadders | null
   private readonly sums: UnfinishedSums
 
-  /** @param isInside whether the packets came out of a tunnel */
+  /** @param isInside whether the packets came out of a tunnel over UDP */
   constructor(trails: Trails, cases: Cases, isInside: boolean) {
     const forms = new FlowForms(trails)
     this.trails = trails

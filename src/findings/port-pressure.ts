@@ -73,6 +73,8 @@ export class PortPressure {
   private readonly first = new Int32Array(CELLS)
   private readonly second = new Int32Array(CELLS)
   private readonly tracked: Tracked[] = []
+  /** Cells of `first` that may be a tracked destination's. */
+  private readonly isTracked = new Uint8Array(CELLS)
   private searches = 0
   /** Entries made when all ports to their destination were in use. */
   private readonly waiting = new Map<number, { tracked: Tracked; frame: FrameReference }>()
@@ -90,7 +92,7 @@ export class PortPressure {
     const one = firstHash(table, key)
     const other = secondHash(table, key)
     const count = Math.min(++this.first[one], ++this.second[other])
-    if (count >= LOOK) this.track(table, ct, packet)
+    if (count >= LOOK || this.isTracked[one] !== 0) this.track(table, ct, packet, count)
     if (this.hasFull) this.meetFull(table, ct, packet)
   }
 
@@ -107,7 +109,7 @@ export class PortPressure {
       this.first[one]--
       this.second[other]--
     }
-    if (this.tracked.length === 0) return
+    if (this.isTracked[one] === 0) return
     const tracked = this.trackedOf(table, key)
     if (tracked !== undefined) clear(tracked, table.ports(key) & 0xffff)
   }
@@ -116,7 +118,8 @@ export class PortPressure {
   ended(table: Table, ct: number): void {
     if (this.tracked.length === 0) return
     const hasReply = (table.status(ct) & IPS_SEEN_REPLY) !== 0
-    const tracked = this.trackedOf(table, ct * 2 + 1)
+    const isTracked = this.isTracked[firstHash(table, ct * 2 + 1)] !== 0
+    const tracked = isTracked ? this.trackedOf(table, ct * 2 + 1) : undefined
     if (tracked !== undefined && hasReply) tracked.answered++
     else if (tracked !== undefined) tracked.unanswered++
     const waiting = this.waiting.get(ct)
@@ -164,9 +167,9 @@ export class PortPressure {
     return flows.every(flow => places.some(place => flow.endsWith(place)))
   }
 
-  private track(table: Table, ct: number, packet: Packet): void {
+  private track(table: Table, ct: number, packet: Packet, count: number): void {
     const key = ct * 2 + 1
-    const tracked = this.trackedOf(table, key) ?? this.open(table, key, packet)
+    const tracked = this.trackedOf(table, key) ?? (count < LOOK ? undefined : this.open(table, key, packet))
     if (tracked === undefined) return
     const port = table.ports(key) & 0xffff
     const isTranslated = (table.status(ct) & IPS_SRC_NAT) !== 0
@@ -218,6 +221,7 @@ export class PortPressure {
       tracked.isTranslated = true
       if (table.ports(ct * 2) >>> 16 !== (table.ports(other) & 0xffff)) tracked.remapped++
     }
+    this.isTracked[firstHash(table, key)] = 1
     if (this.tracked.length === MOST_TRACKED) this.tracked[idle] = tracked
     else this.tracked.push(tracked)
     return tracked

@@ -7,7 +7,7 @@ import type { Confidence } from './finding.ts'
 import type { NatWatch } from './nat-watch.ts'
 import { endpoint, type Whereabouts } from './whereabouts.ts'
 
-/** An entry that its own packets keep alive: it lived for twice the timeout of what is not answered, with some packets. */
+/** Datagrams keep an entry alive: it lives for twice the timeout of what is not answered, with some packets. */
 const LEAST_LIFE = 60e9
 const LEAST_PACKETS = 5
 /** Services that are told apart, backends of one, answered flows of one whose starts are known: 300 kB of a capture's worst. */
@@ -15,6 +15,8 @@ const MOST_SERVICES = 512
 const MOST_BACKENDS = 16
 const MOST_STARTS = 16
 const MOST_SUSPECTS = 256
+/** Unanswered SYNs of which it is asked how often they were repeated. */
+const MOST_LOOKS = 4096
 /** Flows that began later and all got another backend. */
 const ENOUGH = 4
 const FEW = 2
@@ -33,8 +35,8 @@ interface Suspect {
   backendName: string
   client: number
   start: number
-  seconds: number
-  packets: number
+  /** `16 packets in 80 s` */
+  packets: string
   isTranslated: boolean
   hasError: boolean
   where: Whereabouts
@@ -47,6 +49,7 @@ export class StaleMappings {
   private readonly suspects: Suspect[] = []
   /** Live entries without a reply that an ICMP error was about. */
   private readonly failed = new Set<number>()
+  private looks = 0
 
   constructor(watch: NatWatch) {
     this.watch = watch
@@ -71,6 +74,8 @@ export class StaleMappings {
     const isSuspect = !hasReply && this.isKeptAlive(table, ct)
     // of what is not translated, UDP alone: a client that never changes its port
     if (!isTranslated && protocol === IPPROTO_TCP) return
+    // a client that was sent to itself is another matter
+    if (isTranslated && table.source(ct * 2) === table.source(ct * 2 + 1)) return
     const backend = this.backendOf(service, sent)
     if (backend === null) return
     if (!isSuspect) backend.newest = Math.max(backend.newest, start)
@@ -83,31 +88,33 @@ export class StaleMappings {
       }
     }
     if (!isSuspect || this.suspects.length === MOST_SUSPECTS) return
+    const where = this.watch.whereabouts(table, ct)
     this.suspects.push({
       service,
       backend: sent,
       backendName: endpoint(table, ct * 2 + 1, true),
       client: table.source(ct * 2),
       start,
-      seconds: Math.round((table.last(ct) - start) / 1e9),
-      packets: table.packets(ct * 2),
+      packets: packetsOf(table, ct, where),
       isTranslated,
       hasError,
-      where: this.watch.whereabouts(table, ct),
+      where,
     })
   }
 
   /** Gives what was found to the watch. */
   conclude(): void {
-    for (const suspect of this.suspects) {
+    const unexplained = this.suspects.filter(({ where }) => !this.watch.tells(where.client))
+    for (const suspect of unexplained) {
       const found = suspect.isTranslated ? this.assess(suspect) : this.assessFromClient(suspect)
       if (found !== null) this.add(suspect, ...found)
     }
   }
 
   private isKeptAlive(table: Table, ct: number): boolean {
-    if (table.protocol(ct) === IPPROTO_TCP && table.state(ct) !== TCP_SYN_SENT) return false
-    return table.last(ct) - table.start(ct) >= LEAST_LIFE && table.packets(ct * 2) >= LEAST_PACKETS
+    if (table.protocol(ct) === IPPROTO_TCP)
+      return table.state(ct) === TCP_SYN_SENT && this.isRepeated(table, ct)
+    return table.packets(ct * 2) >= LEAST_PACKETS && table.last(ct) - table.start(ct) >= LEAST_LIFE
   }
 
   /** Flows that began later were all sent elsewhere, and answered there. */
@@ -140,9 +147,16 @@ export class StaleMappings {
     ]
   }
 
+  /** A repeated SYN neither renews its entry nor counts there. */
+  private isRepeated(table: Table, ct: number): boolean {
+    if ((table.status(ct) & IPS_DST_NAT) === 0 || this.looks === MOST_LOOKS) return false
+    this.looks++
+    return synsOf(this.watch.whereabouts(table, ct)) >= LEAST_PACKETS
+  }
+
   private add(suspect: Suspect, confidence: Confidence, reason: string): void {
-    const { packets, seconds, backendName, where, isTranslated } = suspect
-    const what = `${packets} packets in ${seconds} s${isTranslated ? ` to ${backendName}` : ''}, none answered: the first and the last`
+    const { packets, backendName, where, isTranslated } = suspect
+    const what = `${packets}${isTranslated ? ` to ${backendName}` : ''}, none answered: the first and the last`
     for (const { point, first, last } of where.seen) {
       this.watch.add({
         id: 'stale-mapping',
@@ -171,6 +185,15 @@ export class StaleMappings {
     }
     return backend
   }
+}
+
+function synsOf(where: Whereabouts): number {
+  return where.seen.reduce((most, { syns }) => Math.max(most, syns), 0)
+}
+
+function packetsOf(table: Table, ct: number, where: Whereabouts): string {
+  if (table.protocol(ct) === IPPROTO_TCP) return `${synsOf(where)} SYNs`
+  return `${table.packets(ct * 2)} packets in ${Math.round((table.last(ct) - table.start(ct)) / 1e9)} s`
 }
 
 /** An address (of IPv6 its fold) with port and protocol, as one number. */

@@ -18,6 +18,8 @@ import {
 
 const UDP_HEADER = 8
 const DNS_HEADER = 12
+/** Its messages look like those of DNS, and go out by the handful from one socket. */
+const NETBIOS_NAMES = 137
 /** Two queries that meet in conntrack are that close. */
 const TWIN_TIME = 1e6
 /** Resolvers repeat a query after five seconds, or as long as they were told to wait; none before. */
@@ -80,7 +82,7 @@ export class TwinQueries {
 
   /** The first datagram of a flow. Of its trail, the SYN's numbers tell the last query: its id, and whether it came last. */
   begin(trail: number, packet: Packet): void {
-    if (!isQuery(packet)) return
+    if (!isQuery(packet) || packet.destinationPort === NETBIOS_NAMES) return
     this.trails.mark(trail, TRAIL_DNS)
     this.trails.set(trail, SYN + OPENING_SEQUENCE, -1)
   }

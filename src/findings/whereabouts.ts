@@ -5,7 +5,7 @@ import { formatIpv4, formatIpv6 } from '../net/address.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { FrameReference } from './finding.ts'
 import { Sight } from './sight.ts'
-import { CAPTURE, OPENING_FRAME, SIDE_FRAME, SYN, TRAIL_SYN, type Trails } from './trails.ts'
+import { CAPTURE, OPENING_FRAME, SIDE_FRAME, SYN, SYN_COUNT, TRAIL_SYN, type Trails } from './trails.ts'
 
 /** Points of a trail that are asked. */
 const MOST_POINTS = 64
@@ -14,8 +14,8 @@ export interface Whereabouts {
   client: string
   /** As it was meant, and what it was translated to. */
   flow: string
-  /** The first packet of the client, and its last, at each point that shows the flow in either form. */
-  seen: { point: number; first: FrameReference; last: FrameReference }[]
+  /** The client's first packet and its last, and its SYNs, at each point that shows the flow in either form. */
+  seen: { point: number; first: FrameReference; last: FrameReference; syns: number }[]
 }
 
 /** @param points how many points there are */
@@ -30,7 +30,8 @@ export function findWhereabouts(trails: Trails, points: number, table: Table, ct
       if (trail < 0 || trails.direction !== 0 || !trails.has(trail, TRAIL_SYN)) continue
       const capture = trails.get(trail, CAPTURE)
       const first = { capture, frame: trails.get(trail, SYN + OPENING_FRAME) }
-      seen.push({ point, first, last: { capture, frame: trails.side(trail, 0, SIDE_FRAME) } })
+      const last = { capture, frame: trails.side(trail, 0, SIDE_FRAME) }
+      seen.push({ point, first, last, syns: trails.get(trail, SYN_COUNT) })
       break
     }
   }

@@ -25,6 +25,7 @@ describe('a fault', () => {
     ['recycled-address.pcap', 'error recycled-address certain'],
     ['snat-port-pressure.any.pcap.gz', 'error snat-port-pressure certain'],
     ['stale-mapping.any.pcap', 'error stale-mapping certain'],
+    ['stale-mapping.syn.pcap', 'error stale-mapping likely'],
     ['stale-mapping.inside.pcap', 'error stale-mapping possible'],
     ['vxlan-ladder.pcap', 'warning vxlan-checksum likely'],
     ['vxlan-ladder.linear.pcap', 'warning vxlan-checksum likely'],

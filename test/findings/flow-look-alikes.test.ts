@@ -1,7 +1,14 @@
 // Flows built packet by packet: each fault beside sound traffic that differs from it in one thing; numbers do not matter.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Ends, FlowCapture, findingsOf, reportOf, turned } from '../support/flow-captures.ts'
+import {
+  type Ends,
+  FlowCapture,
+  findingsOf,
+  reportOf,
+  type Segment,
+  turned,
+} from '../support/flow-captures.ts'
 
 const SYN = 0x02
 const SYN_ACK = 0x12
@@ -373,6 +380,64 @@ describe('stale-mapping', () => {
     ['one other flow', oneWay(({ sourcePort }) => sourcePort === 50_004)],
   ])('is none: %s', async (_what, capture) => {
     expect(await findingsOf([capture])).toEqual([])
+  })
+})
+
+describe('stale-mapping of SYNs', () => {
+  const SERVICE: Ends = {
+    source: '10.1.0.5',
+    destination: '10.96.0.60',
+    sourcePort: 47000,
+    destinationPort: 80,
+  }
+
+  /** A SYN on both sides of the host that translates it; the TTL and the time tell which is which. */
+  const both = (
+    inside: FlowCapture,
+    outside: FlowCapture,
+    flow: Ends,
+    backend: string,
+    segment: Segment,
+  ): void => {
+    const { identification } = inside
+    inside.segment(flow, segment)
+    outside.identification = identification
+    outside
+      .wait(0.00002)
+      .segment({ ...flow, destination: backend, destinationPort: 8080 }, { ...segment, ttl: 63 })
+    outside.wait(-0.00002)
+  }
+
+  /** A client repeats its SYN to one backend; `later` flows go to the backends named, and are answered. */
+  const run = async (later: string[], repeats = 6): Promise<string[]> => {
+    const inside = new FlowCapture()
+    const outside = new FlowCapture()
+    const wait = (seconds: number) => [inside, outside].map(capture => capture.wait(seconds))
+    for (let i = 0; i < Math.max(repeats, later.length); i++) {
+      if (i < repeats) both(inside, outside, SERVICE, '10.9.0.1', { flags: SYN, sequence: 1000 })
+      wait(1)
+      if (i >= later.length) continue
+      const flow = { ...SERVICE, sourcePort: 48_000 + i }
+      both(inside, outside, flow, later[i], { flags: SYN, sequence: 70_000 + i })
+      const answer = { flags: SYN_ACK, sequence: 5000, acknowledgment: 70_001 + i }
+      wait(0.001)
+      inside.segment(turned(flow), { ...answer, ttl: 63 })
+      outside.segment(turned({ ...flow, destination: later[i], destinationPort: 8080 }), answer)
+      wait(1)
+    }
+    const found = await findingsOf([inside, outside])
+    return found.filter(finding => finding.includes('stale-mapping'))
+  }
+
+  it('is likely where all later flows got another backend, possible where few did', async () => {
+    expect(await run(Array(5).fill('10.9.0.2'))).toEqual(['error stale-mapping likely'])
+    expect(await run(Array(2).fill('10.9.0.2'))).toEqual(['error stale-mapping possible'])
+  })
+
+  it('is none of a backend that is still chosen, of one other flow, of a few SYNs', async () => {
+    expect(await run(['10.9.0.2', '10.9.0.2', '10.9.0.1', '10.9.0.2', '10.9.0.2'])).toEqual([])
+    expect(await run(['10.9.0.2'])).toEqual([])
+    expect(await run(Array(5).fill('10.9.0.2'), 4)).toEqual([])
   })
 })
 

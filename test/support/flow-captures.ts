@@ -45,7 +45,8 @@ export interface Segment {
 }
 
 export class FlowCapture extends CaptureBuilder {
-  private identification = 1000
+  /** Of the next packet. */
+  identification = 1000
 
   dns(ends: Ends, id: number, isAnswer = false, ttl = 64): this {
     const from = isAnswer ? turned(ends) : ends
