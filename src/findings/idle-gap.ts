@@ -10,6 +10,8 @@ import {
   GAP_LENGTH,
   GAP_PACKETS,
   GAP_SIDE,
+  GAP_TIME,
+  REUSE,
   SIDE_FRAME,
   SIDE_PACKETS,
   SIDE_TTL,
@@ -33,8 +35,9 @@ const TIMERS: readonly [number, string][] = [
   [432000, 'nf_conntrack'],
 ]
 const LEAST = TIMERS[0][0] * 1000
-/** Packets into the void, the first among them, that are no accident. */
+/** Packets into the void, the first among them, that are no accident, and for how long: milliseconds. */
 const LEAST_UNANSWERED = 3
+const LEAST_WAIT = 1000
 /** Other connections of the peer are looked for that often. */
 const MOST_SEARCHES = 256
 
@@ -45,10 +48,12 @@ export function notePause(trails: Trails, trail: number, sight: Sight): void {
   // one that has not been answered yet may be followed by shorter ones
   const isSequel = trails.get(trail, GAP_FRAME) !== 0 && direction === trails.get(trail, GAP_SIDE)
   if (isSequel && length < trails.get(trail, GAP_LENGTH)) return
+  if (trails.get(trail, REUSE) !== 0) return
   trails.set(trail, GAP_FRAME, sight.frame)
   trails.set(trail, GAP_SIDE, direction)
   trails.set(trail, GAP_LENGTH, length)
   trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
+  trails.set(trail, GAP_TIME, Math.min((sight.time - trails.startTimes[trail]) / 1e6, 0x7fffffff))
   trails.set(trail, GAP_PACKETS, trails.side(trail, direction, SIDE_PACKETS))
 }
 
@@ -84,7 +89,8 @@ export class IdleGaps {
     if (!this.hasLongGap(trail) || trails.has(trail, TRAIL_RST)) return
     const side = trails.get(trail, GAP_SIDE)
     const packets = trails.side(trail, side, SIDE_PACKETS) - trails.get(trail, GAP_PACKETS)
-    if (packets < LEAST_UNANSWERED) return
+    const waited = (trails.time(trail) - trails.startTimes[trail]) / 1e6 - trails.get(trail, GAP_TIME)
+    if (packets < LEAST_UNANSWERED || waited < LEAST_WAIT) return
     const isAlive = this.answersOthers(trail, now)
     const others = isAlive ? ', though it answered other connections' : ''
     this.add(
@@ -104,6 +110,8 @@ export class IdleGaps {
   private hasLongGap(trail: number): boolean {
     const { trails } = this
     if (trails.get(trail, GAP_FRAME) === 0 || trails.get(trail, GAP_LENGTH) < LEAST) return false
+    // of an asymmetric path half is never seen
+    if (trails.side(trail, 1 - trails.get(trail, GAP_SIDE), SIDE_PACKETS) === 0) return false
     return !trails.has(trail, TRAIL_EXPLAINED | TRAIL_FIN | TRAIL_FIN_BACK)
   }
 

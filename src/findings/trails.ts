@@ -76,6 +76,8 @@ export const REUSE = 60
 export const REUSE_BEFORE = 61
 export const REUSE_PAUSE = 62
 export const REUSE_ANSWER = 63
+/** Milliseconds from the flow's start to the end of its pause: of a flow that is open, and so was not refused its port. */
+export const GAP_TIME = REUSE_PAUSE
 
 export const TRAIL_SYN = 1
 export const TRAIL_SYN_ACK = 2
