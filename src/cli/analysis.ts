@@ -67,7 +67,7 @@ export class Analysis implements Observer, Witness {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
-        else if (this.engine.state === STATE_RELATED) this.related()
+        else if (this.engine.state === STATE_RELATED) this.related(packet)
         if (this.fresh >= 0) this.opened(packet)
         break
       case FRAME_QUEUED:
@@ -143,9 +143,9 @@ export class Analysis implements Observer, Witness {
     this.fresh = -1
   }
 
-  private related(): void {
+  private related(error: Packet): void {
     this.unreplied.related(this.table, this.engine.ct)
-    this.staleMappings?.related(this.table, this.engine.ct)
+    this.staleMappings?.related(this.table, this.engine.ct, error)
   }
 
   private end(ct: number, cause: number, time: number): void {

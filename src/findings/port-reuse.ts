@@ -8,6 +8,7 @@ import type { Sight } from './sight.ts'
 import {
   CAPTURE,
   OPENING_FRAME,
+  OPENING_SEQUENCE,
   REUSE,
   REUSE_ANSWER,
   REUSE_BEFORE,
@@ -97,7 +98,12 @@ export class PortReuse {
 
   /** An ACK is all the answer: the server takes the SYN for one of the last connection. */
   challenged(trail: number, sight: Sight): void {
-    this.note(trail, CHALLENGED, sight)
+    const { trails } = this
+    const acknowledged = sight.acknowledgment
+    // what acknowledges the new SYN belongs to the new connection: its SYN-ACK was not captured
+    const isAfterSyn = after(acknowledged, trails.get(trail, SYN + OPENING_SEQUENCE))
+    if (isAfterSyn && !after(acknowledged, trails.side(trail, 0, SIDE_END))) trails.set(trail, REUSE, 0)
+    else this.note(trail, CHALLENGED, sight)
   }
 
   reset(trail: number, sight: Sight): void {

@@ -2,7 +2,8 @@
 import { TCP_SYN_SENT } from '../conntrack/proto/tcp-table.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
+import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
 import type { Confidence } from './finding.ts'
 import type { NatWatch } from './nat-watch.ts'
 import { endpoint, type Whereabouts } from './whereabouts.ts'
@@ -19,6 +20,9 @@ const MOST_SUSPECTS = 256
 const MOST_LOOKS = 4096
 /** Flows that began later and all got another backend. */
 const ENOUGH = 4
+const UNREACHABLE = 3
+const FRAGMENTATION_NEEDED = 4
+const UNREACHABLE_IPV6 = 1
 const FEW = 2
 
 interface Backend {
@@ -47,7 +51,7 @@ export class StaleMappings {
   /** By destination and port as they were asked for, then by those that the flow was sent to. */
   private readonly services = new Map<number, Map<number, Backend>>()
   private readonly suspects: Suspect[] = []
-  /** Live entries without a reply that an ICMP error was about. */
+  /** Live entries without a reply that an ICMP error says cannot be reached. */
   private readonly failed = new Set<number>()
   private looks = 0
 
@@ -56,8 +60,8 @@ export class StaleMappings {
   }
 
   /** An ICMP error is RELATED to entry `ct`. */
-  related(table: Table, ct: number): void {
-    if ((table.status(ct) & IPS_SEEN_REPLY) === 0) this.failed.add(ct)
+  related(table: Table, ct: number, error: Packet): void {
+    if ((table.status(ct) & IPS_SEEN_REPLY) === 0 && isUnreachable(error)) this.failed.add(ct)
   }
 
   /** An entry ended, or the capture did. */
@@ -185,6 +189,13 @@ export class StaleMappings {
     }
     return backend
   }
+}
+
+/** Of ICMP the destination port is type and code. */
+function isUnreachable({ protocol, destinationPort }: Packet): boolean {
+  const type = destinationPort >>> 8
+  if (protocol === IPPROTO_ICMPV6) return type === UNREACHABLE_IPV6
+  return type === UNREACHABLE && (destinationPort & 0xff) !== FRAGMENTATION_NEEDED
 }
 
 function synsOf(where: Whereabouts): number {

@@ -183,6 +183,16 @@ describe('port-reuse', () => {
         .segment(turned(WEB), accept),
       ['info port-reuse certain'],
     ],
+    [
+      'a SYN-ACK that was not captured',
+      reused(WEB)
+        .segment(WEB, { flags: ACK, sequence: 900_001, acknowledgment: 77_001 })
+        .segment(WEB, { flags: DATA, sequence: 900_001, acknowledgment: 77_001, payload: 10 })
+        .segment(turned(WEB), { flags: ACK, sequence: 77_001, acknowledgment: 900_011 })
+        .wait(3)
+        .dns(DNS, 1),
+      [],
+    ],
     ['a port that was free again', reused(WEB, 121).segment(turned(WEB), accept), []],
     ['a capture that ends too early', reused(WEB), []],
   ])('is none of %s', async (_what, capture, expected) => {
