@@ -1,8 +1,9 @@
 // Findings about single flows: in captures of a real kernel, and of what only looks like them.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
+import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { findingsIn } from '../support/flow-captures.ts'
 
@@ -54,6 +55,26 @@ describe('what is worth knowing', () => {
     expect(all.filter(finding => !finding.includes('mid-stream'))).toEqual(expected)
   })
 })
+
+describe('SYNs into a tunnel that nobody has answered yet', () => {
+  it('are a remark, because the server answers others', async () => {
+    using folder = new Folder()
+    const whole = readFileSync(join(FOLDER, 'vxlan-ladder.pcap'))
+    const cut = folder.write('cut.pcap', whole.subarray(0, recordAfter(whole, 40)))
+    expect(await findingsIn(cut)).toEqual(['info vxlan-checksum possible'])
+    const early = folder.write('early.pcap', whole.subarray(0, recordAfter(whole, 10)))
+    expect(await findingsIn(early)).toEqual([])
+  })
+})
+
+/** Where the first record of a little-endian pcap stands that is `seconds` later than the first one. */
+function recordAfter(pcap: Uint8Array, seconds: number): number {
+  const view = new DataView(pcap.buffer, pcap.byteOffset, pcap.byteLength)
+  let at = 24
+  while (view.getUint32(at, true) < view.getUint32(24, true) + seconds)
+    at += 16 + view.getUint32(at + 8, true)
+  return at
+}
 
 describe('what looks like a fault', () => {
   it.each([
