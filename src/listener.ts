@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Listener, type Question } from './findings/listener.ts'
 import { readShared } from './queue/shared-queue.ts'
 
-const listener = new Listener()
-readShared(workerData, (...records) => listener.take(...records))
+const { memory, isInside } = workerData
+const listener = new Listener(isInside)
+readShared(memory, (...records) => listener.take(...records))
 parentPort?.once('message', (question: Question) => parentPort?.postMessage(listener.conclude(question)))

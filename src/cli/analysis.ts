@@ -1,6 +1,6 @@
 // One engine with everything that listens to it: counts, occupancy, flows, findings.
 import type { Engine } from '../conntrack/engine.ts'
-import type { Observer } from '../conntrack/events.ts'
+import { CAUSE_TIMEOUT, type Observer } from '../conntrack/events.ts'
 import { KnownEngine } from '../conntrack/known-engine.ts'
 import { isKnown, isUntouched, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
@@ -11,12 +11,15 @@ import { informedBy } from '../findings/informed.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
 import { type Hearing, LocalHearing } from '../findings/listener.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
+import { PortPressure } from '../findings/port-pressure.ts'
 import { SightFeed } from '../findings/sight-feed.ts'
+import { StaleMappings } from '../findings/stale-mapping.ts'
 import { TableCheck } from '../findings/table-check.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { type CheckedTranslations, TranslationCheck } from '../findings/translation-check.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
+import { Whereabouts } from '../findings/whereabouts.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
 import { untrackedBy } from '../knowledge/untracked.ts'
 import type { Packet } from '../packet/packet.ts'
@@ -36,6 +39,23 @@ export interface Conclusion {
   owners: LargestOwners
 }
 
+export interface AnalysisNeeds {
+  settings: Settings
+  flows: FlowsOptions
+  /** The window's; without a window points of one's own, for which frames are counted here. */
+  points: Points
+  /** Whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs. */
+  enforceMaximum?: boolean
+  /** Whether the packets came out of a tunnel over UDP. */
+  isInside?: boolean
+  /** Listens to what happens, for findings of NAT and the owners of entries; on this thread if there is none. */
+  hearing?: Hearing | null
+  /** Rules and topology of the host. */
+  knowledge?: Knowledge | null
+  /** The table when the capture began. */
+  known?: KnownTable | null
+}
+
 export class Analysis implements Observer, Witness {
   readonly engine: Engine
   readonly sizing: Sizing
@@ -46,6 +66,8 @@ export class Analysis implements Observer, Witness {
   readonly midStream = new MidStreamPickups()
   /** Holds the table that was known at the start against the traffic; null where none was. */
   tableCheck: TableCheck | null = null
+  private readonly portPressure: PortPressure
+  private readonly staleMappings: StaleMappings
   private readonly tableFull: TableFull
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -57,22 +79,9 @@ export class Analysis implements Observer, Witness {
   private readonly knowledge: Knowledge | null
   private readonly check: TranslationCheck | null
 
-  /**
-   * @param points the window's; without a window points of one's own, for which frames are counted here
-   * @param enforceMaximum whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs
-   * @param hearing listens to what happens, for findings of NAT and the owners of entries
-   * @param knowledge rules and topology of the host, where they were given
-   * @param known the table when the capture began, where that is known
-   */
-  constructor(
-    settings: Settings,
-    flows: FlowsOptions,
-    points: Points,
-    enforceMaximum = false,
-    hearing: Hearing = new LocalHearing(),
-    knowledge: Knowledge | null = null,
-    known: KnownTable | null = null,
-  ) {
+  constructor(needs: AnalysisNeeds) {
+    const { settings, flows, points, knowledge = null, known = null } = needs
+    const hearing = needs.hearing ?? new LocalHearing(needs.isInside)
     this.points = points
     this.hearing = hearing
     this.sights = new SightFeed(hearing.queue, points)
@@ -80,7 +89,10 @@ export class Analysis implements Observer, Witness {
     const rules = knowledge?.rules ?? null
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
-    const refusals = enforceMaximum ? new Refusals(settings) : null
+    const whereabouts = new Whereabouts(hearing.queue, points)
+    this.portPressure = new PortPressure(whereabouts)
+    this.staleMappings = new StaleMappings(whereabouts)
+    const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null)
     this.table = this.engine.table
     const owners = new OwnerFeed(this.table, hearing.queue)
@@ -100,7 +112,7 @@ export class Analysis implements Observer, Witness {
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
-        else if (this.engine.state === STATE_RELATED) this.unreplied.related(this.table, this.engine.ct)
+        else if (this.engine.state === STATE_RELATED) this.related(packet)
         if (this.fresh >= 0) this.opened(packet)
         break
       case FRAME_QUEUED:
@@ -133,10 +145,13 @@ export class Analysis implements Observer, Witness {
 
   expired(ct: number, time: number): void {
     this.sizing.expired(ct, time)
+    this.portPressure.released(this.table, ct)
   }
 
   destroyed(ct: number, cause: number, time: number): void {
     this.sizing.destroyed(ct, cause, time)
+    // one that expired has been reported before
+    if (cause !== CAUSE_TIMEOUT) this.portPressure.released(this.table, ct)
     this.end(ct, cause, time)
   }
 
@@ -157,14 +172,24 @@ export class Analysis implements Observer, Witness {
 
   /** @param end nanoseconds from the first frame to the last */
   async conclude(end: number): Promise<Conclusion> {
-    const pointNames = this.points.all.map((_, point) => this.points.name(point))
-    const { found, owners } = await this.hearing.conclude({ pointNames, end })
+    const nameOf = (point: number): string => this.points.name(point)
+    const pointNames = this.points.all.map((_, point) => nameOf(point))
+    const { found, remarks, clients, places, owners } = await this.hearing.conclude({ pointNames, end })
+    const stale = this.staleMappings.conclude(places, new Set(clients), nameOf)
     const informant = this.knowledge === null ? null : informedBy(this.knowledge)
-    const nat = found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
-    const own = [...(this.tableCheck?.conclude() ?? []), ...this.tableFull.conclude()]
+    const nat = [...found, ...stale].map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
+    const own = [
+      ...(this.tableCheck?.conclude() ?? []),
+      ...this.tableFull.conclude(),
+      ...this.portPressure.conclude(places, nameOf),
+    ]
     // what the model says of the table is surer than what the packets let guess
-    const known = nat.filter(finding => !own.some(other => other.id === finding.id))
-    return { findings: [...own, ...known, ...this.midStream.conclude()].sort(byGravity), owners }
+    const known = nat.filter(
+      ({ id, flows }) =>
+        !own.some(other => other.id === id) &&
+        !(id === 'conntrack-table-full' && this.portPressure.explains(flows)),
+    )
+    return { findings: [...own, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity), owners }
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */
@@ -172,7 +197,13 @@ export class Analysis implements Observer, Witness {
     this.midStream.created(this.table, this.fresh, packet)
     this.unreplied.created(this.fresh, packet)
     this.tableFull.created(packet)
+    this.portPressure.created(this.table, this.fresh, packet)
     this.fresh = -1
+  }
+
+  private related(error: Packet): void {
+    this.unreplied.related(this.table, this.engine.ct)
+    this.staleMappings.related(this.table, this.engine.ct, error)
   }
 
   private load(known: KnownTable): void {
@@ -192,6 +223,8 @@ export class Analysis implements Observer, Witness {
     const frame = known ? this.tableCheck?.firstFrame(ct) : undefined
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
+    this.portPressure.ended(this.table, ct)
+    this.staleMappings.ended(this.table, ct)
   }
 }
 

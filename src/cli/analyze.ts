@@ -1,6 +1,5 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
-import type { KnownTable } from '../conntrack/known-entry.ts'
 import { isAtLeast } from '../findings/finding.ts'
 import type { Hearing } from '../findings/listener.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
@@ -39,7 +38,8 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
-    const hearing = io.threads === null ? null : new ThreadHearing(io.threads.listener)
+    const hearing =
+      io.threads === null ? null : new ThreadHearing(io.threads.listener, options.tunnels === 'inner')
     try {
       const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
       interrupt.finish()
@@ -90,37 +90,28 @@ async function replayAll(
     reporter ??= new FlowReporter(source.epoch)
     flowsFile?.add(reporter.report(flow))
   }
-  const makeAnalysis = (
-    sink: ((flow: Flow) => void) | null,
-    points: Points,
-    hearing: Hearing | null = null,
-    knowledge: Knowledge | null = null,
-    known: KnownTable | null = null,
-  ): Analysis =>
-    new Analysis(
-      sysctls.settings,
-      { top, sort, sink },
-      points,
-      enforcesMaximum(sysctls),
-      hearing ?? undefined,
-      knowledge,
-      known,
-    )
-  // the window counts frames, not what is inside of them
-  const points = tunnels === 'inner' ? null : window?.points
-  const own = points ?? new Points(source)
-  const sink = flowsFile === null ? null : write
-  const analysis = makeAnalysis(sink, own, hearing, options.knowledge, options.table)
-  const insides = new Map<string, Analysis>()
-  const makeInside = (name: string): Analysis => {
-    const inside = makeAnalysis(null, new Points(source))
-    insides.set(name, inside)
-    return inside
+  const common = {
+    settings: sysctls.settings,
+    flows: { top, sort, sink: null },
+    enforceMaximum: enforcesMaximum(sysctls),
   }
+  // the window counts frames, not what is inside of them
+  const points = (tunnels === 'inner' ? null : window?.points) ?? new Points(source)
+  const analysis = new Analysis({
+    ...common,
+    flows: { top, sort, sink: flowsFile === null ? null : write },
+    points,
+    isInside: tunnels === 'inner',
+    hearing,
+    knowledge: options.knowledge,
+    known: options.table,
+  })
+  const insides = new Map<string, Analysis>()
   const settings = fragmentSettings(sysctls)
   const inside = (name: string): InnerTrack => {
-    const made = makeInside(name)
-    return { engines: [made.engine], witness: made }
+    const own = new Analysis({ ...common, points: new Points(source), isInside: hasOuterChecksum(name) })
+    insides.set(name, own)
+    return { engines: [own.engine], witness: own }
   }
   const { engines, witness } =
     tunnels === 'both'
@@ -132,17 +123,22 @@ async function replayAll(
   } finally {
     hideProgress()
   }
-  if (options.knowledge !== null) settle(options.knowledge, own)
+  if (options.knowledge !== null) settle(options.knowledge, points)
   const end = endOf(source)
   for (const each of [analysis, ...insides.values()]) each.finish(end)
   const networks = witness instanceof InnerReplay ? witness.networks : []
   return {
     analysis,
     tunnels: networks.flatMap(network => {
-      const made = insides.get(network.name)
-      return made === undefined ? [] : [{ network, analysis: made }]
+      const own = insides.get(network.name)
+      return own === undefined ? [] : [{ network, analysis: own }]
     }),
   }
+}
+
+/** Whether a tunnel's packets are datagrams, which have a checksum that may be wrong. */
+function hasOuterChecksum(tunnel: string): boolean {
+  return tunnel.startsWith('vxlan') || tunnel.startsWith('geneve')
 }
 
 /** Tells a topology what the captures are of, and names their points by it. */

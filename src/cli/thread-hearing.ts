@@ -14,11 +14,13 @@ const WORTH_A_THREAD = 1 << 13
 export class ThreadHearing implements Hearing {
   readonly queue: RecordQueue
   private readonly writer: SharedWriter
+  private readonly isInside: boolean
   private worker: Worker | null = null
   private answer: Promise<Answer> | null = null
 
-  /** @param script the built src/listener.ts */
-  constructor(script: URL) {
+  /** @param script the built src/listener.ts @param isInside whether the packets came out of a tunnel over UDP */
+  constructor(script: URL, isInside: boolean) {
+    this.isInside = isInside
     this.writer = new SharedWriter(WORTH_A_THREAD, () => this.start(script))
     this.queue = this.writer.queue
   }
@@ -45,7 +47,7 @@ export class ThreadHearing implements Hearing {
   }
 
   private start(script: URL): void {
-    const worker = new Worker(script, { workerData: this.writer.memory })
+    const worker = new Worker(script, { workerData: { memory: this.writer.memory, isInside: this.isInside } })
     this.worker = worker
     this.answer = new Promise((resolve, reject) => {
       worker.once('message', resolve)
@@ -58,7 +60,7 @@ export class ThreadHearing implements Hearing {
   /** The capture was too small for a thread. */
   private listen(question: Question): Answer {
     const { words, doubles, capacity, written } = this.queue
-    const listener = new Listener()
+    const listener = new Listener(this.isInside)
     listener.take(words, doubles, capacity, 0, written)
     return listener.conclude(question)
   }

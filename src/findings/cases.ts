@@ -1,6 +1,7 @@
 // Cases of NAT findings gathered: one finding for each id, with its flows, tries, frames and points, all bounded.
-import { NAT_FINDINGS, type NatFindingId } from './catalogue.ts'
+import type { CatalogueEntry, NatFindingId } from './catalogue.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
+import type { FlowFindingId } from './flow-catalogue.ts'
 
 /** Flows of a finding that are told apart. */
 const MOST_FLOWS = 256
@@ -13,6 +14,8 @@ const STEP_FRAMES = 8
 
 const CONFIDENCES: readonly Confidence[] = ['possible', 'likely', 'certain']
 
+export type FindingId = NatFindingId | FlowFindingId
+
 /** Who a flow is between: endpoints, `''` where nobody saw them. */
 export interface Parties {
   protocol: number
@@ -22,6 +25,8 @@ export interface Parties {
   /** What it came to. */
   backend: string
 }
+
+const NOBODY: Parties = { protocol: 0, client: '', service: '', backend: '' }
 
 /** A finding, and who its flows are between: plain data, which another thread may have come to. */
 export interface Found {
@@ -33,8 +38,8 @@ export interface Found {
 export type Informant = (finding: Finding, flows: readonly Parties[]) => Finding
 
 /** What a detector says of one try of a flow at one point. */
-export interface Case {
-  id: NatFindingId
+export interface Case<Id extends string = FindingId> {
+  id: Id
   confidence: Confidence
   /** Why it is as sure as that. */
   reason: string
@@ -42,7 +47,7 @@ export interface Case {
   client: string
   /** The flow as it was meant, and what became of it. */
   flow: string
-  parties: Parties
+  parties?: Parties
   point: number
   /** What happened, in order. */
   steps: FindingStep[]
@@ -59,8 +64,8 @@ interface FlowCase {
   frames: FrameReference[]
 }
 
-interface Group {
-  id: NatFindingId
+interface Group<Id> {
+  id: Id
   confidence: Confidence
   reason: string
   flows: Map<string, FlowCase>
@@ -71,10 +76,15 @@ interface Group {
   steps: FindingStep[]
 }
 
-export class Cases {
-  private readonly groups = new Map<NatFindingId, Group>()
+export class Cases<Id extends string = FindingId> {
+  private readonly catalogue: Record<Id, CatalogueEntry>
+  private readonly groups = new Map<Id, Group<Id>>()
 
-  add(found: Case): void {
+  constructor(catalogue: Record<Id, CatalogueEntry>) {
+    this.catalogue = catalogue
+  }
+
+  add(found: Case<Id>): void {
     const group = this.groupOf(found)
     group.points.add(found.point)
     if (rank(found.confidence) > rank(group.confidence)) {
@@ -89,7 +99,7 @@ export class Cases {
       }
       flow = {
         flow: found.flow,
-        parties: found.parties,
+        parties: found.parties ?? NOBODY,
         tries: new Map(),
         confidence: found.confidence,
         frames: [],
@@ -98,25 +108,34 @@ export class Cases {
     }
     // the point that shows most of the translation names the flow best
     if (found.flow.length > flow.flow.length) flow.flow = found.flow
-    if (flow.parties.service === '') flow.parties = found.parties
+    if (flow.parties.service === '') flow.parties = found.parties ?? NOBODY
     const tries = Math.max((flow.tries.get(found.point) ?? 0) + (found.isSequel ? 0 : 1), 1)
     flow.tries.set(found.point, tries)
     if (tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
     if (group.flows.keys().next().value === found.client) addSteps(group.steps, found.steps)
   }
 
-  has(id: NatFindingId, client: string): boolean {
+  has(id: Id, client: string): boolean {
     return this.groups.get(id)?.flows.has(client) ?? false
+  }
+
+  /** The clients of all cases. */
+  get clients(): string[] {
+    return [...new Set([...this.groups.values()].flatMap(group => [...group.flows.keys()]))]
+  }
+
+  hasAny(id: Id): boolean {
+    return this.groups.has(id)
   }
 
   conclude(nameOf: (point: number) => string): Found[] {
     return [...this.groups.values()].map(group => ({
-      finding: findingOf(group, nameOf),
+      finding: findingOf(group, this.catalogue[group.id], nameOf),
       parties: [...group.flows.values()].map(flow => flow.parties),
     }))
   }
 
-  private groupOf({ id, confidence, reason }: Case): Group {
+  private groupOf({ id, confidence, reason }: Case<Id>): Group<Id> {
     let group = this.groups.get(id)
     if (group === undefined) {
       group = { id, confidence, reason, flows: new Map(), further: 0, points: new Set(), steps: [] }
@@ -130,8 +149,11 @@ function rank(confidence: Confidence): number {
   return CONFIDENCES.indexOf(confidence)
 }
 
-function findingOf(group: Group, nameOf: (point: number) => string): Finding {
-  const { severity, title, cause, fix } = NAT_FINDINGS[group.id]
+function findingOf(
+  group: Group<string>,
+  { severity, title, cause, fix }: CatalogueEntry,
+  nameOf: (point: number) => string,
+): Finding {
   const flows = [...group.flows.values()]
   const count = flows.length + group.further
   const occurrences = group.further + flows.reduce((sum, flow) => sum + Math.max(...flow.tries.values()), 0)

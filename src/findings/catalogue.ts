@@ -1,7 +1,7 @@
 // What each NAT finding means: title, severity, cause and fix in one place, by its stable id.
 import type { Severity } from './finding.ts'
 
-interface Entry {
+export interface CatalogueEntry {
   severity: Severity
   title: string
   cause: string
@@ -108,6 +108,6 @@ export const NAT_FINDINGS = {
       'the first packet of a connection that needs a new entry is dropped',
     fix: 'look for it: dmesg | grep nf_conntrack; conntrack -S; then sysctl -w net.netfilter.nf_conntrack_max=MORE',
   },
-} satisfies Record<string, Entry>
+} satisfies Record<string, CatalogueEntry>
 
 export type NatFindingId = keyof typeof NAT_FINDINGS

@@ -3,7 +3,9 @@ import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queu
 import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
 import { type LargestOwners, Owners } from '../sizing/owners.ts'
 import type { Found } from './cases.ts'
+import type { Finding } from './finding.ts'
 import { MOST_AHEAD, NatWatch } from './nat-watch.ts'
+import type { Place } from './whereabouts.ts'
 
 /** What is asked when the replay is over. */
 export interface Question {
@@ -15,6 +17,12 @@ export interface Question {
 
 export interface Answer {
   found: Found[]
+  /** What is worth knowing and no fault. */
+  remarks: Finding[]
+  /** The clients of whose flows something was found out. */
+  clients: string[]
+  /** Answers to what Whereabouts asked, by question. */
+  places: Place[][]
   owners: LargestOwners
 }
 
@@ -26,11 +34,16 @@ export interface Hearing {
 }
 
 export class Listener {
-  private readonly watch = new NatWatch()
+  private readonly watch: NatWatch
   private readonly owners = new Owners()
   /** Where the records of a batch stand that are of packets, and those of entries. */
   private readonly sights = new Int32Array(MOST_AHEAD)
   private readonly entries = new Int32Array(MOST_AHEAD)
+
+  /** @param isInside whether the packets came out of a tunnel over UDP */
+  constructor(isInside: boolean) {
+    this.watch = new NatWatch(isInside)
+  }
 
   /** Takes the records numbered from `from` up to `to` out of a queue of `capacity`, a power of two. */
   take(words: Int32Array, doubles: Float64Array, capacity: number, from: number, to: number): void {
@@ -46,8 +59,13 @@ export class Listener {
   }
 
   conclude({ pointNames, end }: Question): Answer {
+    const nameOf = (point: number): string => pointNames[point]
+    const found = this.watch.conclude(nameOf)
     return {
-      found: this.watch.conclude(point => pointNames[point]),
+      found,
+      remarks: this.watch.remarks(nameOf),
+      clients: this.watch.clients,
+      places: this.watch.places,
       owners: this.owners.largest(end),
     }
   }
@@ -77,9 +95,10 @@ const BATCH = 256
 /** Listens on the thread that replays. */
 export class LocalHearing implements Hearing {
   readonly queue: RecordQueue
-  private readonly listener = new Listener()
+  private readonly listener: Listener
 
-  constructor() {
+  constructor(isInside = false) {
+    this.listener = new Listener(isInside)
     this.queue = localQueue(BATCH, (...records) => this.listener.take(...records))
   }
 

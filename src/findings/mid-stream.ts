@@ -5,9 +5,14 @@ import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { Finding } from './finding.ts'
 import { FrameGroup } from './frame-group.ts'
+import { endpoint } from './whereabouts.ts'
+
+/** Flows that are named. */
+const NAMED = 5
 
 export class MidStreamPickups {
   private readonly opening = new FrameGroup()
+  private readonly flows: string[] = []
 
   get count(): number {
     return this.opening.count
@@ -15,7 +20,10 @@ export class MidStreamPickups {
 
   /** `packet` has created entry `ct`. */
   created(table: Table, ct: number, packet: Packet): void {
-    if (packet.protocol === IPPROTO_TCP && table.state(ct) !== TCP_SYN_SENT) this.opening.add(packet)
+    if (packet.protocol !== IPPROTO_TCP || table.state(ct) === TCP_SYN_SENT) return
+    this.opening.add(packet)
+    if (this.flows.length === NAMED) return
+    this.flows.push(`tcp ${endpoint(table, ct * 2, true)} -> ${endpoint(table, ct * 2, false)}`)
   }
 
   conclude(): Finding[] {
@@ -26,10 +34,13 @@ export class MidStreamPickups {
         severity: 'info',
         confidence: 'certain',
         title: `${this.count} TCP ${this.count === 1 ? 'flow begins' : 'flows begin'} with a packet that is no SYN`,
-        flows: [],
+        flows: this.flows,
         frames: this.opening.frames,
-        cause: 'open before the capture began, its start was not captured, or its entry was gone by then',
-        fix: 'none needed where the capture began later than the connection',
+        cause:
+          'open before the capture began, its start was not captured, or its entry was gone by then ' +
+          '(nf_conntrack_tcp_loose takes it up): which side opened it, its window scale and its translation are unknown, ' +
+          'and until the other side is heard it is kept for 300 s',
+        fix: 'none needed where the capture began later than the connection; no sign of an outage by itself',
       },
     ]
   }

@@ -4,13 +4,19 @@ import { after } from '../net/sequence.ts'
 import {
   RECORD_LATE,
   RECORD_PASSED,
+  RECORD_QUESTION,
   RECORD_SIGHT,
   RECORD_TYPE_MASK,
   RECORD_UNREACHABLE,
 } from '../queue/record-type.ts'
 import { Cases, type Found } from './cases.ts'
+import { NAT_FINDINGS } from './catalogue.ts'
+import type { Finding } from './finding.ts'
+import { FLOW_FINDINGS } from './flow-catalogue.ts'
+import { notePause } from './idle-gap.ts'
 import { Leaks, PAUSE } from './leaks.ts'
 import { Losses } from './losses.ts'
+import { Oddities } from './oddities.ts'
 import {
   PASSED_EXIT,
   PASSED_EXIT_CAPTURE,
@@ -25,10 +31,9 @@ import { concludeStanding } from './standing.ts'
 import { strayAnswer, strayDatagram } from './stray-answers.ts'
 import { recordHash } from './trail-hash.ts'
 import {
+  FIRST_ACK,
   FLAGS,
-  GAP_BEFORE,
   GAP_FRAME,
-  GAP_LENGTH,
   GAP_SIDE,
   OPENING_ACKNOWLEDGMENT,
   OPENING_DESTINATION_MAC,
@@ -48,6 +53,9 @@ import {
   SYN_ACK_COUNT,
   SYN_COUNT,
   SYN_PACKET,
+  TRAIL_DNS,
+  TRAIL_FIN,
+  TRAIL_FIN_BACK,
   TRAIL_FORWARDED,
   TRAIL_OPEN,
   TRAIL_RECENT,
@@ -56,6 +64,7 @@ import {
   TRAIL_SYN_ACK,
   Trails,
 } from './trails.ts'
+import { findPlaces, type Place, QUESTION } from './whereabouts.ts'
 
 /** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
 const UNKNOWN_SCALE = 14
@@ -65,10 +74,13 @@ export const MOST_AHEAD = 64
 
 export class NatWatch {
   private readonly trails = new Trails()
-  private readonly cases = new Cases()
+  private readonly cases = new Cases({ ...NAT_FINDINGS, ...FLOW_FINDINGS })
   private readonly leaks = new Leaks(this.trails, this.cases)
   private readonly losses = new Losses(this.trails, this.cases)
+  private readonly oddities: Oddities
   private readonly sight = new Sight()
+  /** Answers to the questions asked, by their number. */
+  readonly places: Place[][] = []
   private readonly ahead = new Int32Array(MOST_AHEAD)
   /** What was read ahead: a compiler leaves out reads that nothing comes of. */
   private sum = 0
@@ -78,6 +90,11 @@ export class NatWatch {
   /** The trail of the packet's first sighting, and which way the packet goes there. */
   private first = -1
   private firstDirection = 0
+
+  /** @param isInside whether what is watched came out of a tunnel over UDP */
+  constructor(isInside: boolean) {
+    this.oddities = new Oddities(this.trails, this.cases, isInside)
+  }
 
   /** To be called before records are taken: reads the cache lines that they are going to need, all at once. */
   lookAhead(words: Int32Array, positions: Int32Array, count: number): void {
@@ -114,6 +131,9 @@ export class NatWatch {
         sight.read(words, doubles, at)
         this.unreachable()
         break
+      case RECORD_QUESTION:
+        this.places[words[at + QUESTION]] = findPlaces(this.trails, words, at)
+        break
     }
   }
 
@@ -121,7 +141,18 @@ export class NatWatch {
   conclude(nameOf: (point: number) => string): Found[] {
     this.losses.conclude()
     concludeStanding(this.trails, this.cases, this.now)
+    this.oddities.conclude(this.now)
     return this.cases.conclude(nameOf)
+  }
+
+  /** What is worth knowing and no fault; to be asked for after conclude(). */
+  remarks(nameOf: (point: number) => string): Finding[] {
+    return this.oddities.remarks(nameOf)
+  }
+
+  /** The clients of whose flows something was found out. */
+  get clients(): string[] {
+    return this.cases.clients
   }
 
   private see(type: number): void {
@@ -172,6 +203,7 @@ export class NatWatch {
       trails.has(trail, TRAIL_SYN) &&
       trails.get(trail, SYN + OPENING_SEQUENCE) !== sight.sequence
     ) {
+      this.oddities.reopened(trail, sight)
       trails.set(trail, FLAGS, 0)
       trails.set(trail, SYN_COUNT, 0)
       trails.set(trail, SYN_ACK_COUNT, 0)
@@ -180,6 +212,7 @@ export class NatWatch {
       trails.startTimes[trail] = sight.time
     }
     const isFirst = isAnswer ? !trails.has(trail, TRAIL_SYN_ACK) : !trails.has(trail, TRAIL_SYN)
+    this.oddities.opening(trail, sight, isFirst)
     // a SYN that is answered by a RST each time gets another SYN-ACK each time
     if (isFirst || isAnswer) this.noteOpening(trail, isAnswer ? SYN_ACK : SYN)
     trails.mark(trail, (isAnswer ? TRAIL_SYN_ACK : TRAIL_SYN) | TRAIL_RECENT)
@@ -209,22 +242,22 @@ export class NatWatch {
   private progress(trail: number, direction: number): void {
     const { trails, sight } = this
     const isFin = (sight.flags & TCP_FIN) !== 0
-    const length = sight.payload + (isFin ? 1 : 0)
+    const length = isFin ? this.finish(trail, direction) : sight.payload
     const packets = trails.side(trail, direction, SIDE_PACKETS)
     const end = (sight.sequence + length) | 0
     const known = trails.side(trail, direction, SIDE_END)
     if (direction === 0 && trails.has(trail, TRAIL_SYN_ACK)) trails.mark(trail, TRAIL_OPEN)
     trails.mark(trail, TRAIL_RECENT)
     if (length > 0 && sight.sequence === known && sight.time - trails.time(trail) >= PAUSE) {
-      trails.set(trail, GAP_FRAME, sight.frame)
-      trails.set(trail, GAP_SIDE, direction)
-      trails.set(trail, GAP_LENGTH, Math.min((sight.time - trails.time(trail)) / 1e6, 0x7fffffff))
-      trails.set(trail, GAP_BEFORE, trails.side(trail, direction, SIDE_FRAME))
+      notePause(trails, trail, sight)
     } else if (trails.get(trail, GAP_FRAME) !== 0 && direction !== trails.get(trail, GAP_SIDE)) {
       trails.set(trail, GAP_FRAME, 0)
     }
     const isPickedUp = packets === 0 && !trails.has(trail, direction === 0 ? TRAIL_SYN : TRAIL_SYN_ACK)
-    if (isPickedUp && direction === 1 && trails.has(trail, TRAIL_SYN)) this.leaks.strayHalf(trail, sight)
+    if (isPickedUp && direction === 1 && trails.has(trail, TRAIL_SYN)) {
+      this.leaks.strayHalf(trail, sight)
+      this.oddities.challenged(trail, sight)
+    }
     if (isPickedUp) this.pickUp(trail, direction, end)
     else if (after(end, known)) trails.setSide(trail, direction, SIDE_END, end)
     const limit = (sight.acknowledgment + (sight.window << trails.side(trail, direction, SIDE_SCALE))) | 0
@@ -236,10 +269,17 @@ export class NatWatch {
     trails.setSide(trail, direction, SIDE_PACKETS, packets + 1)
   }
 
+  /** Returns the length of a segment with FIN. */
+  private finish(trail: number, direction: number): number {
+    this.trails.mark(trail, direction === 0 ? TRAIL_FIN : TRAIL_FIN_BACK)
+    return this.sight.payload + 1
+  }
+
   private pickUp(trail: number, direction: number, end: number): void {
     this.trails.setSide(trail, direction, SIDE_SCALE, UNKNOWN_SCALE)
     this.trails.setSide(trail, direction, SIDE_END, end)
     this.trails.setSide(trail, direction, SIDE_TTL, this.sight.ttl)
+    this.trails.set(trail, FIRST_ACK, this.sight.acknowledgment)
   }
 
   private reset(trail: number, direction: number, isNew: boolean): void {
@@ -249,6 +289,7 @@ export class NatWatch {
       if (direction === 0 && strayAnswer(trails, cases, trail, sight, isNew)) trails.mark(trail, TRAIL_RST)
       else this.leaks.reset(trail, direction, sight)
     }
+    this.oddities.reset(trail, direction, sight)
     trails.mark(trail, TRAIL_RST)
   }
 
@@ -259,7 +300,9 @@ export class NatWatch {
     if (packets === 0) {
       this.noteOpening(trail, direction === 0 ? SYN : SYN_ACK)
       trails.mark(trail, direction === 0 ? TRAIL_SYN : TRAIL_SYN_ACK)
+      this.oddities.datagrams(trail, sight)
     }
+    if (trails.has(trail, TRAIL_DNS)) this.oddities.dns(trail, sight)
     trails.setSide(trail, direction, SIDE_PACKETS, packets + 1)
     trails.setSide(trail, direction, SIDE_FRAME, sight.frame)
     trails.mark(trail, TRAIL_RECENT)
@@ -269,7 +312,9 @@ export class NatWatch {
   /** What was seen of a packet at all points. @param exit the point where it left the host, -1 for none */
   private pass(exit: number, exitCapture: number, isSourceTranslated: boolean, time: number): void {
     if (exit >= 0) this.losses.left(exit, exitCapture)
-    if (this.firstDirection === 0) this.losses.passed(this.first, time, exit >= 0, isSourceTranslated)
+    if (this.firstDirection !== 0) return
+    this.losses.passed(this.first, time, exit >= 0, isSourceTranslated)
+    if (this.trails.has(this.first, TRAIL_DNS)) this.oddities.passed(this.first, exit >= 0)
   }
 
   private passLate(): void {

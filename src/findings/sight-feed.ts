@@ -1,8 +1,10 @@
 // What the NAT detectors are to know of each packet, written into a queue: they may listen on another thread.
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
+import { dnsId, hasDnsHead, isDnsQuery } from '../packet/dns.ts'
 import { Packet } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
 import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
+import { isSumUnfinished } from '../packet/unfinished-checksum.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
 import { RECORD_LATE, RECORD_PASSED, RECORD_SIGHT, RECORD_UNREACHABLE } from '../queue/record-type.ts'
 import { destinationMacAt, macHash, sourceMacAt } from '../vantage/place.ts'
@@ -14,6 +16,8 @@ import {
   DESTINATION,
   DESTINATION_MAC,
   DESTINATION_REST,
+  DNS_HEAD,
+  DNS_QUERY,
   FRAME,
   HOP,
   KIND,
@@ -27,10 +31,13 @@ import {
   SEQUENCE,
   SIGHT_FIRST,
   SIGHT_MACS,
+  SIGHT_SUM_SHIFT,
   SIGHT_TOLD,
   SOURCE,
   SOURCE_MAC,
   SOURCE_REST,
+  SUM_FINISHED,
+  SUM_UNFINISHED,
   TIME,
   TYPE,
   WINDOW,
@@ -40,6 +47,8 @@ const UDP_HEADER = 8
 const ICMP_HEADER = 8
 const PORT_UNREACHABLE = (3 << 8) | 3
 const PORT_UNREACHABLE_IPV6 = (1 << 8) | 4
+/** SYNs whose checksum is looked at: what a host does to its packets it does to all of them. */
+const MOST_SUMS = 4096
 
 export class SightFeed {
   private readonly queue: RecordQueue
@@ -52,6 +61,8 @@ export class SightFeed {
     windowScaling: false,
     sackPermitted: false,
   }
+  /** Checksums of SYNs that were looked at. */
+  private sums = 0
   /** Counts packets: the copies of one have the same number. */
   private number = 0
 
@@ -137,7 +148,7 @@ export class SightFeed {
   private writeTransport(at: number, packet: Packet, ttl: number): void {
     const { words } = this.queue
     if (packet.protocol !== IPPROTO_TCP) {
-      words[at + SEQUENCE] = 0
+      words[at + SEQUENCE] = dnsOf(packet)
       words[at + ACKNOWLEDGMENT] = 0
       words[at + WINDOW] = 0
       words[at + PAYLOAD] = packet.transportLength - UDP_HEADER
@@ -150,6 +161,11 @@ export class SightFeed {
     words[at + PAYLOAD] = packet.transportLength - packet.tcpHeaderLength
     words[at + HOP] = (ttl << 8) | packet.tcpFlags
     if ((packet.tcpFlags & TCP_SYN) === 0) return
+    if (this.sums < MOST_SUMS) {
+      this.sums++
+      const sum = isSumUnfinished(packet) ? SUM_UNFINISHED : SUM_FINISHED
+      words[at + TYPE] |= sum << SIGHT_SUM_SHIFT
+    }
     readSynOptions(packet, this.options)
     if (this.options.windowScaling) words[at + WINDOW] |= this.options.windowScale << 16
   }
@@ -225,9 +241,19 @@ export class SightFeed {
     words[at + FRAME] = shown.frame
     words[at + PACKET_NUMBER] = this.number
     doubles[(at >> 1) + TIME] = shown.time
-    this.writeTransport(at, quoted, shown.ttl)
+    words[at + SEQUENCE] = 0
+    words[at + ACKNOWLEDGMENT] = 0
+    words[at + WINDOW] = 0
+    words[at + PAYLOAD] = quoted.transportLength - UDP_HEADER
+    words[at + HOP] = shown.ttl << 8
     this.writeMacs(at, shown)
   }
+}
+
+/** What a datagram would be as a DNS message. */
+function dnsOf(packet: Packet): number {
+  if (!hasDnsHead(packet)) return 0
+  return dnsId(packet) | DNS_HEAD | (isDnsQuery(packet) ? DNS_QUERY : 0)
 }
 
 function isOfFragment(packet: Packet, sightings: Sightings): boolean {

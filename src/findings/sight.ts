@@ -1,4 +1,6 @@
 // One packet as one observation point saw it: how it stands in a record of the queue, and the view that detectors have.
+import { IPPROTO_UDP } from '../net/numbers.ts'
+
 // words of a record; the first line is all that an IPv4 segment in the middle of a connection needs
 /** A RECORD_* and SIGHT_* bits. */
 export const TYPE = 0
@@ -8,6 +10,7 @@ export const POINT = 2
 export const PORTS = 3
 export const SOURCE = 4
 export const DESTINATION = 5
+/** Of UDP the DNS_* bits of what may be a DNS message. */
 export const SEQUENCE = 6
 export const ACKNOWLEDGMENT = 7
 /** Window scale of a SYN << 16 | window. */
@@ -32,6 +35,18 @@ export const SIGHT_MACS = 1 << 8
 export const SIGHT_TOLD = 1 << 9
 /** The first record of a packet. */
 export const SIGHT_FIRST = 1 << 10
+/** A SUM_* stands above here. */
+export const SIGHT_SUM_SHIFT = 11
+
+/** Whether the checksum of a SYN was captured as the sum of the pseudo header alone. */
+export const SUM_UNKNOWN = 0
+export const SUM_FINISHED = 1
+export const SUM_UNFINISHED = 2
+
+/** The id of what may be a DNS message; whether a datagram is long enough for one; whether it begins as a query does. */
+export const DNS_ID = 0xffff
+export const DNS_HEAD = 1 << 16
+export const DNS_QUERY = 1 << 17
 
 // words of a record of what was seen of a packet at all points: where it left the host and in which capture, -1 for
 // not; whether its source was translated
@@ -62,6 +77,10 @@ export class Sight {
   window = 0
   /** What a SYN offers, 0 without the option. */
   windowScale = 0
+  /** A SUM_*. */
+  sum = 0
+  /** UDP alone: DNS_* bits. */
+  dns = 0
   /** Bytes behind the transport header. */
   payload = 0
   /** Number of the packet, 32 bits of it: its copies have the same. */
@@ -88,7 +107,10 @@ export class Sight {
     const hop = words[at + HOP]
     this.ttl = hop >> 8
     this.flags = hop & 0xff
-    this.sequence = words[at + SEQUENCE]
+    const isUdp = this.protocol === IPPROTO_UDP
+    this.sequence = isUdp ? 0 : words[at + SEQUENCE]
+    this.dns = isUdp ? words[at + SEQUENCE] : 0
+    this.sum = (words[at + TYPE] >> SIGHT_SUM_SHIFT) & 3
     this.acknowledgment = words[at + ACKNOWLEDGMENT]
     this.window = words[at + WINDOW] & 0xffff
     this.windowScale = words[at + WINDOW] >> 16

@@ -69,6 +69,18 @@ export const SYN_PACKET = 56
 /** SYN-ACKs seen. */
 export const SYN_ACK_COUNT = 57
 
+/** Packets of the side that a pause ended with, before those that followed it. */
+export const GAP_PACKETS = 58
+/** What the first sender acknowledged with its first segment; of UDP, what became of its last DNS query (twin-queries.ts). */
+export const FIRST_ACK = 59
+/** REUSE_* bits of the port that was used again, the last frame before, how long ago that was in ms, the answer's frame. */
+export const REUSE = 60
+export const REUSE_BEFORE = 61
+export const REUSE_PAUSE = 62
+export const REUSE_ANSWER = 63
+/** Milliseconds from the flow's start to the end of its pause: of a flow that is open, and so was not refused its port. */
+export const GAP_TIME = REUSE_PAUSE
+
 export const TRAIL_SYN = 1
 export const TRAIL_SYN_ACK = 2
 /** The initiator has acknowledged the SYN-ACK. */
@@ -79,6 +91,11 @@ export const TRAIL_EXPLAINED = 16
 /** A SYN of it was seen further on its way, too. */
 export const TRAIL_FORWARDED = 32
 export const TRAIL_RECENT = 64
+/** It begins with a DNS query. */
+export const TRAIL_DNS = 128
+/** The first sender's FIN was seen, the other's. */
+export const TRAIL_FIN = 256
+export const TRAIL_FIN_BACK = 512
 
 /** As a double. */
 const TIME = 7

@@ -10,4 +10,7 @@ export const RECORD_UNREACHABLE = 4
 export const RECORD_ENTERED = 5
 export const RECORD_LEFT = 6
 
+/** Where are the packets of an entry seen? (findings/whereabouts.ts) */
+export const RECORD_QUESTION = 7
+
 export const RECORD_TYPE_MASK = 0xff

@@ -75,7 +75,7 @@ function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
 }
 
 function infoLine(finding: FindingReport, { captures }: Report): string {
-  const frames = frameNames(finding.frames, captures)
+  const frames = frameNames(finding.frames.slice(0, NAMED), captures)
   return `info ${finding.id}: ${finding.title}${frames === '' ? '' : ` (${frames})`}`
 }
 

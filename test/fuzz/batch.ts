@@ -53,16 +53,17 @@ export async function runBatch(
   if (random.chance(0.25)) settings.nf_conntrack_checksum = 1
   if (random.chance(0.1)) settings.nf_conntrack_tcp_loose = 0
   const enforces = random.chance(0.5)
+  const flows = { top: 5, sort: 'bytes', sink: null } as const
   const source = new BatchSource(seeds, random, inputs, begin)
   const keepsPayload = settings.nf_conntrack_checksum === 1
   const window = several
     ? new SightingWindow(source, { bridgeCalls: { ipv4: null, ipv6: null }, keepsPayload })
     : null
   const points = window?.points ?? new Points(source)
-  const analysis = new Analysis(settings, { top: 5, sort: 'bytes', sink: null }, points, enforces)
+  const analysis = new Analysis({ settings, flows, points, enforceMaximum: enforces })
   const insides: Analysis[] = []
   const witness = new InnerReplay(analysis, FRAGMENT_DEFAULTS, () => {
-    const inside = new Analysis(settings, { top: 5, sort: 'bytes', sink: null }, new Points(source))
+    const inside = new Analysis({ settings, flows, points: new Points(source) })
     insides.push(inside)
     return { engines: [inside.engine], witness: inside }
   })

@@ -20,7 +20,7 @@ async function replayOnce(path: string): Promise<ReplayHeap> {
   const sysctls = readSysctls([], [])
   const source = await openCaptures([path])
   const flows = { top: 5, sort: 'bytes', sink: null } as const
-  const analysis = new Analysis(sysctls.settings, flows, new Points(source))
+  const analysis = new Analysis({ settings: sysctls.settings, flows, points: new Points(source) })
   collectGarbage()
   const before = process.memoryUsage().heapUsed
   await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)

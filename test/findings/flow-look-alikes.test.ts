@@ -1,0 +1,370 @@
+// Flows built packet by packet: each fault beside sound traffic that differs from it in one thing; numbers do not matter.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Ends, FlowCapture, findingsOf, reportOf, turned } from '../support/flow-captures.ts'
+
+const SYN = 0x02
+const SYN_ACK = 0x12
+const ACK = 0x10
+const RST = 0x04
+const RST_ACK = 0x14
+const FIN_ACK = 0x11
+const DATA = 0x18
+
+const DNS: Ends = { source: '10.1.0.5', destination: '10.96.0.10', sourcePort: 41000, destinationPort: 53 }
+const WEB: Ends = { source: '10.1.0.5', destination: '10.9.0.7', sourcePort: 41000, destinationPort: 8443 }
+
+const port = fc.integer({ min: 1024, max: 65535 })
+const address = fc.ipV4().filter(text => !/^(0|22[4-9]|2[3-5]\d|127)\./.test(text))
+const ends = fc
+  .record({ source: address, destination: address, sourcePort: port, destinationPort: port })
+  .filter(
+    ({ source, destination, sourcePort, destinationPort }) =>
+      source !== destination && sourcePort !== destinationPort,
+  )
+/** Whole runs of the program. */
+const RUNS = { numRuns: 12 }
+const TIMEOUT = 30_000
+
+interface Lookup {
+  hasFirst?: boolean
+  hasSecond?: boolean
+  retry?: number
+  hasRetry?: boolean
+  apart?: number
+  ttl?: number
+  id?: number
+}
+
+/** Two queries of one socket, of which the first is lost unless it is said to be answered. */
+function lookup(capture: FlowCapture, flow: Ends, options: Lookup = {}): FlowCapture {
+  const {
+    hasFirst = false,
+    hasSecond = true,
+    retry = 5,
+    hasRetry = true,
+    apart = 0.0002,
+    ttl = 64,
+    id = 7,
+  } = options
+  capture
+    .dns(flow, id, false, ttl)
+    .wait(apart)
+    .dns(flow, id + 1, false, ttl)
+    .wait(0.003)
+  if (hasFirst) capture.dns(flow, id, true)
+  if (hasSecond) capture.dns(flow, id + 1, true)
+  if (hasFirst && hasSecond) return capture
+  capture
+    .wait(retry)
+    .dns(flow, hasFirst ? id + 1 : id, false, ttl)
+    .wait(0.003)
+  return hasRetry
+    ? capture.dns(flow, hasFirst ? id + 1 : id, true)
+    : capture.wait(2).dns({ ...flow, sourcePort: 2 }, 1)
+}
+
+describe('dns-race', () => {
+  it('is one of two queries lost and repeated, whatever the numbers', async () => {
+    await fc.assert(
+      fc.asyncProperty(ends, fc.integer({ min: 0, max: 65533 }), fc.boolean(), async (flow, id, isFirst) => {
+        const capture = lookup(new FlowCapture(), flow, { id, hasFirst: isFirst, hasSecond: !isFirst })
+        expect(await findingsOf([capture])).toContain('error dns-race likely')
+      }),
+      RUNS,
+    )
+  })
+
+  it('is certain after several lookups, and tells how many pairs were exposed', async () => {
+    const capture = new FlowCapture()
+    for (let i = 0; i < 12; i++) {
+      lookup(capture, { ...DNS, sourcePort: 5000 + i }, { hasFirst: i % 3 > 0, id: i * 2 }).wait(1)
+    }
+    const { findings } = await reportOf([capture])
+    expect(findings[0]).toMatchObject({ id: 'dns-race', confidence: 'certain', occurrences: 4 })
+    expect(findings[0].reason).toContain('4 lost of 12 pairs')
+  })
+
+  it('that was only possible is a remark', async () => {
+    const capture = lookup(new FlowCapture(), DNS, { hasFirst: true })
+    const { findings } = await reportOf([capture])
+    expect(findings).toMatchObject([{ id: 'dns-race', severity: 'info', occurrences: 1 }])
+  })
+
+  it.each<[string, Lookup, string]>([
+    ['both were lost', { hasSecond: false }, 'info dns-race certain'],
+    ['the server never answers this question', { hasRetry: false }, 'info dns-race certain'],
+    ['a router had passed both on', { ttl: 62 }, 'error dns-race possible'],
+    ['the resolver waits for less', { retry: 2 }, 'error dns-race possible'],
+  ])('%s', async (_what, options, expected) => {
+    expect(await findingsOf([lookup(new FlowCapture(), DNS, options)])).toEqual([expected])
+  })
+
+  it('is none of queries that come one after the other', async () => {
+    expect(await findingsOf([lookup(new FlowCapture(), DNS, { apart: 0.02 })])).toEqual([])
+  })
+
+  it('is none where single queries are lost as often: the network loses packets', async () => {
+    const capture = lookup(new FlowCapture(), DNS)
+    const single = { ...DNS, sourcePort: 42000 }
+    capture.dns(single, 99).wait(5).dns(single, 99).dns(single, 99, true)
+    expect(await findingsOf([capture])).toEqual(['info dns-race certain'])
+  })
+
+  it('is none where both queries left the host', async () => {
+    const inside = lookup(new FlowCapture(), DNS)
+    const outside = lookup(new FlowCapture().wait(0.00001), DNS, { ttl: 63 })
+    expect(await findingsOf([inside, outside])).toEqual(['info dns-race certain'])
+  })
+})
+
+describe('port-reuse', () => {
+  /** A connection, closed, and `pause` seconds later another SYN of the same port. */
+  const reused = (flow: Ends, pause = 5): FlowCapture =>
+    new FlowCapture().exchange(flow).close(flow).wait(pause).segment(flow, { flags: SYN, sequence: 900_000 })
+  const accept = { flags: SYN_ACK, sequence: 77_000, acknowledgment: 900_001 }
+  const challenge = { flags: ACK, sequence: 5012, acknowledgment: 1012 }
+  const refuse = { flags: RST_ACK, acknowledgment: 900_001 }
+  const other = { ...WEB, sourcePort: 41001 }
+
+  it('is a remark where it worked, whatever the numbers', async () => {
+    await fc.assert(
+      fc.asyncProperty(ends, fc.double({ min: 0.01, max: 119, noNaN: true }), async (flow, pause) => {
+        const capture = reused(flow, pause).segment(turned(flow), accept)
+        expect(await findingsOf([capture])).toEqual(['info port-reuse certain'])
+      }),
+      RUNS,
+    )
+  })
+
+  it('is an error where the answer was an ACK of the last connection, whatever the numbers', async () => {
+    await fc.assert(
+      fc.asyncProperty(ends, fc.double({ min: 0.01, max: 119, noNaN: true }), async (flow, pause) => {
+        const capture = reused(flow, pause).segment(turned(flow), challenge).wait(3).dns(DNS, 1)
+        expect(await findingsOf([capture])).toEqual(['error port-reuse certain'])
+      }),
+      RUNS,
+    )
+  })
+
+  it('counts tries of one connection once', async () => {
+    const capture = reused(WEB)
+    for (let i = 0; i < 5; i++) {
+      capture.segment(turned(WEB), challenge).wait(1).segment(WEB, { flags: SYN, sequence: 900_000 })
+    }
+    const { findings } = await reportOf([capture])
+    expect(findings).toMatchObject([{ id: 'port-reuse', severity: 'error', flows: [expect.anything()] }])
+  })
+
+  it('is likely where the SYN was refused or ignored, and others were accepted', async () => {
+    const refused = reused(WEB).segment(turned(WEB), refuse).wait(1).exchange(other).wait(3).dns(DNS, 1)
+    expect(await findingsOf([refused])).toEqual(['error port-reuse likely'])
+    const ignored = reused(WEB)
+      .wait(1)
+      .segment(WEB, { flags: SYN, sequence: 900_000 })
+      .exchange(other)
+      .wait(3)
+    expect(await findingsOf([ignored.dns(DNS, 1)])).toEqual(['error port-reuse likely'])
+  })
+
+  it.each<[string, FlowCapture, string[]]>([
+    ['a server that is gone', reused(WEB).segment(turned(WEB), refuse).wait(3).dns(DNS, 1), []],
+    [
+      'a host that is gone',
+      reused(WEB).wait(1).segment(WEB, { flags: SYN, sequence: 900_000 }).wait(3).dns(DNS, 1),
+      [],
+    ],
+    [
+      'a challenge after which the SYN was accepted',
+      reused(WEB)
+        .segment(turned(WEB), challenge)
+        .wait(1)
+        .segment(WEB, { flags: SYN, sequence: 900_000 })
+        .segment(turned(WEB), accept),
+      ['info port-reuse certain'],
+    ],
+    [
+      'a SYN-ACK that was not captured',
+      reused(WEB)
+        .segment(WEB, { flags: ACK, sequence: 900_001, acknowledgment: 77_001 })
+        .segment(WEB, { flags: DATA, sequence: 900_001, acknowledgment: 77_001, payload: 10 })
+        .segment(turned(WEB), { flags: ACK, sequence: 77_001, acknowledgment: 900_011 })
+        .wait(3)
+        .dns(DNS, 1),
+      [],
+    ],
+    ['a port that was free again', reused(WEB, 121).segment(turned(WEB), accept), []],
+    ['a capture that ends too early', reused(WEB), []],
+  ])('is none of %s', async (_what, capture, expected) => {
+    expect(await findingsOf([capture])).toEqual(expected)
+  })
+})
+
+describe('idle-gap', () => {
+  const GOING_ON = { flags: DATA, sequence: 1011, acknowledgment: 5011, payload: 20 }
+  const oneSided = (flow: Ends): FlowCapture =>
+    new FlowCapture()
+      .segment(flow, { flags: SYN, sequence: 1000 })
+      .segment(flow, { flags: DATA, sequence: 1001, acknowledgment: 5001, payload: 10 })
+      .wait(400)
+      .segment(flow, GOING_ON)
+  /** The client goes on after `pause` seconds. */
+  const idle = (flow: Ends, pause: number, serverTtl = 60): FlowCapture =>
+    new FlowCapture()
+      .exchange(flow, serverTtl)
+      .wait(pause)
+      .segment(flow, { flags: DATA, sequence: 1011, acknowledgment: 5011, payload: 20 })
+  const rst = (ttl: number) => ({ flags: RST, sequence: 5011, window: 0, ttl })
+  const repeat = (capture: FlowCapture, flow: Ends): FlowCapture => {
+    for (let i = 0; i < 4; i++) {
+      capture.wait(0.4).segment(flow, { flags: DATA, sequence: 1011, acknowledgment: 5011, payload: 20 })
+    }
+    return capture
+  }
+
+  it(
+    "is a long pause that ends with a RST which is not the peer's, whatever the numbers",
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(ends, fc.double({ min: 240, max: 500_000, noNaN: true }), async (flow, pause) => {
+          const capture = idle(flow, pause).segment(turned(flow), rst(255))
+          expect(await findingsOf([capture])).toContain('error idle-gap likely')
+        }),
+        RUNS,
+      )
+    },
+    TIMEOUT,
+  )
+
+  it.each([
+    [245, '240 s (Azure Load Balancer)'],
+    [360, '350 s (AWS Network Load Balancer, NAT gateway, Nitro v6)'],
+    [950, '900 s (IPVS)'],
+    [7500, '7440 s (RFC 5382, OpenWrt)'],
+    [433_000, '432000 s (nf_conntrack)'],
+  ])('of %d s names the timeouts that it passed', async (pause, timer) => {
+    const { findings } = await reportOf([idle(WEB, pause).segment(turned(WEB), rst(255))])
+    expect(findings[0].reason).toContain(timer)
+  })
+
+  it("is less sure where the RST may be the peer's own, or nothing came back", async () => {
+    expect(await findingsOf([idle(WEB, 400).segment(turned(WEB), rst(60))])).toEqual([
+      'error idle-gap possible',
+    ])
+    expect(await findingsOf([repeat(idle(WEB, 400), WEB)])).toEqual(['error idle-gap possible'])
+    const other = { ...WEB, sourcePort: 41001 }
+    expect(await findingsOf([repeat(idle(WEB, 400), WEB).exchange(other)])).toEqual(['error idle-gap likely'])
+  })
+
+  it.each<[string, FlowCapture]>([
+    [
+      'a pause that is answered',
+      idle(WEB, 400).segment(turned(WEB), { flags: ACK, sequence: 5011, acknowledgment: 1031 }),
+    ],
+    ['a path of which half is seen', repeat(oneSided(WEB), WEB)],
+    [
+      'a capture that ends with the question',
+      idle(WEB, 400)
+        .segment(WEB, { ...GOING_ON, sequence: 1031 })
+        .segment(WEB, { ...GOING_ON, sequence: 1051 }),
+    ],
+    ['a short pause', idle(WEB, 200).segment(turned(WEB), rst(255))],
+    [
+      'a server that had closed the connection',
+      new FlowCapture()
+        .exchange(WEB)
+        .wait(60)
+        .segment(turned(WEB), { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 })
+        .wait(400)
+        .segment(WEB, { flags: DATA, sequence: 1011, acknowledgment: 5011, payload: 20 })
+        .segment(turned(WEB), rst(64)),
+    ],
+    [
+      'a client that gives up itself',
+      idle(WEB, 400).segment(WEB, { flags: RST_ACK, sequence: 1031, acknowledgment: 5011 }),
+    ],
+  ])('is none: %s', async (_what, capture) => {
+    const found = await findingsOf([capture])
+    expect(found.filter(finding => !finding.startsWith('info'))).toEqual([])
+  })
+})
+
+describe('recycled-address', () => {
+  /** Data is reset by station `by`; the SYN went to `asked`, the SYN-ACK came from station 2. */
+  const open = (asked: number, by: number, ttl = 64, flow = WEB): FlowCapture =>
+    new FlowCapture()
+      .segment(flow, { flags: SYN, sequence: 1000, stations: [1, asked] })
+      .segment(turned(flow), { flags: SYN_ACK, sequence: 5000, acknowledgment: 1001, stations: [2, 1], ttl })
+      .segment(flow, { flags: DATA, sequence: 1001, acknowledgment: 5001, payload: 5, stations: [1, by] })
+      .segment(turned(flow), { flags: RST, sequence: 5001, window: 0, stations: [by, 1], ttl })
+  const unanswered = (by: number): FlowCapture =>
+    new FlowCapture()
+      .segment(WEB, { flags: SYN, sequence: 1000, stations: [1, 2] })
+      .wait(1)
+      .segment(WEB, { flags: SYN, sequence: 1000, stations: [1, by] })
+      .segment(turned(WEB), { flags: RST_ACK, acknowledgment: 1001, stations: [by, 1] })
+
+  it('is a RST from another station than the SYN-ACK, whatever the numbers', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        ends,
+        fc.integer({ min: 3, max: 255 }),
+        fc.constantFrom(64, 128, 255),
+        async (flow, by, ttl) => {
+          expect(await findingsOf([open(2, by, ttl, flow)])).toEqual(['error recycled-address certain'])
+        },
+      ),
+      RUNS,
+    )
+  })
+
+  it('is a SYN that one station ignores and another refuses', async () => {
+    expect(await findingsOf([unanswered(3)])).toEqual(['error recycled-address likely'])
+    expect(await findingsOf([unanswered(2)])).toEqual([])
+  })
+
+  it.each<[string, FlowCapture]>([
+    ['the same station', open(2, 2)],
+    ['a router on the way there', open(9, 9)],
+    ['routers that take turns', open(2, 3, 63)],
+  ])('is none: a RST from %s', async (_what, capture) => {
+    expect(await findingsOf([capture])).toEqual([])
+  })
+})
+
+describe('one-way-flow', () => {
+  const requests = (flow: Ends): FlowCapture =>
+    new FlowCapture()
+      .segment(flow, { flags: SYN, sequence: 1000 })
+      .segment(flow, { flags: ACK, sequence: 1001, acknowledgment: 5001 })
+      .segment(flow, { flags: DATA, sequence: 1001, acknowledgment: 5001, payload: 10 })
+      .segment(flow, { flags: ACK, sequence: 1011, acknowledgment: 5500 })
+
+  it('tells which half is missing, whatever the numbers', async () => {
+    await fc.assert(
+      fc.asyncProperty(ends, async flow => {
+        const { findings } = await reportOf([requests(flow)])
+        expect(findings).toMatchObject([{ id: 'one-way-flow', severity: 'info' }])
+        expect(findings[0].flows[0]).toMatch(/answers missing$/)
+      }),
+      RUNS,
+    )
+    const answers = new FlowCapture()
+      .segment(turned(WEB), { flags: SYN_ACK, sequence: 5000, acknowledgment: 1001 })
+      .segment(turned(WEB), { flags: DATA, sequence: 5001, acknowledgment: 1011, payload: 10 })
+      .segment(turned(WEB), { flags: DATA, sequence: 5011, acknowledgment: 1021, payload: 10 })
+    const { findings } = await reportOf([answers])
+    expect(findings.find(({ id }) => id === 'one-way-flow')?.flows[0]).toMatch(/requests missing$/)
+  })
+
+  it('is none of SYNs that nobody answers, nor of a flow that makes no progress', async () => {
+    const scan = new FlowCapture()
+      .segment(WEB, { flags: SYN, sequence: 1 })
+      .segment(WEB, { flags: SYN, sequence: 1 })
+    expect(await findingsOf([scan])).toEqual([])
+    const stuck = new FlowCapture()
+    for (let i = 0; i < 4; i++)
+      stuck.segment(WEB, { flags: DATA, sequence: 9, acknowledgment: 7, payload: 10 }).wait(1)
+    expect(await findingsOf([stuck])).toEqual(['info mid-stream-pickup certain'])
+  })
+})

@@ -1,0 +1,122 @@
+// Ports in use per destination, counted from entries as they come and go: ceilings, what is released, what is bounded.
+import { describe, expect, it } from 'vitest'
+import { Engine } from '../../src/conntrack/engine.ts'
+import { CAUSE_TIMEOUT } from '../../src/conntrack/events.ts'
+import { defaultSettings } from '../../src/conntrack/settings.ts'
+import type { Finding } from '../../src/findings/finding.ts'
+import { LocalHearing } from '../../src/findings/listener.ts'
+import { PortPressure } from '../../src/findings/port-pressure.ts'
+import { Whereabouts } from '../../src/findings/whereabouts.ts'
+import { decode } from '../../src/packet/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
+import { Points } from '../../src/vantage/points.ts'
+import { type Bytes, ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
+
+/** Counts the ports of what an engine tracks. */
+class Counter {
+  private readonly hearing = new LocalHearing()
+  readonly pressure = new PortPressure(
+    new Whereabouts(this.hearing.queue, new Points({ captures: [], interfaces: [] })),
+  )
+  private readonly engine: Engine
+  private readonly packet = new Packet()
+  private fresh = -1
+  private number = 0
+
+  constructor() {
+    this.engine = new Engine(defaultSettings(), {
+      created: ct => {
+        this.fresh = ct
+      },
+      updated: () => {},
+      reclassified: () => {},
+      expired: ct => this.pressure.released(this.engine.table, ct),
+      destroyed: (ct, cause) => {
+        if (cause !== CAUSE_TIMEOUT) this.pressure.released(this.engine.table, ct)
+        this.pressure.ended(this.engine.table, ct)
+      },
+    })
+  }
+
+  /** A connection that is answered, `time` in seconds. */
+  connect(port: number, time: number, isAnswered = true): void {
+    this.track(time, segment('10.0.0.1', '10.0.0.2', port, 443, { flags: 0x02, sequence: 1 }))
+    if (isAnswered)
+      this.track(time, segment('10.0.0.2', '10.0.0.1', 443, port, { flags: 0x12, acknowledgment: 2 }))
+  }
+
+  async conclude(): Promise<Finding[]> {
+    const { table } = this.engine
+    for (let ct = 0; ct < table.top; ct++) if (table.status(ct) !== 0) this.pressure.ended(table, ct)
+    const { places } = await this.hearing.conclude({ pointNames: [], end: 0 })
+    return this.pressure.conclude(places, String)
+  }
+
+  private track(time: number, bytes: Bytes): void {
+    if (!decode(frameOf(bytes, { time: time * 1e9, number: ++this.number }), this.packet))
+      throw new Error('not decoded')
+    this.engine.track(this.packet)
+    if (this.fresh >= 0) this.pressure.created(this.engine.table, this.fresh, this.packet)
+    this.fresh = -1
+  }
+}
+
+function segment(
+  source: string,
+  destination: string,
+  from: number,
+  to: number,
+  header: Parameters<typeof tcp>[0],
+): Bytes {
+  return ethernet(
+    ipv4({ source, destination, protocol: 6 }, tcp({ ...header, sourcePort: from, destinationPort: to })),
+  )
+}
+
+/** Connects from `count` ports, each one further than the last by `step`, which has no divisor in common with the range. */
+async function connectAll(
+  count: number,
+  first: number,
+  range: number,
+  step: number,
+  isAnswered = true,
+): Promise<Finding[]> {
+  const counter = new Counter()
+  for (let i = 0; i < count; i++) counter.connect(first + ((i * step) % range), i / 1e5, isAnswered)
+  return await counter.conclude()
+}
+
+describe('ports in use', { timeout: 60_000 }, () => {
+  it('near the end of what Linux gives to its own sockets', async () => {
+    expect(await connectAll(25_300, 32768, 28_232, 1009)).toEqual([])
+    const [finding] = await connectAll(25_500, 32768, 28_232, 1009)
+    expect(finding).toMatchObject({ severity: 'warning', confidence: 'certain' })
+    expect(finding.reason).toContain('25500 ports in use, net.ipv4.ip_local_port_range has 28232')
+  })
+
+  it('near the end of what NAT takes', async () => {
+    expect(await connectAll(57_000, 1024, 64_512, 1013)).toEqual([])
+    expect((await connectAll(58_500, 1024, 64_512, 1013))[0].reason).toContain('58500 ports in use of 64512')
+  })
+
+  it('of a flood are none', async () => {
+    expect(await connectAll(60_000, 1024, 64_512, 1013, false)).toEqual([])
+  })
+
+  it('are free again once their entries are gone', async () => {
+    const counter = new Counter()
+    // unacknowledged answers are kept for 60 s
+    for (let i = 0; i < 600; i++) counter.connect(30_000 + ((i * 7) % 300), i)
+    expect(await counter.conclude()).toEqual([])
+  })
+
+  it('are a range, if connections come back to them long after and take no other', async () => {
+    const counter = new Counter()
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 70; i++) counter.connect(40_000 + ((i * 3) % 70), round * 100 + i / 100)
+    }
+    expect(await counter.conclude()).toMatchObject([
+      { flows: [expect.stringMatching(/^tcp 10.0.0.1 -> 10.0.0.2:443/)], confidence: 'likely' },
+    ])
+  })
+})
