@@ -24,6 +24,7 @@ import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
 import { showProgress } from './progress.ts'
+import { isWorthAThread } from './scenario-thread.ts'
 import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
 import { ThreadHearing } from './thread-hearing.ts'
@@ -38,8 +39,7 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
-    const hearing =
-      io.threads === null ? null : new ThreadHearing(io.threads.listener, options.tunnels === 'inner')
+    const hearing = await hearingFor(options, io)
     try {
       const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
       interrupt.finish()
@@ -58,6 +58,15 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     }
   }
   return await withCaptures(options, io, use, correctionsOf(offsets))
+}
+
+/** Whoever listens on a thread of its own; null where there is none. */
+async function hearingFor(
+  { captures, tunnels }: AnalyzeOptions,
+  { threads }: Io,
+): Promise<ThreadHearing | null> {
+  if (threads === null) return null
+  return new ThreadHearing(threads.listener, tunnels === 'inner', await isWorthAThread(captures))
 }
 
 /** What a replay leaves. */

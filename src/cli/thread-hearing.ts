@@ -18,11 +18,16 @@ export class ThreadHearing implements Hearing {
   private worker: Worker | null = null
   private answer: Promise<Answer> | null = null
 
-  /** @param script the built src/listener.ts @param isInside whether the packets came out of a tunnel over UDP */
-  constructor(script: URL, isInside: boolean) {
+  /**
+   * @param script the built src/listener.ts
+   * @param isInside whether the packets came out of a tunnel over UDP
+   * @param isLarge whether the thread will be worth its start for sure
+   */
+  constructor(script: URL, isInside: boolean, isLarge: boolean) {
     this.isInside = isInside
     this.writer = new SharedWriter(WORTH_A_THREAD, () => this.start(script))
     this.queue = this.writer.queue
+    if (isLarge) this.start(script)
   }
 
   async conclude(question: Question): Promise<Answer> {
@@ -47,6 +52,7 @@ export class ThreadHearing implements Hearing {
   }
 
   private start(script: URL): void {
+    if (this.worker !== null) return
     const worker = new Worker(script, { workerData: { memory: this.writer.memory, isInside: this.isInside } })
     this.worker = worker
     this.answer = new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
 // A record queue in memory that two threads share: how far each is, and who waits for whom.
 import { bytesOf, RECORD_SHIFT, RecordQueue, type Take } from './record-queue.ts'
 
-/** Records there is room for: 4 MB, half of which IPv4 leaves untouched. */
-const CAPACITY = 1 << 15
-/** Records between two looks at how far the other thread is. */
-const STEP = 256
+/** Records there is room for: 8 MB, half of which IPv4 leaves untouched; the writer fills them while a thread starts. */
+const CAPACITY = 1 << 16
+/** Records between two looks at how far the other thread is: to wake one that waits takes as long as ten of them. */
+const STEP = 1024
 /** Milliseconds of a wait; a thread that waits looks at everything anew after it. */
 const WAIT = 100
 /** Milliseconds after which a reader that has been called is not expected to come any more. */
