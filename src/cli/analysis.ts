@@ -42,7 +42,7 @@ export interface Conclusion {
 export interface AnalysisNeeds {
   settings: Settings
   flows: FlowsOptions
-  /** The window's; without a window points of one's own, for which frames are counted here. */
+  /** The window's; without a window points of one's own. */
   points: Points
   /** Whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs. */
   enforceMaximum?: boolean

@@ -66,7 +66,7 @@ export class SightFeed {
   /** Counts packets: the copies of one have the same number. */
   private number = 0
 
-  /** @param points the window's; without a window points of one's own, for which frames are counted here */
+  /** @param points the window's; without a window points of one's own */
   constructor(queue: RecordQueue, points: Points) {
     this.queue = queue
     this.points = points
@@ -94,7 +94,7 @@ export class SightFeed {
     const at = this.queue.next()
     words[at + TYPE] = RECORD_SIGHT | SIGHT_FIRST
     words[at + KIND] = (packet.family << 8) | packet.protocol
-    words[at + POINT] = this.points.seen(packet.interface, packet.interfaceIndex)
+    words[at + POINT] = this.points.of(packet.interface, packet.interfaceIndex)
     words[at + PORTS] = (packet.sourcePort << 16) | packet.destinationPort
     words[at + SOURCE] = packet.source0
     words[at + DESTINATION] = packet.destination0
@@ -215,7 +215,7 @@ export class SightFeed {
       if (!decodeQuoted(shown, shown.transportOffset + ICMP_HEADER, shown.family, quoted)) continue
       if (quoted.protocol !== IPPROTO_UDP || !isReceiver(shown, quoted)) continue
       const point =
-        sightings === null ? this.points.seen(shown.interface, shown.interfaceIndex) : sightings.point(i)
+        sightings === null ? this.points.of(shown.interface, shown.interfaceIndex) : sightings.point(i)
       this.writeUnreachable(shown, point)
     }
   }

@@ -29,7 +29,10 @@ export class Points {
   interfaceNames: ((index: number) => string | null) | null = null
   private readonly source: PointSource
   private readonly heads = new Int16Array(HEADS).fill(-1)
-  private last = 0
+  /** The point that was asked for last. */
+  private last = -1
+  private lastInterface = -1
+  private lastIndex = -1
 
   constructor(source: PointSource) {
     this.source = source
@@ -37,11 +40,18 @@ export class Points {
 
   /** Index in `all` of the point that a frame was seen at; counts the frame. */
   seen(capturedOn: number, interfaceIndex: number): number {
-    const last = this.all[this.last]
-    if (last === undefined || last.interface !== capturedOn || last.interfaceIndex !== interfaceIndex) {
+    const point = this.of(capturedOn, interfaceIndex)
+    this.all[point].frames++
+    return point
+  }
+
+  /** The same for a frame that has been counted. */
+  of(capturedOn: number, interfaceIndex: number): number {
+    if (capturedOn !== this.lastInterface || interfaceIndex !== this.lastIndex) {
       this.last = this.find(capturedOn, interfaceIndex)
+      this.lastInterface = capturedOn
+      this.lastIndex = interfaceIndex
     }
-    this.all[this.last].frames++
     return this.last
   }
 

@@ -1,7 +1,9 @@
 // What `ctpcap analyze` makes of packets that several interfaces show: one packet, one flow, its translation.
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
+import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
+import { writeSyntheticCapture } from '../support/synthetic-capture.ts'
 
 async function reportOf(...args: string[]): Promise<Report> {
   return JSON.parse((await runCli(['analyze', ...args, '--json', '-q'])).stdout)
@@ -41,6 +43,17 @@ describe('a capture on any', () => {
       '10 packets switched inside a bridge (bridge-nf-call-iptables=0, concluded from the packets)',
     )
     expect(stdout).toContain('seen at any#4 (15 frames), any#2 (20 frames), any#5 (15 frames)')
+  })
+
+  it('counts each frame once, also of a capture that is long and quiet', async () => {
+    using folder = new Folder()
+    const capture = folder.at('quiet.pcap')
+    // after 4096 frames without a copy packets do not wait any more
+    writeSyntheticCapture(capture, { conns: 800, data: 4, payload: 10, concurrent: 100, pps: 10_000 })
+    const { captures, packets, sightings } = await reportOf(capture)
+    expect(captures[0].frames).toBeGreaterThan(6000)
+    expect(sightings?.points).toMatchObject([{ frames: captures[0].frames }])
+    expect(packets.total).toBe(captures[0].frames)
   })
 
   it('is replayed frame by frame where that is asked for', async () => {
