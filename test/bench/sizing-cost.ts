@@ -1,52 +1,90 @@
-// What sizing costs beside the replay alone, and eight scenarios beside one: tsx test/bench/sizing-cost.ts CAPTURE.
+// What sizing costs beside the replay alone, and eight scenarios beside one: npm run build && tsx test/bench/sizing-cost.ts CAPTURE.
 import { openCaptures } from '../../src/capture/open.ts'
+import { ThreadHearing } from '../../src/cli/thread-hearing.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
-import { defaultSettings, type Settings } from '../../src/conntrack/settings.ts'
+import type { Observer } from '../../src/conntrack/events.ts'
+import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
-import { replay, type Tracker } from '../../src/replay.ts'
-import { Scenario } from '../../src/sizing/scenario.ts'
-import { WhatIf } from '../../src/sizing/what-if.ts'
+import { replay } from '../../src/replay.ts'
+import { endEntries } from '../../src/sizing/flows.ts'
+import { OwnerFeed } from '../../src/sizing/owner-feed.ts'
+import { Sizing } from '../../src/sizing/sizing.ts'
+import { measure } from './measure.ts'
 
-const RUNS = 3
-const SCENARIOS: Partial<Settings>[] = [
-  {},
-  { nf_conntrack_tcp_timeout_time_wait: 60 },
-  { nf_conntrack_tcp_timeout_time_wait: 30 },
-  { nf_conntrack_tcp_timeout_time_wait: 10 },
-  { nf_conntrack_udp_timeout: 10 },
-  { nf_conntrack_udp_timeout_stream: 60 },
-  { nf_conntrack_tcp_timeout_established: 86400 },
-  { nf_conntrack_tcp_timeout_fin_wait: 30 },
+const RUNS = 5
+const SCENARIOS = [
+  'tcp_timeout_time_wait=60',
+  'tcp_timeout_time_wait=30',
+  'tcp_timeout_time_wait=10',
+  'udp_timeout=10',
+  'udp_timeout_stream=60',
+  'tcp_timeout_established=86400',
+  'tcp_timeout_fin_wait=30',
 ]
 const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
+const LISTENER = new URL('../../dist/listener.js', import.meta.url)
+const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 
 const path = process.argv[2]
 
-/** Processor seconds of the fastest of a few replays. */
-async function cost(make: () => Tracker): Promise<number> {
-  let least = Number.POSITIVE_INFINITY
-  for (let run = 0; run < RUNS; run++) {
-    const source = await openCaptures([path])
-    const engine = make()
-    const before = process.cpuUsage()
-    await replay(source, [engine], new Defragmenter(), { seen: () => {} })
-    const { user, system } = process.cpuUsage(before)
-    least = Math.min(least, (user + system) / 1e6)
-    await source.close()
+/** Seconds of a replay of the capture: what `analyze` waits for. `finish` is told of its end. */
+async function timeOf(engine: Engine, finish: (end: number) => Promise<void>): Promise<number> {
+  const source = await openCaptures([path])
+  const start = performance.now()
+  await replay(source, [engine], new Defragmenter(), { seen: () => {} })
+  await finish(engine.context.time)
+  const seconds = (performance.now() - start) / 1000
+  await source.close()
+  return seconds
+}
+
+function replayAlone(): Promise<number> {
+  return timeOf(new Engine(defaultSettings(), SILENT), async () => {})
+}
+
+/** As in `analyze`: owners are counted on the listening thread. */
+async function replaySized(): Promise<number> {
+  const hearing = new ThreadHearing(LISTENER, false, true)
+  let sizing: Sizing | null = null
+  const observer: Observer = {
+    created: (ct, time) => sizing?.created(ct, time),
+    updated: () => {},
+    reclassified: (_, before, after, time) => sizing?.reclassified(before, after, time),
+    expired: (ct, time) => sizing?.expired(ct, time),
+    destroyed: (ct, cause, time) => sizing?.destroyed(ct, cause, time),
   }
-  return least
+  const engine = new Engine(defaultSettings(), observer)
+  const own = new Sizing(engine.table, defaultSettings(), new OwnerFeed(engine.table, hearing.queue), null)
+  sizing = own
+  const seconds = await timeOf(engine, async end => {
+    own.finish(end)
+    endEntries(engine.table, ct => own.left(ct, end))
+    await hearing.conclude({ pointNames: [], end })
+  })
+  await hearing.close()
+  return seconds
 }
 
-function scenario(changes: Partial<Settings>, measures: boolean): Scenario {
-  const settings = { ...defaultSettings(), ...changes }
-  return new Scenario({ name: '', settings, enforced: false, notrack: null }, measures)
+/** Seconds of the built program. */
+function run(...args: string[]): number {
+  return measure(process.execPath, [MAIN, ...args, '--json', path]).seconds
 }
 
-const engine = await cost(() => new Engine(defaultSettings(), SILENT))
-const sized = await cost(() => scenario({}, true).engine)
-const one = await cost(() => new WhatIf([scenario({}, true)]))
-const eight = await cost(() => new WhatIf(SCENARIOS.map((changes, i) => scenario(changes, i === 0))))
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]
+}
+
+const all: number[][] = [[], [], [], []]
+for (let i = 0; i < RUNS; i++) {
+  all[0].push(await replayAlone())
+  all[1].push(await replaySized())
+  all[2].push(run('size', '--scenario', 'same:udp_timeout=30'))
+  all[3].push(run('size', ...SCENARIOS.flatMap((change, n) => ['--scenario', `${n}:${change}`])))
+}
+const [alone, sized, one, eight] = all.map(median)
 console.log(
-  `replay alone ${engine.toFixed(2)} s; with sizing ${sized.toFixed(2)} s, ${(sized / engine).toFixed(2)} x`,
+  `replay alone ${alone.toFixed(2)} s; with sizing ${sized.toFixed(2)} s, ${(sized / alone).toFixed(2)} x`,
 )
-console.log(`one scenario ${one.toFixed(2)} s; eight ${eight.toFixed(2)} s, ${(eight / one).toFixed(2)} x`)
+console.log(
+  `ctpcap size: one table ${one.toFixed(2)} s; eight ${eight.toFixed(2)} s, ${(eight / one).toFixed(2)} x`,
+)

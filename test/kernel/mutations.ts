@@ -11,6 +11,7 @@ export interface Mutation {
 const TCP = 'conntrack/proto/tcp.ts'
 const WINDOW = 'conntrack/proto/tcp-window.ts'
 const TABLE = 'conntrack/proto/tcp-table.ts'
+const PLAIN = 'conntrack/proto/tcp-plain.ts'
 const OPTIONS = 'packet/tcp.ts'
 const SCTP = 'conntrack/proto/sctp.ts'
 const UDP = 'conntrack/proto/udp.ts'
@@ -29,6 +30,30 @@ const inFile = (file: string, ...pairs: readonly (readonly [string, string])[]):
   pairs.map(([from, to]) => ({ file, from, to }))
 
 export const MUTATIONS: readonly Mutation[] = [
+  ...inFile(
+    PLAIN,
+    ['TCP_ACK | TCP_SYN | TCP_RST | TCP_URG)) !== TCP_ACK', 'TCP_ACK | TCP_SYN | TCP_RST)) !== TCP_ACK'],
+    ['(entries[at + STATUS] & IPS_SEEN_REPLY) === 0 ||', ''],
+    ['FLAG_EXP_CHALLENGE_ACK | FLAG_SIMULTANEOUS_OPEN)', 'FLAG_SIMULTANEOUS_OPEN)'],
+    ['FLAG_EXP_CHALLENGE_ACK | FLAG_SIMULTANEOUS_OPEN)', 'FLAG_EXP_CHALLENGE_ACK)'],
+    ['    context.checksum ||\n', ''],
+    ['    header < TCP_MIN_LENGTH ||\n', ''],
+    ['header > packet.transportLength', 'header >= packet.transportLength + 8'],
+    ['!hasPlainOptions(packet)', 'false'],
+    ['const index = fin === 0 ? INDEX_ACK : INDEX_FIN', 'const index = INDEX_ACK'],
+    ['if (state >= TCP_INVALID) return false', 'if (state > TCP_INVALID) return false'],
+    ['packet.transportLength - header + fin', 'packet.transportLength - header'],
+    ['learn(entries, sender, receiver, packet, ack, ack, end)\n', ''],
+    ['if (fin === 0) countRetransmission', 'countRetransmission'],
+    ['    window !== 0 &&\n', ''],
+    ['    receiverWindow !== 0 &&\n', ''],
+    ['(seq - entries[sender + TD_MAXEND] - 1)', '(seq - entries[sender + TD_MAXEND] - 2)'],
+    ['(ack - receiverEnd - 1)', '(ack - receiverEnd - 2)'],
+    ['receiverWindow - 1 - end', 'receiverWindow - 2 - end'],
+    ['slack - 1 - ack', 'slack - 2 - ack'],
+    ['window > MAXACKWINDOW ? window : MAXACKWINDOW', 'MAXACKWINDOW'],
+    ['window > MAXACKWINDOW ? window : MAXACKWINDOW', 'window'],
+  ),
   ...inFile(
     TCP,
     ['packet.transportLength < header', 'packet.transportLength <= header'],
