@@ -45,6 +45,15 @@ describe('a capture on any', () => {
     expect(stdout).toContain('seen at any#4 (15 frames), any#2 (20 frames), any#5 (15 frames)')
   })
 
+  it("relates the host's own ICMP errors to the flow that they quote as it came in", async () => {
+    // a router that cannot reach the backend, and says so to the client: port and address are the service's again
+    const { packets } = await reportOf('fixtures/flow-findings/stale-mapping.any.pcap')
+    expect(packets).toMatchObject({ invalid: 0, related: 16 })
+    // without sightings nothing tells of the translation: as the frames stand the kernel calls them INVALID
+    const asCaptured = await reportOf('fixtures/flow-findings/stale-mapping.any.pcap', '--replay', 'frames')
+    expect(asCaptured.packets.invalid).toBeGreaterThan(0)
+  })
+
   it('counts each frame once, also of a capture that is long and quiet', async () => {
     using folder = new Folder()
     const capture = folder.at('quiet.pcap')

@@ -14,6 +14,7 @@ import {
   REASON_REDIRECT_SOURCE,
   REASON_SHORT,
 } from '../reason.ts'
+import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT } from '../status.ts'
 import { invertTuple, Tuple, tupleOf } from '../tuple.ts'
 
 /** Answers of handle(): no error message, so look the packet itself up; invalid; related to `key`; not tracked at all. */
@@ -23,6 +24,8 @@ export const ERROR_RELATED = 2
 export const ERROR_UNTRACKED = 3
 
 const HEADER = 8
+/** Cooked packet type of what the host itself sends. kernel: PACKET_OUTGOING */
+const PACKET_OUTGOING = 4
 /** The highest ICMP type known. kernel: NR_ICMP_TYPES */
 const HIGHEST_TYPE = 18
 const V6_REDIRECT = 137
@@ -96,10 +99,22 @@ export class IcmpErrors {
     if (!decodeQuoted(packet, at, packet.family, quoted)) return ERROR_INVALID
     tupleOf(quoted, this.quotedTuple)
     if (!invertTuple(this.quotedTuple, this.inverse)) return ERROR_INVALID
-    const key = this.find(this.inverse)
+    let key = this.find(this.inverse)
+    if (key < 0 && packet.packetType === PACKET_OUTGOING) key = this.findTranslatedBack(this.quotedTuple)
     if (key < 0) return ERROR_INVALID
     this.key = key
     return this.destinationFits(packet, key) ? ERROR_RELATED : ERROR_INVALID
+  }
+
+  /**
+   * An error that the host itself sends is related to its flow before NAT changes it back: captured on its way out, it
+   * quotes the packet as it came in. kernel: nf_nat_icmp_reply_translation()
+   */
+  private findTranslatedBack(quoted: Tuple): number {
+    const { table } = this.context
+    const key = this.find(quoted)
+    if (key < 0 || (key & 1) !== DIRECTION_ORIGINAL) return -1
+    return (table.status(key >> 1) & (IPS_SRC_NAT | IPS_DST_NAT)) === 0 ? -1 : key ^ 1
   }
 
   /** The error must go to the side of the flow that the quoted packet came from. */
