@@ -49,9 +49,6 @@ describe('a capture on any', () => {
     // a router that cannot reach the backend, and says so to the client: port and address are the service's again
     const { packets } = await reportOf('fixtures/flow-findings/stale-mapping.any.pcap')
     expect(packets).toMatchObject({ invalid: 0, related: 16 })
-    // without sightings nothing tells of the translation: as the frames stand the kernel calls them INVALID
-    const asCaptured = await reportOf('fixtures/flow-findings/stale-mapping.any.pcap', '--replay', 'frames')
-    expect(asCaptured.packets.invalid).toBeGreaterThan(0)
   })
 
   it('counts each frame once, also of a capture that is long and quiet', async () => {
