@@ -8,6 +8,7 @@ import type { Engine } from '../../src/conntrack/engine.ts'
 
 import { CAUSE_TIMEOUT } from '../../src/conntrack/events.ts'
 import { IPCT_PROTOINFO, IPS_NAT_CLASH } from '../../src/conntrack/status.ts'
+import type { Knowledge } from '../../src/knowledge/knowledge.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
@@ -38,6 +39,8 @@ export interface NodeRunOptions {
   sysctl?: boolean
   /** `name=value`, as for --set. */
   set?: string[]
+  /** Rules and topology of the node. */
+  knowledge?: Knowledge
   witness?: (engine: Engine) => Witness
 }
 
@@ -68,7 +71,7 @@ export async function replayNode(
       expired: () => {},
       destroyed: (ct, cause) => cause !== CAUSE_TIMEOUT && note(ct, 'DESTROY', true),
     },
-    { knowledge: null, table: null },
+    { knowledge: options.knowledge ?? null, table: null },
   )
   const source = await openCaptures(paths)
   const window = new SightingWindow(source, {
