@@ -32,8 +32,8 @@ const inFile = (file: string, ...pairs: readonly (readonly [string, string])[]):
 export const MUTATIONS: readonly Mutation[] = [
   ...inFile(
     PLAIN,
-    ['TCP_ACK | TCP_SYN | TCP_RST | TCP_URG)) !== TCP_ACK', 'TCP_ACK | TCP_SYN | TCP_RST)) !== TCP_ACK'],
-    ['(entries[at + STATUS] & IPS_SEEN_REPLY) === 0 ||', ''],
+    ['TCP_ACK | TCP_SYN | TCP_RST)) !== TCP_ACK', 'TCP_ACK | TCP_SYN)) !== TCP_ACK'],
+    ['TCP_ACK | TCP_SYN | TCP_RST)) !== TCP_ACK', 'TCP_ACK | TCP_RST)) !== TCP_ACK'],
     ['FLAG_EXP_CHALLENGE_ACK | FLAG_SIMULTANEOUS_OPEN)', 'FLAG_SIMULTANEOUS_OPEN)'],
     ['FLAG_EXP_CHALLENGE_ACK | FLAG_SIMULTANEOUS_OPEN)', 'FLAG_EXP_CHALLENGE_ACK)'],
     ['    context.checksum ||\n', ''],

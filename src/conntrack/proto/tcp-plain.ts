@@ -1,10 +1,9 @@
 // The segments that most are: ACKs and FINs, with data or without, inside the windows of an answered connection.
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, TCP_URG } from '../../net/numbers.ts'
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { hasPlainOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
 import type { Context } from '../context.ts'
-import { IPS_SEEN_REPLY } from '../status.ts'
-import { ENTRY_SHIFT, PROTO, STATE, STATUS } from '../table.ts'
+import { ENTRY_SHIFT, PROTO, STATE } from '../table.ts'
 import { accepted } from './tcp.ts'
 import { INDEX_ACK, INDEX_FIN, nextState, TCP_INVALID } from './tcp-table.ts'
 import {
@@ -31,8 +30,7 @@ export function plainSegment(context: Context, ct: number, packet: Packet, direc
   const flags = packet.tcpFlags
   const header = packet.tcpHeaderLength
   if (
-    (flags & (TCP_ACK | TCP_SYN | TCP_RST | TCP_URG)) !== TCP_ACK ||
-    (entries[at + STATUS] & IPS_SEEN_REPLY) === 0 ||
+    (flags & (TCP_ACK | TCP_SYN | TCP_RST)) !== TCP_ACK ||
     (entries[at + LAST_FLAGS] & (FLAG_EXP_CHALLENGE_ACK | FLAG_SIMULTANEOUS_OPEN)) !== 0 ||
     context.checksum ||
     header < TCP_MIN_LENGTH ||
@@ -58,7 +56,7 @@ export function plainSegment(context: Context, ct: number, packet: Packet, direc
   return true
 }
 
-/** The four bounds of checkBounds(), where both sides have been heard. */
+/** The four bounds of checkBounds(), where both sides have been heard: then the entry has seen a reply, too. */
 function isInside(
   entries: Int32Array,
   sender: number,
