@@ -29,13 +29,13 @@ export class Intake {
   /** Of the frame that was read last. */
   readonly print = new Fingerprint()
   place = 0
+  sourceMac = 0
+  destinationMac = 0
 
   private readonly ring: RecordRing
   private readonly points: Points
   private readonly keepsPayload: boolean
   private point = 0
-  private sourceMac = 0
-  private destinationMac = 0
 
   /** @param keepsPayload whether frames are kept whole, for checksums say */
   constructor(ring: RecordRing, points: Points, keepsPayload: boolean) {

@@ -1,6 +1,7 @@
 // Connections of the host itself that REDIRECT in OUTPUT sent to its loopback address, as a mesh's sidecar has it: nf_nat_redirect_ipv4().
 import { IPPROTO_TCP, IPPROTO_UDP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
+import { isDestination, isSource } from './connection-ends.ts'
 import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './sighting.ts'
 
 /** Connections that are remembered, a power of two; a newer one takes the place of an older one. */
@@ -146,24 +147,6 @@ export class LoopbackRedirect {
 }
 
 const kindOf = (packet: Packet): number => (packet.family << 8) | packet.protocol
-
-function isSource(words: Int32Array, at: number, packet: Packet): boolean {
-  if (words[at] !== packet.source0) return false
-  if (packet.family === 4) return true
-  return (
-    words[at + 1] === packet.source1 && words[at + 2] === packet.source2 && words[at + 3] === packet.source3
-  )
-}
-
-function isDestination(words: Int32Array, at: number, packet: Packet): boolean {
-  if (words[at] !== packet.destination0) return false
-  if (packet.family === 4) return true
-  return (
-    words[at + 1] === packet.destination1 &&
-    words[at + 2] === packet.destination2 &&
-    words[at + 3] === packet.destination3
-  )
-}
 
 function isLoopbackSource(packet: Packet): boolean {
   return packet.source0 === 0 && packet.source1 === 0 && packet.source2 === 0 && packet.source3 === 1

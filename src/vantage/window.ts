@@ -1,11 +1,12 @@
 // The window that packets wait in: frames go in as captured, logical packets come out in the order of their first sighting.
 import type { Frame } from '../capture/frame.ts'
-import { IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_TCP, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { Bridging } from './bridging.ts'
 import { Calm } from './calm.ts'
 import { ForwardingTable } from './forwarding.ts'
 import { Groups } from './groups.ts'
+import { HalfTranslated } from './half-translated.ts'
 import { Intake } from './intake.ts'
 import { LocalOutput } from './local-output.ts'
 import { LoopbackRedirect } from './loopback-redirect.ts'
@@ -62,6 +63,7 @@ export interface WindowOptions {
 export class SightingWindow {
   readonly points: Points
   readonly bridging: Bridging
+  readonly halves = new HalfTranslated()
   /** The sightings of the packet that `next` gave last. */
   readonly sightings: Sightings
   /** Sightings of packets that had been seen before, and packets seen translated. */
@@ -112,9 +114,18 @@ export class SightingWindow {
   passes(frame: Frame, packet: Packet): boolean {
     this.intake.read(frame, packet)
     if (!this.calm.isCalm) return false
-    if (this.points.all.length === 1 && !this.redirects.isRedirected(packet)) return this.calm.passes(packet)
+    if (this.points.all.length === 1 && !this.redirects.isRedirected(packet) && !this.isHalf(packet)) {
+      return this.calm.passes(packet)
+    }
     this.calm.end()
     return false
+  }
+
+  /** In the calm: whether a packet shows that this point sees connections half translated. */
+  private isHalf(packet: Packet): boolean {
+    if ((packet.tcpFlags & TCP_SYN) === 0 || packet.protocol !== IPPROTO_TCP) return false
+    this.halves.learn(packet, this.intake.sourceMac, this.intake.destinationMac, true)
+    return this.halves.isActive
   }
 
   /** Takes in a frame that did not pass. Call `next` until it is false before the next frame. */
@@ -123,12 +134,15 @@ export class SightingWindow {
     if (Number.isNaN(this.firstTime)) this.firstTime = frame.time
     this.arrival = frame.time
     this.redirects.learn(packet)
+    if (this.points.all.length === 1) {
+      this.halves.learn(packet, this.intake.sourceMac, this.intake.destinationMac, false)
+    }
     if (this.calm.isCopy(packet)) {
       this.addCopy(frame, packet)
       return
     }
     this.order.add(this.intake.store(frame, packet))
-    if (this.calm.isDue() && this.points.all.length === 1 && !this.redirects.isActive) this.flushes = true
+    if (this.calm.isDue() && this.mayBeCalm()) this.flushes = true
   }
 
   /** No frame comes any more: whatever waits may go. */
@@ -162,6 +176,10 @@ export class SightingWindow {
     ring.words[(copy << RECORD_SHIFT) + STATE] |= RECORD_LATE
     ring.words[(passed << RECORD_SHIFT) + NEXT_SIGHTING] = copy
     this.append(copy)
+  }
+
+  private mayBeCalm(): boolean {
+    return this.points.all.length === 1 && !this.redirects.isActive && !this.halves.isActive
   }
 
   private append(slot: number): void {
@@ -254,7 +272,9 @@ export class SightingWindow {
       this.localOutput.learn(sightings)
     } else {
       sightings.isRestored =
-        this.localOutput.restore(packet, sightings) || this.redirects.restore(packet, sightings)
+        this.localOutput.restore(packet, sightings) ||
+        this.redirects.restore(packet, sightings) ||
+        (this.points.all.length === 1 && this.halves.restore(packet, sightings))
     }
   }
 
