@@ -2,7 +2,7 @@
 import type { Engine } from '../conntrack/engine.ts'
 import { CAUSE_TIMEOUT, type Observer } from '../conntrack/events.ts'
 import { KnownEngine } from '../conntrack/known-engine.ts'
-import { isKnown, isUntouched, type KnownTable } from '../conntrack/known-entry.ts'
+import { isKnown, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
@@ -218,9 +218,9 @@ export class Analysis implements Observer, Witness {
   /** An entry that was there before the capture, and that no packet of it met, is no flow of it. */
   private end(ct: number, cause: number, time: number): void {
     const known = this.tableCheck !== null && isKnown(this.table, ct)
-    if (known && isUntouched(this.table, ct)) return
-    this.flows.ended(ct, cause, time)
     const frame = known ? this.tableCheck?.firstFrame(ct) : undefined
+    if (frame === 0) return
+    this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)

@@ -169,7 +169,10 @@ function orderlyItems(report: Report): string[] {
   if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
   const answered = flows.total - flows.unreplied
   if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
-  if (table.exceeded === null && packets.dropped === 0 && table.max > 0)
-    items.push(`peak below nf_conntrack_max ${table.max}`)
+  if (table.exceeded === null && packets.dropped === 0 && table.max > 0) {
+    const isShort = (table.projection?.fullAfter ?? null) !== null
+    const later = isShort ? ', which such load would pass in time (see Table)' : ''
+    items.push(`peak below nf_conntrack_max ${table.max}${later}`)
+  }
   return items
 }

@@ -70,6 +70,8 @@ export class OwnerTable {
   constructor(capacity = LEAST_CAPACITY) {
     this.leastCapacity = capacity
     this.capacity = capacity
+    // whoever reads ahead may ask for owner 0 before there is any
+    this.grow()
   }
 
   /**
