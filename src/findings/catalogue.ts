@@ -108,7 +108,7 @@ export const NAT_FINDINGS = {
   },
   'conntrack-table-full': {
     severity: 'error',
-    title: 'from one moment on every new connection is lost inside the host, while open ones go on',
+    title: 'new connections are lost inside the host, one after another',
     cause:
       'that is how a full conntrack table looks ("nf_conntrack: table full, dropping packet"): ' +
       'the first packet of a connection that needs a new entry is dropped',

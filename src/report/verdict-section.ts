@@ -61,10 +61,10 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
 }
 
 /** The flows, a few of them by name. */
-function flowNames({ flows }: FindingReport): string[] {
+function flowNames({ flows, flowCount }: FindingReport): string[] {
   const lines = flows.slice(0, NAMED_FLOWS).map(flow => `  flow:  ${printable(flow)}`)
-  if (flows.length > NAMED_FLOWS)
-    lines.push(`         and ${plural(flows.length - NAMED_FLOWS, 'more flow')} or more`)
+  if (lines.length > 0 && flowCount > lines.length)
+    lines.push(`         and ${plural(flowCount - lines.length, 'more flow')}`)
   return lines
 }
 
