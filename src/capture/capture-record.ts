@@ -18,6 +18,7 @@ export class CaptureRecord implements CaptureFile {
   backwards = 0
   oddFractions = 0
   unstamped = 0
+  correction = 0
   application = ''
   comments: string[] = []
   damage: CaptureDamage[] = []
@@ -37,6 +38,7 @@ export class CaptureRecord implements CaptureFile {
     fresh.compression = this.compression
     fresh.byteOrder = this.byteOrder
     fresh.size = this.size
+    fresh.correction = this.correction
     return fresh
   }
 

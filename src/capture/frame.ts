@@ -60,7 +60,9 @@ export interface CaptureFile {
   oddFractions: number
   /** Frames without a time stamp (pcapng simple packet blocks); they get the time of the frame before. */
   unstamped: number
-  /** Earliest and latest time stamp, as nanoseconds since 1970; null before there was one. */
+  /** Nanoseconds that were added to its stamps in the replay, because its clock was wrong; 0 for one that counts as right. */
+  correction: number
+  /** Earliest and latest time stamp as they stand in it, as nanoseconds since 1970; null before there was one. */
   readonly firstTime: bigint | null
   readonly lastTime: bigint | null
   /** What the capture says was captured with (pcapng `shb_userappl`), or `''`. */

@@ -187,7 +187,8 @@ async function probe(
   const known = interfaces.length
   const { reader, reopens } = await openReader({ file, index, interfaces, chunk: MIN_CHUNK, ...options })
   const pending = await firstFrame(reader, options.signal)
-  const correction = BigInt(options.corrections?.[index] ?? 0)
+  file.correction = options.corrections?.[index] ?? 0
+  const correction = BigInt(file.correction)
   const firstTime = file.epoch === null ? null : file.epoch + correction
   const strand = { index, file, correction, firstTime, reader, pending, time: 0, shift: 0, aligned: false }
   if (!reopens) return strand

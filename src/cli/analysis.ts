@@ -1,10 +1,10 @@
 // One engine with everything that listens to it: counts, occupancy, flows, findings.
 import type { Engine } from '../conntrack/engine.ts'
-import { CAUSE_TIMEOUT, type Observer } from '../conntrack/events.ts'
+import { CAUSE_EARLY_DROP, CAUSE_TIMEOUT, type Observer } from '../conntrack/events.ts'
 import { KnownEngine } from '../conntrack/known-engine.ts'
-import { isKnown, isUntouched, type KnownTable } from '../conntrack/known-entry.ts'
+import { isKnown, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
-import { STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
+import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { type Finding, SEVERITIES } from '../findings/finding.ts'
 import { informedBy } from '../findings/informed.ts'
@@ -97,7 +97,7 @@ export class Analysis implements Observer, Witness {
     this.table = this.engine.table
     const owners = new OwnerFeed(this.table, hearing.queue)
     this.sizing = new Sizing(this.table, settings, owners, refusals)
-    this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals)
+    this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
     this.flows = new Flows(this.table, flows)
     if (known !== null) this.load(known)
   }
@@ -112,8 +112,8 @@ export class Analysis implements Observer, Witness {
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
-        else if (this.engine.state === STATE_RELATED) this.related(packet)
-        if (this.fresh >= 0) this.opened(packet)
+        else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
+        if (this.fresh >= 0) this.opened(packet, sightings)
         break
       case FRAME_QUEUED:
         this.verdicts.fragment()
@@ -149,6 +149,7 @@ export class Analysis implements Observer, Witness {
   }
 
   destroyed(ct: number, cause: number, time: number): void {
+    if (cause === CAUSE_EARLY_DROP) this.tableFull.evicted(this.table, ct)
     this.sizing.destroyed(ct, cause, time)
     // one that expired has been reported before
     if (cause !== CAUSE_TIMEOUT) this.portPressure.released(this.table, ct)
@@ -180,25 +181,37 @@ export class Analysis implements Observer, Witness {
     const nat = [...found, ...stale].map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
     const own = [
       ...(this.tableCheck?.conclude() ?? []),
-      ...this.tableFull.conclude(),
+      ...this.tableFull.conclude(nameOf),
       ...this.portPressure.conclude(places, nameOf),
     ]
-    // what the model says of the table is surer than what the packets let guess
+    // what the model says of the table is surer than what the packets let guess, unless they contradict it
+    const isSurer = (one: Finding, other: Finding): boolean =>
+      one.id === other.id && one.confidence !== 'possible' && other.confidence === 'possible'
     const known = nat.filter(
-      ({ id, flows }) =>
-        !own.some(other => other.id === id) &&
-        !(id === 'conntrack-table-full' && this.portPressure.explains(flows)),
+      finding =>
+        !own.some(other => other.id === finding.id && !isSurer(finding, other)) &&
+        !(finding.id === 'conntrack-table-full' && this.portPressure.explains(finding.flows)),
     )
-    return { findings: [...own, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity), owners }
+    const modelled = own.filter(finding => !known.some(other => isSurer(other, finding)))
+    return {
+      findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity),
+      owners,
+    }
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */
-  private opened(packet: Packet): void {
+  private opened(packet: Packet, sightings: Sightings | null): void {
     this.midStream.created(this.table, this.fresh, packet)
     this.unreplied.created(this.fresh, packet)
-    this.tableFull.created(packet)
+    this.tableFull.created(this.table, this.fresh, packet, sightings)
     this.portPressure.created(this.table, this.fresh, packet)
     this.fresh = -1
+  }
+
+  private unusual(packet: Packet, sightings: Sightings | null): void {
+    const { state } = this.engine
+    if (state === STATE_RELATED) this.related(packet)
+    else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
   }
 
   private related(error: Packet): void {
@@ -218,9 +231,9 @@ export class Analysis implements Observer, Witness {
   /** An entry that was there before the capture, and that no packet of it met, is no flow of it. */
   private end(ct: number, cause: number, time: number): void {
     const known = this.tableCheck !== null && isKnown(this.table, ct)
-    if (known && isUntouched(this.table, ct)) return
-    this.flows.ended(ct, cause, time)
     const frame = known ? this.tableCheck?.firstFrame(ct) : undefined
+    if (frame === 0) return
+    this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)

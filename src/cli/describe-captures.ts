@@ -45,8 +45,8 @@ function describeInterface(point: CaptureInterface): InterfaceReport {
 /** Nanoseconds from the first frame of the replay to the latest one. */
 export function endOf(source: FrameSource): number {
   let end = 0
-  for (const { lastTime } of source.captures) {
-    if (lastTime !== null) end = Math.max(end, Number(lastTime - source.epoch))
+  for (const { lastTime, correction } of source.captures) {
+    if (lastTime !== null) end = Math.max(end, Number(lastTime - source.epoch) + correction)
   }
   return end
 }

@@ -1,6 +1,7 @@
 // The process as a command sees it: its streams, its environment, its signals; tests bring their own.
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
+import { OutputError } from './output-file.ts'
 
 /** A stream that may be a terminal. */
 export type Output = Writable & { isTTY?: boolean; columns?: number }
@@ -42,12 +43,12 @@ export function processIo(threads: ThreadScripts): Io {
   }
 }
 
-/** Writes a text and waits until it is out; a reader that has gone away (EPIPE) is no error. */
+/** Writes a text and waits until it is out; a reader that has gone away (EPIPE) is no error. @throws OutputError */
 export function writeText(stream: Output, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: Error | null): void => {
       const gone = (error as NodeJS.ErrnoException | null | undefined)?.code === 'EPIPE'
-      if (error && !gone) reject(error)
+      if (error && !gone) reject(new OutputError('standard output', error))
       else resolve()
     }
     // the callback reports the failure; the event would end the process

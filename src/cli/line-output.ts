@@ -1,6 +1,7 @@
 // Millions of lines to a stream: gathered into chunks, written with back-pressure, quiet when the reader has gone (EPIPE).
 import type { Writable } from 'node:stream'
 import { Ascii } from '../report/ascii.ts'
+import { OutputError } from './output-file.ts'
 
 /** Bytes of a chunk: a write costs nothing per line, and a reader behind a pipe gets something soon. */
 const CHUNK = 1 << 16
@@ -67,7 +68,7 @@ export class LineOutput {
   }
 
   private readonly onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') this.failure = error
+    if (error.code !== 'EPIPE') this.failure = new OutputError('standard output', error)
     this.onClose()
   }
 

@@ -1,4 +1,4 @@
-// What packets, events and list have in common: captures replayed frame by frame into one engine, lines going out meanwhile.
+// What packets, events and list have in common: captures replayed, by frames or sightings, into one engine, lines going out meanwhile.
 import type { Writable } from 'node:stream'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'

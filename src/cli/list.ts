@@ -18,6 +18,7 @@ import { sortEntries } from '../report/conntrack-order.ts'
 import { writeSaveLine } from '../report/conntrack-save.ts'
 import { writeXmlFlow, XML_HEAD, XML_TAIL } from '../report/conntrack-xml.ts'
 import { formatTime } from '../report/format.ts'
+import { endOf } from './describe-captures.ts'
 import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import type { Instant } from './instant.ts'
 import type { Interrupt } from './interrupt.ts'
@@ -75,7 +76,9 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
       await replay(stopping, tracking.engines, fragments, tracking.witness, window)
     }
     interrupt.finish()
-    if (stopping.limit !== null) engine.advance(stopping.limit)
+    // the last frame may hold no packet
+    if (at.kind === 'end') engine.advance(endOf(source))
+    else if (stopping.limit !== null) engine.advance(stopping.limit)
     const count = await printTable(engine, source.epoch, options, io)
     warnOfDamage(source.captures, io.stderr)
     const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'

@@ -114,7 +114,7 @@ export function sysctlsOf(flags: SysctlFlags): Sysctls {
 
 /** @throws UsageError */
 export function coresOf({ cores }: SysctlFlags): number {
-  return cores === undefined ? DEFAULT_CORES : wholeNumber('--cores', cores, MOST_CORES)
+  return cores === undefined ? DEFAULT_CORES : wholeNumber('--cores', cores, MOST_CORES, 1)
 }
 
 /** Whether stdout takes colours: a terminal, unless `--no-color`, NO_COLOR (no-color.org) or TERM=dumb says no. */
@@ -138,8 +138,10 @@ export function oneOf<T extends string>(option: string, value: string, choices: 
   return choice
 }
 
-function wholeNumber(option: string, value: string, most: number): number {
+function wholeNumber(option: string, value: string, most: number, least = 0): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
-  if (!(number <= most)) throw new UsageError(`${option} ${value}: expected a whole number from 0 to ${most}`)
+  if (!(number >= least && number <= most)) {
+    throw new UsageError(`${option} ${value}: expected a whole number from ${least} to ${most}`)
+  }
   return number
 }

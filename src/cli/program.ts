@@ -1,5 +1,5 @@
 // Commands, flags and help texts; the only file that knows commander.
-import { Command, Option } from 'commander'
+import { Command, Help, Option } from 'commander'
 import { SEVERITIES } from '../findings/finding.ts'
 import { VERDICT_STATES } from '../report/conntrack-packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
@@ -67,6 +67,10 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', EXAMPLES)
+    // that nothing is given unless it is given need not be said
+    .configureHelp({
+      optionDescription: option => new Help().optionDescription(option).replace(' (default: [])', ''),
+    })
     .configureOutput({
       writeOut: text => io.stdout.write(text),
       writeErr: text => io.stderr.write(text),
@@ -273,7 +277,8 @@ function addLineCommand(
 
 /** The first of the ways is the default. */
 function replayOption(ways: readonly Replay[]): Option {
-  return new Option('--replay <how>', REPLAY_HELP).choices(ways).default(ways[0])
+  const help = ways.map(way => `${way}: ${REPLAY_HELP[way]}`).join('; ')
+  return new Option('--replay <how>', help).choices(ways).default(ways[0])
 }
 
 function tunnelsOption(choices: readonly string[], help: string): Option {

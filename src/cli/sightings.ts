@@ -13,8 +13,10 @@ import type { Sysctls } from './sysctl.ts'
 export const REPLAYS = ['auto', 'frames'] as const
 export type Replay = (typeof REPLAYS)[number]
 
-export const REPLAY_HELP =
-  'auto: every packet goes through conntrack once, however many interfaces show it, with the translation they show; frames: every frame as it was captured, in order'
+export const REPLAY_HELP: Record<Replay, string> = {
+  auto: 'every packet goes through conntrack once, however many interfaces show it, with the translation they show',
+  frames: 'every frame as it was captured, in order',
+}
 
 /** A set of more captures is a rotated one, of one clock. */
 const MOST_CLOCKS = 32

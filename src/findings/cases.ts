@@ -51,6 +51,8 @@ export interface Case<Id extends string = FindingId> {
   point: number
   /** What happened, in order. */
   steps: FindingStep[]
+  /** How many tries this is; 1 unless told. */
+  tries?: number
   /** More of a try that was told of before. */
   isSequel?: boolean
 }
@@ -109,7 +111,7 @@ export class Cases<Id extends string = FindingId> {
     // the point that shows most of the translation names the flow best
     if (found.flow.length > flow.flow.length) flow.flow = found.flow
     if (flow.parties.service === '') flow.parties = found.parties ?? NOBODY
-    const tries = Math.max((flow.tries.get(found.point) ?? 0) + (found.isSequel ? 0 : 1), 1)
+    const tries = Math.max((flow.tries.get(found.point) ?? 0) + (found.isSequel ? 0 : (found.tries ?? 1)), 1)
     flow.tries.set(found.point, tries)
     if (tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
     if (group.flows.keys().next().value === found.client) addSteps(group.steps, found.steps)
@@ -168,6 +170,7 @@ function findingOf(
     confidence: group.confidence,
     title: `${title} (${count} ${count === 1 ? 'flow' : 'flows'}${often})`,
     flows: flows.slice(0, NAMED_FLOWS).map(flow => flow.flow),
+    flowCount: count,
     frames: sortFrames(frames),
     steps: sortSteps(group.steps),
     points: [...group.points].sort((a, b) => a - b).map(nameOf),

@@ -16,7 +16,9 @@ export const NAT_FINDINGS = {
     cause:
       'the request was routed through DNAT; the answer is switched inside the bridge, where conntrack does not see it ' +
       'while bridge-nf-call-iptables=0, so its source stays the backend and the client refuses it',
-    fix: 'modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1 (IPv6: bridge-nf-call-ip6tables), or masquerade this traffic',
+    fix:
+      'modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1; ' +
+      'or masquerade what the pods send to services: iptables -t nat -A POSTROUTING -s PODS -d PODS -m conntrack --ctstate DNAT -j MASQUERADE',
   },
   'dsr-untranslated-reply': {
     severity: 'error',
@@ -96,13 +98,17 @@ export const NAT_FINDINGS = {
   },
   'syn-flood': {
     severity: 'warning',
-    title: 'SYNs from many senders that never complete the handshake',
+    title: 'SYNs that never complete the handshake, in numbers that no client sends',
     cause: 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
-    fix: 'sysctl -w net.ipv4.tcp_syncookies=1 and SYNPROXY in front of conntrack: iptables -t raw -A PREROUTING -p tcp --syn -j CT --notrack',
+    fix:
+      'sysctl -w net.ipv4.tcp_syncookies=1 on the server. SYNPROXY keeps such SYNs out of the table, where the port is not translated: ' +
+      'iptables -t raw -I PREROUTING -p tcp -d ADDRESS --dport PORT --syn -j CT --notrack; ' +
+      'iptables -A INPUT -p tcp -d ADDRESS --dport PORT -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460; ' +
+      'sysctl -w net.netfilter.nf_conntrack_tcp_loose=0',
   },
   'conntrack-table-full': {
     severity: 'error',
-    title: 'from one moment on every new connection is lost inside the host, while open ones go on',
+    title: 'new connections are lost inside the host, one after another',
     cause:
       'that is how a full conntrack table looks ("nf_conntrack: table full, dropping packet"): ' +
       'the first packet of a connection that needs a new entry is dropped',

@@ -27,6 +27,8 @@ export interface Finding {
   title: string
   /** The flows concerned, as `conntrack` would print their original tuples; the first few. */
   flows: string[]
+  /** How many flows there are, those that are not named included. */
+  flowCount: number
   /** The frames that prove it; the first few. */
   frames: FrameReference[]
   /** What happened in order, on the flow named first. */

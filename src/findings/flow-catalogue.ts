@@ -13,7 +13,7 @@ export const FLOW_FINDINGS = {
     cause:
       'A and AAAA queries leave one socket at the same moment; both make a new entry, and where the kernel cannot ' +
       'resolve the clash, the second to be confirmed is dropped (insert_failed of `conntrack -S`)',
-    fix: 'resolv.conf: options single-request-reopen (or use-vc), or a resolver on the node (NodeLocal DNS), or leave DNS untracked: iptables -t raw -A PREROUTING -p udp --dport 53 -j CT --notrack',
+    fix: 'resolv.conf: options single-request-reopen (or use-vc), or a resolver on the node (NodeLocal DNS), which is asked without translation and can stay untracked: iptables -t raw -A OUTPUT -p udp -d 169.254.20.10 --dport 53 -j CT --notrack',
   },
   'port-reuse': {
     severity: 'error',

@@ -1,8 +1,20 @@
 // First packets that enter the host and never leave it: two that raced for one port, or all from one moment on.
 import { MOST_POINTS } from '../vantage/points.ts'
 import type { Cases } from './cases.ts'
+import type { FindingStep } from './finding.ts'
 import { partiesOf } from './stray-answers.ts'
-import { CAPTURE, SIDE_FRAME, SIDE_PACKETS, SYN_COUNT, TRAIL_FORWARDED, type Trails } from './trails.ts'
+import {
+  CAPTURE,
+  OPENING_FRAME,
+  SIDE_FRAME,
+  SIDE_PACKETS,
+  SYN,
+  SYN_COUNT,
+  TRAIL_FORWARDED,
+  TRAIL_OPEN,
+  TRAIL_SYN_ACK,
+  type Trails,
+} from './trails.ts'
 
 /** First packets that are remembered, for one that raced them; a power of two. */
 const RECENT = 64
@@ -34,6 +46,8 @@ export class Losses {
   /** Packets of open flows that were forwarded meanwhile. */
   private passing = 0
   private passingAtLongest = 0
+  /** Whether nothing was seen where packets leave since the longest streak began. */
+  private isCutShort = false
   private readonly lost = new Int32Array(MOST_NAMED)
   private readonly lostSerials = new Int32Array(MOST_NAMED)
   private lostCount = 0
@@ -78,27 +92,53 @@ export class Losses {
   conclude(): void {
     const { trails, cases } = this
     this.endStreak()
-    if (this.longest < LEAST_LOST) return
+    const lost = this.lostForGood()
+    if (this.longest < LEAST_LOST || lost.length < LEAST_LOST) return
     const isSure = this.passingAtLongest > 0
-    for (let i = 0; i < this.lostCount; i++) {
-      const trail = this.lost[i]
-      if (trails.serial(trail) !== this.lostSerials[i] || trails.has(trail, TRAIL_FORWARDED)) continue
+    const streak = `${this.longest} new connections in a row came in and did not leave, ${this.forwarded} others had`
+    const how = isSure ? ', and open ones went on' : ''
+    const end = this.isCutShort
+      ? '; where they had left, nothing more was seen at all: that capture may have ended earlier, but nobody answered them either'
+      : ''
+    for (const trail of lost) {
       cases.add({
         id: 'conntrack-table-full',
         confidence: isSure ? 'likely' : 'possible',
-        reason: `${this.longest} new connections in a row came in and did not leave, ${this.forwarded} others had${isSure ? ', and open ones went on' : ''}: a full table drops so, but a rule may, too`,
+        reason: `${streak}${how}: a full table drops so, but a rule may, too${end}`,
         client: trails.initiator(trail),
         flow: `tcp ${trails.initiator(trail)} -> ${trails.responder(trail)}`,
         parties: partiesOf(trails, trail, -1),
         point: trails.point(trail),
-        steps: [
-          {
-            what: 'a SYN that did not leave the host',
-            frames: [{ capture: trails.get(trail, CAPTURE), frame: trails.side(trail, 0, SIDE_FRAME) }],
-          },
-        ],
+        steps: this.stepsOf(trail),
+        tries: trails.get(trail, SYN_COUNT),
       })
     }
+  }
+
+  /** Of the flows lost those that did not leave later, and that nobody answered. */
+  private lostForGood(): number[] {
+    const { trails } = this
+    return Array.from(this.lost.subarray(0, this.lostCount)).filter(
+      (trail, i) =>
+        trails.serial(trail) === this.lostSerials[i] &&
+        !trails.has(trail, TRAIL_FORWARDED | TRAIL_SYN_ACK | TRAIL_OPEN),
+    )
+  }
+
+  private stepsOf(trail: number): FindingStep[] {
+    const { trails } = this
+    const capture = trails.get(trail, CAPTURE)
+    const first = trails.get(trail, SYN + OPENING_FRAME)
+    const last = trails.side(trail, 0, SIDE_FRAME)
+    const opening = {
+      what: 'a SYN comes in, and does not leave the host',
+      frames: [{ capture, frame: first }],
+    }
+    if (last === first) return [opening]
+    return [
+      opening,
+      { what: 'it is repeated, and does not leave either', frames: [{ capture, frame: last }] },
+    ]
   }
 
   /** The first packet of a flow: its first SYN, or its first datagram. */
@@ -121,11 +161,12 @@ export class Losses {
   }
 
   private endStreak(): void {
-    // the capture of the other side may simply have ended
-    const isWatched = this.exitCapture === this.streakCapture || this.lastTimes[this.exit] > this.streakTime
-    if (this.streak > this.longest && isWatched) {
+    if (this.streak > this.longest) {
       this.longest = this.streak
       this.passingAtLongest = this.passing
+      // the capture of the other side may simply have ended
+      this.isCutShort =
+        this.exitCapture !== this.streakCapture && this.lastTimes[this.exit] <= this.streakTime
     } else if (this.longest < LEAST_LOST) this.lostCount = 0
     this.streak = 0
     this.passing = 0

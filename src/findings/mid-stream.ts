@@ -35,6 +35,7 @@ export class MidStreamPickups {
         confidence: 'certain',
         title: `${this.count} TCP ${this.count === 1 ? 'flow begins' : 'flows begin'} with a packet that is no SYN`,
         flows: this.flows,
+        flowCount: this.count,
         frames: this.opening.frames,
         cause:
           'open before the capture began, its start was not captured, or its entry was gone by then ' +

@@ -150,6 +150,7 @@ export class PortPressure {
         flows: found
           .slice(0, NAMED_FLOWS)
           .map(each => `${each.tracked.name}, like ${each.tracked.example.flow}`),
+        flowCount: found.length,
         frames: [tracked.peakFrame, ...tracked.refused],
         steps: steps.filter(step => step.frames.length > 0),
         points: places[tracked.example.question].map(({ point }) => nameOf(point)),

@@ -24,6 +24,7 @@ import {
 const MOST_SIBLINGS = 64
 /** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
 const FLOOD = 100
+const NAMED_SYNS = 8
 const GRACE = 1.5e9
 
 /** Goes over all flows; `now` is the time of the last packet. */
@@ -145,8 +146,8 @@ interface Flood {
   answered: number
   repeatedAnswers: number
   senders: Set<string>
-  trail: number
-  frames: { capture: number; frame: number }[]
+  /** The first of them, which name the flood. */
+  trails: number[]
 }
 
 function count(trails: Trails, floods: Map<string, Flood>, trail: number, now: number): void {
@@ -162,8 +163,7 @@ function count(trails: Trails, floods: Map<string, Flood>, trail: number, now: n
       answered: 0,
       repeatedAnswers: 0,
       senders: new Set(),
-      trail,
-      frames: [],
+      trails: [],
     }
     floods.set(key, flood)
   }
@@ -174,7 +174,7 @@ function count(trails: Trails, floods: Map<string, Flood>, trail: number, now: n
   if (trails.has(trail, TRAIL_SYN_ACK)) flood.answered++
   if (trails.get(trail, SYN_ACK_COUNT) > 1) flood.repeatedAnswers++
   if (flood.senders.size < FLOOD) flood.senders.add(trails.initiator(trail))
-  if (flood.frames.length < 8) flood.frames.push(openingFrame(trails, trail))
+  if (flood.trails.length < NAMED_SYNS) flood.trails.push(trail)
 }
 
 /** Programs that want a connection repeat their SYN, and complete the handshake. */
@@ -183,7 +183,10 @@ function isFlood({ flows, completed, refused, repeated }: Flood): boolean {
 }
 
 function addFlood(trails: Trails, cases: Cases, flood: Flood): void {
-  const { flows, answered, repeatedAnswers, trail } = flood
+  const { flows, answered, repeatedAnswers, trails: named } = flood
+  const { meant, translated } = formsOf(trails, named)
+  const asked = trails.responder(meant)
+  const came = trails.responder(translated)
   const isSure = repeatedAnswers * 2 > flows
   cases.add({
     id: 'syn-flood',
@@ -191,12 +194,34 @@ function addFlood(trails: Trails, cases: Cases, flood: Flood): void {
     reason: isSure
       ? 'the server repeats its answers, which nobody completes'
       : 'the senders do not repeat their SYNs, as programs that want a connection do',
-    client: trails.responder(trail),
-    flow: `tcp ${flows} flows -> ${trails.responder(trail)}, ${answered} answered, ${flood.completed} completed`,
-    parties: partiesOf(trails, trail, -1),
-    point: trails.point(trail),
-    steps: [{ what: 'the first of the SYNs', frames: flood.frames }],
+    client: asked,
+    flow: `tcp ${flows} flows -> ${asked}${came === asked ? '' : `, translated to ${came}`}, ${answered} answered, ${flood.completed} completed`,
+    parties: partiesOf(trails, translated, came === asked ? -1 : meant),
+    point: trails.point(named[0]),
+    steps: [{ what: 'the first of the SYNs', frames: named.map(trail => openingFrame(trails, trail)) }],
   })
+}
+
+/** A flood as it was meant, and as DNAT made it: by SYNs that other points saw with another destination. */
+function formsOf(trails: Trails, named: readonly number[]): { meant: number; translated: number } {
+  for (const trail of named) {
+    let meant = trail
+    let translated = trail
+    let sibling = trails.nextSibling(-1, trail)
+    for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = trails.nextSibling(sibling, trail)) {
+      if (!isSameSyn(trails, trail, sibling)) continue
+      if (isFurther(trails, meant, sibling)) meant = sibling
+      if (isFurther(trails, sibling, translated)) translated = sibling
+    }
+    if (!trails.sameResponder(meant, translated)) return { meant, translated }
+  }
+  return { meant: named[0], translated: named[0] }
+}
+
+/** Whether one SYN was further on its way at `a` than at `b`: routing lowers the TTL; on a bridge the time tells. */
+function isFurther(trails: Trails, a: number, b: number): boolean {
+  const ttl = (trail: number): number => trails.get(trail, SYN + OPENING_TTL)
+  return ttl(a) === ttl(b) ? trails.startTimes[a] > trails.startTimes[b] : ttl(a) < ttl(b)
 }
 
 function openingFrame(trails: Trails, trail: number) {

@@ -111,6 +111,7 @@ export class TableCheck {
           ? `${path} was taken after the capture began: it lists connections that the capture opens`
           : `the traffic contradicts ${path}`,
         flows: this.flows,
+        flowCount: certain + reopened,
         frames: steps.flatMap(({ frames }) => frames),
         steps,
         occurrences: certain + reopened,

@@ -159,6 +159,7 @@ export class TwinQueries {
         confidence: 'certain',
         title: `${title} (${count} ${count === 1 ? 'pair' : 'pairs'})`,
         flows: this.named.map(({ flow }) => flow),
+        flowCount: count,
         frames: this.named.flatMap(({ frames }) => frames),
         points: [nameOf(point)],
         occurrences: count,

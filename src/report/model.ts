@@ -369,6 +369,7 @@ export interface FindingReport {
   confidence: Confidence
   title: string
   flows: string[]
+  flowCount: number
   frames: FrameReference[]
   /** What happened in order, on the flow named first; with the frames of each capture. */
   steps?: FindingStep[]

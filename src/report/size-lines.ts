@@ -79,16 +79,19 @@ export function projectionLines({
   if (projection === null || !isTelling(projection)) return []
   const { level, low, high, measured, fullAfter, parts } = projection
   const room = max === 0 ? '' : `, ${formatShare(level + outside, max)} of nf_conntrack_max`
+  const named = parts.filter(part => part.entries >= level * NAMED_SHARE).slice(0, NAMED)
   const lines = [
     `if the load goes on, levels off at about ${formatCount(level)} (${formatCount(low)} to ${formatCount(high)})${room}: ${formatCount(measured)} measured, the rest is rate × time`,
-    ...parts
-      .filter(part => part.entries >= level * NAMED_SHARE)
-      .slice(0, NAMED)
-      .map(part => `  ${partLine(part)}`),
+    ...named.map(part => `  ${partLine(part)}`),
   ]
-  if (projection.open >= Math.max(level * NAMED_SHARE, 1)) {
+  const isOpenNamed = projection.open >= Math.max(level * NAMED_SHARE, 1)
+  if (isOpenNamed) {
     lines.push(`  ${formatCount(projection.open)} that go on${rising(projection)}`)
   }
+  const rest = Math.round(
+    level - named.reduce((sum, part) => sum + part.entries, isOpenNamed ? projection.open : 0),
+  )
+  if (rest >= 1) lines.push(`  ${formatCount(rest)} others`)
   if (fullAfter !== null) lines.push(`full after ${formatDuration(Math.round(fullAfter))} of such load`)
   return lines
 }

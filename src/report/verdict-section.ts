@@ -61,10 +61,10 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
 }
 
 /** The flows, a few of them by name. */
-function flowNames({ flows }: FindingReport): string[] {
+function flowNames({ flows, flowCount }: FindingReport): string[] {
   const lines = flows.slice(0, NAMED_FLOWS).map(flow => `  flow:  ${printable(flow)}`)
-  if (flows.length > NAMED_FLOWS)
-    lines.push(`         and ${plural(flows.length - NAMED_FLOWS, 'more flow')} or more`)
+  if (lines.length > 0 && flowCount > lines.length)
+    lines.push(`         and ${plural(flowCount - lines.length, 'more flow')}`)
   return lines
 }
 
@@ -169,7 +169,10 @@ function orderlyItems(report: Report): string[] {
   if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
   const answered = flows.total - flows.unreplied
   if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
-  if (table.exceeded === null && packets.dropped === 0 && table.max > 0)
-    items.push(`peak below nf_conntrack_max ${table.max}`)
+  if (table.exceeded === null && packets.dropped === 0 && table.max > 0) {
+    const isShort = (table.projection?.fullAfter ?? null) !== null
+    const later = isShort ? ', which such load would pass in time (see Table)' : ''
+    items.push(`peak below nf_conntrack_max ${table.max}${later}`)
+  }
   return items
 }

@@ -112,6 +112,19 @@ export class Occupancy {
     return this.held[occupancy] + this.classes[occupancy] * Math.max(time, this.now)
   }
 
+  /** Whether there are more live entries now than there is room for. */
+  get isExceeded(): boolean {
+    return this.live > this.limit
+  }
+
+  /** Nanoseconds that an entry has lived on average. */
+  get meanLife(): number {
+    let sum = 0
+    for (let occupancy = 0; occupancy < OCCUPANCY_CLASSES; occupancy++)
+      sum += this.heldBy(occupancy, this.now)
+    return this.total === 0 ? 0 : sum / this.total
+  }
+
   private end(occupancy: number): void {
     if (this.atPeak) this.keepPeak()
     this.classes[occupancy]--

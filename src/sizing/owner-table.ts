@@ -30,7 +30,10 @@ export interface Owner {
 
 /** Owners that are kept before any is forgotten. */
 const LEAST_CAPACITY = 1 << 16
-/** Words of an owner in `words`: the key's six, its live entries, those at the peak PEAK, its entry-time as a double. */
+/** Owners of a chunk, 4 MB: what grows by chunks is never copied, and leaves nothing behind. */
+const CHUNK_SHIFT = 16
+const CHUNK_MASK = (1 << CHUNK_SHIFT) - 1
+/** Words of an owner: the key's six, its live entries, those at the peak PEAK, its entry-time as a double. */
 const SHIFT = 4
 const KIND = 4
 const PORT = 5
@@ -46,12 +49,12 @@ const HELD = 5
 export class OwnerTable {
   /** By how many nanoseconds `held` of any one owner may be too low. */
   heldError = 0
-  private words = alignedInt32(64 << SHIFT)
+  private readonly chunks: Int32Array<ArrayBuffer>[] = []
   /**
-   * At `(owner << 3) + HELD` the entry-nanoseconds of an owner, short of those of its live entries since time 0; NaN
+   * The same memory: at HELD of an owner its entry-nanoseconds, short of those of its live entries since time 0; NaN
    * where there is no owner any more.
    */
-  private doubles = doublesOf(this.words)
+  private readonly doubles: Float64Array<ArrayBuffer>[] = []
   /** One more than the highest owner ever used; owners in use; numbers to be used again. */
   private top = 0
   private size = 0
@@ -67,6 +70,8 @@ export class OwnerTable {
   constructor(capacity = LEAST_CAPACITY) {
     this.leastCapacity = capacity
     this.capacity = capacity
+    // whoever reads ahead may ask for owner 0 before there is any
+    this.grow()
   }
 
   /**
@@ -82,7 +87,7 @@ export class OwnerTable {
     }
     if (owner < 0) owner = this.add(key, slot)
     this.change(owner, 1)
-    this.doubles[(owner << (SHIFT - 1)) + HELD] -= time
+    this.hold(owner, -time)
     return owner
   }
 
@@ -93,13 +98,13 @@ export class OwnerTable {
 
   /** Reads the cache line of an owner; the value means nothing. */
   touch(owner: number): number {
-    return this.words[owner << SHIFT]
+    return this.wordsOf(owner)[placeOf(owner)]
   }
 
   /** An entry of the owner ends. */
   leave(owner: number, time: number): void {
     this.change(owner, -1)
-    this.doubles[(owner << (SHIFT - 1)) + HELD] += time
+    this.hold(owner, time)
   }
 
   /** The counts as they stand are those of the peak, until there is another. */
@@ -119,8 +124,8 @@ export class OwnerTable {
   }
 
   private describe(owner: number, time: number): Owner {
-    const { words } = this
-    const at = owner << SHIFT
+    const words = this.wordsOf(owner)
+    const at = placeOf(owner)
     return {
       ipv6: words[at + KIND] >= KIND_IPV6,
       words: [words[at], words[at + 1], words[at + 2], words[at + 3]],
@@ -132,21 +137,22 @@ export class OwnerTable {
   }
 
   private atPeak(owner: number): number {
-    const at = owner << SHIFT
-    return this.words[at + PEAK] === this.peak ? this.words[at + AT_PEAK] : this.words[at + LIVE]
+    const words = this.wordsOf(owner)
+    const at = placeOf(owner)
+    return words[at + PEAK] === this.peak ? words[at + AT_PEAK] : words[at + LIVE]
   }
 
   private held(owner: number): number {
-    return this.doubles[(owner << (SHIFT - 1)) + HELD]
+    return this.doubles[owner >> CHUNK_SHIFT][(placeOf(owner) >> 1) + HELD]
   }
 
   private heldBy(owner: number, time: number): number {
-    return this.held(owner) + this.words[(owner << SHIFT) + LIVE] * time
+    return this.held(owner) + this.live(owner) * time
   }
 
   private change(owner: number, by: number): void {
-    const { words } = this
-    const at = owner << SHIFT
+    const words = this.wordsOf(owner)
+    const at = placeOf(owner)
     if (words[at + PEAK] !== this.peak) {
       words[at + PEAK] = this.peak
       words[at + AT_PEAK] = words[at + LIVE]
@@ -164,11 +170,11 @@ export class OwnerTable {
       return this.add(key, this.freeSlot(hashOf(key)))
     }
     const owner = this.freed.pop() ?? this.top++
-    if (owner << SHIFT === this.words.length) this.grow()
+    if (owner >> CHUNK_SHIFT === this.chunks.length) this.grow()
     this.slots[slot] = owner + 1
     this.size++
-    const { words } = this
-    const at = owner << SHIFT
+    const words = this.wordsOf(owner)
+    const at = placeOf(owner)
     words[at] = key.word0
     words[at + 1] = key.word1
     words[at + 2] = key.word2
@@ -179,13 +185,13 @@ export class OwnerTable {
     words[at + PEAK] = this.peak
     // whoever comes after the peak had none then
     words[at + AT_PEAK] = 0
-    this.doubles[(owner << (SHIFT - 1)) + HELD] = 0
+    this.setHeld(owner, 0)
     return owner
   }
 
   private matches(owner: number, key: OwnerKey): boolean {
-    const { words } = this
-    const at = owner << SHIFT
+    const words = this.wordsOf(owner)
+    const at = placeOf(owner)
     return (
       words[at] === key.word0 &&
       words[at + PORT] === key.port &&
@@ -200,14 +206,14 @@ export class OwnerTable {
   private forget(): void {
     const idle: number[] = []
     for (let owner = 0; owner < this.top; owner++) {
-      if (Number.isNaN(this.held(owner)) || this.words[(owner << SHIFT) + LIVE] > 0) continue
+      if (Number.isNaN(this.held(owner)) || this.live(owner) > 0) continue
       if (this.atPeak(owner) === 0) idle.push(owner)
     }
     idle.sort((a, b) => this.held(a) - this.held(b) || a - b)
     idle.length = Math.ceil(idle.length / 2)
     if (idle.length > 0) this.heldError += this.held(idle[idle.length - 1])
     for (const owner of idle) {
-      this.doubles[(owner << (SHIFT - 1)) + HELD] = Number.NaN
+      this.setHeld(owner, Number.NaN)
       this.freed.push(owner)
     }
     this.size -= idle.length
@@ -233,17 +239,37 @@ export class OwnerTable {
   }
 
   private hashOfOwner(owner: number): number {
-    const { words } = this
-    const at = owner << SHIFT
+    const words = this.wordsOf(owner)
+    const at = placeOf(owner)
     return hash6(words[at], words[at + 1], words[at + 2], words[at + 3], words[at + KIND], words[at + PORT])
   }
 
   private grow(): void {
-    const words = alignedInt32(this.words.length * 2)
-    words.set(this.words)
-    this.words = words
-    this.doubles = doublesOf(words)
+    const words = alignedInt32(1 << (CHUNK_SHIFT + SHIFT))
+    this.chunks.push(words)
+    this.doubles.push(doublesOf(words))
   }
+
+  private wordsOf(owner: number): Int32Array {
+    return this.chunks[owner >> CHUNK_SHIFT]
+  }
+
+  private live(owner: number): number {
+    return this.wordsOf(owner)[placeOf(owner) + LIVE]
+  }
+
+  private hold(owner: number, time: number): void {
+    this.doubles[owner >> CHUNK_SHIFT][(placeOf(owner) >> 1) + HELD] += time
+  }
+
+  private setHeld(owner: number, time: number): void {
+    this.doubles[owner >> CHUNK_SHIFT][(placeOf(owner) >> 1) + HELD] = time
+  }
+}
+
+/** Where an owner stands in its chunk. */
+function placeOf(owner: number): number {
+  return (owner & CHUNK_MASK) << SHIFT
 }
 
 function hashOf(key: OwnerKey): number {

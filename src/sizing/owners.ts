@@ -33,13 +33,16 @@ export interface LargestOwners {
 /** Records that are gathered before they are taken, and looked ahead for at most. */
 const BATCH = 64
 
+/** Entries there is room for at first: memory that is not touched costs nothing. */
+const INITIAL_ENTRIES = 1 << 21
+
 /** The original tuple says whose an entry is. */
 export class Owners {
   private readonly sources = new OwnerTable()
   private readonly services = new OwnerTable()
   private readonly key = new OwnerKey()
   /** Owners of each entry, as the numbers that the two tables have for them. */
-  private ownersOf = new Int32Array(2048)
+  private ownersOf = new Int32Array(INITIAL_ENTRIES * 2)
   private readonly ahead = new Int32Array(BATCH * 2)
   /** What was read ahead: a compiler leaves out reads that nothing comes of. */
   private sum = 0

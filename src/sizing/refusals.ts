@@ -7,6 +7,7 @@ import { IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { OwnerKey, OwnerTable } from './owner-table.ts'
 import { hasPorts } from './owners.ts'
+import { RefusedExamples } from './refused-examples.ts'
 import { FLOW_REFUSED, FLOW_REFUSED_REPLY, FLOW_UNKNOWN, RefusedFlows } from './refused-flows.ts'
 import { roomOf } from './room.ts'
 
@@ -37,6 +38,9 @@ export class Refusals implements Gate {
   readonly sources = new OwnerTable()
   readonly services = new OwnerTable()
 
+  /** The first of the refused connections. */
+  readonly examples = new RefusedExamples()
+
   private readonly room: number
   private readonly flows = new RefusedFlows()
   private readonly key = new OwnerKey()
@@ -56,11 +60,13 @@ export class Refusals implements Gate {
       // it gets in, unless refused() follows
       this.isRetry = true
       this.late++
+      this.examples.entered(tuple, reply)
       this.flows.note(tuple, FLOW_UNKNOWN, packet.time)
       this.flows.note(reply, FLOW_UNKNOWN, packet.time)
       return true
     }
     this.unsent++
+    this.examples.contradicted(tuple)
     return false
   }
 
@@ -74,6 +80,7 @@ export class Refusals implements Gate {
     }
     if (this.isRetry) this.late--
     else this.count(tuple)
+    this.examples.refused(tuple, reply)
     this.flows.note(reply, FLOW_REFUSED_REPLY, packet.time)
     this.flows.note(tuple, FLOW_REFUSED, packet.time)
   }

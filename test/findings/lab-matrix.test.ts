@@ -51,6 +51,12 @@ function objections(finding: Finding, truth: Truth, capture: string): string[] {
     ? finding.flows.filter(flow => !clients.some(client => flow.includes(`${client} `)))
     : []
   if (strangers.length > 0) found.push(`healthy: ${strangers.join('; ')}`)
+  // single interfaces show some of the flows only
+  const isWhole = /^any\.|^multi\.|\+/.test(capture)
+  const missing = clients.filter(client => !finding.flows.some(flow => flow.includes(`${client} `)))
+  if (named && isWhole && missing.length > 0) found.push(`not named: ${missing.join(', ')}`)
+  if (finding.id === 'syn-flood' && finding.flowCount !== 1)
+    found.push(`${finding.flowCount} floods, there is one`)
   const proofs = proofFrames(truth, capture)
   if (
     proofs.size > 0 &&
@@ -76,7 +82,7 @@ describe.skipIf(!hasLab)('recorded NAT scenarios', () => {
         }
         const [first] = findings
         const what = first
-          ? [first.id, first.confidence, first.flows.length, first.occurrences]
+          ? [first.id, first.confidence, first.flowCount, first.occurrences]
           : ['-', '', '', '']
         if (truth.verdict === 'faulty' || first)
           lines.push([run, truth.problem ?? '', name, ...what].join('\t'))

@@ -7,7 +7,7 @@ import { filesUnder } from './goldens.ts'
 import { RecordingUnavailable, recordTo } from './record.ts'
 import { readRecording } from './recording.ts'
 
-const CAPTURE_NAME = /\.(pcap|pcapng|cap|ntar)(\.gz|\.zst|\.lz4)?$/
+const CAPTURE_NAME = /\.(pcap|pcapng|cap|ntar|snoop)(\.gz|\.zst|\.lz4)?$/
 /** As ctpcap has it by default: captures show checksums that the kernel never saw. */
 const SYSCTLS = { nf_conntrack_checksum: 0 }
 

@@ -3,14 +3,23 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { compareWithModel, disagreementText } from './compare.ts'
 import { readRecording, type Sysctls } from './recording.ts'
+import { WITHOUT_GOLDEN } from './without-golden.ts'
 
 export const FIXTURES = join(import.meta.dirname, '../../fixtures')
-/** Mirrors fixtures/: the golden of tcp/x.pcap is kernel/tcp/x.pcap.verdicts.tsv and kernel/tcp/x.pcap.events.tsv. */
+/** Mirrors fixtures/: the golden of tcp/x.pcap is kernel/tcp/x.pcap.verdicts.tsv and .events.tsv, or those with .gz. */
 export const GOLDENS = join(FIXTURES, 'kernel')
 /** What goldens are recorded with unless a file of `name=value` lines, <capture>.sysctl beside the golden, says more. */
 const GOLDEN_SYSCTLS = { nf_conntrack_checksum: 0 }
 
+const CAPTURE_NAME = /\.(pcap|pcapng|cap|ntar|snoop)(\.(gz|zst|lz4))?$/
+
 export const VERDICTS = '.verdicts.tsv'
+export const EVENTS = '.events.tsv'
+
+/** Names of all captures in fixtures/. */
+export function fixtureCaptures(): string[] {
+  return filesUnder(FIXTURES).filter(name => CAPTURE_NAME.test(name))
+}
 
 /** The sysctls a golden of this capture was, or is to be, recorded with. */
 export function goldenSysctls(name: string): Sysctls {
@@ -32,11 +41,39 @@ export function filesUnder(directory: string): string[] {
     .sort()
 }
 
-/** Compares the model with every golden; prints what differs and returns whether nothing does. */
+/** Names of the captures that have a golden. */
+function goldenNames(): string[] {
+  const names = filesUnder(GOLDENS).map(file => file.replace(/\.gz$/, ''))
+  return names.filter(name => name.endsWith(VERDICTS)).map(name => name.slice(0, -VERDICTS.length))
+}
+
+/** What is wrong with the goldens as a whole: a capture has neither one nor a reason, or there is one too many. */
+export function goldenGaps(
+  captures: readonly string[] = fixtureCaptures(),
+  goldens: readonly string[] = goldenNames(),
+  reasons: Readonly<Record<string, string>> = WITHOUT_GOLDEN,
+): string[] {
+  const excused = Object.keys(reasons)
+  return [
+    ...captures
+      .filter(name => !goldens.includes(name) && !excused.includes(name))
+      .map(name => `${name}: neither a golden nor a reason in without-golden.ts`),
+    ...excused
+      .filter(name => goldens.includes(name))
+      .map(name => `${name}: a golden, and a reason to have none`),
+    ...[...goldens, ...excused]
+      .filter(name => !captures.includes(name))
+      .map(name => `${name}: no such capture`),
+  ]
+}
+
+/** Compares the model with every golden; prints what differs or is missing, and returns whether nothing does or is. */
 export async function compareGoldens(): Promise<boolean> {
+  const gaps = goldenGaps()
+  for (const gap of gaps) console.log(gap)
   let [captures, frames, disagreements] = [0, 0, 0]
-  for (const file of filesUnder(GOLDENS).filter(name => name.endsWith(VERDICTS))) {
-    const name = file.slice(0, -VERDICTS.length)
+  for (const name of goldenNames()) {
+    if (!existsSync(join(FIXTURES, name))) continue
     const kernel = readRecording(GOLDENS, `${name}.`)
     const found = await compareWithModel(kernel, join(FIXTURES, name), goldenSysctls(name))
     for (const disagreement of found.slice(0, 5)) console.log(`${name}, ${disagreementText(disagreement)}`)
@@ -44,6 +81,10 @@ export async function compareGoldens(): Promise<boolean> {
     frames += kernel.verdicts.length
     disagreements += found.length
   }
-  console.log(`goldens: ${captures} captures, ${frames} frames, ${disagreements} disagreements`)
-  return disagreements === 0
+  const excused = Object.entries(WITHOUT_GOLDEN)
+  for (const [name, reason] of excused) console.log(`${name}: not compared, ${reason}`)
+  console.log(
+    `goldens: ${captures} captures, ${frames} frames, ${disagreements} disagreements; ${excused.length} captures without`,
+  )
+  return disagreements === 0 && gaps.length === 0
 }

@@ -1,6 +1,7 @@
 // What conntrack said of a capture, frame by frame, whoever said it: read from the files that record.py writes.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 
 /** The capture that lies beside a recording in its directory. */
 export const CAPTURE = 'capture.pcap'
@@ -124,9 +125,11 @@ function readEntry([protocol, original, reply, state, status, timeout, ...counte
   }
 }
 
-/** Cells of a tab-separated file without its header; nothing when there is no such file. */
+/** Cells of a tab-separated file, perhaps gzipped, without its header; nothing when there is no such file. */
 function rows(path: string): string[][] {
-  if (!existsSync(path)) return []
-  const lines = readFileSync(path, 'utf8').split('\n')
+  const zipped = `${path}.gz`
+  if (!existsSync(path) && !existsSync(zipped)) return []
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : gunzipSync(readFileSync(zipped)).toString()
+  const lines = text.split('\n')
   return lines.slice(1, -1).map(line => line.split('\t'))
 }

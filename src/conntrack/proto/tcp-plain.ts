@@ -56,7 +56,10 @@ export function plainSegment(context: Context, ct: number, packet: Packet, direc
   return true
 }
 
-/** The four bounds of checkBounds(), where both sides have been heard: then the entry has seen a reply, too. */
+/**
+ * The four bounds of checkBounds(), where both sides have been heard: then the entry has seen a reply, too. An old
+ * acknowledgment may be inside the last of them and not here, where the window is larger than MAXACKWINDOW.
+ */
 function isInside(
   entries: Int32Array,
   sender: number,
@@ -65,16 +68,14 @@ function isInside(
   ack: number,
   end: number,
 ): boolean {
-  const window = entries[sender + TD_MAXWIN] >>> 0
   const receiverEnd = entries[receiver + TD_END]
   const receiverWindow = entries[receiver + TD_MAXWIN]
-  const slack = window > MAXACKWINDOW ? window : MAXACKWINDOW
   return (
-    window !== 0 &&
+    entries[sender + TD_MAXWIN] !== 0 &&
     receiverWindow !== 0 &&
     ((seq - entries[sender + TD_MAXEND] - 1) | 0) < 0 &&
     ((ack - receiverEnd - 1) | 0) < 0 &&
     ((entries[sender + TD_END] - receiverWindow - 1 - end) | 0) < 0 &&
-    ((receiverEnd - slack - 1 - ack) | 0) < 0
+    ((receiverEnd - MAXACKWINDOW - 1 - ack) | 0) < 0
   )
 }

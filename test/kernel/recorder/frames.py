@@ -1,8 +1,13 @@
-# Captures as the recorder reads them: pcap and pcapng records, and the IP packet inside each frame.
+# Captures as the recorder reads them: pcap, pcapng and snoop records, and the IP packet inside each frame.
 """A reader of its own, so that a mistake in ctpcap's readers cannot hide in the comparison."""
 import gzip
 import struct
+import subprocess
 from typing import NamedTuple
+
+
+# programs that decompress, by the magic of what they read
+PROGRAMS = {b'\x28\xb5\x2f\xfd': 'zstd', b'\x04\x22\x4d\x18': 'lz4'}
 
 
 class Frame(NamedTuple):
@@ -21,11 +26,16 @@ class Unplayable(Exception):
 
 
 def read_capture(path):
-    """Every packet record of a pcap or pcapng file (perhaps gzipped), in file order."""
+    """Every packet record of a pcap, pcapng or snoop file (perhaps compressed), in file order."""
     with open(path, 'rb') as file:
         blob = file.read()
     if blob[:2] == b'\x1f\x8b':
         blob = gzip.decompress(blob)
+    elif blob[:4] in PROGRAMS:
+        try:
+            blob = subprocess.run([PROGRAMS[blob[:4]], '-dc'], input=blob, stdout=subprocess.PIPE, check=True).stdout
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise ValueError(str(error)) from None
     magic = blob[:4]
     for order in '<>':
         if magic in (struct.pack(order + 'I', 0xa1b2c3d4), struct.pack(order + 'I', 0xa1b23c4d)):
@@ -34,7 +44,9 @@ def read_capture(path):
             return list(pcap_frames(blob, order, extra=8))
     if magic == b'\x0a\x0d\x0d\x0a':
         return list(pcapng_frames(blob))
-    raise ValueError('neither pcap nor pcapng')
+    if blob[:8] == b'snoop\0\0\0':
+        return list(snoop_frames(blob))
+    raise ValueError('neither pcap nor pcapng nor snoop')
 
 
 def pcap_frames(blob, order, extra=0):
@@ -50,6 +62,18 @@ def pcap_frames(blob, order, extra=0):
             return
         yield Frame(seconds * 10**9 + fraction * unit, link, blob[at:at + captured], wire)
         at += captured
+
+
+def snoop_frames(blob):
+    if struct.unpack_from('>I', blob, 12)[0] != 4:
+        raise ValueError('snoop of another link type than Ethernet')
+    at = 16
+    while at + 24 <= len(blob):
+        wire, captured, length, _, seconds, microseconds = struct.unpack_from('>6I', blob, at)
+        if length < 24 + captured or at + length > len(blob):
+            return
+        yield Frame(seconds * 10**9 + microseconds * 1000, 1, blob[at + 24:at + 24 + captured], wire)
+        at += length
 
 
 def pcapng_frames(blob):
