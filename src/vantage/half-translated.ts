@@ -38,17 +38,23 @@ const HANDSHAKE_FLAGS = TCP_SYN | TCP_ACK | TCP_RST
  * the client, before the bridge shows that. So the SYN goes to the backend, and the answer to it comes from the service,
  * between the same two stations. A client that is answered by a stranger resets the connection; one that acknowledges
  * got the answer from where it had sent its SYN. With that acknowledgment, and not before, the translation is known.
+ *
+ * A SYN that was tracked by then has made an entry without it: such an entry takes the answers in, and keeps the name it
+ * has. Datagrams are left as they are: nothing says that a client took the answer of a stranger for one to its query.
  */
 export class HalfTranslated {
-  /** Whether there has been an answer from elsewhere. */
-  isActive = false
   /** Connections whose two halves were joined. */
-  joined = 0
+  private joined = 0
 
   private readonly handshakes = new Int32Array(MOST << SHIFT)
   private readonly connections = new JoinedConnections()
   /** Handshakes that wait for the client's word. */
   private awaited = 0
+
+  /** Whether packets have to wait: for a client's word, or to be given their addresses; a bridge does so again. */
+  get isActive(): boolean {
+    return this.joined > 0 || this.awaited > 0
+  }
 
   /**
    * Takes in a frame in the order of the capture, before the packet it shows is tracked.
@@ -65,7 +71,9 @@ export class HalfTranslated {
   /** Gives a packet of a joined connection the addresses that it had in front of the translation; whether it was one. */
   restore(packet: Packet, sightings: Sightings): boolean {
     if (packet.protocol !== IPPROTO_TCP || !packet.hasTuple) return false
-    if ((packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN) this.leave(packet)
+    const flags = packet.tcpFlags & HANDSHAKE_FLAGS
+    if (flags === TCP_SYN) this.leaveSyn(packet)
+    else if (flags === (TCP_SYN | TCP_ACK) && this.awaited > 0) this.leaveAnswer(packet)
     if (this.joined === 0) return false
     if (this.connections.restoreRequest(packet)) {
       sightings.translated = TRANSLATED_DESTINATION
@@ -100,21 +108,21 @@ export class HalfTranslated {
   private meetAnswer(packet: Packet, sourceMac: number, destinationMac: number): void {
     const { handshakes } = this
     const at = find(packet, packet.destination0, packet.destination3, packet.destinationPort)
-    if ((handshakes[at + STATE] & (KNOWN | ANSWERED | DECIDED)) !== KNOWN || !this.isToClient(at, packet))
-      return
+    const state = handshakes[at + STATE]
+    if ((state & (KNOWN | DECIDED)) !== KNOWN || !this.isToClient(at, packet)) return
     if (packet.acknowledgment !== ((handshakes[at + SEQUENCE] + 1) | 0)) return
     const isOfBackend = (handshakes[at + PORTS] & 0xffff) === packet.sourcePort
     if (isOfBackend && isSource(handshakes, at + BACKEND, packet)) {
       this.decide(at)
       return
     }
+    if ((state & ANSWERED) !== 0) return
     if (sourceMac === 0 || handshakes[at + DESTINATION_MAC] !== sourceMac) return
     if (destinationMac === 0 || handshakes[at + SOURCE_MAC] !== destinationMac) return
     writeSource(handshakes, at + SERVICE, packet)
     handshakes[at + ANSWER_SEQUENCE] = packet.sequence
     handshakes[at + STATE] |= ANSWERED | packet.sourcePort
     this.awaited++
-    this.isActive = true
   }
 
   /** What the client has to say to the answer: nothing but its acknowledgment joins the two. */
@@ -138,12 +146,20 @@ export class HalfTranslated {
   }
 
   /** A SYN is tracked: from now on its entry has the addresses that it has. */
-  private leave(packet: Packet): void {
+  private leaveSyn(packet: Packet): void {
     const { handshakes } = this
     const at = find(packet, packet.source0, packet.source3, packet.sourcePort)
     const isSame = handshakes[at + SEQUENCE] === packet.sequence && this.isFromClient(at, packet)
     if (isSame) handshakes[at + STATE] |= TRACKED
     if (this.joined > 0) this.connections.forgetOthers(packet)
+  }
+
+  /** An answer is tracked before the client has had its say: whatever that is, it comes too late for the entry. */
+  private leaveAnswer(packet: Packet): void {
+    const { handshakes } = this
+    const at = find(packet, packet.destination0, packet.destination3, packet.destinationPort)
+    if ((handshakes[at + STATE] & (ANSWERED | DECIDED)) !== ANSWERED || !this.isToClient(at, packet)) return
+    if (handshakes[at + ANSWER_SEQUENCE] === packet.sequence) this.decide(at)
   }
 
   private decide(at: number): void {

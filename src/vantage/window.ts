@@ -63,7 +63,6 @@ export interface WindowOptions {
 export class SightingWindow {
   readonly points: Points
   readonly bridging: Bridging
-  readonly halves = new HalfTranslated()
   /** The sightings of the packet that `next` gave last. */
   readonly sightings: Sightings
   /** Sightings of packets that had been seen before, and packets seen translated. */
@@ -76,6 +75,7 @@ export class SightingWindow {
   private readonly forwarding = new ForwardingTable()
   private readonly localOutput = new LocalOutput()
   private readonly redirects = new LoopbackRedirect()
+  private readonly halves = new HalfTranslated()
   private readonly intake: Intake
   private readonly calm: Calm
   /** Slots that are to be released, in order: first records of groups, and late ones. */

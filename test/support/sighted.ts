@@ -23,6 +23,7 @@ export interface Sighting {
   id?: number
   protocol?: 'tcp' | 'udp'
   sequence?: number
+  acknowledgment?: number
   flags?: number
   payload?: Bytes
   /** Index of the capture, each with one interface. */
@@ -37,7 +38,15 @@ export function frameSeen(sighting: Sighting, number: number): Frame {
   const isUdp = sighting.protocol === 'udp'
   const transport = isUdp
     ? udp(ports, sighting.payload)
-    : tcp({ ...ports, sequence: sighting.sequence ?? 100, flags: sighting.flags ?? 0x10 }, sighting.payload)
+    : tcp(
+        {
+          ...ports,
+          sequence: sighting.sequence ?? 100,
+          acknowledgment: sighting.acknowledgment ?? 0,
+          flags: sighting.flags ?? 0x10,
+        },
+        sighting.payload,
+      )
   const packet = ipv4(
     { source: source[0], destination: destination[0], protocol: isUdp ? 17 : 6, ttl, identification: id },
     transport,
