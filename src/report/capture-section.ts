@@ -14,7 +14,7 @@ const NAMED_INTERFACES = 8
 const NAMED_DAMAGES = 3
 
 export function captureLines(report: Report, style: Style): string[] {
-  const namesPoints = report.sightings !== null && report.sightings.points.length > 1
+  const namesPoints = report.sightings !== null && report.sightings.points.length > 0
   const lines = report.captures.flatMap(capture => describeCapture(capture, namesPoints, style))
   if (report.captures.length > 1) lines.push(togetherLine(report))
   lines.push(...sightingLines(report), ...filterLines(report.filter, style))

@@ -50,7 +50,7 @@ export function sightingLines({ sightings, captures, packets }: Report): string[
   if (sightings === null) return []
   const lines: string[] = []
   const { points, copies, translated } = sightings
-  if (points.length > 1) {
+  if (points.length > 0) {
     const named = points
       .slice(0, NAMED_POINTS)
       .map(

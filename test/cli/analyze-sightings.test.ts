@@ -12,6 +12,31 @@ async function reportOf(...args: string[]): Promise<Report> {
 const MASQUERADE = 'fixtures/lab/masquerade-egress/any.pcap'
 const SAME_BRIDGE = 'fixtures/lab/same-bridge-dnat/any.pcap'
 
+describe('a capture of a bridge that shows requests translated, and answers translated back', () => {
+  it('holds one flow with its translation, and nothing that is INVALID or begins in mid-stream', async () => {
+    const capture = 'fixtures/findings/idle-timeout-dnat-control.cni0.pcap'
+    const { flows, packets, findings } = await reportOf(capture)
+    expect(flows).toMatchObject({ total: 1, unreplied: 0, assured: 1, packets: 13 })
+    expect(flows.top[0]).toMatchObject({
+      state: 'TIME_WAIT',
+      orig: { src: '10.244.0.5', dst: '10.96.45.12', sport: 40001, dport: 80 },
+      reply: { src: '10.244.1.9', dst: '10.244.0.5', sport: 8080, dport: 40001 },
+    })
+    expect(packets).toMatchObject({ new: 1, established: 12, invalid: 0 })
+    expect(findings.map(({ id }) => id)).toEqual(['offload-checksum'])
+    // frame by frame it is two halves
+    const halves = await reportOf(capture, '--replay', 'frames')
+    expect(halves.flows).toMatchObject({ total: 2, unreplied: 2 })
+  })
+
+  it('keeps what a faulty run shows: the segment outside the window, and the RST that meets it', async () => {
+    const { flows, packets, findings } = await reportOf('fixtures/findings/invalid-leak.cni0.pcap')
+    expect(flows.total).toBe(1)
+    expect(packets.invalid).toBe(2)
+    expect(findings.map(({ id }) => id)).toEqual(['invalid-leak', 'offload-checksum'])
+  })
+})
+
 describe('a capture on any', () => {
   it('counts each packet once: the flows are those of conntrack -L', async () => {
     const { flows, packets, sightings } = await reportOf(MASQUERADE, '--top', '100')

@@ -65,6 +65,8 @@ describe('what looks like a fault', () => {
     'same-bridge-dnat-nopromisc.cni0.pcap',
     // with it the backend's answers, though they are translated on their way
     'same-bridge-dnat-control.cni0.pcap',
+    // requests behind the translation, answers in front of it
+    'idle-timeout-dnat-control.cni0.pcap',
     'invalid-leak-drop-control.veth3a1f09c2.pcap',
     'dsr-asymmetric.any.pcap',
     'hairpin-control-promisc.vethd94c6e10.pcap',

@@ -1,0 +1,49 @@
+// Ends of connections in tables of words: written, found again, and told apart.
+import { expect, it } from 'vitest'
+import { Packet } from '../../src/packet/packet.ts'
+import {
+  hashOfEnd,
+  isDestination,
+  isSource,
+  writeDestination,
+  writeSource,
+} from '../../src/vantage/connection-ends.ts'
+
+function packetOf(family: number, source: number[], destination: number[]): Packet {
+  const [source0, source1, source2, source3] = source
+  const [destination0, destination1, destination2, destination3] = destination
+  return Object.assign(new Packet(), {
+    family,
+    source0,
+    source1,
+    source2,
+    source3,
+    destination0,
+    destination1,
+    destination2,
+    destination3,
+  })
+}
+
+const withWord = (words: number[], index: number) => words.map((word, i) => (i === index ? 9 : word))
+
+it('an IPv6 end is equal when all four words are', () => {
+  const packet = packetOf(6, [1, 2, 3, 4], [5, 6, 7, 8])
+  const words = new Int32Array(10)
+  writeSource(words, 1, packet)
+  writeDestination(words, 5, packet)
+  expect([...words]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 0])
+  expect([isSource(words, 1, packet), isDestination(words, 5, packet)]).toEqual([true, true])
+  for (let word = 0; word < 4; word++) {
+    const other = packetOf(6, withWord([1, 2, 3, 4], word), withWord([5, 6, 7, 8], word))
+    expect([isSource(words, 1, other), isDestination(words, 5, other)]).toEqual([false, false])
+  }
+})
+
+it('an IPv4 end is its first word, whatever an earlier packet left in the others', () => {
+  const words = Int32Array.from([1, 99, 99, 99])
+  const packet = packetOf(4, [1, 0, 0, 0], [1, 7, 7, 7])
+  expect([isSource(words, 0, packet), isDestination(words, 0, packet)]).toEqual([true, true])
+  expect(hashOfEnd(4, 1, 99, 80)).toBe(hashOfEnd(4, 1, 0, 80))
+  expect(hashOfEnd(6, 1, 99, 80)).not.toBe(hashOfEnd(6, 1, 0, 80))
+})
