@@ -1,8 +1,8 @@
 // `ctpcap info`: what captures are, and what their frames tell without being tracked.
 import { buildInfoReport } from '../report/info-report.ts'
-
 import { renderJson } from '../report/json.ts'
 import { linkTypeName } from '../report/link-type.ts'
+import { BridgeSurvey } from '../vantage/bridge-survey.ts'
 import { Survey } from '../vantage/survey.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
@@ -25,15 +25,20 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
     io,
     async (source, interrupt) => {
       const survey = new Survey(source)
+      const bridges = new BridgeSurvey(source)
       const hideProgress = showProgress(source, io, false)
       try {
         do {
-          for (let frame = source.next(); frame !== null; frame = source.next()) survey.take(frame)
+          for (let frame = source.next(); frame !== null; frame = source.next()) {
+            survey.take(frame)
+            bridges.take(frame)
+          }
         } while (await source.fill())
       } finally {
         hideProgress()
       }
       interrupt.finish()
+      bridges.finish()
       const report = buildInfoReport({
         generator,
         captures: describeCaptures(source),
@@ -46,6 +51,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
         end: endOf(source),
         offsets,
         survey,
+        bridging: bridges.bridging,
       })
       warnOfDamage(source.captures, io.stderr)
       if (options.json) return await writeText(io.stdout, renderJson(report))

@@ -1,4 +1,5 @@
 // What captures are, and where their frames were seen: the document of `ctpcap info --json`, docs/info-schema.md.
+import type { BridgeCall, Bridging } from '../vantage/bridging.ts'
 import type { ClockOffset } from '../vantage/clock-offset.ts'
 import type { CaptureSurvey, Survey, TunnelSurvey } from '../vantage/survey.ts'
 import { type Arrangement, arrangementOf } from './arrangement.ts'
@@ -39,6 +40,10 @@ export interface InfoReport {
   duration: number
   clocks: ClockReport[]
   points: PointInfo[]
+  /** Packets that were seen being switched inside a bridge. */
+  switched: number
+  /** Whether conntrack meets those, and how that is known. */
+  bridgeCalls: { ipv4: BridgeCall; ipv6: BridgeCall }
   /** IP packets by family, then protocol. */
   packets: { ipv4: Record<string, number>; ipv6: Record<string, number> }
   /** Frames without an IP packet: ARP and the like. */
@@ -74,10 +79,11 @@ export interface Surveyed {
   end: number
   offsets: readonly (ClockOffset | null)[]
   survey: Survey
+  bridging: Bridging
 }
 
 export function buildInfoReport(surveyed: Surveyed): InfoReport {
-  const { captures, survey, epoch } = surveyed
+  const { captures, survey, bridging, epoch } = surveyed
   return {
     schema: INFO_SCHEMA,
     generator: surveyed.generator,
@@ -97,6 +103,8 @@ export function buildInfoReport(surveyed: Surveyed): InfoReport {
       firstTime: formatTime(epoch + wholeNanoseconds(survey.atPoint[point].first)),
       lastTime: formatTime(epoch + wholeNanoseconds(survey.atPoint[point].last)),
     })),
+    switched: bridging.switched,
+    bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
     packets: { ipv4: byProtocol(survey.protocols, 0), ipv6: byProtocol(survey.protocols, 256) },
     notIp: survey.notIp,
     undecodable: survey.undecodable(),

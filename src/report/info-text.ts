@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatDuration, formatShare, plural, printabl
 import type { CaptureInfo, InfoReport, PointInfo } from './info-report.ts'
 import { layOut, widthsOf } from './rows.ts'
 import { renderSections, SECTION_MARGIN } from './sections.ts'
-import { clockText } from './sightings-report.ts'
+import { clockText, switchedLines } from './sightings-report.ts'
 import { createStyle, type Style } from './style.ts'
 import type { TextOptions } from './text.ts'
 import { wrap } from './wrap.ts'
@@ -131,8 +131,13 @@ function pointLines(points: readonly PointInfo[]): string[] {
   return points.length > rows.length ? [...lines, `and ${points.length - rows.length} more`] : lines
 }
 
-function packetLines({ packets, notIp, undecodable, tunnels }: InfoReport, style: Style): string[] {
-  const lines = [...familyLine('IPv4', packets.ipv4), ...familyLine('IPv6', packets.ipv6)]
+function packetLines(report: InfoReport, style: Style): string[] {
+  const { packets, notIp, undecodable, tunnels } = report
+  const lines = [
+    ...familyLine('IPv4', packets.ipv4),
+    ...familyLine('IPv6', packets.ipv6),
+    ...switchedLines(report),
+  ]
   if (notIp > 0) lines.push(`${plural(notIp, 'frame')} without an IP packet (ARP and the like)`)
   for (const { reason, count, firstFrame } of undecodable)
     lines.push(style.yellow(`${formatCount(count)} × ${reason}, first frame ${firstFrame}`))

@@ -65,7 +65,9 @@ export function sightingLines({ sightings, captures, packets }: Report): string[
   }
   return [
     ...lines,
-    ...bridgeLines(sightings, packets.unmet),
+    ...(sightings.switched === 0 && packets.unmet > 0
+      ? [`${plural(packets.unmet, 'packet')} to routers, not for this host`]
+      : switchedLines(sightings)),
     ...sightings.clocks.map(clock => clockText(clock, captures)),
   ]
 }
@@ -82,8 +84,11 @@ export function clockText(clock: ClockReport, captures: readonly Pick<CaptureRep
 }
 
 /** Which packets met conntrack is a matter of br_netfilter wherever a bridge was seen to switch some. */
-function bridgeLines({ switched, bridgeCalls }: SightingsReport, unmet: number): string[] {
-  if (switched === 0) return unmet === 0 ? [] : [`${plural(unmet, 'packet')} to routers, not for this host`]
+export function switchedLines({
+  switched,
+  bridgeCalls,
+}: Pick<SightingsReport, 'switched' | 'bridgeCalls'>): string[] {
+  if (switched === 0) return []
   const calls = [
     { name: 'bridge-nf-call-iptables', ...bridgeCalls.ipv4 },
     { name: 'bridge-nf-call-ip6tables', ...bridgeCalls.ipv6 },
@@ -98,5 +103,5 @@ function bridgeLines({ switched, bridgeCalls }: SightingsReport, unmet: number):
 const ORIGIN_WORDS = {
   assumed: 'assumed: no packet tells',
   concluded: 'concluded from the packets',
-  given: 'by --sysctl',
+  given: 'by --sysctl or --set',
 }

@@ -70,6 +70,16 @@ describe('a capture on any', () => {
     expect(stdout).toContain('seen at any#4 (15 frames), any#2 (20 frames), any#5 (15 frames)')
   })
 
+  it.each([
+    [SAME_BRIDGE, ['--set', 'bridge-nf-call-iptables=1'], '=1, by --sysctl or --set'],
+    ['fixtures/lab/same-bridge-dnat-control/any.pcap', [], '=1, concluded from the packets'],
+    ['fixtures/lab/same-bridge-direct-control/any.pcap', [], '=1, assumed: no packet tells'],
+  ])('says whether that is given, concluded or assumed: %s %s', async (capture, args, words) => {
+    const { stdout } = await runCli(['analyze', capture, ...args])
+    const [line] = stdout.match(/\d+ packets switched inside a bridge.*\n/) ?? []
+    expect(line).toContain(`(bridge-nf-call-iptables${words})`)
+  })
+
   it("relates the host's own ICMP errors to the flow that they quote as it came in", async () => {
     // a router that cannot reach the backend, and says so to the client: port and address are the service's again
     const { packets } = await reportOf('fixtures/flow-findings/stale-mapping.any.pcap')

@@ -32,6 +32,30 @@ describe('observation points', () => {
   })
 })
 
+describe('packets switched inside a bridge', () => {
+  it('are counted as the report counts them, with what is known of br_netfilter', async () => {
+    for (const [capture, origin, value] of [
+      ['fixtures/lab/same-bridge-dnat-control/any.pcap', 'concluded', 1],
+      ['fixtures/lab/same-bridge-dnat/any.pcap', 'concluded', 0],
+      [MULTI, 'concluded', 0],
+      ['fixtures/lab/same-bridge-direct-control/any.pcap', 'assumed', 1],
+    ] as const) {
+      const { switched, bridgeCalls } = await infoOf(capture)
+      const { sightings } = JSON.parse((await runCli(['analyze', '--json', '-q', capture])).stdout)
+      expect([switched, bridgeCalls]).toEqual([sightings.switched, sightings.bridgeCalls])
+      expect(bridgeCalls.ipv4).toEqual({ value, origin })
+    }
+  })
+
+  it('are a line of the text where there are any', async () => {
+    const { stdout } = await runCli(['info', 'fixtures/lab/same-bridge-dnat/any.pcap'])
+    expect(stdout).toContain(
+      '10 packets switched inside a bridge (bridge-nf-call-iptables=0, concluded from the packets)',
+    )
+    expect((await runCli(['info', 'fixtures/report/home-gateway.pcap'])).stdout).not.toContain('switched')
+  })
+})
+
 describe('clocks', () => {
   it('that go back, stand still or pause', async () => {
     const capture = new CaptureBuilder().udp().wait(5).udp().udp().wait(-2).udp().wait(60).udp()
