@@ -1,6 +1,5 @@
 // `ctpcap info`: what captures are, and what their frames tell without being tracked.
 import { buildInfoReport } from '../report/info-report.ts'
-
 import { renderJson } from '../report/json.ts'
 import { linkTypeName } from '../report/link-type.ts'
 import { Survey } from '../vantage/survey.ts'
@@ -10,8 +9,11 @@ import { type Io, writeText } from './io.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { showProgress } from './progress.ts'
 import { clockOffsets, correctionsOf } from './sightings.ts'
+import type { Sysctls } from './sysctl.ts'
 
 export interface InfoOptions extends Selection {
+  /** Nothing is replayed: they are said, and what they would do. */
+  sysctls: Sysctls
   json: boolean
   color: boolean
   width: number
@@ -38,6 +40,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
         generator,
         captures: describeCaptures(source),
         filter: source instanceof FilteredSource ? source.report : null,
+        sysctls: options.sysctls,
         interfaces: source.interfaces.map(({ capture, linkType }) => ({
           capture,
           linkTypeName: linkTypeName(linkType),

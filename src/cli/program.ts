@@ -232,6 +232,12 @@ function addSize(program: Command, io: Io): void {
     })
 }
 
+interface InfoFlags extends SysctlFlags {
+  json?: boolean
+  filter?: string
+  color: boolean
+}
+
 function addInfo(program: Command, io: Io): void {
   program
     .command('info')
@@ -241,11 +247,16 @@ function addInfo(program: Command, io: Io): void {
     .argument('<capture...>', 'pcap or pcapng files; - is standard input')
     .option('--json', 'print it as one JSON document (docs/info-schema.md)')
     .option('--filter <expr>', FILTER_HELP)
+    .option('--set <name=value>', SET_HELP, collect, [])
+    .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
-    .action(async (captures: string[], flags: { json?: boolean; filter?: string; color: boolean }) => {
+    .action(async (captures: string[], flags: InfoFlags) => {
       const options = {
         captures,
         filter: filterOf(flags),
+        sysctls: sysctlsOf(flags),
         json: flags.json === true,
         color: wantsColor(io, flags.color),
         width: widthOf(io),
