@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises'
 import { CaptureError } from '../capture/error.ts'
 import type { FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
-import { supportsLinkType } from '../packet/decode.ts'
 import { clockText } from '../report/sightings-report.ts'
 import { type ClockOffset, type ClockSample, estimateOffsets, sampleClock } from '../vantage/clock-offset.ts'
 import { SightingWindow } from '../vantage/window.ts'
+import { DECODABLE } from './decodable.ts'
 import type { Io } from './io.ts'
 import type { Sysctls } from './sysctl.ts'
 
@@ -79,7 +79,7 @@ export function correctionsOf(offsets: readonly (ClockOffset | null)[]): number[
 async function sampleOf(path: string): Promise<ClockSample | null> {
   let source: FrameSource | null = null
   try {
-    source = await openCaptures([path], { supportsLinkType })
+    source = await openCaptures([path], DECODABLE)
     return await sampleClock(source)
   } catch (error) {
     if (error instanceof CaptureError) return null
