@@ -5,6 +5,7 @@ import { VERDICT_STATES } from '../report/conntrack-packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
 import { analyze } from './analyze.ts'
+import { refuseRepeated } from './distinct-files.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
 import { FILTER_HELP, filterOf } from './filtered-source.ts'
 import { printInfo } from './info.ts'
@@ -78,6 +79,10 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
     })
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()
+    .hook('preAction', (_program, command) => {
+      refuseRepeated(command.processedArgs[0] as string[], '', 'capture')
+      refuseRepeated((command.opts().rules ?? []) as string[], '--rules', 'file')
+    })
   addAnalyze(program, io, finish)
   addPackets(program, io)
   addEvents(program, io)
