@@ -1,4 +1,4 @@
-// What packets, events and list have in common: captures replayed, by frames or sightings, into one engine, lines going out meanwhile.
+// Captures opened for a command, and what packets and events have in common: a replay, by frames or sightings, into one engine, lines going out meanwhile.
 import type { Writable } from 'node:stream'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
