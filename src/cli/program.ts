@@ -227,6 +227,8 @@ function addSize(program: Command, io: Io): void {
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
+    .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
+    .option('--topology <file>', LOCAL_TOPOLOGY_HELP, collect, [])
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
     .addOption(replayOption(REPLAYS))
