@@ -3,10 +3,9 @@ import type { CatalogueEntry, NatFindingId } from './catalogue.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
 import type { FlowFindingId } from './flow-catalogue.ts'
 
-/** Flows of a finding that are told apart. */
+/** Flows of a finding that are told apart and named. */
 const MOST_FLOWS = 256
-/** Flows that are named, and frames of one flow at one point. */
-const NAMED_FLOWS = 20
+/** Frames of one flow at one point, and of a finding. */
 const FRAMES_OF_FLOW = 8
 const MOST_FRAMES = 120
 /** Frames of one step. */
@@ -169,7 +168,7 @@ function findingOf(
     severity,
     confidence: group.confidence,
     title: `${title} (${count} ${count === 1 ? 'flow' : 'flows'}${often})`,
-    flows: flows.slice(0, NAMED_FLOWS).map(flow => flow.flow),
+    flows: flows.map(flow => flow.flow),
     flowCount: count,
     frames: sortFrames(frames),
     steps: sortSteps(group.steps),

@@ -3,7 +3,7 @@ import type { FrameReference } from '../findings/finding.ts'
 import { printable } from './format.ts'
 import type { CaptureReport } from './model.ts'
 
-/** `tshark -r FILE -Y 'frame.number in {12, 57}'`, one for each capture concerned; `''` without frames. */
+/** `tshark -r FILE -Y 'frame.number in {12, 57, 60..65}'`, one for each capture concerned; `''` without frames. */
 export function tsharkFrames(captures: readonly CaptureReport[], frames: readonly FrameReference[]): string {
   return captures
     .map((capture, index) => ({
@@ -12,10 +12,20 @@ export function tsharkFrames(captures: readonly CaptureReport[], frames: readonl
     }))
     .filter(({ numbers }) => numbers.length > 0)
     .map(
-      ({ capture, numbers }) =>
-        `tshark -r ${quote(capture.path)} -Y 'frame.number in {${numbers.join(', ')}}'`,
+      ({ capture, numbers }) => `tshark -r ${quote(capture.path)} -Y 'frame.number in {${setOf(numbers)}}'`,
     )
     .join('; ')
+}
+
+/** Members of a set in a display filter; three numbers in a row and more are a range. */
+function setOf(numbers: readonly number[]): string {
+  const members: string[] = []
+  for (let first = 0, last = 0; first < numbers.length; first = ++last) {
+    while (numbers[last + 1] === numbers[last] + 1) last++
+    if (last - first < 2) members.push(...numbers.slice(first, last + 1).map(String))
+    else members.push(`${numbers[first]}..${numbers[last]}`)
+  }
+  return members.join(', ')
 }
 
 /** A word for a POSIX shell. */

@@ -60,7 +60,7 @@ describe('--fail-on', () => {
         id: 'conntrack-table-full',
         severity: 'error',
         confidence: 'certain',
-        frames: [{ capture: 0, frame: 101 }],
+        frames: Array.from({ length: 20 }, (_, i) => ({ capture: 0, frame: 101 + i })),
       },
     ])
   })

@@ -19,6 +19,7 @@ function finding(id: string, confidence: Confidence): Finding {
     confidence,
     title: '',
     flows: [],
+    flowCount: 0,
     frames: [],
     reason: 'packets',
     cause: '',

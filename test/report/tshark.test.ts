@@ -29,5 +29,12 @@ describe('tsharkFrames', () => {
     expect(tsharkFrames(captures('$(rm x)'), [{ capture: 0, frame: 1 }])).toContain("'$(rm x)'")
   })
 
+  it('names frames in a row by the first and the last', () => {
+    const frames = [1, 3, 4, 7, 8, 9, 12, 20, 21, 22, 23].map(frame => ({ capture: 0, frame }))
+    expect(tsharkFrames(captures('a'), frames)).toBe(
+      "tshark -r a -Y 'frame.number in {1, 3, 4, 7..9, 12, 20..23}'",
+    )
+  })
+
   it('is nothing without frames', () => expect(tsharkFrames(captures('a'), [])).toBe(''))
 })
