@@ -41,6 +41,8 @@ const FOREIGN = [
 export interface OpenOptions {
   /** Link types the caller can decode; a classic capture of another one is refused. */
   supportsLinkType?: (linkType: number) => boolean
+  /** Those link types in words, for the message about another one. */
+  supportedLinkTypes?: string
   /** Whole nanoseconds to add to the stamps of each of several captures, whose clocks differ. */
   corrections?: readonly number[]
   /** Breaks off the wait for the first bytes of a pipe. Once the source is open, `close()` ends it. */
@@ -112,7 +114,7 @@ export async function readStored(
 
 /** The reader for what the window begins with. */
 async function recognise(window: Window, request: ReaderRequest): Promise<Reader> {
-  const { file, index, interfaces, supportsLinkType } = request
+  const { file, index, interfaces, supportsLinkType, supportedLinkTypes } = request
   const { path } = file
   await window.need(MAGIC_LENGTH)
   const available = window.end - window.position
@@ -122,8 +124,14 @@ async function recognise(window: Window, request: ReaderRequest): Promise<Reader
   if (available >= 4 && isPcapMagic(viewOf(window))) {
     await needHeader(path, window, PCAP_HEADER_LENGTH, 'a pcap file header')
     const header = parsePcapHeader(path, viewOf(window))
-    if (supportsLinkType?.(header.linkType) === false)
-      throw new CaptureError(path, PCAP_LINK_TYPE_OFFSET, `link type ${header.linkType} is not supported`)
+    if (supportsLinkType?.(header.linkType) === false) {
+      const expected = supportedLinkTypes === undefined ? '' : `, expected ${supportedLinkTypes}`
+      throw new CaptureError(
+        path,
+        PCAP_LINK_TYPE_OFFSET,
+        `link type ${header.linkType} is not supported${expected}`,
+      )
+    }
     return new PcapReader(header, ...shared)
   }
   if (available >= 4 && viewOf(window).getUint32(0) === SECTION_HEADER) {

@@ -145,6 +145,7 @@ export class Analysis implements Observer, Witness {
 
   expired(ct: number, time: number): void {
     this.sizing.expired(ct, time)
+    this.midStream.released(this.table, ct)
     this.portPressure.released(this.table, ct)
   }
 
@@ -152,7 +153,10 @@ export class Analysis implements Observer, Witness {
     if (cause === CAUSE_EARLY_DROP) this.tableFull.evicted(this.table, ct)
     this.sizing.destroyed(ct, cause, time)
     // one that expired has been reported before
-    if (cause !== CAUSE_TIMEOUT) this.portPressure.released(this.table, ct)
+    if (cause !== CAUSE_TIMEOUT) {
+      this.midStream.released(this.table, ct)
+      this.portPressure.released(this.table, ct)
+    }
     this.end(ct, cause, time)
   }
 

@@ -8,9 +8,9 @@ import { UsageError } from './usage-error.ts'
 export const FILTER_HELP =
   "replay only the frames that `tcpdump -r FILE EXPR` shows: 'tcp port 443 and net 10.0.0.0/8'; ports do not match later fragments, addresses and ports behind a VLAN tag only behind the word vlan"
 
-/** The filter of `--filter`, or null without one. @throws UsageError */
+/** The filter of `--filter`, or null without one and for an empty one, which selects everything. @throws UsageError */
 export function filterOf({ filter }: { filter?: string }): Filter | null {
-  if (filter === undefined) return null
+  if (filter === undefined || filter.trim() === '') return null
   try {
     return new Filter(filter)
   } catch (error) {

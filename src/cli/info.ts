@@ -9,9 +9,12 @@ import { FilteredSource } from './filtered-source.ts'
 import { type Io, writeText } from './io.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { showProgress } from './progress.ts'
-import { clockOffsets, correctionsOf } from './sightings.ts'
+import { bridgeCallsOf, clockOffsets, correctionsOf } from './sightings.ts'
+import type { Sysctls } from './sysctl.ts'
 
 export interface InfoOptions extends Selection {
+  /** Nothing is replayed: they are said, and what they would do. */
+  sysctls: Sysctls
   json: boolean
   color: boolean
   width: number
@@ -25,7 +28,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
     io,
     async (source, interrupt) => {
       const survey = new Survey(source)
-      const bridges = new BridgeSurvey(source)
+      const bridges = new BridgeSurvey(source, bridgeCallsOf(options.sysctls.host))
       const hideProgress = showProgress(source, io, false)
       try {
         do {
@@ -43,6 +46,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
         generator,
         captures: describeCaptures(source),
         filter: source instanceof FilteredSource ? source.report : null,
+        sysctls: options.sysctls,
         interfaces: source.interfaces.map(({ capture, linkType }) => ({
           capture,
           linkTypeName: linkTypeName(linkType),

@@ -1,4 +1,4 @@
-// What packets, events and list have in common: captures replayed, by frames or sightings, into one engine, lines going out meanwhile.
+// Captures opened for a command, and what packets and events have in common: a replay, by frames or sightings, into one engine, lines going out meanwhile.
 import type { Writable } from 'node:stream'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
@@ -8,13 +8,13 @@ import { KnownEngine } from '../conntrack/known-engine.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
 import { untrackedBy } from '../knowledge/untracked.ts'
-import { supportsLinkType } from '../packet/decode.ts'
 import type { Filter } from '../packet/filter.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay, type Witness } from '../replay.ts'
 import { printable } from '../report/format.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { engineFor } from '../sizing/sparing-engine.ts'
+import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { Interrupt } from './interrupt.ts'
@@ -82,7 +82,7 @@ export async function withCaptures<T>(
   const interrupt = new Interrupt(io)
   let source: FrameSource | null = null
   try {
-    source = await openCaptures(captures, { supportsLinkType, signal: interrupt.beforeOpen, corrections })
+    source = await openCaptures(captures, { ...DECODABLE, signal: interrupt.beforeOpen, corrections })
     if (filter !== null) source = new FilteredSource(source, filter)
     interrupt.watch(source)
     return await use(source, interrupt)

@@ -5,6 +5,7 @@ import { VERDICT_STATES } from '../report/conntrack-packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
 import { analyze } from './analyze.ts'
+import { refuseRepeated } from './distinct-files.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
 import { FILTER_HELP, filterOf } from './filtered-source.ts'
 import { printInfo } from './info.ts'
@@ -78,6 +79,10 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
     })
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()
+    .hook('preAction', (_program, command) => {
+      refuseRepeated(command.processedArgs[0] as string[], '', 'capture')
+      refuseRepeated((command.opts().rules ?? []) as string[], '--rules', 'file')
+    })
   addAnalyze(program, io, finish)
   addPackets(program, io)
   addEvents(program, io)
@@ -222,6 +227,8 @@ function addSize(program: Command, io: Io): void {
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
+    .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
+    .option('--topology <file>', LOCAL_TOPOLOGY_HELP, collect, [])
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
     .addOption(replayOption(REPLAYS))
@@ -230,6 +237,12 @@ function addSize(program: Command, io: Io): void {
     .action(async (captures: string[], flags: SizeFlags) => {
       await size(sizeOptions(captures, flags, io), io, programVersion())
     })
+}
+
+interface InfoFlags extends SysctlFlags {
+  json?: boolean
+  filter?: string
+  color: boolean
 }
 
 function addInfo(program: Command, io: Io): void {
@@ -241,11 +254,16 @@ function addInfo(program: Command, io: Io): void {
     .argument('<capture...>', 'pcap or pcapng files; - is standard input')
     .option('--json', 'print it as one JSON document (docs/info-schema.md)')
     .option('--filter <expr>', FILTER_HELP)
+    .option('--set <name=value>', SET_HELP, collect, [])
+    .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
-    .action(async (captures: string[], flags: { json?: boolean; filter?: string; color: boolean }) => {
+    .action(async (captures: string[], flags: InfoFlags) => {
       const options = {
         captures,
         filter: filterOf(flags),
+        sysctls: sysctlsOf(flags),
         json: flags.json === true,
         color: wantsColor(io, flags.color),
         width: widthOf(io),

@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { openCaptures } from '../capture/open.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
-import { supportsLinkType } from '../packet/decode.ts'
 import { Filter } from '../packet/filter.ts'
 import type { SizedScenario } from '../report/size-report.ts'
 import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
+import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { replayScenarios, type ScenarioReplay } from './scenario-replay.ts'
 
@@ -40,7 +40,7 @@ export async function isWorthAThread(captures: readonly string[]): Promise<boole
 /** In the thread: replays the scenarios. @throws CaptureError */
 export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario[]> {
   const { captures, corrections, filter, specs } = work
-  const opened = await openCaptures(captures, { supportsLinkType, corrections })
+  const opened = await openCaptures(captures, { ...DECODABLE, corrections })
   try {
     const source = filter === null ? opened : new FilteredSource(opened, new Filter(filter))
     return await replayScenarios(

@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises'
 import { CaptureError } from '../capture/error.ts'
 import type { FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
-import { supportsLinkType } from '../packet/decode.ts'
 import { clockText } from '../report/sightings-report.ts'
 import { type ClockOffset, type ClockSample, estimateOffsets, sampleClock } from '../vantage/clock-offset.ts'
 import { SightingWindow } from '../vantage/window.ts'
+import { DECODABLE } from './decodable.ts'
 import type { Io } from './io.ts'
 import type { Sysctls } from './sysctl.ts'
 
@@ -29,12 +29,17 @@ export function windowFor(
 ): SightingWindow | null {
   if (replay === 'frames') return null
   return new SightingWindow(source, {
-    bridgeCalls: {
-      ipv4: host['net.bridge.bridge-nf-call-iptables'] ?? null,
-      ipv6: host['net.bridge.bridge-nf-call-ip6tables'] ?? null,
-    },
+    bridgeCalls: bridgeCallsOf(host),
     keepsPayload: settings.nf_conntrack_checksum !== 0,
   })
+}
+
+/** What was given of bridge-nf-call-iptables and -ip6tables. */
+export function bridgeCallsOf(host: Sysctls['host']): { ipv4: number | null; ipv6: number | null } {
+  return {
+    ipv4: host['net.bridge.bridge-nf-call-iptables'] ?? null,
+    ipv6: host['net.bridge.bridge-nf-call-ip6tables'] ?? null,
+  }
 }
 
 /** Nanoseconds to add to the stamps of each capture, whose clocks differ; says so, a line each. */
@@ -79,7 +84,7 @@ export function correctionsOf(offsets: readonly (ClockOffset | null)[]): number[
 async function sampleOf(path: string): Promise<ClockSample | null> {
   let source: FrameSource | null = null
   try {
-    source = await openCaptures([path], { supportsLinkType })
+    source = await openCaptures([path], DECODABLE)
     return await sampleClock(source)
   } catch (error) {
     if (error instanceof CaptureError) return null

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../capture/frame.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { SysctlName } from '../conntrack/settings.ts'
+import { untrackedBy } from '../knowledge/untracked.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { renderJson } from '../report/json.ts'
@@ -14,6 +15,7 @@ import { FilteredSource, filterOf } from './filtered-source.ts'
 import { FirstFrames } from './first-frames.ts'
 import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { type Io, writeText } from './io.ts'
+import { type KnowledgeFlags, knowledgeOf } from './knowledge-options.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
 import { showProgress } from './progress.ts'
@@ -35,7 +37,7 @@ const SHARE = 0.02
 /** What is tried where the capture cannot be read twice. */
 const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
 
-export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags {
+export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, KnowledgeFlags {
   filter?: string
   json?: boolean
   series?: string
@@ -51,6 +53,8 @@ export interface SizeOptions extends Selection {
   sysctls: Sysctls
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
+  /** What rules of the host leave untracked, in every scenario; null for nothing. */
+  untracked: ScenarioSpec['notrack']
   /** The table as captured, and under its maximum where one was given. */
   captured: ScenarioSpec[]
   /** Scenarios asked for; empty = find out which are worth it. */
@@ -80,6 +84,7 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
     filter: filterOf(flags),
     sysctls,
     table: tableOf(flags),
+    untracked: untrackedBy(knowledgeOf(flags, flags.quiet === true ? null : io.stderr)),
     captured: capturedSpecs(sysctls),
     requested: requestedSpecs(flags, sysctls, cores),
     cores,
@@ -133,7 +138,9 @@ async function threadFor(
 ): Promise<ScenarioThread | null> {
   const { captures, captured, filter, sysctls, table, replay, tunnels } = options
   const { elsewhere } = shareOut(distinctSpecs(specs).distinct, captured.length)
-  if (io.threads === null || elsewhere.length === 0 || !(await isWorthAThread(captures))) return null
+  // what rules leave untracked is told by a function, which stays
+  if (io.threads === null || options.untracked !== null || elsewhere.length === 0) return null
+  if (!(await isWorthAThread(captures))) return null
   return new ScenarioThread(io.threads.scenarios, {
     captures,
     filter: filter?.text ?? null,
@@ -157,8 +164,8 @@ async function replayAll(
   const { distinct, places } = distinctSpecs(specs)
   const count = options.captured.length
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
-  const { table, sysctls } = options
-  const scenarios = here.map((spec, i) => new Scenario(spec, i === 0, table, sysctls.settings))
+  const { table, sysctls, untracked } = options
+  const scenarios = here.map((spec, i) => new Scenario(spec, i === 0, table, sysctls.settings, untracked))
   // of the table under the maximum that was given, where there is one
   const { sizing, spec } = scenarios[count - 1]
   const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
@@ -217,7 +224,7 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
     if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
   }
   return await withCaptures(options, io, async (source, interrupt) => {
-    const scenario = new Scenario(captured[0], false, options.table)
+    const scenario = new Scenario(captured[0], false, options.table, sysctls.settings, options.untracked)
     const { engine, sizing } = scenario
     const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)

@@ -3,6 +3,7 @@ import { TCP_SYN_SENT } from '../conntrack/proto/tcp-table.ts'
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
+import { EndedTuples } from './ended-tuples.ts'
 import type { Finding } from './finding.ts'
 import { FrameGroup } from './frame-group.ts'
 import { endpoint } from './whereabouts.ts'
@@ -13,6 +14,14 @@ const NAMED = 5
 export class MidStreamPickups {
   private readonly opening = new FrameGroup()
   private readonly flows: string[] = []
+  private readonly ended = new EndedTuples()
+  /** Those of them whose flow had an entry earlier in the replay: they were not open before it. */
+  private again = 0
+
+  /** Flows that had no entry before: open before the capture began, or their start was not captured. */
+  get withoutStart(): number {
+    return this.count - this.again
+  }
 
   get count(): number {
     return this.opening.count
@@ -22,8 +31,15 @@ export class MidStreamPickups {
   created(table: Table, ct: number, packet: Packet): void {
     if (packet.protocol !== IPPROTO_TCP || table.state(ct) === TCP_SYN_SENT) return
     this.opening.add(packet)
+    // a packet of either side may be the one that goes on
+    if (this.ended.has(table, ct * 2)) this.again++
     if (this.flows.length === NAMED) return
     this.flows.push(`tcp ${endpoint(table, ct * 2, true)} -> ${endpoint(table, ct * 2, false)}`)
+  }
+
+  /** Entry `ct` has expired, or leaves the table before. */
+  released(table: Table, ct: number): void {
+    if (table.protocol(ct) === IPPROTO_TCP) this.ended.add(table, ct)
   }
 
   conclude(): Finding[] {

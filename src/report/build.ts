@@ -109,7 +109,7 @@ export function buildReport(replayed: Replayed): Report {
       end,
       occupancy: sizing.occupancy,
       settings: replayed.settings,
-      midStream: replayed.midStream.count,
+      midStream: replayed.midStream.withoutStart,
       knownTable,
       tuned: Object.keys(settings).length > 0,
     }),

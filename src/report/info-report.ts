@@ -1,8 +1,10 @@
 // What captures are, and where their frames were seen: the document of `ctpcap info --json`, docs/info-schema.md.
+import type { Settings } from '../conntrack/settings.ts'
 import type { BridgeCall, Bridging } from '../vantage/bridging.ts'
 import type { ClockOffset } from '../vantage/clock-offset.ts'
 import type { CaptureSurvey, Survey, TunnelSurvey } from '../vantage/survey.ts'
 import { type Arrangement, arrangementOf } from './arrangement.ts'
+import { changedSettings } from './changed-settings.ts'
 import { formatTime } from './format.ts'
 import type { CaptureReport, ClockReport, FilterReport } from './model.ts'
 import { clockReports } from './sightings-report.ts'
@@ -35,6 +37,10 @@ export interface InfoReport {
   generator: string
   captures: CaptureInfo[]
   filter: FilterReport | null
+  /** Sysctls of net.netfilter that were given and differ from the defaults, by name. */
+  settings: Record<string, number>
+  /** Sysctls of the host beside them that were given, by their whole name. */
+  host: Record<string, number>
   arrangement: Arrangement
   /** Seconds from the first frame of all captures to the last. */
   duration: number
@@ -73,6 +79,7 @@ export interface Surveyed {
   generator: string
   captures: CaptureReport[]
   filter: FilterReport | null
+  sysctls: { settings: Settings; host: Partial<Record<string, number>> }
   /** Interfaces of all captures, in the order of `FrameSource.interfaces`. */
   interfaces: readonly { capture: number; linkTypeName: string }[]
   epoch: bigint
@@ -89,6 +96,8 @@ export function buildInfoReport(surveyed: Surveyed): InfoReport {
     generator: surveyed.generator,
     captures: captures.map((capture, i) => captureInfo(capture, survey.captures[i])),
     filter: surveyed.filter,
+    settings: changedSettings(surveyed.sysctls.settings),
+    host: { ...surveyed.sysctls.host } as Record<string, number>,
     arrangement: arrangementOf(captures),
     duration: surveyed.end / 1e9,
     clocks: clockReports(surveyed.offsets),

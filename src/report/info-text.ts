@@ -16,6 +16,12 @@ const NAMED_IDS = 8
 /** Points listed; a host may have very many interfaces. */
 const NAMED_POINTS = 64
 
+/** What the IP hooks see, or do not, of the frames that a bridge switches. */
+const BRIDGE_CALLS = new Map([
+  ['net.bridge.bridge-nf-call-iptables', 'IPv4'],
+  ['net.bridge.bridge-nf-call-ip6tables', 'IPv6'],
+])
+
 /** Renders the report for people. */
 export function renderInfoText(report: InfoReport, { color, width }: TextOptions): string {
   const style = createStyle(color)
@@ -29,6 +35,7 @@ export function renderInfoText(report: InfoReport, { color, width }: TextOptions
       ['Together', wrap(togetherLines(report, style), prose)],
       ['Points', pointLines(report.points)],
       ['Packets', wrap(packetLines(report, style), prose)],
+      ['Sysctls', wrap(sysctlLines(report), prose)],
     ],
     style,
   )
@@ -160,4 +167,19 @@ function familyLine(name: string, counts: Record<string, number>): string[] {
   return [
     `${name} ${formatCount(total)}: ${entries.map(([word, count]) => `${word} ${formatCount(count)}`).join(', ')}`,
   ]
+}
+
+/** Those given, and what a bridge of the host does with them: the frames it switches are in the capture all the same. */
+function sysctlLines({ settings, host }: InfoReport): string[] {
+  const changed = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
+  return [
+    ...(changed.length === 0 ? [] : [`unlike the defaults: ${changed.join(' ')}`]),
+    ...Object.entries(host).map(([name, value]) => `${name}=${value}${bridgeMeaning(name, value)}`),
+  ]
+}
+
+function bridgeMeaning(name: string, value: number): string {
+  const version = BRIDGE_CALLS.get(name)
+  if (version === undefined) return ''
+  return `: conntrack ${value === 0 ? 'does not see' : 'sees'} ${version} that a bridge switches`
 }

@@ -29,7 +29,7 @@ export interface Evidence {
   end: number
   occupancy: Occupancy
   settings: Settings
-  /** TCP flows picked up in mid-stream. */
+  /** TCP flows picked up in mid-stream that had no entry earlier in the replay. */
   midStream: number
   /** The table that was given for the start of the capture, or null. */
   knownTable: KnownTableReport | null

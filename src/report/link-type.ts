@@ -33,6 +33,13 @@ const NAMES = new Map([
   [LINKTYPE_LINUX_SLL2, 'Linux cooked v2'],
 ])
 
+/** `raw IP (12, 14, 101), Ethernet (1)`: all those with a name here, by their numbers. */
+export function namedLinkTypes(): string {
+  const numbers = new Map<string, number[]>()
+  for (const [linkType, name] of NAMES) numbers.set(name, [...(numbers.get(name) ?? []), linkType])
+  return [...numbers].map(([name, linkTypes]) => `${name} (${linkTypes.join(', ')})`).join(', ')
+}
+
 /** `Ethernet`, or `link type 147` for one without a name here. */
 export function linkTypeName(linkType: number): string {
   return NAMES.get(linkType) ?? `link type ${linkType}`

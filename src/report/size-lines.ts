@@ -35,7 +35,7 @@ export function refusedLines({ refused }: Pick<TableReport, 'refused'>, style: S
 
 function evicted({ earlyDrops, collected }: NonNullable<TableReport['refused']>): string {
   const parts: string[] = []
-  if (earlyDrops > 0) parts.push(`${formatCount(earlyDrops)} entries evicted by early drop`)
+  if (earlyDrops > 0) parts.push(`${plural(earlyDrops, 'entry', 'entries')} evicted by early drop`)
   if (collected > 0) parts.push(`${formatCount(collected)} by the collector at 95 %`)
   if (parts.length === 0) return ', nothing to evict'
   return `, ${parts.join(', ')}: which ones is chance, how many is not`
@@ -86,12 +86,14 @@ export function projectionLines({
   ]
   const isOpenNamed = projection.open >= Math.max(level * NAMED_SHARE, 1)
   if (isOpenNamed) {
-    lines.push(`  ${formatCount(projection.open)} that go on${rising(projection)}`)
+    lines.push(
+      `  ${formatCount(projection.open)} that ${projection.open === 1 ? 'goes' : 'go'} on${rising(projection)}`,
+    )
   }
   const rest = Math.round(
     level - named.reduce((sum, part) => sum + part.entries, isOpenNamed ? projection.open : 0),
   )
-  if (rest >= 1) lines.push(`  ${formatCount(rest)} others`)
+  if (rest >= 1) lines.push(`  ${plural(rest, 'other')}`)
   if (fullAfter !== null) lines.push(`full after ${formatDuration(Math.round(fullAfter))} of such load`)
   return lines
 }

@@ -58,5 +58,8 @@ export interface AdviceReport {
   need: number
   /** Whether nf_conntrack_max is enough, a quarter of headroom included. */
   isEnough: boolean
+  /** A maximum, buckets for it, and a timeout where one is worth it; none where no entry was made. */
   lines: { command: string; reason: string }[]
+  /** Why no timeout is among them, null where one is. */
+  noTimeout: string | null
 }

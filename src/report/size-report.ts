@@ -1,18 +1,17 @@
 // The finished scenarios of a replay into the SizeReport.
 import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
-import type { Settings, SysctlName } from '../conntrack/settings.ts'
-import { type Advice, advise, type Outcome } from '../sizing/advice.ts'
+import type { Settings } from '../conntrack/settings.ts'
+import { advise, type Outcome } from '../sizing/advice.ts'
 import { tableMemory } from '../sizing/memory.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { isTelling } from '../sizing/projection.ts'
 import type { Scenario } from '../sizing/scenario.ts'
 import type { Loss } from '../sizing/what-if.ts'
+import { adviceReport } from './advice-report.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
-import { formatCount, formatMemory } from './format.ts'
-import type { CaptureReport, FilterReport, FlowReport } from './model.ts'
+import type { CaptureReport, FilterReport } from './model.ts'
 import {
-  type AdviceReport,
   type LossReport,
   type ScenarioReport,
   type SeriesReport,
@@ -20,7 +19,6 @@ import {
   type SizeReport,
 } from './size-model.ts'
 import { tableReport } from './table-report.ts'
-import { tupleText } from './tuple-text.ts'
 
 /** All that a replay of scenarios leaves behind. */
 export interface Sized {
@@ -55,7 +53,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
     settings: changedSettings(settings),
     series: seriesReport(captured.sizing.occupancy, end),
     scenarios,
-    advice: adviceReport(advice, scenarios, settings),
+    advice: adviceReport(advice, scenarios, settings, end / 1e9),
   }
 }
 
@@ -128,51 +126,4 @@ function seriesReport({ timeline }: Occupancy, end: number): SeriesReport {
       .map(([name, entries]) => ({ name, entries }))
       .sort((a, b) => area(b.entries) - area(a.entries)),
   }
-}
-
-function adviceReport(
-  advice: Advice,
-  scenarios: readonly ScenarioReport[],
-  settings: Settings,
-): AdviceReport {
-  const { need, maximum, isEnough, buckets, timeout } = advice
-  const lines: AdviceReport['lines'] = []
-  if (!isEnough) {
-    const more = tableMemory(maximum, 0)
-    lines.push({
-      command: set('nf_conntrack_max', maximum),
-      reason: `for ${formatCount(need)} entries and a quarter of headroom; ${formatMemory(more)} when full`,
-    })
-  }
-  if (buckets !== null) {
-    lines.push({
-      command: set('nf_conntrack_buckets', buckets),
-      reason: `chains of two keys when full; ${formatMemory(tableMemory(0, buckets))}`,
-    })
-  }
-  if (timeout !== null) {
-    const { loss } = scenarios[timeout.scenario]
-    lines.push({
-      command: set(timeout.name, timeout.value),
-      reason: `${formatCount(Math.round(timeout.saves))} entries less (now ${settings[timeout.name]} s); ${cost(loss)}`,
-    })
-  }
-  return { need, isEnough, lines }
-}
-
-/** What a shorter timeout would have done to the flows of the capture. */
-export function cost({ cut, examples }: LossReport): string {
-  if (cut === 0) return 'no flow of this capture was silent for so long and then went on'
-  const named = examples.map(
-    ({ flow, idle }) => `${nameOf(flow)}${idle > 0 ? ` (silent for ${idle.toFixed(1)} s)` : ''}`,
-  )
-  return `cuts ${formatCount(cut)} ${cut === 1 ? 'flow' : 'flows'} of this capture: ${named.join('; ')}${cut > named.length ? '; …' : ''}`
-}
-
-function nameOf({ protocol, orig }: FlowReport): string {
-  return `${protocol} ${tupleText(orig)}`
-}
-
-function set(name: SysctlName, value: number): string {
-  return `sysctl -w net.netfilter.${name}=${value}`
 }

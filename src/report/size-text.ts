@@ -1,11 +1,11 @@
 // The SizeReport for people: the table over time, what it holds, the scenarios side by side, the advice.
 import { isTelling } from '../sizing/projection.ts'
+import { cost } from './advice-report.ts'
 import { filterLines } from './capture-section.ts'
 import { formatCount, formatDuration, formatMemory, plural, printable } from './format.ts'
 import { renderSections, SECTION_MARGIN } from './sections.ts'
 import { chartLines } from './size-chart.ts'
 import type { ScenarioReport, SizeReport } from './size-model.ts'
-import { cost } from './size-report.ts'
 import { createStyle, type Style } from './style.ts'
 import { peakLines } from './table-section.ts'
 import { columns, wrap } from './wrap.ts'
@@ -120,10 +120,14 @@ function lossLines({ scenarios }: SizeReport): string[] {
 }
 
 function adviceLines({ advice, scenarios }: SizeReport, style: Style): string[] {
-  const { need, isEnough, lines } = advice
+  const { need, isEnough, lines, noTimeout } = advice
   const { max } = scenarios[0].table
   const first = isEnough
     ? `nf_conntrack_max ${max === 0 ? '0 is no limit' : `${max} is enough`}: ${plural(need, 'entry', 'entries')} needed`
     : `${plural(need, 'entry', 'entries')} needed, nf_conntrack_max ${max} leaves too little room`
-  return [first, ...lines.flatMap(({ command, reason }) => [style.bold(command), `  ${reason}`])]
+  return [
+    first,
+    ...lines.flatMap(({ command, reason }) => [style.bold(command), `  ${reason}`]),
+    ...(noTimeout === null ? [] : [noTimeout]),
+  ]
 }

@@ -21,47 +21,60 @@ export interface Outcome {
 export interface Advice {
   /** Entries that the table must hold: the peak, or where it levels off if that is higher; others' included. */
   need: number
-  /** A maximum with headroom; the present one where it is enough. */
+  /** The smallest maximum with headroom. */
   maximum: number
-  /** Whether the present maximum is enough. */
+  /** Whether the present maximum is as large, or there is none. */
   isEnough: boolean
-  /** Buckets for chains of two keys in a full table; null where there are as many already. */
-  buckets: number | null
+  /** Buckets for chains of two keys when there are as many entries as `maximum`. */
+  buckets: number
   /** The scenario with one lower timeout that needs least and loses nothing, or else that needs least; null = none is worth it. */
-  timeout: { scenario: number; name: SysctlName; value: number; saves: number } | null
+  timeout: LowerTimeout | null
+  /** How many scenarios have one lower timeout, and the one of them that needs least; null = there is none. */
+  tried: (LowerTimeout & { count: number }) | null
+}
+
+/** A scenario with one lower timeout, and the entries that are not needed then. */
+interface LowerTimeout {
+  scenario: number
+  name: SysctlName
+  value: number
+  saves: number
 }
 
 /** @param outcomes of all scenarios; the first is what the others are measured by */
 export function advise(outcomes: readonly Outcome[]): Advice {
   const [first] = outcomes
-  const { settings } = first
+  const { nf_conntrack_max } = first.settings
   const need = needOf(first)
-  const wanted = roundUp(need * HEADROOM)
-  const isEnough = settings.nf_conntrack_max === 0 || wanted <= settings.nf_conntrack_max
-  const maximum = isEnough ? settings.nf_conntrack_max : wanted
-  const buckets = roundUp(Math.min(wanted, maximum === 0 ? wanted : maximum))
+  const maximum = roundUp(need * HEADROOM)
+  const lower = lowerTimeouts(outcomes, need)
+  const best = mostSaving(lower)
+  const worthwhile = lower.filter(({ saves }) => saves > 0 && saves >= need * WORTHWHILE)
+  const harmless = worthwhile.filter(({ scenario }) => outcomes[scenario].lost === 0)
   return {
     need,
     maximum,
-    isEnough,
-    buckets: settings.nf_conntrack_buckets < buckets ? buckets : null,
-    timeout: bestTimeout(outcomes, need),
+    isEnough: nf_conntrack_max === 0 || maximum <= nf_conntrack_max,
+    buckets: maximum,
+    timeout: mostSaving(harmless) ?? mostSaving(worthwhile),
+    tried: best === null ? null : { ...best, count: lower.length },
   }
 }
 
-function bestTimeout(outcomes: readonly Outcome[], need: number): Advice['timeout'] {
-  let best: Advice['timeout'] = null
-  let isHarmless = false
-  outcomes.forEach((outcome, scenario) => {
+function lowerTimeouts(outcomes: readonly Outcome[], need: number): LowerTimeout[] {
+  return outcomes.flatMap((outcome, scenario) => {
     const name = loweredTimeout(outcomes[0].settings, outcome.settings)
-    const saves = need - needOf(outcome)
-    if (name === null || saves < need * WORTHWHILE) return
-    const harmless = outcome.lost === 0
-    if (best !== null && (isHarmless !== harmless ? isHarmless : saves <= best.saves)) return
-    best = { scenario, name, value: outcome.settings[name], saves }
-    isHarmless = harmless
+    if (name === null) return []
+    return [{ scenario, name, value: outcome.settings[name], saves: need - needOf(outcome) }]
   })
-  return best
+}
+
+/** The first of those that save most, or null. */
+function mostSaving(timeouts: readonly LowerTimeout[]): LowerTimeout | null {
+  return timeouts.reduce<LowerTimeout | null>(
+    (best, timeout) => (best === null || timeout.saves > best.saves ? timeout : best),
+    null,
+  )
 }
 
 function needOf({ settings, countPeak, projection }: Outcome): number {

@@ -36,17 +36,19 @@ export class Scenario implements Observer {
    * @param owners whether the owners of entries are counted, too
    * @param known the table when the capture began, where that is known
    * @param actual the sysctls under which that table came about
+   * @param untracked whether rules of the host leave a packet untracked, whatever the scenario; null for none
    */
   constructor(
     spec: ScenarioSpec,
     owners: boolean,
     known: KnownTable | null = null,
     actual: Settings = spec.settings,
+    untracked: ScenarioSpec['notrack'] = null,
   ) {
-    const { settings, enforced, notrack } = spec
+    const { settings, enforced } = spec
     this.spec = spec
     const refusals = enforced ? new Refusals(settings) : null
-    this.engine = engineFor(settings, this, refusals, notrack, known !== null)
+    this.engine = engineFor(settings, this, refusals, either(spec.notrack, untracked), known !== null)
     this.owners = owners ? new LocalOwners() : null
     const feed = this.owners === null ? null : new OwnerFeed(this.engine.table, this.owners.queue)
     this.sizing = new Sizing(this.engine.table, settings, feed, refusals)
@@ -89,4 +91,9 @@ export class Scenario implements Observer {
     this.sizing.finish(time)
     endEntries(this.engine.table, ct => this.sizing.left(ct, time))
   }
+}
+
+function either(one: ScenarioSpec['notrack'], other: ScenarioSpec['notrack']): ScenarioSpec['notrack'] {
+  if (one === null || other === null) return one ?? other
+  return packet => one(packet) || other(packet)
 }

@@ -5,30 +5,31 @@ import { decode } from '../packet/decode.ts'
 import { Packet } from '../packet/packet.ts'
 import { Bridging } from './bridging.ts'
 import type { PointSource } from './points.ts'
-import { SightingWindow } from './window.ts'
-
-/** Nobody told, as far as frames alone are concerned. */
-const BRIDGE_CALLS = { ipv4: null, ipv6: null }
+import { SightingWindow, type WindowOptions } from './window.ts'
 
 export class BridgeSurvey {
   private readonly packet = new Packet()
   private readonly released = new Packet()
   private readonly source: PointSource
+  private readonly bridgeCalls: WindowOptions['bridgeCalls']
   /** Made for what may show a packet at several points: one interface of Ethernet sees nothing being switched. */
   private window: SightingWindow | null = null
 
-  constructor(source: PointSource) {
+  /** @param bridgeCalls bridge-nf-call-iptables and -ip6tables of the host, null where nobody told */
+  constructor(source: PointSource, bridgeCalls: WindowOptions['bridgeCalls']) {
     this.source = source
+    this.bridgeCalls = bridgeCalls
   }
 
   get bridging(): Bridging {
-    return this.window?.bridging ?? new Bridging(BRIDGE_CALLS)
+    return this.window?.bridging ?? new Bridging(this.bridgeCalls)
   }
 
   take(frame: Frame): void {
     if (this.window === null) {
       if (this.source.interfaces.length === 1 && frame.linkType === LINKTYPE_ETHERNET) return
-      this.window = new SightingWindow(this.source, { bridgeCalls: BRIDGE_CALLS, keepsPayload: false })
+      const { bridgeCalls } = this
+      this.window = new SightingWindow(this.source, { bridgeCalls, keepsPayload: false })
     }
     const { window, packet } = this
     if (!decode(frame, packet) || window.passes(frame, packet)) return

@@ -1,6 +1,7 @@
 // Input that cannot be read, damage further in, wrong usage: one line each, and the right exit code.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { supportsLinkType } from '../../src/packet/decode.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 
@@ -23,7 +24,7 @@ describe('input that cannot be read', () => {
     [
       'an unknown link type',
       () => sound.bytes({ linkType: 147 }),
-      /^ctpcap: \S*x.pcap: byte 20: link type 147 is not supported.*\n$/,
+      /^ctpcap: \S*x.pcap: byte 20: link type 147 is not supported, expected .*Ethernet \(1\), .*\n$/,
     ],
   ])('%s: one line with file and offset, exit code 2', async (_what, content, message) => {
     using folder = new Folder()
@@ -32,6 +33,16 @@ describe('input that cannot be read', () => {
     const { code, stdout, stderr } = await runCli([folder.at('x.pcap')])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(message)
+  })
+
+  it('a link type without a decoder: those that have one are named, and no other', async () => {
+    using folder = new Folder()
+    const { stderr } = await runCli([folder.write('x.pcap', sound.bytes({ linkType: 147 }))])
+    const [, expected] = stderr.split(' is not supported, expected ')
+    const named = new Set(expected.match(/\d+(?=[,)])/g)?.map(Number))
+    for (let linkType = 0; linkType < 400; linkType++) {
+      expect([linkType, named.has(linkType)]).toEqual([linkType, supportsLinkType(linkType)])
+    }
   })
 
   it('a directory', async () => {
@@ -110,5 +121,45 @@ describe('wrong usage', () => {
       code: 0,
       stdout: expect.stringMatching(/^ctpcap \d+\.\d+\.\d+\n$/),
     })
+  })
+})
+
+describe('a file given twice', () => {
+  it.each(['analyze', 'packets', 'events', 'list', 'size', 'info'])(
+    'is refused as a capture by %s',
+    async command => {
+      using folder = new Folder()
+      const path = folder.write('x.pcap', sound.bytes())
+      const other = folder.write('y.pcap', sound.bytes())
+      const link = folder.at('link.pcap')
+      symlinkSync(path, link)
+      expect(await runCli([command, path, other, path])).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: `ctpcap: ${path}: given twice, expected each capture once\n`,
+      })
+      const { code, stderr } = await runCli([command, path, link])
+      expect([code, stderr]).toEqual([
+        2,
+        `ctpcap: ${link}: the same file as ${path}, expected each capture once\n`,
+      ])
+      // two files that hold the same are two
+      expect((await runCli([command, path, other])).code).toBe(0)
+    },
+  )
+
+  it('is refused as --rules', async () => {
+    using folder = new Folder()
+    const path = folder.write('x.pcap', sound.bytes())
+    const rules = folder.write('rules', '*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n')
+    const { code, stderr } = await runCli(['events', path, '--rules', rules, '--rules', rules])
+    expect([code, stderr]).toEqual([2, `ctpcap: --rules ${rules}: given twice, expected each file once\n`])
+    expect((await runCli(['events', path, '--rules', rules])).code).toBe(0)
+  })
+
+  it('but missing is missing', async () => {
+    const { code, stderr } = await runCli(['no-such.pcap', 'no-such.pcap'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('no such file')
   })
 })

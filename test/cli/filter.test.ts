@@ -48,6 +48,16 @@ describe('--filter', () => {
     expect(JSON.parse(first).frame).toBe(13)
   })
 
+  it('is, empty, none: tcpdump selects every frame by it', async () => {
+    using folder = new Folder()
+    const path = writeCapture(folder)
+    for (const command of ['analyze', 'packets', 'events', 'list', 'size', 'info']) {
+      const plain = await runCli([command, path])
+      expect(await runCli([command, '--filter', '', path])).toEqual(plain)
+      expect(await runCli([command, '--filter', '  ', path])).toEqual(plain)
+    }
+  })
+
   it('may select nothing', async () => {
     using folder = new Folder()
     const path = writeCapture(folder)

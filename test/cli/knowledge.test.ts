@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
+import type { SizeReport } from '../../src/report/size-model.ts'
 import { runCli } from '../support/cli.ts'
 
 const CAPTURE = 'fixtures/lab/same-bridge-dnat/any.pcap'
@@ -124,6 +125,22 @@ describe('NOTRACK', () => {
     expect(stdout.match(/10\.96\.45\.12:80/g)?.length).toBe(packets.untracked)
     expect((await runCli(['list', capture, '--rules', rules])).stdout).not.toContain('10.96.45.12')
     expect((await runCli(['events', capture, '--rules', rules])).stdout).not.toContain('10.96.45.12')
+  })
+
+  it('leaves them out of the table of every scenario of size', async () => {
+    const capture = 'fixtures/findings/same-bridge-dnat.veth3a1f09c2.pcap'
+    const sized = async (...args: string[]): Promise<SizeReport> =>
+      JSON.parse((await runCli(['size', '--json', capture, ...args])).stdout)
+    const scenarios = ['--sweep', 'udp_timeout=10..20:10', '--notrack', 'udp port 53']
+    const tracked = await sized(...scenarios)
+    const untracked = await sized(...scenarios, '--rules', rules)
+    const listed = (await runCli(['events', capture, '--rules', rules])).stdout.match(/\[NEW\]/g) ?? []
+    for (const [i, { table }] of untracked.scenarios.entries()) {
+      expect(table.created).toBe(listed.length)
+      expect(table.created).toBeLessThan(tracked.scenarios[i].table.created)
+    }
+    // what is not tracked in the table as captured either is lost in no scenario
+    expect(untracked.scenarios.map(({ loss }) => loss.untranslated)).toEqual([0, 0, 0, 0])
   })
 
   it('of OUTPUT is about what the host itself sends', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { run } from '../../src/cli/run.ts'
-import { Cli } from '../support/cli.ts'
+import { Cli, runCli } from '../support/cli.ts'
 
 const NODE = 'fixtures/lab/masquerade-egress'
 const HOME = 'fixtures/report/home-gateway.pcap'
@@ -38,6 +38,19 @@ describe('a capture of a node', () => {
   it('has an entry more for each sighting under another tuple when frames are replayed', async () => {
     const { lines } = await outputOf('list', `${NODE}/any.pcap`, '--replay', 'frames')
     expect(lines.length).toBeGreaterThan(8)
+  })
+
+  it('is replayed by sightings by events and list unless told otherwise; packets goes by frames', async () => {
+    const outputs = async (command: string, ...ways: string[]) => {
+      const plain = await runCli([command, `${NODE}/any.pcap`])
+      expect(plain.code).toBe(0)
+      const told = ways.map(way => runCli([command, `${NODE}/any.pcap`, '--replay', way]))
+      return (await Promise.all(told)).map(({ stdout }) => stdout === plain.stdout)
+    }
+    expect(await outputs('events', 'auto', 'frames')).toEqual([true, false])
+    expect(await outputs('list', 'auto', 'frames')).toEqual([true, false])
+    expect(await outputs('packets', 'frames')).toEqual([true])
+    expect((await runCli(['packets', `${NODE}/any.pcap`, '--replay', 'auto'])).code).toBe(2)
   })
 
   it('is listed as it was at its peak, and at an instant', async () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SizeReport } from '../../src/report/size-model.ts'
-import { Folder } from '../support/capture-builder.ts'
+import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { writeSyntheticCapture } from '../support/synthetic-capture.ts'
 
@@ -124,26 +124,83 @@ describe('a capture of all interfaces', () => {
 })
 
 describe('advice', () => {
+  const commands = ({ advice }: SizeReport): string[] => advice.lines.map(({ command }) => command)
+
   it('is a larger maximum, buckets for it, and the timeout that buys most', async () => {
-    const { advice } = await sized(
+    const report = await sized(
       SYN_FLOOD,
       '--set',
       'nf_conntrack_max=50',
+      '--set',
+      'nf_conntrack_buckets=1024',
       '--sweep',
       'tcp_timeout_syn_sent=20..60:40',
     )
-    expect(advice.isEnough).toBe(false)
-    expect(advice.lines.map(({ command }) => command)).toEqual([
+    const { isEnough, lines } = report.advice
+    expect(isEnough).toBe(false)
+    expect(commands(report)).toEqual([
       'sysctl -w net.netfilter.nf_conntrack_max=163840',
+      'sysctl -w net.netfilter.nf_conntrack_buckets=163840',
       'sysctl -w net.netfilter.nf_conntrack_tcp_timeout_syn_sent=20',
     ])
-    expect(advice.lines[1].reason).toContain('no flow of this capture was silent for so long')
+    expect(lines[0].reason).toMatch(
+      /for 119,999 entries and a quarter of headroom, 60 MiB when full \(now 50\)$/,
+    )
+    expect(lines[1].reason).toMatch(
+      /chains of 2 keys when full, 1\.3 MiB at once \(now 1024: chains of 320\)$/,
+    )
+    // whoever is silent for 20 seconds cannot be in it
+    expect(lines[2].reason).toContain(
+      'the capture is too short to tell which flows that cuts (199 ms of capture against 20 s)',
+    )
   })
 
-  it('leaves a maximum alone that is enough', async () => {
-    const { advice } = await sized(GATEWAY, '--sweep', 'udp_timeout=5..10:5')
-    expect(advice).toMatchObject({ isEnough: true })
-    expect(advice.lines.filter(({ command }) => command.includes('_max='))).toEqual([])
+  it('is the smallest maximum where the present one is enough, and says which timeouts buy nothing', async () => {
+    const report = await sized(GATEWAY, '--sweep', 'udp_timeout=15..20:5')
+    const { isEnough, lines, noTimeout } = report.advice
+    expect(isEnough).toBe(true)
+    expect(commands(report)).toEqual([
+      'sysctl -w net.netfilter.nf_conntrack_max=1024',
+      'sysctl -w net.netfilter.nf_conntrack_buckets=1024',
+    ])
+    expect(lines[0].reason).toContain('; the present 262144 does as well')
+    expect(lines[1].reason).toContain('; the present 262144 do as well')
+    expect(noTimeout).toBe(
+      'no timeout buys anything: the best of 2 tried, udp_timeout=15, saves none of 14 entries',
+    )
+    const { stdout } = await runCli(['size', GATEWAY, '--sweep', 'udp_timeout=15..20:5'])
+    expect(stdout.trimEnd().endsWith('saves none of 14 entries')).toBe(true)
+  })
+
+  it('says where no timeout was tried', async () => {
+    const { advice } = await sized(GATEWAY, '--presets', 'linux')
+    expect(advice.noTimeout).toMatch(/^no timeout: none of the scenarios lowers a single one/)
+  })
+
+  it('is that a timeout cuts nothing where the capture is long enough to tell', async () => {
+    const capture = new CaptureBuilder()
+    for (let i = 0; i < 600; i++) {
+      capture.udp({ sourcePort: 10_000 + i, destinationPort: 53 }).wait(0.1)
+    }
+    const { advice } = await sized(
+      folder.write('queries.pcap', capture.bytes()),
+      '--sweep',
+      'udp_timeout=10..10',
+    )
+    expect(advice.lines[2].command).toBe('sysctl -w net.netfilter.nf_conntrack_udp_timeout=10')
+    expect(advice.lines[2].reason).toMatch(/no flow of this capture was silent for so long and then went on$/)
+  })
+
+  it('speaks of one entry as of one', async () => {
+    const path = folder.write('one.pcap', new CaptureBuilder().udp().bytes())
+    const { stdout } = await runCli(['size', path])
+    expect(stdout).toContain('for 1 entry and a quarter of headroom')
+    expect(stdout).not.toMatch(/\b1 (live )?(entries|flows|frames|others)\b/)
+  })
+
+  it('is nothing where no entry was made', async () => {
+    const { advice } = await sized(folder.write('none.pcap', new CaptureBuilder().bytes()))
+    expect(advice).toMatchObject({ need: 0, lines: [], noTimeout: null })
   })
 })
 

@@ -22,6 +22,36 @@ describe('what a capture cannot show', () => {
     expect(await limitsOf(new CaptureBuilder().connection(1))).not.toHaveProperty('open-before')
   })
 
+  describe('flows whose entry expired were not open before it', () => {
+    const SHORT = ['--set', 'tcp_timeout_established=5']
+    const ports = { sourcePort: 40_000, destinationPort: 80 }
+    const server = { source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 80, destinationPort: 40_000 }
+    const opened = () =>
+      new CaptureBuilder()
+        .tcp({ ...ports, flags: 0x02, sequence: 0 })
+        .tcp({ ...server, flags: 0x12, sequence: 0, acknowledgment: 1 })
+        .tcp({ ...ports, flags: 0x10, sequence: 1, acknowledgment: 1 })
+
+    it.each([
+      ['client', { ...ports, sequence: 1, acknowledgment: 1 }],
+      ['server', { ...server, sequence: 1, acknowledgment: 1 }],
+    ])('whose %s goes on', async (_who, segment) => {
+      const capture = opened()
+        .wait(10)
+        .tcp({ ...segment, flags: 0x18 }, 5)
+      expect(await limitsOf(capture, {}, SHORT)).not.toHaveProperty('open-before')
+      // beside one that was
+      capture.tcp({ ...segment, sourcePort: 50_000, flags: 0x18 }, 5)
+      expect((await limitsOf(capture, {}, SHORT))['open-before']).toMatch(/^1 TCP flow begins in mid-stream/)
+    })
+
+    it('for one that was picked up itself, the first time counts', async () => {
+      const capture = new CaptureBuilder().tcp({ ...ports, flags: 0x10, sequence: 1 })
+      capture.wait(400).tcp({ ...ports, flags: 0x10, sequence: 1 })
+      expect((await limitsOf(capture))['open-before']).toMatch(/^1 TCP flow begins in mid-stream/)
+    })
+  })
+
   it('the other direction', async () => {
     const limits = await limitsOf(new CaptureBuilder().tcp({ flags: 0x10 }, 5))
     expect(limits['one-direction']).toMatch(/^1 TCP flow is seen in one direction only/)

@@ -26,12 +26,12 @@ describe('the maximum', () => {
     expect(advice.buckets).toBe(advice.maximum)
   })
 
-  it('is left alone where it is enough, or no limit', () => {
-    expect(advise([outcome({}, 200_000)])).toMatchObject({ isEnough: true, maximum: 262144, buckets: null })
-    expect(advise([outcome({ nf_conntrack_max: 0 }, 9_000_000)])).toMatchObject({
-      isEnough: true,
-      maximum: 0,
-    })
+  it('is the smallest with headroom where the present one is enough, or no limit', () => {
+    const { isEnough, maximum, buckets } = advise([outcome({}, 100_000)])
+    expect([isEnough, buckets]).toEqual([true, maximum])
+    expect(maximum).toBeGreaterThanOrEqual(125_000)
+    expect(maximum).toBeLessThan(125_000 * 1.13)
+    expect(advise([outcome({ nf_conntrack_max: 0 }, 9_000_000)]).isEnough).toBe(true)
   })
 
   it('goes by the peak where the projection rests on too little, or there is none', () => {
@@ -44,9 +44,10 @@ describe('the maximum', () => {
     expect(advise([outcome({ nf_conntrack_count: 50_000 }, 20_000)]).need).toBe(70_000)
   })
 
-  it('comes with buckets where there are too few', () => {
+  it('comes with buckets, one an entry', () => {
     expect(advise([outcome({ nf_conntrack_buckets: 16384 }, 100_000)])).toMatchObject({
       isEnough: true,
+      maximum: 131072,
       buckets: 131072,
     })
   })
@@ -78,13 +79,19 @@ describe('the timeout', () => {
   })
 
   it('is none that saves little, is raised, is no timeout, or not the only change', () => {
-    const { timeout } = advise([
+    const { timeout, tried } = advise([
       outcome({}, 100_000),
       outcome({ [TIME_WAIT]: 119 }, 99_000),
+      outcome({ [TIME_WAIT]: 118 }, 98_000),
       outcome({ [TIME_WAIT]: 240 }, 1_000),
       outcome({ nf_conntrack_tcp_loose: 0 }, 1_000),
       outcome({ [TIME_WAIT]: 30, [CLOSE]: 5 }, 1_000),
     ])
     expect(timeout).toBeNull()
+    expect(tried).toEqual({ scenario: 2, name: TIME_WAIT, value: 118, saves: 2000, count: 2 })
+  })
+
+  it('is none, and none was tried, where no scenario lowers one', () => {
+    expect(advise([outcome({}, 100_000)])).toMatchObject({ timeout: null, tried: null })
   })
 })

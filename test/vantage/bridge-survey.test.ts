@@ -10,7 +10,7 @@ function bridgingOf(sightings: Sighting[], interfaces: number) {
     captures: [{ path: 'c.pcap' }],
     interfaces: Array.from({ length: interfaces }, () => ({ capture: 0, name: '' })),
   }
-  const survey = new BridgeSurvey(source as never)
+  const survey = new BridgeSurvey(source as never, { ipv4: null, ipv6: null })
   for (const [i, sighting] of sightings.entries()) survey.take(frameSeen(sighting, i + 1))
   survey.finish()
   return survey.bridging
