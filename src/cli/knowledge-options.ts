@@ -46,7 +46,7 @@ export function knowledgeOf({ rules, topology }: KnowledgeFlags, stderr: Writabl
   const hidden = ruleset.dropDoubles()
   if (hidden > 0) {
     stderr?.write(
-      `ctpcap: warning: --rules: ${hidden} rules were made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
+      `ctpcap: warning: --rules: ${hidden} ${hidden === 1 ? 'rule was' : 'rules were'} made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
     )
   }
   const hosts = new Topology()

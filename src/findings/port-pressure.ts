@@ -146,7 +146,7 @@ export class PortPressure {
         ...rest,
         severity: refused > 0 ? 'error' : rest.severity,
         confidence,
-        title: `${title} (${found.length} ${found.length === 1 ? 'destination' : 'destinations'}${refused > 0 ? `, ${refused} connections lost` : ''})`,
+        title: `${title} (${found.length} ${found.length === 1 ? 'destination' : 'destinations'}${refused > 0 ? `, ${refused} ${refused === 1 ? 'connection' : 'connections'} lost` : ''})`,
         flows: found
           .slice(0, NAMED_FLOWS)
           .map(each => `${each.tracked.name}, like ${each.tracked.example.flow}`),

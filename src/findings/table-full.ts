@@ -96,7 +96,7 @@ export class TableFull {
     return {
       ...FULL,
       confidence: 'possible',
-      title: `the traffic needs ${peak} entries at once, nf_conntrack_max is ${maximum}${room}: passed at ${instant(exceededTime)}`,
+      title: `the traffic needs ${counted(peak, 'entry', 'entries')} at once, nf_conntrack_max is ${maximum}${room}: passed at ${instant(exceededTime)}`,
       flows: [...this.excess.flows.keys()],
       flowCount: this.excessCount,
       frames,
@@ -120,7 +120,7 @@ export class TableFull {
     return {
       ...FULL,
       ...this.certainty(refusals),
-      title: `the table was full: ${packets} packets refused, of ${connections} connections, from ${instant(firstTime)} on`,
+      title: `the table was full: ${counted(packets, 'packet')} refused, of ${counted(connections, 'connection')}, from ${instant(firstTime)} on`,
       flows: named.map(({ tuple, reply }) => nameOfTuples(tuple, reply)),
       flowCount: connections,
       frames: frames.length > 0 ? frames : [{ capture: firstCapture, frame: firstFrame }],
@@ -134,7 +134,7 @@ export class TableFull {
   /** How sure the model can be of what it refused, with what the capture shows of the same connections. */
   private certainty({ unsent }: Refusals): Pick<Finding, 'confidence' | 'reason'> {
     const { nf_conntrack_max: maximum, nf_conntrack_count: outside } = this.settings
-    const room = `nf_conntrack_max=${maximum} leaves room for ${maximum - outside} entries`
+    const room = `nf_conntrack_max=${maximum} leaves room for ${counted(maximum - outside, 'entry', 'entries')}`
     if (unsent + this.passed === 0) {
       const reason = `${room}, as many were live, and the capture shows nothing of the refused connections but their first packets`
       return { confidence: 'certain', reason }
@@ -173,7 +173,7 @@ export class TableFull {
       id: 'conntrack-early-drop',
       severity: 'warning',
       confidence: 'certain',
-      title: `the table was full: ${earlyDrops} entries that were not ASSURED made way for new ones`,
+      title: `the table was full: ${earlyDrops} ${earlyDrops === 1 ? 'entry that was' : 'entries that were'} not ASSURED made way for new ones`,
       flows: [...this.gone],
       flowCount: earlyDrops,
       frames,
@@ -226,4 +226,8 @@ function namesOf({ points }: { points: Set<number> }, nameOf: NameOf): string[] 
 
 function instant(time: number): string {
   return `+${(time / 1e9).toFixed(3)} s`
+}
+
+function counted(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`
 }
