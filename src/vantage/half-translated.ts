@@ -1,7 +1,21 @@
 // Connections whose requests a point shows translated and whose answers it shows translated back, as a bridge does under br_netfilter.
 import { IPPROTO_TCP, TCP_ACK, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { hashOfEnd, isDestination, isSource, writeDestination, writeSource } from './connection-ends.ts'
+import { hashOfEnd, isDestination, writeDestination, writeSource } from './connection-ends.ts'
+import {
+  BACKEND,
+  CLIENT,
+  IPV6,
+  isFromBackend,
+  isFromClient,
+  isToBackend,
+  isToClient,
+  KNOWN,
+  PORTS,
+  SEQUENCE,
+  SERVICE,
+  STATE,
+} from './half-record.ts'
 import { JoinedConnections } from './joined-connections.ts'
 import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './sighting.ts'
 
@@ -9,27 +23,17 @@ import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './sig
 const MOST = 1 << 10
 /** Words of a handshake. */
 const SHIFT = 5
-const CLIENT = 0
-const BACKEND = 4
-const SERVICE = 8
-/** Client's port << 16 | the backend's. */
-const PORTS = 12
-/** The service's port, and what has been seen. */
-const STATE = 13
-/** Initial sequence numbers of both. */
-const SEQUENCE = 14
+/** The sequence number of the answer, and both stations. */
 const ANSWER_SEQUENCE = 15
 const SOURCE_MAC = 16
 const DESTINATION_MAC = 17
-const FAMILY = 18
 
-/** A SYN was seen; it has been tracked, so that its entry cannot be changed any more. */
-const KNOWN = 1 << 16
-const TRACKED = 1 << 17
+/** The SYN has been tracked, so that its entry cannot be changed any more. */
+const TRACKED = 1 << 18
 /** An answer from elsewhere was seen: only what the client makes of it can tell. */
-const ANSWERED = 1 << 18
+const ANSWERED = 1 << 19
 /** It is decided what the connection is. */
-const DECIDED = 1 << 19
+const DECIDED = 1 << 20
 
 const HANDSHAKE_FLAGS = TCP_SYN | TCP_ACK | TCP_RST
 
@@ -88,7 +92,7 @@ export class HalfTranslated {
     const { handshakes } = this
     const at = find(packet, packet.source0, packet.source3, packet.sourcePort)
     const ports = (packet.sourcePort << 16) | packet.destinationPort
-    if (handshakes[at + SEQUENCE] === packet.sequence && this.isFromClient(at, packet)) {
+    if (handshakes[at + SEQUENCE] === packet.sequence && isFromClient(handshakes, at, packet)) {
       // sent again; or seen on both sides of the translation, which then is no riddle
       if (handshakes[at + PORTS] !== ports || !isDestination(handshakes, at + BACKEND, packet))
         this.decide(at)
@@ -101,18 +105,16 @@ export class HalfTranslated {
     handshakes[at + SEQUENCE] = packet.sequence
     handshakes[at + SOURCE_MAC] = sourceMac
     handshakes[at + DESTINATION_MAC] = destinationMac
-    handshakes[at + FAMILY] = packet.family
-    handshakes[at + STATE] = KNOWN | (isTracked ? TRACKED : 0)
+    handshakes[at + STATE] = KNOWN | (packet.family === 6 ? IPV6 : 0) | (isTracked ? TRACKED : 0)
   }
 
   private meetAnswer(packet: Packet, sourceMac: number, destinationMac: number): void {
     const { handshakes } = this
     const at = find(packet, packet.destination0, packet.destination3, packet.destinationPort)
     const state = handshakes[at + STATE]
-    if ((state & (KNOWN | DECIDED)) !== KNOWN || !this.isToClient(at, packet)) return
+    if ((state & (KNOWN | DECIDED)) !== KNOWN || !isToClient(handshakes, at, packet)) return
     if (packet.acknowledgment !== ((handshakes[at + SEQUENCE] + 1) | 0)) return
-    const isOfBackend = (handshakes[at + PORTS] & 0xffff) === packet.sourcePort
-    if (isOfBackend && isSource(handshakes, at + BACKEND, packet)) {
+    if (isFromBackend(handshakes, at, packet)) {
       this.decide(at)
       return
     }
@@ -130,7 +132,7 @@ export class HalfTranslated {
     const { handshakes } = this
     const at = find(packet, packet.source0, packet.source3, packet.sourcePort)
     const state = handshakes[at + STATE]
-    if ((state & (ANSWERED | DECIDED)) !== ANSWERED || !this.isFromClient(at, packet)) return
+    if ((state & (ANSWERED | DECIDED)) !== ANSWERED || !isFromClient(handshakes, at, packet)) return
     if (packet.sequence !== ((handshakes[at + SEQUENCE] + 1) | 0)) return
     if (isReset) {
       this.decide(at)
@@ -138,18 +140,17 @@ export class HalfTranslated {
     }
     if ((packet.tcpFlags & TCP_ACK) === 0) return
     if (packet.acknowledgment !== ((handshakes[at + ANSWER_SEQUENCE] + 1) | 0)) return
-    const isToBackend = (handshakes[at + PORTS] & 0xffff) === packet.destinationPort
-    if (!isToBackend || !isDestination(handshakes, at + BACKEND, packet)) return
+    if (!isToBackend(handshakes, at, packet)) return
     this.decide(at)
     this.joined++
-    this.connections.put(handshakes, at, packet.family, (state & TRACKED) !== 0)
+    this.connections.put(handshakes, at, (state & TRACKED) !== 0)
   }
 
   /** A SYN is tracked: from now on its entry has the addresses that it has. */
   private leaveSyn(packet: Packet): void {
     const { handshakes } = this
     const at = find(packet, packet.source0, packet.source3, packet.sourcePort)
-    const isSame = handshakes[at + SEQUENCE] === packet.sequence && this.isFromClient(at, packet)
+    const isSame = handshakes[at + SEQUENCE] === packet.sequence && isFromClient(handshakes, at, packet)
     if (isSame) handshakes[at + STATE] |= TRACKED
     if (this.joined > 0) this.connections.forgetOthers(packet)
   }
@@ -158,7 +159,8 @@ export class HalfTranslated {
   private leaveAnswer(packet: Packet): void {
     const { handshakes } = this
     const at = find(packet, packet.destination0, packet.destination3, packet.destinationPort)
-    if ((handshakes[at + STATE] & (ANSWERED | DECIDED)) !== ANSWERED || !this.isToClient(at, packet)) return
+    if ((handshakes[at + STATE] & (ANSWERED | DECIDED)) !== ANSWERED || !isToClient(handshakes, at, packet))
+      return
     if (handshakes[at + ANSWER_SEQUENCE] === packet.sequence) this.decide(at)
   }
 
@@ -166,24 +168,6 @@ export class HalfTranslated {
     const { handshakes } = this
     if ((handshakes[at + STATE] & (ANSWERED | DECIDED)) === ANSWERED) this.awaited--
     handshakes[at + STATE] |= DECIDED
-  }
-
-  private isFromClient(at: number, packet: Packet): boolean {
-    const { handshakes } = this
-    return (
-      handshakes[at + FAMILY] === packet.family &&
-      handshakes[at + PORTS] >>> 16 === packet.sourcePort &&
-      isSource(handshakes, at + CLIENT, packet)
-    )
-  }
-
-  private isToClient(at: number, packet: Packet): boolean {
-    const { handshakes } = this
-    return (
-      handshakes[at + FAMILY] === packet.family &&
-      handshakes[at + PORTS] >>> 16 === packet.destinationPort &&
-      isDestination(handshakes, at + CLIENT, packet)
-    )
   }
 }
 

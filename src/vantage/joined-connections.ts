@@ -1,7 +1,21 @@
 // Connections that were seen half in front of a translation and half behind it: what their packets were before.
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { hashOfEnd, isDestination, isSource } from './connection-ends.ts'
+import { hashOfEnd, isSource, readDestination, readSource } from './connection-ends.ts'
+import {
+  BACKEND,
+  CLIENT,
+  IPV6,
+  isFromBackend,
+  isFromClient,
+  isToBackend,
+  isToClient,
+  KNOWN,
+  PORTS,
+  SEQUENCE,
+  SERVICE,
+  STATE,
+} from './half-record.ts'
 
 /** Places for connections, a power of two; each has room for two, of which a newer one drives out the older. */
 const PLACES = 1 << 12
@@ -9,20 +23,9 @@ const ROOM = 2
 /** Words of a connection. */
 const SHIFT = 4
 const WORDS = 1 << SHIFT
-const CLIENT = 0
-const BACKEND = 4
-const SERVICE = 8
-/** Client's port << 16 | the backend's. */
-const PORTS = 12
-/** The service's port, and more. */
-const STATE = 13
-/** The client's initial sequence number. */
-const SEQUENCE = 14
 /** What the backend's last untranslated segment acknowledged. */
 const BARE_ACKNOWLEDGMENT = 15
 
-const KNOWN = 1 << 16
-const IPV6 = 1 << 17
 /** The entry was made of the SYN as it was seen, so that requests stay as they are. */
 const ANSWERS_ONLY = 1 << 18
 const SAW_BARE = 1 << 19
@@ -32,19 +35,20 @@ export class JoinedConnections {
   private records = new Int32Array(0)
 
   /**
-   * @param handshakes has from `from` on: client, backend, service, ports, the service's port, the client's sequence number
+   * @param handshakes has the record at `from`
    * @param answersOnly whether the SYN has made an entry as it was seen
    */
-  put(handshakes: Int32Array, from: number, family: number, answersOnly: boolean): void {
+  put(handshakes: Int32Array, from: number, answersOnly: boolean): void {
     if (this.records.length === 0) this.records = new Int32Array((PLACES * ROOM) << SHIFT)
     const { records } = this
     const client = from + CLIENT
+    const state = handshakes[from + STATE] & (KNOWN | IPV6 | 0xffff)
+    const family = (state & IPV6) === 0 ? 4 : 6
     const at = place(family, handshakes[client], handshakes[client + 3], handshakes[from + PORTS] >>> 16)
     // packets of an earlier connection of the same client may still be on their way through the window
     records.copyWithin(at + WORDS, at, at + WORDS)
     for (let word = 0; word <= SEQUENCE; word++) records[at + word] = handshakes[from + word]
-    const port = handshakes[from + STATE] & 0xffff
-    records[at + STATE] = KNOWN | port | (family === 6 ? IPV6 : 0) | (answersOnly ? ANSWERS_ONLY : 0)
+    records[at + STATE] = state | (answersOnly ? ANSWERS_ONLY : 0)
   }
 
   /** Drops connections of the client that sent a SYN, but for the one that begins with it. */
@@ -52,7 +56,7 @@ export class JoinedConnections {
     const { records } = this
     const first = place(syn.family, syn.source0, syn.source3, syn.sourcePort)
     for (let at = first; at < first + ROOM * WORDS; at += WORDS) {
-      if (this.isFromClient(at, syn) && records[at + SEQUENCE] !== syn.sequence) records[at + STATE] = 0
+      if (isFromClient(records, at, syn) && records[at + SEQUENCE] !== syn.sequence) records[at + STATE] = 0
     }
   }
 
@@ -61,14 +65,11 @@ export class JoinedConnections {
     const { records } = this
     const first = place(packet.family, packet.source0, packet.source3, packet.sourcePort)
     for (let at = first; at < first + ROOM * WORDS; at += WORDS) {
-      if (!this.isFromClient(at, packet) || !this.isToBackend(at, packet)) continue
+      if (!isFromClient(records, at, packet) || !isToBackend(records, at, packet)) continue
       if ((records[at + STATE] & ANSWERS_ONLY) !== 0) return false
       if ((packet.tcpFlags & TCP_SYN) !== 0 && packet.sequence !== records[at + SEQUENCE]) continue
       if (this.resetsBare(at, packet)) return false
-      packet.destination0 = records[at + SERVICE]
-      packet.destination1 = records[at + SERVICE + 1]
-      packet.destination2 = records[at + SERVICE + 2]
-      packet.destination3 = records[at + SERVICE + 3]
+      readDestination(records, at + SERVICE, packet)
       packet.destinationPort = records[at + STATE] & 0xffff
       return true
     }
@@ -80,8 +81,8 @@ export class JoinedConnections {
     const { records } = this
     const first = place(packet.family, packet.destination0, packet.destination3, packet.destinationPort)
     for (let at = first; at < first + ROOM * WORDS; at += WORDS) {
-      if (!this.isToClient(at, packet)) continue
-      if (this.isFromBackend(at, packet)) {
+      if (!isToClient(records, at, packet)) continue
+      if (isFromBackend(records, at, packet)) {
         records[at + STATE] |= SAW_BARE
         records[at + BARE_ACKNOWLEDGMENT] = packet.acknowledgment
         return false
@@ -90,10 +91,7 @@ export class JoinedConnections {
       if (!isSource(records, at + SERVICE, packet)) continue
       const isSyn = (packet.tcpFlags & TCP_SYN) !== 0
       if (isSyn && packet.acknowledgment !== ((records[at + SEQUENCE] + 1) | 0)) continue
-      packet.source0 = records[at + BACKEND]
-      packet.source1 = records[at + BACKEND + 1]
-      packet.source2 = records[at + BACKEND + 2]
-      packet.source3 = records[at + BACKEND + 3]
+      readSource(records, at + BACKEND, packet)
       packet.sourcePort = records[at + PORTS] & 0xffff
       return true
     }
@@ -106,41 +104,6 @@ export class JoinedConnections {
     if ((packet.tcpFlags & (TCP_RST | TCP_ACK)) !== TCP_RST || (records[at + STATE] & SAW_BARE) === 0)
       return false
     return records[at + BARE_ACKNOWLEDGMENT] === packet.sequence
-  }
-
-  private isFromClient(at: number, packet: Packet): boolean {
-    const { records } = this
-    return (
-      this.isOfFamily(at, packet) &&
-      records[at + PORTS] >>> 16 === packet.sourcePort &&
-      isSource(records, at + CLIENT, packet)
-    )
-  }
-
-  private isToClient(at: number, packet: Packet): boolean {
-    const { records } = this
-    return (
-      this.isOfFamily(at, packet) &&
-      records[at + PORTS] >>> 16 === packet.destinationPort &&
-      isDestination(records, at + CLIENT, packet)
-    )
-  }
-
-  private isFromBackend(at: number, packet: Packet): boolean {
-    const { records } = this
-    return (records[at + PORTS] & 0xffff) === packet.sourcePort && isSource(records, at + BACKEND, packet)
-  }
-
-  private isToBackend(at: number, packet: Packet): boolean {
-    const { records } = this
-    return (
-      (records[at + PORTS] & 0xffff) === packet.destinationPort &&
-      isDestination(records, at + BACKEND, packet)
-    )
-  }
-
-  private isOfFamily(at: number, packet: Packet): boolean {
-    return (this.records[at + STATE] & (KNOWN | IPV6)) === (packet.family === 6 ? KNOWN | IPV6 : KNOWN)
   }
 }
 

@@ -1,7 +1,14 @@
 // Connections of the host itself that REDIRECT in OUTPUT sent to its loopback address, as a mesh's sidecar has it: nf_nat_redirect_ipv4().
 import { IPPROTO_TCP, IPPROTO_UDP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { isDestination, isSource } from './connection-ends.ts'
+import {
+  isDestination,
+  isSource,
+  readDestination,
+  readSource,
+  writeDestination,
+  writeSource,
+} from './connection-ends.ts'
 import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './sighting.ts'
 
 /** Connections that are remembered, a power of two; a newer one takes the place of an older one. */
@@ -53,20 +60,14 @@ export class LoopbackRedirect {
     if (this.isRedirected(packet)) {
       const at = this.find(packet, packet.source0, packet.source3, packet.sourcePort)
       if ((connections[at + STATE] & ANSWERED) === 0 || !this.isProxy(at, packet)) return false
-      packet.destination0 = connections[at + SERVER]
-      packet.destination1 = connections[at + SERVER + 1]
-      packet.destination2 = connections[at + SERVER + 2]
-      packet.destination3 = connections[at + SERVER + 3]
+      readDestination(connections, at + SERVER, packet)
       packet.destinationPort = connections[at + STATE] & 0xffff
       sightings.translated = TRANSLATED_DESTINATION
       return true
     }
     const at = this.find(packet, packet.destination0, packet.destination3, packet.destinationPort)
     if ((connections[at + STATE] & ANSWERED) === 0 || !this.isServer(at, packet)) return false
-    packet.source0 = connections[at + PROXY]
-    packet.source1 = connections[at + PROXY + 1]
-    packet.source2 = connections[at + PROXY + 2]
-    packet.source3 = connections[at + PROXY + 3]
+    readSource(connections, at + PROXY, packet)
     packet.sourcePort = connections[at + PORTS] & 0xffff
     sightings.translated = TRANSLATED_SOURCE
     return true
@@ -81,15 +82,8 @@ export class LoopbackRedirect {
     if ((connections[at + STATE] & KNOWN) !== 0 && this.isProxy(at, packet)) {
       if (!isTcp || connections[at + SEQUENCE] === packet.sequence) return
     }
-    connections[at + CLIENT] = packet.source0
-    connections[at + PROXY] = packet.destination0
-    const isIpv6 = packet.family === 6
-    connections[at + CLIENT + 1] = isIpv6 ? packet.source1 : 0
-    connections[at + CLIENT + 2] = isIpv6 ? packet.source2 : 0
-    connections[at + CLIENT + 3] = isIpv6 ? packet.source3 : 0
-    connections[at + PROXY + 1] = isIpv6 ? packet.destination1 : 0
-    connections[at + PROXY + 2] = isIpv6 ? packet.destination2 : 0
-    connections[at + PROXY + 3] = isIpv6 ? packet.destination3 : 0
+    writeSource(connections, at + CLIENT, packet)
+    writeDestination(connections, at + PROXY, packet)
     connections[at + PORTS] = (packet.sourcePort << 16) | packet.destinationPort
     connections[at + SEQUENCE] = isTcp ? packet.sequence : 0
     connections[at + KIND] = kindOf(packet)
@@ -102,11 +96,7 @@ export class LoopbackRedirect {
     if ((connections[at + STATE] & (KNOWN | ANSWERED)) !== KNOWN || !this.isClient(at, packet)) return
     const expected = (connections[at + SEQUENCE] + 1) | 0
     if (packet.protocol === IPPROTO_TCP && packet.acknowledgment !== expected) return
-    const isIpv6 = packet.family === 6
-    connections[at + SERVER] = packet.source0
-    connections[at + SERVER + 1] = isIpv6 ? packet.source1 : 0
-    connections[at + SERVER + 2] = isIpv6 ? packet.source2 : 0
-    connections[at + SERVER + 3] = isIpv6 ? packet.source3 : 0
+    writeSource(connections, at + SERVER, packet)
     connections[at + STATE] |= ANSWERED | packet.sourcePort
   }
 

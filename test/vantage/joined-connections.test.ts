@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatIpv6 } from '../../src/net/address.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
+import { IPV6, KNOWN } from '../../src/vantage/half-record.ts'
 import { JoinedConnections } from '../../src/vantage/joined-connections.ts'
 import { ethernet, frameOf, ipv4, ipv6, type TcpOptions, tcp } from '../support/frames.ts'
 
@@ -29,7 +30,7 @@ function handshake(family: 4 | 6, client: string, backend: string, service: stri
     ...wordsOf(backend),
     ...wordsOf(service),
     (4000 << 16) | 8080,
-    80,
+    KNOWN | (family === 6 ? IPV6 : 0) | 80,
     sequence,
   ])
 }
@@ -43,7 +44,7 @@ const toClient = { sourcePort: 80, destinationPort: 4000 }
 describe('joined connections', () => {
   it('of IPv6 have all four words of their addresses restored', () => {
     const connections = new JoinedConnections()
-    connections.put(handshake(6, CLIENT, BACKEND, SERVICE, 100), 0, 6, false)
+    connections.put(handshake(6, CLIENT, BACKEND, SERVICE, 100), 0, false)
     const request = packetOf(6, CLIENT, BACKEND, toBackend)
     expect(connections.restoreRequest(request)).toBe(true)
     expect(
@@ -62,7 +63,7 @@ describe('joined connections', () => {
   it('are two of one client at most: the latest, and the one before, whose packets may still wait', () => {
     const connections = new JoinedConnections()
     const put = (backend: string, sequence: number) =>
-      connections.put(handshake(4, '10.0.0.5', backend, '10.9.0.1', sequence), 0, 4, false)
+      connections.put(handshake(4, '10.0.0.5', backend, '10.9.0.1', sequence), 0, false)
     const restores = (backend: string) =>
       connections.restoreRequest(packetOf(4, '10.0.0.5', backend, toBackend))
     put('10.0.0.7', 100)
@@ -77,7 +78,7 @@ describe('joined connections', () => {
 
   it('know their own handshake by its numbers', () => {
     const connections = new JoinedConnections()
-    connections.put(handshake(4, '10.0.0.5', '10.0.0.7', '10.9.0.1', 100), 0, 4, false)
+    connections.put(handshake(4, '10.0.0.5', '10.0.0.7', '10.9.0.1', 100), 0, false)
     const syn = (sequence: number) =>
       connections.restoreRequest(packetOf(4, '10.0.0.5', '10.0.0.7', { ...toBackend, flags: SYN, sequence }))
     expect([syn(100), syn(101)]).toEqual([true, false])
@@ -90,7 +91,7 @@ describe('joined connections', () => {
 
   it('whose entry was made of the SYN as it was seen have their answers restored, no requests', () => {
     const connections = new JoinedConnections()
-    connections.put(handshake(4, '10.0.0.5', '10.0.0.7', '10.9.0.1', 100), 0, 4, true)
+    connections.put(handshake(4, '10.0.0.5', '10.0.0.7', '10.9.0.1', 100), 0, true)
     expect(connections.restoreRequest(packetOf(4, '10.0.0.5', '10.0.0.7', toBackend))).toBe(false)
     expect(connections.restoreAnswer(packetOf(4, '10.9.0.1', '10.0.0.5', toClient))).toBe(true)
   })
