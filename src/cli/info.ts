@@ -1,4 +1,6 @@
 // `ctpcap info`: what captures are, and what their frames tell without being tracked.
+import { decode } from '../packet/decode.ts'
+import { Packet } from '../packet/packet.ts'
 import { buildInfoReport } from '../report/info-report.ts'
 import { renderJson } from '../report/json.ts'
 import { linkTypeName } from '../report/link-type.ts'
@@ -28,13 +30,15 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
     io,
     async (source, interrupt) => {
       const survey = new Survey(source)
+      const packet = new Packet()
       const bridges = new BridgeSurvey(source, bridgeCallsOf(options.sysctls.host))
       const hideProgress = showProgress(source, io, false)
       try {
         do {
           for (let frame = source.next(); frame !== null; frame = source.next()) {
-            survey.take(frame)
-            bridges.take(frame)
+            const isPacket = decode(frame, packet)
+            survey.take(frame, packet, isPacket)
+            if (isPacket) bridges.take(frame, packet)
           }
         } while (await source.fill())
       } finally {

@@ -1,14 +1,12 @@
 // What frames tell of a host's bridges without being tracked: packets switched inside one, and whether conntrack meets them.
 import type { Frame } from '../capture/frame.ts'
 import { LINKTYPE_ETHERNET } from '../net/numbers.ts'
-import { decode } from '../packet/decode.ts'
 import { Packet } from '../packet/packet.ts'
 import { Bridging } from './bridging.ts'
 import type { PointSource } from './points.ts'
 import { SightingWindow, type WindowOptions } from './window.ts'
 
 export class BridgeSurvey {
-  private readonly packet = new Packet()
   private readonly released = new Packet()
   private readonly source: PointSource
   private readonly bridgeCalls: WindowOptions['bridgeCalls']
@@ -25,14 +23,15 @@ export class BridgeSurvey {
     return this.window?.bridging ?? new Bridging(this.bridgeCalls)
   }
 
-  take(frame: Frame): void {
+  /** @param packet what `frame` was decoded into */
+  take(frame: Frame, packet: Packet): void {
     if (this.window === null) {
       if (this.source.interfaces.length === 1 && frame.linkType === LINKTYPE_ETHERNET) return
       const { bridgeCalls } = this
       this.window = new SightingWindow(this.source, { bridgeCalls, keepsPayload: false })
     }
-    const { window, packet } = this
-    if (!decode(frame, packet) || window.passes(frame, packet)) return
+    const { window } = this
+    if (window.passes(frame, packet)) return
     window.add(frame, packet)
     this.release(window)
   }

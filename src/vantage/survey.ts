@@ -1,6 +1,5 @@
 // What frames tell without being tracked: where, when, how long, of which protocols and tunnels. For `ctpcap info`.
 import type { Frame } from '../capture/frame.ts'
-import { decode } from '../packet/decode.ts'
 import { FAULT_COUNT, FAULT_NONE, FAULT_NOT_IP, faultText } from '../packet/fault.ts'
 import { Packet } from '../packet/packet.ts'
 import { decodeInner, TUNNEL_NONE, tunnelName, tunnelOf } from '../packet/tunnel.ts'
@@ -57,17 +56,15 @@ export class Survey {
   private readonly outer = new Float64Array(TUNNELS)
   private readonly inner = new Float64Array(TUNNELS)
   private readonly ids = Array.from({ length: TUNNELS }, () => new Set<number>())
-  private readonly packet = new Packet()
   private readonly inside = new Packet()
 
   constructor(source: PointSource) {
     this.points = new Points(source)
   }
 
-  take(frame: Frame): void {
+  /** @param packet as `decode` left it, which said whether it `isPacket` */
+  take(frame: Frame, packet: Packet, isPacket: boolean): void {
     this.takeStamp(frame)
-    const { packet } = this
-    const isPacket = decode(frame, packet)
     const point = this.points.seen(packet.interface, packet.interfaceIndex)
     if (point === this.atPoint.length)
       this.atPoint.push({ bytes: 0, first: frame.time, last: Number.NEGATIVE_INFINITY })

@@ -1,5 +1,7 @@
 // What frames tell of a host's bridges, of one point and of several.
 import { expect, it } from 'vitest'
+import { decode } from '../../src/packet/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
 import { BridgeSurvey } from '../../src/vantage/bridge-survey.ts'
 import { frameSeen, type Sighting } from '../support/sighted.ts'
 
@@ -11,7 +13,11 @@ function bridgingOf(sightings: Sighting[], interfaces: number) {
     interfaces: Array.from({ length: interfaces }, () => ({ capture: 0, name: '' })),
   }
   const survey = new BridgeSurvey(source as never, { ipv4: null, ipv6: null })
-  for (const [i, sighting] of sightings.entries()) survey.take(frameSeen(sighting, i + 1))
+  const packet = new Packet()
+  for (const [i, sighting] of sightings.entries()) {
+    const frame = frameSeen(sighting, i + 1)
+    if (decode(frame, packet)) survey.take(frame, packet)
+  }
   survey.finish()
   return survey.bridging
 }
