@@ -145,18 +145,14 @@ export class Analysis implements Observer, Witness {
 
   expired(ct: number, time: number): void {
     this.sizing.expired(ct, time)
-    this.midStream.released(this.table, ct)
-    this.portPressure.released(this.table, ct)
+    this.released(ct)
   }
 
   destroyed(ct: number, cause: number, time: number): void {
     if (cause === CAUSE_EARLY_DROP) this.tableFull.evicted(this.table, ct)
     this.sizing.destroyed(ct, cause, time)
     // one that expired has been reported before
-    if (cause !== CAUSE_TIMEOUT) {
-      this.midStream.released(this.table, ct)
-      this.portPressure.released(this.table, ct)
-    }
+    if (cause !== CAUSE_TIMEOUT) this.released(ct)
     this.end(ct, cause, time)
   }
 
@@ -210,6 +206,11 @@ export class Analysis implements Observer, Witness {
     this.tableFull.created(this.table, this.fresh, packet, sightings)
     this.portPressure.created(this.table, this.fresh, packet)
     this.fresh = -1
+  }
+
+  private released(ct: number): void {
+    this.midStream.released(this.table, ct)
+    this.portPressure.released(this.table, ct)
   }
 
   private unusual(packet: Packet, sightings: Sightings | null): void {

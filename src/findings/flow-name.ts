@@ -2,17 +2,9 @@
 import type { Table } from '../conntrack/table.ts'
 import { KIND_IPV6, type Tuple } from '../conntrack/tuple.ts'
 import { formatIpv4, formatIpv6 } from '../net/address.ts'
+import { protocolName } from '../net/numbers.ts'
 import { hasPorts } from '../sizing/owners.ts'
 import { endpoint } from './whereabouts.ts'
-
-const NAMES: Record<number, string> = {
-  1: 'icmp',
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  58: 'icmpv6',
-  132: 'sctp',
-}
 
 /** The flow of entry `ct`. */
 export function nameOfEntry(table: Table, ct: number): string {
@@ -39,7 +31,8 @@ export function nameOfTuples(tuple: Tuple, reply: Tuple): string {
 }
 
 function nameOf(protocol: number, meant: [string, string], made: [string, string]): string {
-  const text = `${NAMES[protocol] ?? `protocol ${protocol}`} ${meant[0]} -> ${meant[1]}`
+  const name = protocolName(protocol)
+  const text = `${name === 'unknown' ? `protocol ${protocol}` : name} ${meant[0]} -> ${meant[1]}`
   if (meant[0] !== made[0]) return `${text}, translated to ${made[0]} -> ${made[1]}`
   return meant[1] === made[1] ? text : `${text}, translated to ${made[1]}`
 }

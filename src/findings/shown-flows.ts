@@ -5,7 +5,7 @@ import type { Sightings } from '../vantage/sighting.ts'
 import type { FrameReference } from './finding.ts'
 
 /** Flows kept, and frames of one: of its first packet, of further ones. */
-const MOST = 20
+export const MOST_SHOWN = 20
 const FRAMES = 4
 
 export interface ShownFlow {
@@ -29,7 +29,7 @@ export class ShownFlows<Key> {
   /** `packet` is one of flow `key`; it came with its sightings, or as a frame of its own. */
   add(key: Key, packet: Packet, sightings: Sightings | null): void {
     const flow = this.flows.get(key)
-    if (flow === undefined && this.flows.size === MOST) return
+    if (flow === undefined && this.flows.size === MOST_SHOWN) return
     if (flow === undefined) this.flows.set(key, { first: this.framesOf(packet, sightings), more: [] })
     else if (flow.more.length < FRAMES)
       flow.more.push(...this.framesOf(packet, sightings).slice(0, FRAMES - flow.more.length))

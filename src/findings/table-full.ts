@@ -10,7 +10,7 @@ import type { Points } from '../vantage/points.ts'
 import type { Sightings } from '../vantage/sighting.ts'
 import type { Finding, FindingStep, FrameReference } from './finding.ts'
 import { nameOfEntry, nameOfTuples } from './flow-name.ts'
-import { ShownFlows } from './shown-flows.ts'
+import { MOST_SHOWN, ShownFlows } from './shown-flows.ts'
 
 type NameOf = (point: number) => string
 
@@ -51,11 +51,12 @@ export class TableFull {
   created(table: Table, ct: number, packet: Packet, sightings: Sightings | null): void {
     if (this.occupancy.isExceeded) {
       this.excessCount++
-      if (this.excess.flows.size < NAMED) this.excess.add(nameOfEntry(table, ct), packet, sightings)
+      if (this.excess.flows.size < MOST_SHOWN) this.excess.add(nameOfEntry(table, ct), packet, sightings)
     }
     if (!this.isEvicting) return
     this.isEvicting = false
-    if (this.successors.flows.size < NAMED) this.successors.add(nameOfEntry(table, ct), packet, sightings)
+    if (this.successors.flows.size < MOST_SHOWN)
+      this.successors.add(nameOfEntry(table, ct), packet, sightings)
   }
 
   /** A packet was refused, or kept out because its connection had been. */
@@ -77,7 +78,7 @@ export class TableFull {
   /** Entry `ct` goes for a new one. */
   evicted(table: Table, ct: number): void {
     this.isEvicting = true
-    if (this.gone.size < NAMED) this.gone.add(nameOfEntry(table, ct))
+    if (this.gone.size < MOST_SHOWN) this.gone.add(nameOfEntry(table, ct))
   }
 
   /** @param nameOf what to call a point */
@@ -194,16 +195,14 @@ export class TableFull {
   /** @param countPeak entries of the capture's traffic that the table should have held at once */
   private fix(countPeak: number): string {
     const { maximum, buckets } = advise([{ settings: this.settings, countPeak, projection: null, lost: 0 }])
-    const more = buckets === null ? '' : ` net.netfilter.nf_conntrack_buckets=${buckets}`
+    const isHashed = this.settings.nf_conntrack_buckets >= buckets
+    const more = isHashed ? '' : ` net.netfilter.nf_conntrack_buckets=${buckets}`
     return (
       `sysctl -w net.netfilter.nf_conntrack_max=${maximum}${more}, or shorter timeouts: ` +
       '`ctpcap size` with the same captures says how much exactly, and which'
     )
   }
 }
-
-/** Flows that are named. */
-const NAMED = 20
 
 const FULL: Pick<Finding, 'id' | 'severity' | 'cause'> = {
   id: 'conntrack-table-full',
