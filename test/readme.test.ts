@@ -66,7 +66,7 @@ describe('README.md', () => {
   })
 
   it('tells what is found in each recorded scenario', () => {
-    const matrix = readFileSync(join(ROOT, 'fixtures/findings/lab-matrix.tsv'), 'utf8')
+    const matrix = readFileSync(join(ROOT, 'fixtures/lab/lab-matrix.tsv'), 'utf8')
     expect(readme.split('\n').filter(line => /^\| [a-z-]+ \| `/.test(line))).toEqual(scenarioRows(matrix))
   })
 })

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../src/findings/finding.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
-const GOLDEN = 'fixtures/findings/lab-matrix.tsv'
+const GOLDEN = 'fixtures/lab/lab-matrix.tsv'
 const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
 const hasLab = lab !== '' && existsSync(lab)
 if (!hasLab)

@@ -43,7 +43,8 @@ function heldEntries(folder: string): string[] {
 }
 
 describe('captures on any, in the repository', () => {
-  for (const run of readdirSync(FIXTURES)) {
+  const runs = readdirSync(FIXTURES).filter(run => existsSync(join(FIXTURES, run, 'any.pcap')))
+  for (const run of runs) {
     it(`${run}: entries and events are those of the node`, async () => {
       const node = await replayNode(join(FIXTURES, run), ['any.pcap'])
       expect(node.expectedEntries.size + node.window.copies).toBeGreaterThan(0)
