@@ -76,8 +76,8 @@ function refusedReport(refusals: Refusals): RefusedReport {
 
 function refusedBy(owners: OwnerTable): RefusedReport['sources'] {
   return owners
-    .largest('held', NAMED_OWNERS, 0)
-    .map(owner => ({ name: ownerName(owner), connections: owner.held }))
+    .largest(NAMED_OWNERS, 0)
+    .held.map(owner => ({ name: ownerName(owner), connections: owner.held }))
 }
 
 function ownersReport(owners: LargestOwners): OwnersReport {

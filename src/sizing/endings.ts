@@ -18,6 +18,12 @@ const IS_OPEN = Array.from(
   (_, occupancy) => describeClass(occupancy).state === 'ESTABLISHED',
 )
 
+/** Classes of trackers with a closing handshake; a table, because describing a class makes an object. */
+const HAS_HANDSHAKE = Array.from(
+  { length: OCCUPANCY_CLASSES },
+  (_, occupancy) => describeClass(occupancy).state !== '',
+)
+
 /** Whether an entry of this class waits for its peers, and not for its timeout. */
 export function isOpenClass(occupancy: number): boolean {
   return IS_OPEN[occupancy]
@@ -79,7 +85,7 @@ export class Endings {
   private isLasting(ct: number, time: number): boolean {
     const { table } = this
     if ((table.status(ct) & STATUS_EXPIRED) !== 0) return false
-    if (describeClass(table.occupancy(ct)).state !== '') return false
+    if (HAS_HANDSHAKE[table.occupancy(ct)]) return false
     const active = table.last(ct) - table.start(ct)
     const gap = active / Math.max(table.packets(ct * 2) + table.packets(ct * 2 + 1) - 1, 1)
     return active >= LASTING && time - table.last(ct) <= Math.max(SILENCE, GAPS * gap)

@@ -112,15 +112,19 @@ export class OwnerTable {
     this.peak++
   }
 
-  /** The `count` largest that have any, largest first; `held` is up to `time`. */
-  largest(by: 'atPeak' | 'held', count: number, time: number): Owner[] {
-    const list = new TopList<number>(count)
+  /** The `count` largest in each respect that have any, largest first; `held` is up to `time`. */
+  largest(count: number, time: number): Record<'atPeak' | 'held', Owner[]> {
+    const atPeak = new TopList<number>(count)
+    const held = new TopList<number>(count)
     for (let owner = 0; owner < this.top; owner++) {
       if (Number.isNaN(this.held(owner))) continue
-      const value = by === 'held' ? this.heldBy(owner, time) : this.atPeak(owner)
-      if (value > 0 && list.admits(value, owner)) list.add(value, owner, owner)
+      const entries = this.atPeak(owner)
+      if (entries > 0 && atPeak.admits(entries, owner)) atPeak.add(entries, owner, owner)
+      const life = this.heldBy(owner, time)
+      if (life > 0 && held.admits(life, owner)) held.add(life, owner, owner)
     }
-    return list.sorted().map(owner => this.describe(owner, time))
+    const describe = (owner: number): Owner => this.describe(owner, time)
+    return { atPeak: atPeak.sorted().map(describe), held: held.sorted().map(describe) }
   }
 
   private describe(owner: number, time: number): Owner {

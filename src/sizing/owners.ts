@@ -85,13 +85,14 @@ export class Owners {
 
   /** @param end nanoseconds from the first frame to the last */
   largest(end: number): LargestOwners {
-    const { sources, services } = this
+    const sources = this.sources.largest(NAMED_OWNERS, end)
+    const services = this.services.largest(NAMED_OWNERS, end)
     return {
-      sources: sources.largest('atPeak', NAMED_OWNERS, end),
-      services: services.largest('atPeak', NAMED_OWNERS, end),
-      sourcesByTime: sources.largest('held', NAMED_OWNERS, end),
-      servicesByTime: services.largest('held', NAMED_OWNERS, end),
-      heldError: Math.max(sources.heldError, services.heldError),
+      sources: sources.atPeak,
+      services: services.atPeak,
+      sourcesByTime: sources.held,
+      servicesByTime: services.held,
+      heldError: Math.max(this.sources.heldError, this.services.heldError),
     }
   }
 

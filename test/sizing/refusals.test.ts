@@ -88,10 +88,8 @@ describe('a full table', () => {
       firstTime: 2e9,
       lastTime: 5e9,
     })
-    expect(table.refusals.sources.largest('held', 5, 0)).toMatchObject([
-      { words: [CLIENT, 0, 0, 0], held: 1 },
-    ])
-    expect(table.refusals.services.largest('held', 5, 0)).toMatchObject([
+    expect(table.refusals.sources.largest(5, 0).held).toMatchObject([{ words: [CLIENT, 0, 0, 0], held: 1 }])
+    expect(table.refusals.services.largest(5, 0).held).toMatchObject([
       { words: [SERVER, 0, 0, 0], protocol: 6, port: 80, held: 1 },
     ])
   })
