@@ -295,6 +295,18 @@ export class Table {
     return this.keys[(key << KEY_SHIFT) + KEY_NEXT]
   }
 
+  /** The hash of a key as it stands: hashTuple() of its tuple. */
+  hashOfKey(key: number): number {
+    const keys = this.keys
+    const at = key << KEY_SHIFT
+    return hashWords(
+      keys[at + KEY_SOURCE],
+      keys[at + KEY_DESTINATION],
+      keys[at + KEY_PORTS],
+      keys[at + KEY_KIND],
+    )
+  }
+
   /** Whether `key` is this tuple. */
   matches(key: number, tuple: Tuple): boolean {
     const keys = this.keys
@@ -340,17 +352,6 @@ export class Table {
     }
     while (at >= 0 && this.nextKey(at) !== key) at = this.nextKey(at)
     if (at >= 0) this.keys[(at << KEY_SHIFT) + KEY_NEXT] = next
-  }
-
-  private hashOfKey(key: number): number {
-    const keys = this.keys
-    const at = key << KEY_SHIFT
-    return hashWords(
-      keys[at + KEY_SOURCE],
-      keys[at + KEY_DESTINATION],
-      keys[at + KEY_PORTS],
-      keys[at + KEY_KIND],
-    )
   }
 
   private growHeads(): void {

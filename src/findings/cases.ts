@@ -1,5 +1,7 @@
 // Cases of NAT findings gathered: one finding for each id, with its flows, tries, frames and points, all bounded.
+
 import type { CatalogueEntry, NatFindingId } from './catalogue.ts'
+import { counted } from './counted.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
 import type { FlowFindingId } from './flow-catalogue.ts'
 
@@ -167,7 +169,7 @@ function findingOf(
     id: group.id,
     severity,
     confidence: group.confidence,
-    title: `${title} (${count} ${count === 1 ? 'flow' : 'flows'}${often})`,
+    title: `${title} (${counted(count, 'flow')}${often})`,
     flows: flows.map(flow => flow.flow),
     flowCount: count,
     frames: sortFrames(frames),

@@ -1,6 +1,5 @@
 // Tuples of TCP entries that left the table: whether a flow without an entry had one before.
 import type { Table } from '../conntrack/table.ts'
-import { hashWords } from '../conntrack/tuple.ts'
 
 /** Hashes remembered; a later one takes the place of an earlier one with the same end. */
 const SLOTS = 1 << 18
@@ -25,5 +24,5 @@ export class EndedTuples {
 }
 
 function hashOf(table: Table, key: number): number {
-  return hashWords(table.source(key), table.destination(key), table.ports(key), table.kind(key >> 1)) || 1
+  return table.hashOfKey(key) || 1
 }

@@ -3,6 +3,7 @@ import { TCP_SYN_SENT } from '../conntrack/proto/tcp-table.ts'
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
+import { counted } from './counted.ts'
 import { EndedTuples } from './ended-tuples.ts'
 import type { Finding } from './finding.ts'
 import { FrameGroup } from './frame-group.ts'
@@ -49,7 +50,7 @@ export class MidStreamPickups {
         id: 'mid-stream-pickup',
         severity: 'info',
         confidence: 'certain',
-        title: `${this.count} TCP ${this.count === 1 ? 'flow begins' : 'flows begin'} with a packet that is no SYN`,
+        title: `${counted(this.count, 'TCP flow begins', 'TCP flows begin')} with a packet that is no SYN`,
         flows: this.flows,
         flowCount: this.count,
         frames: this.opening.frames,

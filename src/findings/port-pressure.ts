@@ -3,6 +3,7 @@ import { IPS_CONFIRMED, IPS_SEEN_REPLY, IPS_SRC_NAT, STATUS_EXPIRED } from '../c
 import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
+import { counted } from './counted.ts'
 import type { Confidence, Finding, FrameReference } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
 import { type Asked, endpoint, type Place, type Whereabouts } from './whereabouts.ts'
@@ -146,7 +147,7 @@ export class PortPressure {
         ...rest,
         severity: refused > 0 ? 'error' : rest.severity,
         confidence,
-        title: `${title} (${found.length} ${found.length === 1 ? 'destination' : 'destinations'}${refused > 0 ? `, ${refused} ${refused === 1 ? 'connection' : 'connections'} lost` : ''})`,
+        title: `${title} (${counted(found.length, 'destination')}${refused > 0 ? `, ${counted(refused, 'connection')} lost` : ''})`,
         flows: found
           .slice(0, NAMED_FLOWS)
           .map(each => `${each.tracked.name}, like ${each.tracked.example.flow}`),

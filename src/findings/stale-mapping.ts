@@ -5,6 +5,7 @@ import type { Table } from '../conntrack/table.ts'
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { Cases, type Found } from './cases.ts'
+import { counted } from './counted.ts'
 import type { Confidence } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
 import { type Asked, endpoint, type Place, type Whereabouts } from './whereabouts.ts'
@@ -151,7 +152,7 @@ export class StaleMappings {
       if (key !== backend) later += other.starts.filter(time => time > start).length
     }
     if (later === 0) return null
-    const why = `${later} ${later === 1 ? 'flow that began' : 'flows that began'} later ${later === 1 ? 'was' : 'were'} sent to another backend and answered, none to this one`
+    const why = `${counted(later, 'flow that began', 'flows that began')} later ${later === 1 ? 'was' : 'were'} sent to another backend and answered, none to this one`
     if (hasError) return ['certain', `${why}; ICMP errors say that it is unreachable`]
     if (later < FEW) return null
     return [later >= ENOUGH ? 'likely' : 'possible', why]

@@ -8,6 +8,7 @@ import type { Refusals } from '../sizing/refusals.ts'
 import type { RefusedExample } from '../sizing/refused-examples.ts'
 import type { Points } from '../vantage/points.ts'
 import type { Sightings } from '../vantage/sighting.ts'
+import { counted } from './counted.ts'
 import type { Finding, FindingStep, FrameReference } from './finding.ts'
 import { nameOfEntry, nameOfTuples } from './flow-name.ts'
 import { MOST_SHOWN, ShownFlows } from './shown-flows.ts'
@@ -174,7 +175,7 @@ export class TableFull {
       id: 'conntrack-early-drop',
       severity: 'warning',
       confidence: 'certain',
-      title: `the table was full: ${earlyDrops} ${earlyDrops === 1 ? 'entry that was' : 'entries that were'} not ASSURED made way for new ones`,
+      title: `the table was full: ${counted(earlyDrops, 'entry that was', 'entries that were')} not ASSURED made way for new ones`,
       flows: [...this.gone],
       flowCount: earlyDrops,
       frames,
@@ -225,8 +226,4 @@ function namesOf({ points }: { points: Set<number> }, nameOf: NameOf): string[] 
 
 function instant(time: number): string {
   return `+${(time / 1e9).toFixed(3)} s`
-}
-
-function counted(count: number, noun: string, many = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : many}`
 }

@@ -1,5 +1,7 @@
 // Two DNS queries that leave one socket at the same moment, of which one may be lost in a race: the five-second lookup.
+
 import type { Cases } from './cases.ts'
+import { counted } from './counted.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
 import { REMARKS } from './flow-catalogue.ts'
 import type { FlowForms } from './flow-forms.ts'
@@ -157,7 +159,7 @@ export class TwinQueries {
         id: 'dns-race',
         ...rest,
         confidence: 'certain',
-        title: `${title} (${count} ${count === 1 ? 'pair' : 'pairs'})`,
+        title: `${title} (${counted(count, 'pair')})`,
         flows: this.named.map(({ flow }) => flow),
         flowCount: count,
         frames: this.named.flatMap(({ frames }) => frames),
