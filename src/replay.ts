@@ -46,7 +46,6 @@ export async function replay(
   witness: Witness,
   window: SightingWindow | null = null,
 ): Promise<void> {
-  const sighted = new Packet()
   const spine = new Spine(engines, fragments, witness)
   do {
     for (let frame = source.next(); frame !== null; frame = source.next()) {
@@ -55,13 +54,14 @@ export async function replay(
       else {
         spine.catchUp()
         window.add(frame, packet)
-        while (window.next(sighted)) spine.followSighted(sighted, window.sightings)
+        spine.followReleased(window)
       }
     }
     spine.catchUp()
   } while (await source.fill())
-  window?.finish()
-  while (window?.next(sighted)) spine.followSighted(sighted, window.sightings)
+  if (window === null) return
+  window.finish()
+  spine.followReleased(window)
 }
 
 /** Packets that are followed together: as many cache misses are under way at once as a processor can have. */
@@ -71,6 +71,10 @@ class Spine {
   /** Packets that wait to be followed, in their order: the engines look ahead for all of them at once (prefetch.ts). */
   private readonly batch = Array.from({ length: BATCH }, () => new Packet())
   private waiting = 0
+  /** A packet that the window has released; the tuples of those that it is going to release, and how many of them are. */
+  private readonly released = new Packet()
+  private readonly upcoming = Array.from({ length: BATCH }, () => new Packet())
+  private foreseen = 0
   /** The packet as it left, and what that says. */
   private readonly after = new Packet()
   private readonly translation = new ObservedTranslation()
@@ -100,8 +104,22 @@ class Spine {
     for (let i = 0; i < waiting; i++) this.witness.seen(batch[i], this.track(batch[i]), null)
   }
 
-  followSighted(packet: Packet, sightings: Sightings): void {
-    this.witness.seen(packet, this.trackSighted(packet, sightings), sightings)
+  /** Follows all packets that the window has to release by now. */
+  followReleased(window: SightingWindow): void {
+    const { released, witness } = this
+    while (window.next(released)) {
+      if (this.foreseen === 0) this.foresee(window)
+      this.foreseen--
+      witness.seen(released, this.trackSighted(released, window.sightings), window.sightings)
+    }
+  }
+
+  /** Lets the engines look ahead for packets that wait in the window: 0.92 of the time, where each is seen twice. */
+  private foresee(window: SightingWindow): void {
+    const { engines, upcoming } = this
+    const count = window.foresee(upcoming)
+    for (let i = 0; i < engines.length; i++) engines[i].lookAhead(upcoming, count)
+    this.foreseen = BATCH
   }
 
   private track(packet: Packet): number {

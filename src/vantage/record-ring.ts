@@ -178,6 +178,27 @@ export class RecordRing {
     )
   }
 
+  /** Writes IP version, protocol, addresses and ports of a record into `packet`, and nothing else. */
+  readTuple(slot: number, packet: Packet): void {
+    const { words } = this
+    const at = slot << RECORD_SHIFT
+    packet.family = words[at + KIND] >> 8
+    packet.protocol = words[at + KIND] & 0xff
+    packet.hasTuple = (words[at + STATE] & RECORD_TUPLE) !== 0
+    packet.source0 = words[at + SOURCE]
+    packet.destination0 = words[at + DESTINATION]
+    if (packet.family === 6) {
+      packet.source1 = words[at + SOURCE + 1]
+      packet.source2 = words[at + SOURCE + 2]
+      packet.source3 = words[at + SOURCE + 3]
+      packet.destination1 = words[at + DESTINATION + 1]
+      packet.destination2 = words[at + DESTINATION + 2]
+      packet.destination3 = words[at + DESTINATION + 3]
+    }
+    packet.sourcePort = words[at + PORTS] >>> 16
+    packet.destinationPort = words[at + PORTS] & 0xffff
+  }
+
   private copy(frame: Frame, length: number, slot: number): number {
     const record = slot << RECORD_SHIFT
     const isNear = length <= NEAR_BYTES

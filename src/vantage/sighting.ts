@@ -19,12 +19,10 @@ import {
   POINT,
   PORTS,
   RECORD_SHIFT,
-  RECORD_TUPLE,
   type RecordRing,
   SIGHTINGS,
   SOURCE,
   SOURCE_MAC,
-  STATE,
 } from './record-ring.ts'
 
 /** Sightings of one packet that can be looked at; a packet flooded to more ports has more, which are only counted. */
@@ -249,21 +247,7 @@ export class Sightings {
 
   /** Writes IP version, protocol, addresses and ports of a sighting into `packet`, and nothing else. */
   readTuple(tuple: number, packet: Packet): void {
-    packet.family = this.family
-    packet.protocol = this.protocol
-    packet.hasTuple = (this.word(tuple, STATE) & RECORD_TUPLE) !== 0
-    packet.source0 = this.sourceWord(tuple, 0)
-    packet.destination0 = this.destinationWord(tuple, 0)
-    if (packet.family === 6) {
-      packet.source1 = this.sourceWord(tuple, 1)
-      packet.source2 = this.sourceWord(tuple, 2)
-      packet.source3 = this.sourceWord(tuple, 3)
-      packet.destination1 = this.destinationWord(tuple, 1)
-      packet.destination2 = this.destinationWord(tuple, 2)
-      packet.destination3 = this.destinationWord(tuple, 3)
-    }
-    packet.sourcePort = this.sourcePort(tuple)
-    packet.destinationPort = this.destinationPort(tuple)
+    this.ring.readTuple(this.slots[tuple], packet)
   }
 
   private word(index: number, word: number): number {

@@ -170,6 +170,16 @@ export class SightingWindow {
     return false
   }
 
+  /** Writes the first sightings' tuples of packets that will be released soon, in their order; returns how many. */
+  foresee(packets: readonly Packet[]): number {
+    const { pending, ring } = this
+    const count = Math.min(packets.length, this.pendingSize)
+    for (let i = 0; i < count; i++) {
+      ring.readTuple(pending[(this.pendingHead + i) & (MOST_RECORDS - 1)], packets[i])
+    }
+    return count
+  }
+
   /** Takes in a copy of a packet that passed during a calm, behind a record of that packet. */
   private addCopy(frame: Frame, packet: Packet): void {
     const { ring } = this
