@@ -1,0 +1,103 @@
+// Nothing is recognized by its numbers: captures of other hosts at other times, or cut shorter, show the same findings.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { EVERYTHING, type Renumbering, renumber } from '../support/renumber.ts'
+import { watchCaptures } from '../support/watch-captures.ts'
+
+const FOLDER = 'fixtures/findings'
+const lab = join(process.env.CTPCAP_CORPUS ?? '', 'lab')
+const hasLab = process.env.CTPCAP_CORPUS !== undefined && existsSync(lab)
+if (!hasLab)
+  console.warn('other-numbers.test.ts: recorded scenarios skipped, CTPCAP_CORPUS names no folder with `lab`')
+
+const scratch = mkdtempSync(join(tmpdir(), 'ctpcap-'))
+afterAll(() => rmSync(scratch, { recursive: true }))
+
+/** What is found, but for what hosts are called. */
+async function found(paths: string[]): Promise<string[]> {
+  const findings = await watchCaptures(paths)
+  return findings
+    .map(({ id, confidence, flowCount, occurrences, frames }) =>
+      JSON.stringify([id, confidence, flowCount, occurrences, frames]),
+    )
+    .sort()
+}
+
+async function foundIn(paths: string[], change: (bytes: Uint8Array) => Uint8Array): Promise<string[]> {
+  const changed = paths.map(path => {
+    const copy = join(scratch, basename(path))
+    writeFileSync(copy, change(readFileSync(path)))
+    return copy
+  })
+  return await found(changed)
+}
+
+/** The captures of a run, each alone, and those of single interfaces together. */
+function captureSets(run: string): string[][] {
+  const folder = join(lab, run, 'captures')
+  const files = readdirSync(folder).map(file => join(folder, file))
+  const single = files.filter(path => path.endsWith('.pcap') && !/^(any\.|far)/.test(basename(path)))
+  return [...files.map(path => [path]), single]
+}
+
+/** A little-endian pcap with a lower snap length. */
+function cut(original: Uint8Array, snapLength: number): Uint8Array {
+  const parts = [original.subarray(0, 24)]
+  for (let at = 24; at < original.length; ) {
+    const view = new DataView(original.buffer, original.byteOffset + at)
+    const length = view.getUint32(8, true)
+    const record = Uint8Array.from(original.subarray(at, at + 16 + Math.min(length, snapLength)))
+    new DataView(record.buffer).setUint32(8, record.length - 16, true)
+    parts.push(record)
+    at += 16 + length
+  }
+  return Buffer.concat(parts)
+}
+
+describe('findings', () => {
+  const variants = Object.keys(EVERYTHING).map(key => [key, { [key]: true }] as [string, Renumbering])
+  it.each([...variants, ['finished checksums', { finishesSums: true }]] as [string, Renumbering][])(
+    'do not depend on %s',
+    async (_, what) => {
+      for (const file of readdirSync(FOLDER).filter(name => /\.pcap/.test(name))) {
+        const path = join(FOLDER, file)
+        expect(await foundIn([path], bytes => renumber(bytes, what)), file).toEqual(await found([path]))
+      }
+    },
+  )
+
+  it.skipIf(!hasLab)('do not depend on any numbers', { timeout: 300_000 }, async () => {
+    let faulty = 0
+    for (const paths of readdirSync(lab, { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .flatMap(({ name }) => captureSets(name))) {
+      const expected = await found(paths)
+      expect(await foundIn(paths, bytes => renumber(bytes, EVERYTHING)), paths.join()).toEqual(expected)
+      faulty += expected.length
+    }
+    expect(faulty).toBeGreaterThan(80)
+  })
+
+  it('do not depend on what stands behind the headers', async () => {
+    for (const file of readdirSync(FOLDER).filter(name => name.endsWith('.pcap'))) {
+      const path = join(FOLDER, file)
+      for (const snapLength of [128, 96, 80]) {
+        expect(await foundIn([path], bytes => cut(bytes, snapLength)), `${file}, ${snapLength}`).toEqual(
+          await found([path]),
+        )
+      }
+    }
+  })
+})
+
+describe('renumber', () => {
+  it('changes what it is told to, and nothing else', () => {
+    const original = readFileSync(join(FOLDER, 'same-bridge-dnat.veth3a1f09c2.pcap'))
+    expect(Buffer.compare(renumber(original, {}), original)).toBe(0)
+    for (const key of Object.keys(EVERYTHING)) {
+      expect(Buffer.compare(renumber(original, { [key]: true }), original), key).not.toBe(0)
+    }
+  })
+})
