@@ -164,6 +164,7 @@ function findingOf(
   for (const flow of flows) {
     if (frames.length + flow.frames.length <= MOST_FRAMES) frames.push(...flow.frames)
   }
+  const isIpv6 = flows.every(({ flow }) => IPV6_FLOW.test(flow))
   const often = occurrences > count ? `, ${occurrences} times` : ''
   return {
     id: group.id,
@@ -177,9 +178,16 @@ function findingOf(
     points: [...group.points].sort((a, b) => a - b).map(nameOf),
     occurrences,
     reason: group.reason,
-    cause,
-    fix,
+    cause: isIpv6 ? ofIpv6(cause) : cause,
+    fix: isIpv6 ? ofIpv6(fix) : fix,
   }
+}
+
+const IPV6_FLOW = /^\w+ \[/
+
+/** Names IPv6's command and switch, where a text names IPv4's. */
+function ofIpv6(text: string): string {
+  return text.replaceAll(/\biptables(?= -|=0)/g, 'ip6tables')
 }
 
 function addFrames(frames: FrameReference[], steps: readonly FindingStep[]): void {

@@ -286,7 +286,8 @@ function race(parties: Parties, knowledge: Knowledge, facts: Facts): void {
   facts.told.push('without --random-fully: both keep their port')
   const { way } = answer.choices[0]
   const { text, place } = way[way.length - 1].source
+  const tool = parties.client.startsWith('[') ? 'ip6tables' : 'iptables'
   facts.fix = text.startsWith('-A ')
-    ? `add --random-fully to ${place}: iptables -t nat ${text} --random-fully, and delete the rule without`
+    ? `add --random-fully to ${place}: ${tool} -t nat ${text} --random-fully, and delete the rule without`
     : `add fully-random to ${place}: masquerade fully-random`
 }

@@ -1,8 +1,9 @@
-// Nothing is recognized by its numbers: captures of other hosts at other times, or cut shorter, show the same findings.
+// Nothing is recognized by its numbers: captures of other hosts at other times, over IPv6, or cut shorter, show the same findings.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { asIpv6 } from '../support/as-ipv6.ts'
 import { EVERYTHING, type Renumbering, renumber } from '../support/renumber.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
@@ -42,6 +43,11 @@ function captureSets(run: string): string[][] {
   return [...files.map(path => [path]), single]
 }
 
+function everySet(): string[][] {
+  const runs = readdirSync(lab, { withFileTypes: true }).filter(entry => entry.isDirectory())
+  return runs.flatMap(({ name }) => captureSets(name))
+}
+
 /** A little-endian pcap with a lower snap length. */
 function cut(original: Uint8Array, snapLength: number): Uint8Array {
   const parts = [original.subarray(0, 24)]
@@ -70,14 +76,27 @@ describe('findings', () => {
 
   it.skipIf(!hasLab)('do not depend on any numbers', { timeout: 300_000 }, async () => {
     let faulty = 0
-    for (const paths of readdirSync(lab, { withFileTypes: true })
-      .filter(entry => entry.isDirectory())
-      .flatMap(({ name }) => captureSets(name))) {
+    for (const paths of everySet()) {
       const expected = await found(paths)
       expect(await foundIn(paths, bytes => renumber(bytes, EVERYTHING)), paths.join()).toEqual(expected)
       faulty += expected.length
     }
     expect(faulty).toBeGreaterThan(80)
+  })
+
+  it.skipIf(!hasLab)('do not depend on the IP version', { timeout: 300_000 }, async () => {
+    for (const paths of everySet().filter(set => set.every(path => path.endsWith('.pcap')))) {
+      expect(await foundIn(paths, asIpv6), paths.join()).toEqual(await found(paths))
+    }
+  })
+
+  it('name the switches and commands of IPv6', async () => {
+    const path = join(scratch, 'ipv6.pcap')
+    writeFileSync(path, asIpv6(readFileSync(join(FOLDER, 'same-bridge-dnat.veth3a1f09c2.pcap'))))
+    const [{ flows, cause, fix }] = await watchCaptures([path])
+    expect(flows[0]).toMatch(/^tcp \[fd00::1:0:0:af4:5\]:40001 -> \[fd00:.*, translated to \[fd00:/)
+    expect(cause).toContain('while bridge-nf-call-ip6tables=0')
+    expect(fix).toContain('ip6tables -t nat -A POSTROUTING')
   })
 
   it('do not depend on what stands behind the headers', async () => {

@@ -1,0 +1,93 @@
+// The same traffic over IPv6: every whole IPv4 packet of a capture, and what ICMP errors quote, gets an IPv6 header.
+import { internetChecksum } from './frames.ts'
+
+const IPV4_TYPE = 0x0800
+const IPV6_TYPE = 0x86dd
+/** A type that nobody tracks, for what has no counterpart: fragments, and ICMP messages other than the usual ones. */
+const LOCAL_TYPE = 0x88b5
+const ICMPV6 = 58
+/** What ICMP types become: ICMPv6 type and code; of destination unreachable the code counts, too. */
+const ICMP_TYPES = new Map<number, [number, number]>([
+  [0, [129, 0]],
+  [8, [128, 0]],
+  [3, [1, 3]],
+  [11, [3, 0]],
+])
+const UNREACHABLE = 3
+const PORT_UNREACHABLE = 3
+const PORT_UNREACHABLE_IPV6 = 4
+
+/** A copy of a little-endian pcap of Ethernet or cooked v2 frames. */
+export function asIpv6(original: Uint8Array): Uint8Array {
+  const view = viewOf(original)
+  const isEthernet = view.getUint32(20, true) === 1
+  const [typeAt, ip] = isEthernet ? [12, 14] : [0, 20]
+  const parts = [original.subarray(0, 24)]
+  for (let at = 24; at < original.length; ) {
+    const captured = view.getUint32(at + 8, true)
+    const record = Uint8Array.from(original.subarray(at, at + 16 + ip))
+    const packet = original.subarray(at + 16 + ip, at + 16 + captured)
+    let converted = packet
+    if (viewOf(record).getUint16(16 + typeAt) === IPV4_TYPE) {
+      const ipv6 = convert(packet, false)
+      viewOf(record).setUint16(16 + typeAt, ipv6 === null ? LOCAL_TYPE : IPV6_TYPE)
+      converted = ipv6 ?? packet
+    }
+    viewOf(record).setUint32(8, ip + converted.length, true)
+    viewOf(record).setUint32(12, view.getUint32(at + 12, true) + converted.length - packet.length, true)
+    parts.push(record, converted)
+    at += 16 + captured
+  }
+  return Buffer.concat(parts)
+}
+
+/** Null where there is no counterpart. @param isQuoted whether an error quotes it, which has room for a part only */
+function convert(packet: Uint8Array, isQuoted: boolean): Uint8Array | null {
+  const view = viewOf(packet)
+  const headerLength = (packet[0] & 0x0f) << 2
+  if ((view.getUint16(6) & 0x3fff) !== 0) return null
+  const length = view.getUint16(2)
+  const payload = packet.subarray(headerLength, isQuoted ? packet.length : length)
+  const isIcmp = packet[9] === 1
+  const transport = isIcmp ? convertIcmp(payload) : Uint8Array.from(payload)
+  if (transport === null) return null
+  const header = new Uint8Array(40)
+  header[0] = 0x60
+  viewOf(header).setUint16(4, length - headerLength + transport.length - payload.length)
+  header[6] = isIcmp ? ICMPV6 : packet[9]
+  header[7] = packet[8]
+  header.set(addressOf(packet, 12), 8)
+  header.set(addressOf(packet, 16), 24)
+  if (!isQuoted) finishSum(header, transport)
+  return Buffer.concat([header, transport])
+}
+
+function convertIcmp(message: Uint8Array): Uint8Array | null {
+  const type = ICMP_TYPES.get(message[0])
+  if (type === undefined) return null
+  const head = Uint8Array.from(message.subarray(0, 8))
+  head.set(type)
+  if (message[0] === UNREACHABLE && message[1] === PORT_UNREACHABLE) head[1] = PORT_UNREACHABLE_IPV6
+  const isError = type[0] < 128
+  const rest = isError ? convert(message.subarray(8), true) : message.subarray(8)
+  return rest === null ? null : Buffer.concat([head, rest])
+}
+
+function addressOf(packet: Uint8Array, at: number): number[] {
+  return [0xfd, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, ...packet.subarray(at, at + 4)]
+}
+
+function finishSum(header: Uint8Array, transport: Uint8Array): void {
+  const at = new Map([
+    [6, 16],
+    [17, 6],
+    [ICMPV6, 2],
+  ]).get(header[6])
+  if (at === undefined || transport.length < at + 2) return
+  const view = viewOf(transport)
+  view.setUint16(at, 0)
+  const sum = internetChecksum(header.subarray(8), [0, header[6]], [...header.subarray(4, 6)], transport)
+  view.setUint16(at, sum || 0xffff)
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
