@@ -1,5 +1,6 @@
 // Cases of NAT findings gathered: one finding for each id, with its flows, tries, frames and points, all bounded.
 
+import { pointOfSide } from '../vantage/points.ts'
 import type { CatalogueEntry, NatFindingId } from './catalogue.ts'
 import { counted } from './counted.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
@@ -89,7 +90,7 @@ export class Cases<Id extends string = FindingId> {
 
   add(found: Case<Id>): void {
     const group = this.groupOf(found)
-    group.points.add(found.point)
+    group.points.add(pointOfSide(found.point))
     if (rank(found.confidence) > rank(group.confidence)) {
       group.confidence = found.confidence
       group.reason = found.reason

@@ -2,6 +2,7 @@
 import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queue.ts'
 import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
 import { type LargestOwners, Owners } from '../sizing/owners.ts'
+import { pointOfSide } from '../vantage/points.ts'
 import type { Found } from './cases.ts'
 import type { Finding } from './finding.ts'
 import { MOST_AHEAD, NatWatch } from './nat-watch.ts'
@@ -59,7 +60,7 @@ export class Listener {
   }
 
   conclude({ pointNames, end }: Question): Answer {
-    const nameOf = (point: number): string => pointNames[point]
+    const nameOf = (point: number): string => pointNames[pointOfSide(point)]
     const found = this.watch.conclude(nameOf)
     return {
       found,

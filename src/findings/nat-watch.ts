@@ -5,10 +5,12 @@ import {
   RECORD_LATE,
   RECORD_PASSED,
   RECORD_QUESTION,
+  RECORD_REPEATED,
   RECORD_SIGHT,
   RECORD_TYPE_MASK,
   RECORD_UNREACHABLE,
 } from '../queue/record-type.ts'
+import { pointOfSide } from '../vantage/points.ts'
 import { Cases, type Found } from './cases.ts'
 import { NAT_FINDINGS } from './catalogue.ts'
 import type { Finding } from './finding.ts'
@@ -59,6 +61,7 @@ import {
   TRAIL_FORWARDED,
   TRAIL_OPEN,
   TRAIL_RECENT,
+  TRAIL_REPEATED,
   TRAIL_RST,
   TRAIL_SYN,
   TRAIL_SYN_ACK,
@@ -127,6 +130,10 @@ export class NatWatch {
         sight.read(words, doubles, at)
         this.passLate()
         break
+      case RECORD_REPEATED:
+        sight.read(words, doubles, at)
+        this.repeat()
+        break
       case RECORD_UNREACHABLE:
         sight.read(words, doubles, at)
         this.unreachable()
@@ -164,7 +171,7 @@ export class NatWatch {
     }
     const trail = this.follow()
     if ((type & SIGHT_TOLD) === 0) return
-    this.losses.saw(sight.point, sight.time)
+    this.losses.saw(pointOfSide(sight.point), sight.time)
     if (!isFirst) return
     this.first = trail
     this.firstDirection = this.trails.direction
@@ -320,6 +327,11 @@ export class NatWatch {
   private passLate(): void {
     const trail = this.trails.find(this.sight)
     if (trail >= 0) this.trails.mark(trail, TRAIL_FORWARDED)
+  }
+
+  private repeat(): void {
+    const trail = this.trails.find(this.sight)
+    if (trail >= 0) this.trails.mark(trail, TRAIL_REPEATED)
   }
 
   private unreachable(): void {

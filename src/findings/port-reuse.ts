@@ -1,5 +1,6 @@
 // A source port that is used again while its last connection is still remembered: by the table, or by the peer.
 import { after } from '../net/sequence.ts'
+import { pointOfSide } from '../vantage/points.ts'
 import type { Cases } from './cases.ts'
 import type { Confidence, FindingStep } from './finding.ts'
 import type { RemarkId } from './flow-catalogue.ts'
@@ -149,9 +150,10 @@ export class PortReuse {
     const { trails } = this
     if (this.searches === MOST_SEARCHES) return false
     this.searches++
+    const point = pointOfSide(trails.point(trail))
     for (let other = 0; other < trails.count; other++) {
       if (trails.startTimes[other] < trails.startTimes[trail] || !trails.has(other, TRAIL_SYN_ACK)) continue
-      if (trails.sameResponder(trail, other) && trails.point(trail) === trails.point(other)) return true
+      if (trails.sameResponder(trail, other) && pointOfSide(trails.point(other)) === point) return true
     }
     return false
   }

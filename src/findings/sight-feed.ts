@@ -1,14 +1,28 @@
 // What the NAT detectors are to know of each packet, written into a queue: they may listen on another thread.
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
+import {
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  LINKTYPE_LINUX_SLL,
+  TCP_RST,
+  TCP_SYN,
+} from '../net/numbers.ts'
 import { dnsId, hasDnsHead, isDnsQuery } from '../packet/dns.ts'
 import { Packet } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
 import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { isSumUnfinished } from '../packet/unfinished-checksum.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
-import { RECORD_LATE, RECORD_PASSED, RECORD_SIGHT, RECORD_UNREACHABLE } from '../queue/record-type.ts'
-import { destinationMacAt, macHash, sourceMacAt } from '../vantage/place.ts'
-import type { Points } from '../vantage/points.ts'
+import {
+  RECORD_LATE,
+  RECORD_PASSED,
+  RECORD_REPEATED,
+  RECORD_SIGHT,
+  RECORD_UNREACHABLE,
+} from '../queue/record-type.ts'
+import { destinationMacAt, foldAddress, macHash, PACKET_OUTGOING, sourceMacAt } from '../vantage/place.ts'
+import { type Points, sideOf } from '../vantage/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
 import {
   ACKNOWLEDGMENT,
@@ -94,7 +108,7 @@ export class SightFeed {
     const at = this.queue.next()
     words[at + TYPE] = RECORD_SIGHT | SIGHT_FIRST
     words[at + KIND] = (packet.family << 8) | packet.protocol
-    words[at + POINT] = this.points.of(packet.interface, packet.interfaceIndex)
+    words[at + POINT] = this.pointOf(packet)
     words[at + PORTS] = (packet.sourcePort << 16) | packet.destinationPort
     words[at + SOURCE] = packet.source0
     words[at + DESTINATION] = packet.destination0
@@ -111,8 +125,13 @@ export class SightFeed {
 
   private sighted(packet: Packet, sightings: Sightings): void {
     const start = sightings.isLate ? 1 : 0
-    const isTold = this.points.all.length > 1 && start === 0
+    const isHost = sightings.linkType(0) === LINKTYPE_LINUX_SLL
+    const isTold = (this.points.all.length > 1 || isHost) && start === 0
     for (let i = start; i < sightings.count; i++) {
+      if (isHost && isRepeated(sightings, start, i)) {
+        this.writeSighting(RECORD_REPEATED, packet, sightings, i)
+        continue
+      }
       const type = RECORD_SIGHT | (i === start ? SIGHT_FIRST : 0) | (isTold ? SIGHT_TOLD : 0)
       this.writeSighting(type, packet, sightings, i)
     }
@@ -127,7 +146,7 @@ export class SightFeed {
     const at = this.queue.next()
     words[at + TYPE] = type | SIGHT_MACS
     words[at + KIND] = (packet.family << 8) | packet.protocol
-    words[at + POINT] = sightings.point(index)
+    words[at + POINT] = pointOfSighting(sightings, index)
     words[at + PORTS] = (sightings.sourcePort(index) << 16) | sightings.destinationPort(index)
     words[at + SOURCE] = sightings.sourceWord(index, 0)
     words[at + DESTINATION] = sightings.destinationWord(index, 0)
@@ -142,6 +161,12 @@ export class SightFeed {
     }
     words[at + SOURCE_MAC] = sightings.sourceMacHash(index)
     words[at + DESTINATION_MAC] = sightings.destinationMacHash(index)
+  }
+
+  private pointOf(packet: Packet): number {
+    const point = this.points.of(packet.interface, packet.interfaceIndex)
+    if (packet.linkType !== LINKTYPE_LINUX_SLL) return point
+    return sideOf(point, packet.packetType === PACKET_OUTGOING ? destinationOf(packet) : sourceOf(packet))
   }
 
   /** What is the same wherever the packet is seen, but for the TTL. */
@@ -206,17 +231,17 @@ export class SightFeed {
   private unreachable(packet: Packet, sightings: Sightings | null): void {
     const { quoted, error } = this
     const count = sightings === null ? 1 : sightings.count
-    for (let i = sightings?.isLate ? 1 : 0; i < count; i++) {
+    const start = sightings?.isLate ? 1 : 0
+    for (let i = start; i < count; i++) {
       let shown = packet
+      if (sightings?.linkType(i) === LINKTYPE_LINUX_SLL && isRepeated(sightings, start, i)) continue
       if (sightings !== null) {
         if (!sightings.decode(i, error)) continue
         shown = error
       }
       if (!decodeQuoted(shown, shown.transportOffset + ICMP_HEADER, shown.family, quoted)) continue
       if (quoted.protocol !== IPPROTO_UDP || !isReceiver(shown, quoted)) continue
-      const point =
-        sightings === null ? this.points.of(shown.interface, shown.interfaceIndex) : sightings.point(i)
-      this.writeUnreachable(shown, point)
+      this.writeUnreachable(shown, sightings === null ? this.pointOf(shown) : pointOfSighting(sightings, i))
     }
   }
 
@@ -248,6 +273,33 @@ export class SightFeed {
     words[at + HOP] = shown.ttl << 8
     this.writeMacs(at, shown)
   }
+}
+
+/** The point of a sighting, on cooked v1 one side of the host. */
+function pointOfSighting(sightings: Sightings, index: number): number {
+  const point = sightings.point(index)
+  if (sightings.linkType(index) !== LINKTYPE_LINUX_SLL) return point
+  const leaves = sightings.packetType(index) === PACKET_OUTGOING
+  return sideOf(point, leaves ? sightings.destinationFold(index) : sightings.sourceFold(index))
+}
+
+/** Whether a sighting says no more than an earlier one: cooked v1 shows a packet at a bridge and at its port alike. */
+function isRepeated(sightings: Sightings, start: number, index: number): boolean {
+  for (let i = start; i < index; i++) {
+    if (!sightings.isSameTuple(i, sightings, index)) continue
+    if (pointOfSighting(sightings, i) === pointOfSighting(sightings, index)) return true
+  }
+  return false
+}
+
+function sourceOf(packet: Packet): number {
+  if (packet.family === 4) return packet.source0
+  return foldAddress(packet.source0, packet.source1, packet.source2, packet.source3)
+}
+
+function destinationOf(packet: Packet): number {
+  if (packet.family === 4) return packet.destination0
+  return foldAddress(packet.destination0, packet.destination1, packet.destination2, packet.destination3)
 }
 
 /** What a datagram would be as a DNS message. */

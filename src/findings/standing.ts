@@ -1,6 +1,8 @@
 // What is told at the end from all flows remembered: clients that meet themselves, flows cut off, floods of SYNs.
 import { IPPROTO_TCP } from '../net/numbers.ts'
-import type { Cases } from './cases.ts'
+import { isSide, pointOfSide } from '../vantage/points.ts'
+import type { Case, Cases } from './cases.ts'
+import type { NatFindingId } from './catalogue.ts'
 import { flowText, partiesOf } from './stray-answers.ts'
 import {
   CAPTURE,
@@ -15,6 +17,7 @@ import {
   SYN_ACK_COUNT,
   SYN_COUNT,
   TRAIL_OPEN,
+  TRAIL_REPEATED,
   TRAIL_RST,
   TRAIL_SYN,
   TRAIL_SYN_ACK,
@@ -39,6 +42,36 @@ export function concludeStanding(trails: Trails, cases: Cases, now: number): voi
   for (const flood of floods.values()) if (isFlood(flood)) addFlood(trails, cases, flood)
 }
 
+type Hairpin = Pick<Case<NatFindingId>, 'id' | 'confidence' | 'reason'>
+
+const COMES_BACK: Hairpin = {
+  id: 'hairpin-no-masquerade',
+  confidence: 'certain',
+  reason: 'the SYN comes back to the client with the address of the client as its source, and nobody answers',
+}
+const LEAVES: Hairpin = {
+  id: 'hairpin-no-masquerade',
+  confidence: 'likely',
+  reason: 'the SYN leaves the host with the address of the client as its source, and nobody answers',
+}
+const NEVER_BACK: Hairpin = {
+  id: 'hairpin-mode-off',
+  confidence: 'certain',
+  reason:
+    "the client's port of the bridge shows the SYN go in, the bridge shows it translated, and it never comes back out",
+}
+const SEEN_ONCE: Hairpin = {
+  id: 'hairpin-mode-off',
+  confidence: 'likely',
+  reason: 'the SYN is seen translated at the bridge and not once more at a port of it, and nobody answers',
+}
+const PORT_MISSING: Hairpin = {
+  id: 'hairpin-mode-off',
+  confidence: 'possible',
+  reason:
+    "the client's port of the bridge is not in the capture: the client may get the packet and drop it (no masquerade)",
+}
+
 /** SYNs from an address to itself, unanswered: what DNAT makes of a client that asked for its own service. */
 function toItself(trails: Trails, cases: Cases, trail: number): void {
   // the loopback interface has no hardware addresses
@@ -55,10 +88,25 @@ function toItself(trails: Trails, cases: Cases, trail: number): void {
     if (trails.point(sibling) === trails.point(trail)) meantHere = sibling
     meant = sibling
   }
+  if (isSide(trails.point(trail))) {
+    if (meant >= 0) toItselfOnHost(trails, cases, trail, meant)
+    return
+  }
   if (meantHere < 0 && meant >= 0) comesBack = isBackAt(trails, trail, trails.point(meant))
   if (meantHere >= 0 || comesBack) {
-    addHairpin(trails, cases, trail, meantHere < 0 ? meant : meantHere, 'hairpin-no-masquerade', true)
-  } else addHairpin(trails, cases, trail, meant, 'hairpin-mode-off', meant >= 0)
+    addHairpin(trails, cases, trail, meantHere < 0 ? meant : meantHere, COMES_BACK)
+  } else addHairpin(trails, cases, trail, meant, meant >= 0 ? NEVER_BACK : PORT_MISSING)
+}
+
+/**
+ * Where interfaces are not told apart: what left a bridge through a port was seen twice, there and at the bridge. One
+ * sighting is all there is of what a bridge kept for itself, or of what was routed without one.
+ */
+function toItselfOnHost(trails: Trails, cases: Cases, trail: number, meant: number): void {
+  const hasLeft = trails.has(trail, TRAIL_REPEATED)
+  const isRouted = trails.get(trail, SYN + OPENING_TTL) < trails.get(meant, SYN + OPENING_TTL)
+  const isBridged = trails.has(meant, TRAIL_REPEATED) || !isRouted
+  addHairpin(trails, cases, trail, meant, hasLeft ? COMES_BACK : isBridged ? SEEN_ONCE : LEAVES)
 }
 
 /** Whether the point that the client's own SYN passed saw it come back, to itself. */
@@ -71,27 +119,14 @@ function isBackAt(trails: Trails, trail: number, point: number): boolean {
   return false
 }
 
-function addHairpin(
-  trails: Trails,
-  cases: Cases,
-  trail: number,
-  meant: number,
-  id: 'hairpin-no-masquerade' | 'hairpin-mode-off',
-  isSure: boolean,
-): void {
+function addHairpin(trails: Trails, cases: Cases, trail: number, meant: number, hairpin: Hairpin): void {
   const client = trails.initiator(trail)
   const step = {
     what: `SYN from ${client} to itself, repeated and never answered`,
     frames: [openingFrame(trails, trail)],
   }
   cases.add({
-    id,
-    confidence: isSure ? 'certain' : 'possible',
-    reason: isSure
-      ? id === 'hairpin-mode-off'
-        ? "the client's port of the bridge shows the SYN go in, the bridge shows it translated, and it never comes back out"
-        : 'the SYN comes back to the client with the address of the client as its source, and nobody answers'
-      : "the client's port of the bridge is not in the capture: the client may get the packet and drop it (no masquerade)",
+    ...hairpin,
     client,
     flow: flowText(trails, trail, meant),
     parties: partiesOf(trails, trail, meant),
@@ -152,7 +187,8 @@ interface Flood {
 
 function count(trails: Trails, floods: Map<string, Flood>, trail: number, now: number): void {
   if (trails.startTimes[trail] > now - GRACE) return
-  const key = `${trails.point(trail)} ${trails.responder(trail)}`
+  if (isSide(trails.point(trail)) && isOtherSide(trails, trail)) return
+  const key = `${pointOfSide(trails.point(trail))} ${trails.responder(trail)}`
   let flood = floods.get(key)
   if (flood === undefined) {
     flood = {
@@ -175,6 +211,21 @@ function count(trails: Trails, floods: Map<string, Flood>, trail: number, now: n
   if (trails.get(trail, SYN_ACK_COUNT) > 1) flood.repeatedAnswers++
   if (flood.senders.size < FLOOD) flood.senders.add(trails.initiator(trail))
   if (flood.trails.length < NAMED_SYNS) flood.trails.push(trail)
+}
+
+/** Whether the flow was seen on another side of the same point before. */
+function isOtherSide(trails: Trails, trail: number): boolean {
+  const point = pointOfSide(trails.point(trail))
+  let sibling = trails.nextSibling(-1, trail)
+  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = trails.nextSibling(sibling, trail)) {
+    if (
+      sibling < trail &&
+      trails.sameResponder(trail, sibling) &&
+      pointOfSide(trails.point(sibling)) === point
+    )
+      return true
+  }
+  return false
 }
 
 /** Programs that want a connection repeat their SYN, and complete the handshake. */

@@ -96,6 +96,8 @@ export const TRAIL_DNS = 128
 /** The first sender's FIN was seen, the other's. */
 export const TRAIL_FIN = 256
 export const TRAIL_FIN_BACK = 512
+/** A packet of it was seen twice on one side of the host: at a bridge, and at a port of it. */
+export const TRAIL_REPEATED = 1024
 
 /** As a double. */
 const TIME = 7

@@ -5,7 +5,8 @@ import { formatIpv4, formatIpv6 } from '../net/address.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
 import { RECORD_QUESTION } from '../queue/record-type.ts'
-import type { Points } from '../vantage/points.ts'
+import { foldAddress } from '../vantage/place.ts'
+import { type Points, sideOf } from '../vantage/points.ts'
 import type { FrameReference } from './finding.ts'
 import { Sight } from './sight.ts'
 import { CAPTURE, OPENING_FRAME, SIDE_FRAME, SYN, SYN_COUNT, TRAIL_SYN, type Trails } from './trails.ts'
@@ -81,10 +82,9 @@ export function findPlaces(trails: Trails, words: Int32Array, at: number): Place
   sight.protocol = words[at + KIND] & 0xff
   const places: Place[] = []
   for (let point = 0; point < words[at + POINTS]; point++) {
-    sight.point = point
     for (const isTranslated of [false, true]) {
       takeKey(sight, words, at + KEYS, isTranslated)
-      const trail = trails.find(sight)
+      const trail = findAt(trails, sight, point)
       if (trail < 0 || trails.direction !== 0 || !trails.has(trail, TRAIL_SYN)) continue
       const capture = trails.get(trail, CAPTURE)
       const first = { capture, frame: trails.get(trail, SYN + OPENING_FRAME) }
@@ -94,6 +94,20 @@ export function findPlaces(trails: Trails, words: Int32Array, at: number): Place
     }
   }
   return places
+}
+
+/** The trail of a flow at a point, or on either side of it. */
+function findAt(trails: Trails, sight: Sight, point: number): number {
+  for (const side of [point, sideOf(point, foldOf(sight.source)), sideOf(point, foldOf(sight.destination))]) {
+    sight.point = side
+    const trail = trails.find(sight)
+    if (trail >= 0) return trail
+  }
+  return -1
+}
+
+function foldOf([first, second, third, fourth]: Int32Array): number {
+  return foldAddress(first, second, third, fourth)
 }
 
 /** The entry's first direction as it came in, or as it left: the inverse of the reply. */

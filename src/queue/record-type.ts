@@ -13,4 +13,7 @@ export const RECORD_LEFT = 6
 /** Where are the packets of an entry seen? (findings/whereabouts.ts) */
 export const RECORD_QUESTION = 7
 
+/** One more sighting of a packet on the same side of a host (findings/sight.ts). */
+export const RECORD_REPEATED = 8
+
 export const RECORD_TYPE_MASK = 0xff

@@ -123,7 +123,10 @@ function bridgeCallShown(sightings: Sightings): number {
     if (i === before || sightings.ttl(i) !== sightings.ttl(before)) continue
     if (sightings.sourceMacHash(i) !== mac) continue
     if (!sightings.sameDestination(before, i)) return 1
-    if (sightings.point(i) !== sightings.point(before) && isIncoming(sightings, i)) value = 0
+    // cooked v1 does not tell interfaces apart, but what came in once more came in through another
+    const isElsewhere =
+      sightings.point(i) !== sightings.point(before) || sightings.linkType(i) === LINKTYPE_LINUX_SLL
+    if (isElsewhere && isIncoming(sightings, i)) value = 0
   }
   return value
 }

@@ -6,8 +6,11 @@ import type { RecordRing } from './record-ring.ts'
 
 /** After so many frames of one point without a copy nothing waits; in code that is not yet compiled each takes 6 µs. */
 const QUIET_FRAMES = 1024
-/** More copies among as many frames end the calm. */
+/** The same once there has been a copy: packets that the host drops are seen only once, one after the other. */
+const QUIET_FRAMES_AFTER_COPIES = 1 << 16
+/** More copies among so many frames end the calm. */
 const MOST_COPIES = 8
+const COUNTED_FRAMES = 4096
 /** Frames after it that may still be copies of what went through during it. */
 const WATCHED_FRAMES = 512
 
@@ -17,7 +20,9 @@ export class Calm {
   private readonly filter = new CopyFilter()
   private readonly intake: Intake
   private readonly joinTime: number
+  /** Since the last copy, or of the calm since copies were counted last. */
   private frames = 0
+  private needed = QUIET_FRAMES
   private copies = 0
   private watched = 0
 
@@ -27,14 +32,20 @@ export class Calm {
     this.joinTime = joinTime
   }
 
-  /** Of a frame that waits: whether the window has been quiet for so long that calm may begin. */
-  isDue(): boolean {
-    return ++this.frames >= QUIET_FRAMES
+  /** Whether the window has been quiet for so long that calm may begin. */
+  get isDue(): boolean {
+    return this.frames >= this.needed
+  }
+
+  /** A frame in the window shows a packet that was not seen before. */
+  goOn(): void {
+    this.frames++
   }
 
   /** A copy has been seen in the window. */
   disturb(): void {
     this.frames = 0
+    this.needed = QUIET_FRAMES_AFTER_COPIES
   }
 
   begin(): void {
@@ -52,7 +63,7 @@ export class Calm {
   /** In the calm: whether the frame that was read last is no copy; then it is kept for those to come. */
   passes(packet: Packet): boolean {
     const { intake } = this
-    if (++this.frames === QUIET_FRAMES) {
+    if (++this.frames === COUNTED_FRAMES) {
       this.frames = 0
       this.copies = 0
     }

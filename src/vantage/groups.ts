@@ -1,6 +1,6 @@
 // Finds the sightings of one packet: equal fingerprints, close in time, at other places; which are copies, which a new packet.
 
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, LINKTYPE_LINUX_SLL } from '../net/numbers.ts'
 import { isIcmpError } from './fingerprint.ts'
 import {
   CHAIN_NEXT,
@@ -10,6 +10,7 @@ import {
   HOP,
   KIND,
   LAST_SIGHTING,
+  LINK_TYPE,
   NEXT_SIGHTING,
   PLACE,
   PORTS,
@@ -153,10 +154,13 @@ export class Groups {
     return relation
   }
 
+  /** Cooked v1 does not tell interfaces apart, so that a packet may be seen twice without a mirror port. */
   private isTwice(earlier: number, slot: number): boolean {
     const { words, times } = this.ring
-    const isIdentified = (words[(slot << RECORD_SHIFT) + STATE] & RECORD_IDENTIFIED) !== 0
-    return isIdentified && times[slot] - times[earlier] <= TWICE_TIME
+    const at = slot << RECORD_SHIFT
+    const mayBe =
+      (words[at + STATE] & RECORD_IDENTIFIED) !== 0 || words[at + LINK_TYPE] === LINKTYPE_LINUX_SLL
+    return mayBe && times[slot] - times[earlier] <= TWICE_TIME
   }
 
   /**

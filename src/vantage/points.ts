@@ -16,11 +16,31 @@ export interface ObservationPoint {
   frames: number
 }
 
+/** Bits of a point's number; those above tell the sides of a host apart that are one point. */
+const POINT_BITS = 10
 /** Hosts with more interfaces share the last point: a table that frames can grow must end somewhere. */
-export const MOST_POINTS = 1024
+export const MOST_POINTS = 1 << POINT_BITS
 const HEADS = 4096
 
 const ENDING = /(\.(pcap|pcapng|cap|dmp|snoop|ntar))?(\.(gz|zst|lz4))?$/i
+
+/**
+ * Cooked v1 does not tell a host's interfaces apart: what lies where is told by the address that is beyond, the source
+ * of what comes in and the destination of what goes out. @param beyond that address in one word
+ */
+export function sideOf(point: number, beyond: number): number {
+  return point | (((Math.imul(beyond, 0x9e3779b1) >>> (POINT_BITS + 2)) | 1) << POINT_BITS)
+}
+
+/** The point that a side is of, and a point itself. */
+export function pointOfSide(side: number): number {
+  return side & (MOST_POINTS - 1)
+}
+
+/** Whether a number is that of one side of a host that is one point. */
+export function isSide(point: number): boolean {
+  return point >= MOST_POINTS
+}
 
 /** Finds the point of a frame, and makes new ones as frames of them come. */
 export class Points {

@@ -2,7 +2,7 @@
 import { Frame } from '../capture/frame.ts'
 import { decode } from '../packet/decode.ts'
 import type { Packet } from '../packet/packet.ts'
-import { destinationMacAt, sourceMacAt } from './place.ts'
+import { destinationMacAt, foldAddress, sourceMacAt } from './place.ts'
 import {
   BYTES_AT,
   BYTES_LENGTH,
@@ -257,9 +257,12 @@ export class Sightings {
   private fold(index: number, which: number): number {
     const first = this.word(index, which)
     if (this.family === 4) return first
-    const rest =
-      Math.imul(this.word(index, which + 1), 0x9e3779b1) ^ Math.imul(this.word(index, which + 2), 0x85ebca77)
-    return first ^ rest ^ Math.imul(this.word(index, which + 3), 0xc2b2ae3d)
+    return foldAddress(
+      first,
+      this.word(index, which + 1),
+      this.word(index, which + 2),
+      this.word(index, which + 3),
+    )
   }
 
   private macAt(at: number): number {

@@ -147,7 +147,7 @@ export class SightingWindow {
       return
     }
     this.order.add(this.intake.store(frame, packet))
-    if (this.calm.isDue() && this.mayBeCalm()) this.flushes = true
+    if (this.calm.isDue && this.mayBeCalm()) this.flushes = true
   }
 
   /** No frame comes any more: whatever waits may go. */
@@ -237,9 +237,11 @@ export class SightingWindow {
     else this.reorderMore(2 * lag)
     const group = this.groups.join(slot)
     if (group === slot) {
+      this.calm.goOn()
       this.append(slot)
       return
     }
+    this.calm.disturb()
     if (ring.state(group) === SLOT_RELEASED) {
       ring.words[(slot << RECORD_SHIFT) + STATE] |= RECORD_LATE
       this.append(slot)
@@ -280,7 +282,6 @@ export class SightingWindow {
     this.markReleased(sightings.slot(0))
     sightings.decode(sightings.before, packet)
     packet.time = sightings.time(0)
-    if (sightings.total > 1) this.calm.disturb()
     this.copies += sightings.total - 1
     if (sightings.translated !== 0) {
       this.translations++

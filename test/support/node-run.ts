@@ -1,6 +1,6 @@
 // Replays captures of a node and holds what the model says against what conntrack said there.
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { openCaptures } from '../../src/capture/open.ts'
 import { makeEngine } from '../../src/cli/line-replay.ts'
 import { readSysctls } from '../../src/cli/sysctl.ts'
@@ -50,7 +50,7 @@ export async function replayNode(
   captures: string[],
   options: NodeRunOptions = {},
 ): Promise<NodeRun> {
-  const paths = captures.map(name => join(folder, name))
+  const paths = captures.map(name => resolve(folder, name))
   const sysctlFile = join(folder, 'sysctl.txt')
   const given = options.sysctl !== false && existsSync(sysctlFile)
   const sysctls = readSysctls(

@@ -1,11 +1,15 @@
 // Replays captures of whole nodes and holds the table and its events against what conntrack printed there.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { asCookedV1 } from '../support/as-cooked-v1.ts'
 import { knowledgeFrom } from '../support/knowledge.ts'
 import { differences, replayNode } from '../support/node-run.ts'
 
 const FIXTURES = 'fixtures/lab'
+const scratch = mkdtempSync(join(tmpdir(), 'ctpcap-'))
+afterAll(() => rmSync(scratch, { recursive: true }))
 const corpus = process.env.CTPCAP_CORPUS ?? ''
 const LAB = [corpus, join(corpus, 'lab')].find(
   folder => corpus !== '' && existsSync(join(folder, 'masquerade-egress', 'truth.json')),
@@ -71,6 +75,10 @@ describe('captures on any, in the repository', () => {
   it('tell by themselves whether the bridge called iptables', async () => {
     const concluded = async (run: string) => {
       const { window } = await replayNode(join(FIXTURES, run), ['any.pcap'], { sysctl: false })
+      const v1 = join(scratch, `${run}.pcap`)
+      writeFileSync(v1, asCookedV1(readFileSync(join(FIXTURES, run, 'any.pcap'))))
+      const { window: other } = await replayNode(join(FIXTURES, run), [v1], { sysctl: false })
+      expect(other.bridging.ipv4).toEqual(window.bridging.ipv4)
       return { ...window.bridging.ipv4 }
     }
     expect(await concluded('same-bridge-dnat')).toEqual({ value: 0, origin: 'concluded' })
@@ -85,8 +93,8 @@ if (LAB === undefined) {
   describe('captures on any, of every run', () => {
     const runs = readdirSync(LAB).filter(run => existsSync(join(LAB, run, 'captures/any.pcap')))
     for (const run of runs) {
-      const replayed = () =>
-        replayNode(join(LAB, run), ['captures/any.pcap'], {
+      const replayed = (capture = 'captures/any.pcap') =>
+        replayNode(join(LAB, run), [capture], {
           set: heldEntries(join(LAB, run)),
           knowledge: NEEDS_RULES.has(run)
             ? knowledgeFrom([join(LAB, run, 'rules.txt')], [join(LAB, run, 'topology.txt')])
@@ -99,6 +107,13 @@ if (LAB === undefined) {
       it.runIf(!(run in EVENTS_DIFFER))(`${run}: events`, async () => {
         const node = await replayed()
         expect(differences(node.expectedEvents, node.events)).toEqual([])
+      })
+      it(`${run}: the same where interfaces are not told apart`, async () => {
+        const path = join(scratch, `${run}.pcap`)
+        writeFileSync(path, asCookedV1(readFileSync(join(LAB, run, 'captures/any.pcap'))))
+        const [v1, v2] = [await replayed(path), await replayed()]
+        expect([...v1.entries]).toEqual([...v2.entries])
+        expect([...v1.events]).toEqual([...v2.events])
       })
     }
   })
