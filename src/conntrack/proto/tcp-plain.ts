@@ -56,6 +56,9 @@ export function plainSegment(context: Context, ct: number, packet: Packet, direc
   return true
 }
 
+/** Windows up to here cannot make the bounds wrap around; a SACK block far ahead makes larger ones. */
+const WIDEST_WINDOW = 1 << 30
+
 /**
  * The four bounds of checkBounds(), where both sides have been heard: then the entry has seen a reply, too. An old
  * acknowledgment may be inside the last of them and not here, where the window is larger than MAXACKWINDOW.
@@ -70,8 +73,10 @@ function isInside(
 ): boolean {
   const receiverEnd = entries[receiver + TD_END]
   const receiverWindow = entries[receiver + TD_MAXWIN]
+  const senderWindow = entries[sender + TD_MAXWIN]
   return (
-    entries[sender + TD_MAXWIN] !== 0 &&
+    senderWindow > 0 &&
+    senderWindow <= WIDEST_WINDOW &&
     receiverWindow !== 0 &&
     ((seq - entries[sender + TD_MAXEND] - 1) | 0) < 0 &&
     ((ack - receiverEnd - 1) | 0) < 0 &&
