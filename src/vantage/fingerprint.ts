@@ -12,6 +12,8 @@ import {
 import type { Packet } from '../packet/packet.ts'
 
 const TCP_HEADER = 20
+/** With the timestamp option. */
+const STAMPED_HEADER = 32
 const UDP_HEADER = 8
 const ICMP_HEADER = 8
 const SCTP_HEADER = 12
@@ -79,16 +81,12 @@ export class Fingerprint {
     const { view, sequence, acknowledgment } = packet
     const header = (packet.window << 16) | (packet.tcpFlags << 8) | packet.tcpHeaderLength
     const network = (packet.identification << 16) | packet.transportLength
-    const at = packet.transportOffset + TCP_HEADER
+    const at = stampAt(packet)
     let stamp = 0
     let echo = 0
-    if (
-      packet.tcpHeaderLength >= 32 &&
-      packet.transportCaptured >= 32 &&
-      view.getInt32(at) === ALIGNED_TIMESTAMP
-    ) {
-      stamp = view.getInt32(at + 4)
-      echo = view.getInt32(at + 8)
+    if (at > 0) {
+      stamp = view.getInt32(at)
+      echo = view.getInt32(at + 4)
     }
     const first =
       Math.imul(sequence, 0x9e3779b1) ^
@@ -151,6 +149,13 @@ export class Fingerprint {
     const second = Math.imul(this.second + word, 0x85ebca77)
     this.second = second ^ (second >>> 13)
   }
+}
+
+/** Where the timestamp of a TCP segment stands, its echo behind it; 0: it has none, or other options beside it. */
+export function stampAt(packet: Packet): number {
+  if (packet.tcpHeaderLength < STAMPED_HEADER || packet.transportCaptured < STAMPED_HEADER) return 0
+  const at = packet.transportOffset + TCP_HEADER
+  return packet.view.getInt32(at) === ALIGNED_TIMESTAMP ? at + 4 : 0
 }
 
 /**

@@ -63,17 +63,30 @@ export class Groups {
   /** The first record of the group that `slot` joins, or `slot` itself, which then is a group of its own. */
   join(slot: number): number {
     const group = this.find(slot)
-    const { words } = this.ring
     if (group < 0) {
       this.link(slot)
       return slot
     }
+    this.append(slot, group)
+    return group
+  }
+
+  /** Makes a record that is a group of its own a sighting of another, -1: of none that is still there; returns that. */
+  adopt(slot: number, group: number): number {
+    if (group === slot) return slot
+    this.unlink(slot)
+    if (group < 0) this.ring.words[(slot << RECORD_SHIFT) + GROUP] = -1
+    else this.append(slot, group)
+    return group
+  }
+
+  private append(slot: number, group: number): void {
+    const { words } = this.ring
     const at = group << RECORD_SHIFT
     words[(slot << RECORD_SHIFT) + GROUP] = group
     words[(words[at + LAST_SIGHTING] << RECORD_SHIFT) + NEXT_SIGHTING] = slot
     words[at + LAST_SIGHTING] = slot
     words[at + SIGHTINGS]++
-    return group
   }
 
   /** Lets a group go before one of its records does: its packet finds no more sightings. */

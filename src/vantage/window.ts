@@ -29,6 +29,7 @@ import {
   STATE,
 } from './record-ring.ts'
 import { MET, Sightings } from './sighting.ts'
+import { SuperPackets } from './super-packets.ts'
 import { TimeOrder } from './time-order.ts'
 
 const MILLISECOND = 1e6
@@ -76,6 +77,7 @@ export class SightingWindow {
   private readonly localOutput = new LocalOutput()
   private readonly redirects = new LoopbackRedirect()
   private readonly halves = new HalfTranslated()
+  private readonly supers = new SuperPackets(this.ring)
   private readonly intake: Intake
   private readonly calm: Calm
   /** Slots that are to be released, in order: first records of groups, and late ones. */
@@ -235,14 +237,15 @@ export class SightingWindow {
     const lag = this.now - ring.times[slot]
     if (lag <= 0) this.now = ring.times[slot]
     else this.reorderMore(2 * lag)
-    const group = this.groups.join(slot)
+    const joined = this.groups.join(slot)
+    const group = joined === slot ? this.groups.adopt(slot, this.supers.groupOf(slot)) : joined
     if (group === slot) {
       this.calm.goOn()
       this.append(slot)
       return
     }
     this.calm.disturb()
-    if (ring.state(group) === SLOT_RELEASED) {
+    if (group < 0 || ring.state(group) === SLOT_RELEASED) {
       ring.words[(slot << RECORD_SHIFT) + STATE] |= RECORD_LATE
       this.append(slot)
       return

@@ -63,7 +63,7 @@ function cut(original: Uint8Array, snapLength: number): Uint8Array {
   return Buffer.concat(parts)
 }
 
-describe('findings', () => {
+describe('findings', { timeout: 60_000 }, () => {
   const variants = Object.keys(EVERYTHING).map(key => [key, { [key]: true }] as [string, Renumbering])
   it.each([...variants, ['finished checksums', { finishesSums: true }]] as [string, Renumbering][])(
     'do not depend on %s',

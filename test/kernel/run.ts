@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CaptureRecords, readCapture, writeCapture } from './capture-file.ts'
-import { compareDirectory, disagreementText } from './compare.ts'
+import { compareDirectory, type Disagreement, disagreementText } from './compare.ts'
 import { compareCorpus } from './corpus.ts'
 import { generateCapture } from './generate.ts'
 import { compareGoldens } from './goldens.ts'
@@ -49,8 +49,10 @@ async function runBatch(batch: Batch, directory: string): Promise<BatchOutcome> 
   const path = join(directory, CAPTURE)
   writeCapture(path, capture)
   const inTime = await recordTo(path, directory, profile.sysctls)
-  const { kernel, found } = await compareDirectory(directory)
+  const first = await compareDirectory(directory)
+  const { kernel } = first
   const packets = kernel.verdicts.length
+  const found = inTime ? await foundAgain(first.found, path, directory, profile) : first.found
   if (!inTime && found.length > 0) {
     const late = Math.round(kernel.latest / 1000)
     console.log(
@@ -65,6 +67,26 @@ async function runBatch(batch: Batch, directory: string): Promise<BatchOutcome> 
   const at = found.find(({ frame }) => frame > 0)?.frame
   if (at !== undefined) await printShrunk(readCapture(path), at, profile)
   return { packets, agreed: false }
+}
+
+/**
+ * The disagreements that a second recording of the capture shows, too. One that meets a timeout in the jiffy in which it
+ * is due depends on when within it the kernel got the packet: that is another time each time.
+ */
+async function foundAgain(
+  found: readonly Disagreement[],
+  path: string,
+  directory: string,
+  profile: Profile,
+): Promise<Disagreement[]> {
+  if (found.length === 0) return []
+  await recordTo(path, directory, profile.sysctls)
+  const second = await compareDirectory(directory)
+  const again = found.filter(one =>
+    second.found.some(({ frame, what }) => frame === one.frame && what === one.what),
+  )
+  for (const one of found) if (!again.includes(one)) console.log(`not seen again: ${disagreementText(one)}`)
+  return again
 }
 
 async function printShrunk(capture: CaptureRecords, frame: number, profile: Profile): Promise<void> {

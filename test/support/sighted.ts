@@ -25,6 +25,7 @@ export interface Sighting {
   sequence?: number
   acknowledgment?: number
   flags?: number
+  options?: Bytes
   payload?: Bytes
   /** Index of the capture, each with one interface. */
   capture?: number
@@ -44,6 +45,7 @@ export function frameSeen(sighting: Sighting, number: number): Frame {
           sequence: sighting.sequence ?? 100,
           acknowledgment: sighting.acknowledgment ?? 0,
           flags: sighting.flags ?? 0x10,
+          options: sighting.options,
         },
         sighting.payload,
       )

@@ -1,0 +1,112 @@
+// TCP segments cut out of a larger one that was seen before: tcp_gso_segment().
+import { IPPROTO_TCP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
+import { stampAt } from './fingerprint.ts'
+import { ARRIVAL, type RecordRing } from './record-ring.ts'
+import { NO_PART, wholeAt } from './whole-packet.ts'
+
+/** Payload that no Ethernet frame of the usual MTU has room for. */
+const LEAST_PAYLOAD = 1461
+/** How long after it the parts of a packet may come, in nanoseconds. */
+const PART_TIME = 50e6
+
+/** Packets remembered, a power of two; a newer one takes the place of an older one. */
+const MOST = 256
+/** Words of a packet: what all its segments have alike, where its payload starts and ends, its place and its record. */
+const SHIFT = 4
+const ACKNOWLEDGMENT = 0
+const WINDOW = 1
+const STAMP = 2
+const ECHO = 3
+const START = 4
+const END = 5
+const PLACE = 6
+const RECORD = 7
+const RECORD_ARRIVAL = 8
+
+/**
+ * All segments that are cut out of one have its acknowledgment, window and timestamp. A sender that sends a part of it
+ * again does so with another timestamp, or from the place where the whole was seen.
+ */
+export class SuperSegments {
+  private readonly ring: RecordRing
+  private readonly words = new Int32Array(MOST << SHIFT)
+  private readonly times = new Float64Array(MOST).fill(Number.NEGATIVE_INFINITY)
+  private lastTime = Number.NEGATIVE_INFINITY
+
+  constructor(ring: RecordRing) {
+    this.ring = ring
+  }
+
+  /** Whether a part may come at `time`. */
+  awaits(time: number): boolean {
+    return time - this.lastTime <= PART_TIME
+  }
+
+  /** The record of the segment that this one, first seen at `place`, was cut out of; NO_PART, WHOLE_GONE. */
+  wholeOf(packet: Packet, place: number): number {
+    if (!this.awaits(packet.time) || !isSegment(packet)) return NO_PART
+    const slot = slotOf(packet)
+    const at = slot << SHIFT
+    const { words } = this
+    if (packet.time - this.times[slot] > PART_TIME || words[at + PLACE] === place) return NO_PART
+    if (!this.isAlike(at, packet)) return NO_PART
+    const start = packet.sequence
+    const end = (start + payloadOf(packet)) | 0
+    if (((start - words[at + START]) | 0) < 0 || ((words[at + END] - end) | 0) < 0) return NO_PART
+    return wholeAt(this.ring, words[at + RECORD], words[at + RECORD_ARRIVAL])
+  }
+
+  /** Keeps a segment that may be cut; `record` is that of its first sighting, at `place`. */
+  note(packet: Packet, place: number, record: number): void {
+    if (!isSegment(packet) || payloadOf(packet) < LEAST_PAYLOAD) return
+    const slot = slotOf(packet)
+    const at = slot << SHIFT
+    const { words } = this
+    const follows =
+      words[at + PLACE] === place && words[at + END] === packet.sequence && this.isAlike(at, packet)
+    const stamp = stampAt(packet)
+    // a burst is one packet: its segments may come when the last of it has been seen
+    if (!follows) words[at + START] = packet.sequence
+    words[at + END] = (packet.sequence + payloadOf(packet)) | 0
+    words[at + ACKNOWLEDGMENT] = packet.acknowledgment
+    words[at + WINDOW] = packet.window
+    words[at + STAMP] = stamp === 0 ? 0 : packet.view.getInt32(stamp)
+    words[at + ECHO] = stamp === 0 ? 0 : packet.view.getInt32(stamp + 4)
+    words[at + PLACE] = place
+    words[at + RECORD] = record
+    words[at + RECORD_ARRIVAL] = this.ring.word(record, ARRIVAL)
+    this.times[slot] = packet.time
+    this.lastTime = packet.time
+  }
+
+  private isAlike(at: number, packet: Packet): boolean {
+    const { words } = this
+    const stamp = stampAt(packet)
+    return (
+      words[at + ACKNOWLEDGMENT] === packet.acknowledgment &&
+      words[at + WINDOW] === packet.window &&
+      words[at + STAMP] === (stamp === 0 ? 0 : packet.view.getInt32(stamp)) &&
+      words[at + ECHO] === (stamp === 0 ? 0 : packet.view.getInt32(stamp + 4))
+    )
+  }
+}
+
+function isSegment(packet: Packet): boolean {
+  return (
+    packet.protocol === IPPROTO_TCP &&
+    packet.hasTuple &&
+    packet.fragmentOffset === 0 &&
+    (packet.tcpFlags & (TCP_SYN | TCP_RST)) === 0 &&
+    payloadOf(packet) > 0
+  )
+}
+
+const payloadOf = (packet: Packet): number => packet.transportLength - packet.tcpHeaderLength
+
+/** Of what NAT leaves alone. */
+function slotOf(packet: Packet): number {
+  const stamp = stampAt(packet)
+  const echo = stamp === 0 ? 0 : packet.view.getInt32(stamp + 4)
+  return Math.imul(packet.acknowledgment ^ Math.imul(echo, 0x85ebca77), 0x9e3779b1) >>> 24
+}
