@@ -1,4 +1,5 @@
 // First packets that enter the host and never leave it: two that raced for one port, or all from one moment on.
+import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import { MOST_POINTS } from '../vantage/points.ts'
 import type { Cases } from './cases.ts'
 import type { FindingStep } from './finding.ts'
@@ -144,14 +145,14 @@ export class Losses {
   /** The first packet of a flow: its first SYN, or its first datagram. */
   private isFirst(trail: number): boolean {
     const { trails } = this
-    const isTcp = trails.protocol(trail) === 6
+    const isTcp = trails.protocol(trail) === IPPROTO_TCP
     if (isTcp) return trails.get(trail, SYN_COUNT) === 1 && trails.side(trail, 0, SIDE_PACKETS) === 0
     return trails.side(trail, 0, SIDE_PACKETS) === 1 && trails.side(trail, 1, SIDE_PACKETS) === 0
   }
 
   private lose(trail: number): void {
     const { trails } = this
-    if (trails.protocol(trail) !== 6) return
+    if (trails.protocol(trail) !== IPPROTO_TCP) return
     if (this.streak === 0) this.streakTime = trails.startTimes[trail]
     this.streak++
     this.streakCapture = trails.get(trail, CAPTURE)
@@ -197,7 +198,10 @@ export class Losses {
 
   private areRivals(a: number, b: number): boolean {
     const { trails } = this
+    // answers of two servers to one client, whose questions came before the capture, are none
+    const isAnswer = trails.protocol(a) === IPPROTO_UDP && trails.hasLowerPort(a)
     return (
+      !isAnswer &&
       trails.protocol(a) === trails.protocol(b) &&
       trails.sameResponder(a, b) &&
       trails.isPortShared(a, b) &&
@@ -207,7 +211,7 @@ export class Losses {
 
   private raced(lost: number, won: number): void {
     const { trails, cases } = this
-    const protocol = trails.protocol(lost) === 6 ? 'tcp' : 'udp'
+    const protocol = trails.protocol(lost) === IPPROTO_TCP ? 'tcp' : 'udp'
     const client = trails.initiator(lost)
     this.races++
     cases.add({

@@ -30,7 +30,7 @@ import {
   TYPE,
 } from './sight.ts'
 import { concludeStanding } from './standing.ts'
-import { strayAnswer, strayDatagram } from './stray-answers.ts'
+import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer, strayDatagram } from './stray-answers.ts'
 import { recordHash } from './trail-hash.ts'
 import {
   FIRST_ACK,
@@ -75,6 +75,11 @@ const UNKNOWN_SCALE = 14
 /** Records to look ahead for at a time. */
 export const MOST_AHEAD = 64
 
+interface Doubt {
+  trail: number
+  sight: Sight
+}
+
 export class NatWatch {
   private readonly trails = new Trails()
   private readonly cases = new Cases({ ...NAT_FINDINGS, ...FLOW_FINDINGS })
@@ -93,6 +98,8 @@ export class NatWatch {
   /** The trail of the packet's first sighting, and which way the packet goes there. */
   private first = -1
   private firstDirection = 0
+  /** A RST of the packet under way that tells something only if it is routed. */
+  private doubt: Doubt | null = null
 
   /** @param isInside whether what is watched came out of a tunnel over UDP */
   constructor(isInside: boolean) {
@@ -166,6 +173,7 @@ export class NatWatch {
     const { sight } = this
     const isFirst = (type & SIGHT_FIRST) !== 0
     if (isFirst) {
+      this.doubt = null
       this.packets++
       this.now = sight.time
     }
@@ -189,7 +197,7 @@ export class NatWatch {
     }
     const { flags } = sight
     if (isNew) {
-      trail = trails.open(sight, (flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK))
+      trail = trails.open(sight, isAnswer(sight))
       if ((flags & (TCP_SYN | TCP_RST)) === 0) this.leaks.stray(trail, sight, this.packets)
     }
     const { direction } = trails
@@ -293,8 +301,9 @@ export class NatWatch {
     const { trails, sight, cases } = this
     // made without a socket: nothing but the number that the offending segment acknowledged
     if ((sight.flags & TCP_ACK) === 0 && sight.window === 0) {
-      if (direction === 0 && strayAnswer(trails, cases, trail, sight, isNew)) trails.mark(trail, TRAIL_RST)
-      else this.leaks.reset(trail, direction, sight)
+      const stray = direction === 0 ? strayAnswer(trails, cases, trail, sight, isNew, false) : NO_STRAY
+      if (stray === NO_STRAY) this.leaks.reset(trail, direction, sight)
+      else if (stray === STRAY_IF_ROUTED) this.doubt = { trail, sight: sight.copy() }
     }
     this.oddities.reset(trail, direction, sight)
     trails.mark(trail, TRAIL_RST)
@@ -319,9 +328,15 @@ export class NatWatch {
   /** What was seen of a packet at all points. @param exit the point where it left the host, -1 for none */
   private pass(exit: number, exitCapture: number, isSourceTranslated: boolean, time: number): void {
     if (exit >= 0) this.losses.left(exit, exitCapture)
+    if (this.doubt !== null) this.resolveDoubt(this.doubt, exit >= 0)
     if (this.firstDirection !== 0) return
     this.losses.passed(this.first, time, exit >= 0, isSourceTranslated)
     if (this.trails.has(this.first, TRAIL_DNS)) this.oddities.passed(this.first, exit >= 0)
+  }
+
+  private resolveDoubt({ trail, sight }: Doubt, isRouted: boolean): void {
+    if (isRouted) strayAnswer(this.trails, this.cases, trail, sight, true, true)
+    this.doubt = null
   }
 
   private passLate(): void {
@@ -339,4 +354,10 @@ export class NatWatch {
     const trail = trails.find(sight)
     if (trail >= 0 && trails.direction === 0) strayDatagram(trails, this.cases, trail, sight)
   }
+}
+
+/** Whether the first segment of a flow comes from its server; without a handshake that is the end with the lower port. */
+function isAnswer({ flags, sourcePort, destinationPort }: Sight): boolean {
+  if ((flags & TCP_SYN) !== 0) return (flags & TCP_ACK) !== 0
+  return (flags & TCP_RST) === 0 && sourcePort < destinationPort
 }

@@ -103,7 +103,10 @@ export class PortReuse {
     const acknowledged = sight.acknowledgment
     // what acknowledges the new SYN belongs to the new connection: its SYN-ACK was not captured
     const isAfterSyn = after(acknowledged, trails.get(trail, SYN + OPENING_SEQUENCE))
-    if (isAfterSyn && !after(acknowledged, trails.side(trail, 0, SIDE_END))) trails.set(trail, REUSE, 0)
+    // the last connection ended behind it only if the SYN has a number below that end
+    const isBelow = (trails.get(trail, REUSE) & IS_BELOW) !== 0
+    const isNew = isAfterSyn && (!isBelow || !after(acknowledged, trails.side(trail, 0, SIDE_END)))
+    if (isNew) trails.set(trail, REUSE, 0)
     else this.note(trail, CHALLENGED, sight)
   }
 

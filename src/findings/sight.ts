@@ -86,6 +86,14 @@ export class Sight {
   /** Number of the packet, 32 bits of it: its copies have the same. */
   number = 0
 
+  /** The same, in a record of its own. */
+  copy(): Sight {
+    return Object.assign(new Sight(), this, {
+      source: this.source.slice(),
+      destination: this.destination.slice(),
+    })
+  }
+
   /** Takes the record at `at`. */
   read(words: Int32Array, doubles: Float64Array, at: number): void {
     const kind = words[at + KIND]

@@ -27,10 +27,15 @@ const ANSWER_TIME = 5e9
 const SAME_BRIDGE = 'asymmetric-same-bridge-return'
 const OTHER_WAY = 'dsr-untranslated-reply'
 
+/** What a RST of a client tells: nothing, that an answer was no answer to it, or that only if the RST is routed. */
+export const NO_STRAY = 0
+export const STRAY = 1
+export const STRAY_IF_ROUTED = 2
+
 /**
  * A client resets, without a socket of that address, what answers its own SYN.
- * @param trail the flow of the RST; `isNew`: nothing of it was seen before
- * @returns whether that is so
+ * @param trail the flow of the RST; `isNew`: nothing of it was seen before; `isRouted`: the RST was seen to be
+ * @returns NO_STRAY, STRAY, STRAY_IF_ROUTED
  */
 export function strayAnswer(
   trails: Trails,
@@ -38,17 +43,26 @@ export function strayAnswer(
   trail: number,
   sight: Sight,
   isNew: boolean,
-): boolean {
+  isRouted: boolean,
+): number {
   const isAnswered =
     trails.has(trail, TRAIL_SYN_ACK) && trails.get(trail, SYN_ACK + OPENING_ACKNOWLEDGMENT) === sight.sequence
-  if (!isAnswered && !isNew && trails.has(trail, TRAIL_SYN | TRAIL_SYN_ACK)) return false
+  if (!isAnswered && !isNew && trails.has(trail, TRAIL_SYN | TRAIL_SYN_ACK)) return NO_STRAY
   const meant = askedFor(trails, trail, sight)
   const word = 'SYN'
-  if (isAnswered && trails.has(trail, TRAIL_SYN)) return cameRouted(trails, cases, trail, meant, sight, word)
-  if (meant < 0) return false
+  if (isAnswered && trails.has(trail, TRAIL_SYN)) {
+    return cameRouted(trails, cases, trail, meant, sight, word) ? STRAY : NO_STRAY
+  }
+  if (meant < 0) return NO_STRAY
   if (isAnswered) answeredElsewhere(trails, cases, trail, meant, sight, word)
+  else if (!isRouted && mayBeSwitched(trails, meant, sight)) return STRAY_IF_ROUTED
   else resetUnseen(trails, cases, trail, meant, sight)
-  return true
+  return STRAY
+}
+
+/** Whether a refusal may cross the bridge alone, and with it an answer that the capture has lost: no station tells. */
+function mayBeSwitched(trails: Trails, meant: number, sight: Sight): boolean {
+  return trails.get(meant, SYN + OPENING_DESTINATION_MAC) === 0 && isFresh(sight.ttl)
 }
 
 /** A client says that it does not expect datagrams of `trail`, which answer one that it sent to another address. */

@@ -287,6 +287,12 @@ export class Trails {
     return this.get(a, PORTS) >>> 16 === this.get(b, PORTS) >>> 16
   }
 
+  /** Whether the port of the first sender is the lower one, as a server's is that answers what was not seen. */
+  hasLowerPort(trail: number): boolean {
+    const ports = this.get(trail, PORTS)
+    return ports >>> 16 < (ports & 0xffff)
+  }
+
   /** Whether a flow goes from an address to itself. */
   isToItself(trail: number): boolean {
     return sameWords(this.words, (trail << SHIFT) + SOURCE, (trail << SHIFT) + DESTINATION)

@@ -1,0 +1,104 @@
+// A capture that began later or ended earlier shows less: never another fault, and none of a healthy node.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import { watchCaptures } from '../support/watch-captures.ts'
+
+const FOLDER = 'fixtures/findings'
+const lab = join(process.env.CTPCAP_CORPUS ?? '', 'lab')
+const hasLab = process.env.CTPCAP_CORPUS !== undefined && existsSync(lab)
+if (!hasLab)
+  console.warn(
+    'parts-of-captures.test.ts: recorded scenarios skipped, CTPCAP_CORPUS names no folder with `lab`',
+  )
+
+/** Other faults that are true of a scenario: what the server sends later meets the same forgotten entry. */
+const ALSO: Record<string, string[]> = { 'idle-timeout-remapped': ['idle-timeout-inbound'] }
+
+const scratch = mkdtempSync(join(tmpdir(), 'ctpcap-'))
+afterAll(() => rmSync(scratch, { recursive: true }))
+
+interface Capture {
+  path: string
+  header: Uint8Array
+  records: Uint8Array[]
+  /** Ids of what may be found in it. */
+  ids: string[]
+}
+
+function read(path: string, ids: string[]): Capture {
+  const bytes = readFileSync(path)
+  const records: Uint8Array[] = []
+  for (let at = 24; at < bytes.length; at += records[records.length - 1].length) {
+    records.push(bytes.subarray(at, at + 16 + bytes.readUInt32LE(at + 8)))
+  }
+  return { path, header: bytes.subarray(0, 24), records, ids }
+}
+
+function captures(): Capture[] {
+  if (!hasLab) {
+    const files = readdirSync(FOLDER).filter(file => file.endsWith('.pcap'))
+    return files.map(file => read(join(FOLDER, file), [problemOf(file.split('.')[0])]))
+  }
+  return readdirSync(lab, { withFileTypes: true })
+    .filter(entry => entry.isDirectory())
+    .flatMap(({ name }) => {
+      const { problem } = JSON.parse(readFileSync(join(lab, name, 'truth.json'), 'utf8'))
+      const ids = problem === undefined ? [] : [problem, ...(ALSO[problem] ?? [])]
+      const folder = join(lab, name, 'captures')
+      const files = readdirSync(folder).filter(file => file.endsWith('.pcap'))
+      return files.map(file => read(join(folder, file), ids))
+    })
+}
+
+/** Of a scenario in the repository, by the matrix of what is found in them. */
+function problemOf(run: string): string {
+  const lines = readFileSync('fixtures/lab/lab-matrix.tsv', 'utf8').split('\n')
+  return lines.find(line => line.startsWith(`${run}\t`))?.split('\t')[1] ?? ''
+}
+
+async function strangers({ header, records, ids }: Capture, kept: Uint8Array[]): Promise<string[]> {
+  const path = join(scratch, 'part.pcap')
+  writeFileSync(path, Buffer.concat([header, ...kept]))
+  expect(kept.length).toBeLessThanOrEqual(records.length)
+  const findings = await watchCaptures([path])
+  return findings
+    .filter(({ id }) => !ids.includes(id))
+    .map(({ id, confidence, flows }) => `${confidence} ${id}: ${flows[0]}`)
+}
+
+describe('parts of captures', { timeout: 300_000 }, () => {
+  const all = captures().filter(({ records }) => records.length < 20_000)
+  const fraction = fc.double({ min: 0, max: 1, noNaN: true })
+  const pick = fc.integer({ min: 0, max: all.length - 1 })
+  const parameters = { seed: 20251125, numRuns: 600 }
+
+  it('show no other fault than the whole', async () => {
+    const property = fc.asyncProperty(pick, fraction, fraction, async (index, start, length) => {
+      const { records } = all[index]
+      const from = Math.floor(start * records.length)
+      const to = from + Math.ceil(length * (records.length - from))
+      expect(await strangers(all[index], records.slice(from, to)), all[index].path).toEqual([])
+    })
+    await fc.assert(property, parameters)
+  })
+
+  it('are sure of no other fault when frames were lost', async () => {
+    const property = fc.asyncProperty(pick, fc.integer({ min: 1 }), async (index, seed) => {
+      let state = seed
+      const random = (): number => {
+        state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+        return state / 0x80000000
+      }
+      const kept = all[index].records.filter(() => random() > 0.1)
+      const found = await strangers(all[index], kept)
+      expect(
+        found.filter(finding => finding.startsWith('certain')),
+        all[index].path,
+      ).toEqual([])
+    })
+    await fc.assert(property, parameters)
+  })
+})
