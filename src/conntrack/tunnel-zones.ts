@@ -1,7 +1,9 @@
 // Zones for packets out of tunnels: flows of different networks may have the same addresses (nf_conntrack_zones.h).
+
+import { foldAddress } from '../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { foldAddress, hashWords } from './tuple.ts'
+import { hashWords } from './tuple.ts'
 
 /** Flows remembered at a time, in buckets; in each the one not seen for longest makes room. */
 const BUCKETS = 1 << 13

@@ -1,4 +1,5 @@
 // A flow's key: built from a packet, inverted, hashed. nf_ct_get_tuple(), nf_ct_invert_tuple(), hash_conntrack_raw().
+import { foldAddress } from '../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 
@@ -112,15 +113,6 @@ for (const [request, reply] of [
 ]) {
   ICMPV6_INVERSE[request] = reply
   ICMPV6_INVERSE[reply] = request
-}
-
-/** Folds an IPv6 address into a word; different addresses may fold alike. */
-export function foldAddress(w0: number, w1: number, w2: number, w3: number): number {
-  let h = Math.imul(w0 ^ 0x243f6a88, 0x9e3779b1)
-  h = Math.imul((h ^ (h >>> 15)) + w1, 0x85ebca77)
-  h = Math.imul((h ^ (h >>> 13)) + w2, 0xc2b2ae3d)
-  h = Math.imul((h ^ (h >>> 15)) + w3, 0x27d4eb2f)
-  return h ^ (h >>> 16)
 }
 
 /** A well-mixed 32-bit hash of a key. kernel: hash_conntrack_raw(), a seeded siphash */

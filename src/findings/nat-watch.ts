@@ -303,7 +303,8 @@ export class NatWatch {
     if ((sight.flags & TCP_ACK) === 0 && sight.window === 0) {
       const stray = direction === 0 ? strayAnswer(trails, cases, trail, sight, isNew, false) : NO_STRAY
       if (stray === NO_STRAY) this.leaks.reset(trail, direction, sight)
-      else if (stray === STRAY_IF_ROUTED) this.doubt = { trail, sight: sight.copy() }
+      else trails.mark(trail, TRAIL_RST)
+      if (stray === STRAY_IF_ROUTED) this.doubt = { trail, sight: sight.copy() }
     }
     this.oddities.reset(trail, direction, sight)
     trails.mark(trail, TRAIL_RST)

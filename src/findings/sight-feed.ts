@@ -1,13 +1,7 @@
 // What the NAT detectors are to know of each packet, written into a queue: they may listen on another thread.
-import {
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  LINKTYPE_LINUX_SLL,
-  TCP_RST,
-  TCP_SYN,
-} from '../net/numbers.ts'
+
+import { foldAddress } from '../net/address.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { dnsId, hasDnsHead, isDnsQuery } from '../packet/dns.ts'
 import { Packet } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
@@ -21,7 +15,7 @@ import {
   RECORD_SIGHT,
   RECORD_UNREACHABLE,
 } from '../queue/record-type.ts'
-import { destinationMacAt, foldAddress, macHash, PACKET_OUTGOING, sourceMacAt } from '../vantage/place.ts'
+import { destinationMacAt, hidesInterfaces, macHash, PACKET_OUTGOING, sourceMacAt } from '../vantage/place.ts'
 import { type Points, sideOf } from '../vantage/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
 import {
@@ -125,10 +119,10 @@ export class SightFeed {
 
   private sighted(packet: Packet, sightings: Sightings): void {
     const start = sightings.isLate ? 1 : 0
-    const isHost = sightings.linkType(0) === LINKTYPE_LINUX_SLL
+    const isHost = hidesInterfaces(sightings.linkType(0))
     const isTold = (this.points.all.length > 1 || isHost) && start === 0
     for (let i = start; i < sightings.count; i++) {
-      if (isHost && isRepeated(sightings, start, i)) {
+      if (isRepeated(sightings, start, i)) {
         this.writeSighting(RECORD_REPEATED, packet, sightings, i)
         continue
       }
@@ -165,7 +159,7 @@ export class SightFeed {
 
   private pointOf(packet: Packet): number {
     const point = this.points.of(packet.interface, packet.interfaceIndex)
-    if (packet.linkType !== LINKTYPE_LINUX_SLL) return point
+    if (!hidesInterfaces(packet.linkType)) return point
     return sideOf(point, packet.packetType === PACKET_OUTGOING ? destinationOf(packet) : sourceOf(packet))
   }
 
@@ -234,7 +228,7 @@ export class SightFeed {
     const start = sightings?.isLate ? 1 : 0
     for (let i = start; i < count; i++) {
       let shown = packet
-      if (sightings?.linkType(i) === LINKTYPE_LINUX_SLL && isRepeated(sightings, start, i)) continue
+      if (sightings !== null && isRepeated(sightings, start, i)) continue
       if (sightings !== null) {
         if (!sightings.decode(i, error)) continue
         shown = error
@@ -278,13 +272,14 @@ export class SightFeed {
 /** The point of a sighting, on cooked v1 one side of the host. */
 function pointOfSighting(sightings: Sightings, index: number): number {
   const point = sightings.point(index)
-  if (sightings.linkType(index) !== LINKTYPE_LINUX_SLL) return point
+  if (!hidesInterfaces(sightings.linkType(index))) return point
   const leaves = sightings.packetType(index) === PACKET_OUTGOING
   return sideOf(point, leaves ? sightings.destinationFold(index) : sightings.sourceFold(index))
 }
 
 /** Whether a sighting says no more than an earlier one: cooked v1 shows a packet at a bridge and at its port alike. */
 function isRepeated(sightings: Sightings, start: number, index: number): boolean {
+  if (!hidesInterfaces(sightings.linkType(index))) return false
   for (let i = start; i < index; i++) {
     if (!sightings.isSameTuple(i, sightings, index)) continue
     if (pointOfSighting(sightings, i) === pointOfSighting(sightings, index)) return true

@@ -1,11 +1,10 @@
 // Where the packets of an entry were seen: asked through the queue, since what remembers them may be on another thread.
 import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import { formatIpv4, formatIpv6 } from '../net/address.ts'
+import { foldAddress, formatIpv4, formatIpv6 } from '../net/address.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
 import { RECORD_QUESTION } from '../queue/record-type.ts'
-import { foldAddress } from '../vantage/place.ts'
 import { type Points, sideOf } from '../vantage/points.ts'
 import type { FrameReference } from './finding.ts'
 import { Sight } from './sight.ts'
@@ -98,7 +97,9 @@ export function findPlaces(trails: Trails, words: Int32Array, at: number): Place
 
 /** The trail of a flow at a point, or on either side of it. */
 function findAt(trails: Trails, sight: Sight, point: number): number {
-  for (const side of [point, sideOf(point, foldOf(sight.source)), sideOf(point, foldOf(sight.destination))]) {
+  const source = foldOf(sight.family, sight.source)
+  const destination = foldOf(sight.family, sight.destination)
+  for (const side of [point, sideOf(point, source), sideOf(point, destination)]) {
     sight.point = side
     const trail = trails.find(sight)
     if (trail >= 0) return trail
@@ -106,8 +107,8 @@ function findAt(trails: Trails, sight: Sight, point: number): number {
   return -1
 }
 
-function foldOf([first, second, third, fourth]: Int32Array): number {
-  return foldAddress(first, second, third, fourth)
+function foldOf(family: number, [first, second, third, fourth]: Int32Array): number {
+  return family === 4 ? first : foldAddress(first, second, third, fourth)
 }
 
 /** The entry's first direction as it came in, or as it left: the inverse of the reply. */

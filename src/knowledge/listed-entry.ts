@@ -3,7 +3,8 @@ import type { KnownEntry } from '../conntrack/known-entry.ts'
 import { SCTP_STATE_NAMES } from '../conntrack/proto/sctp-table.ts'
 import { TCP_STATE_NAMES } from '../conntrack/proto/tcp-table.ts'
 import { IPS_ASSURED, IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../conntrack/status.ts'
-import { foldAddress, invertTuple, KIND_IPV6, Tuple, ZONE_SHIFT } from '../conntrack/tuple.ts'
+import { invertTuple, KIND_IPV6, Tuple, ZONE_SHIFT } from '../conntrack/tuple.ts'
+import { foldAddress } from '../net/address.ts'
 import {
   IPPROTO_DCCP,
   IPPROTO_GRE,

@@ -50,3 +50,12 @@ export function formatIpv6(w0: number, w1: number, w2: number, w3: number): stri
   if (!dotted) return text
   return `${text}${text.endsWith(':') ? '' : ':'}${formatIpv4(w3)}`
 }
+
+/** Folds an IPv6 address into a word; different addresses may fold alike. */
+export function foldAddress(w0: number, w1: number, w2: number, w3: number): number {
+  let h = Math.imul(w0 ^ 0x243f6a88, 0x9e3779b1)
+  h = Math.imul((h ^ (h >>> 15)) + w1, 0x85ebca77)
+  h = Math.imul((h ^ (h >>> 13)) + w2, 0xc2b2ae3d)
+  h = Math.imul((h ^ (h >>> 15)) + w3, 0x27d4eb2f)
+  return h ^ (h >>> 16)
+}

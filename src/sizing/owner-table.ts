@@ -1,5 +1,6 @@
 // Owners of entries in a hash: live entries, entries at the peak, entry-time. Of the idle ones the smallest are forgotten.
-import { foldAddress, hashWords, KIND_IPV6 } from '../conntrack/tuple.ts'
+import { hashWords, KIND_IPV6 } from '../conntrack/tuple.ts'
+import { foldAddress } from '../net/address.ts'
 import { alignedInt32, doublesOf } from '../net/cache-line.ts'
 import { TopList } from './top-list.ts'
 

@@ -1,6 +1,5 @@
 // Which packets met conntrack: a frame switched inside a bridge does so with bridge-nf-call-iptables alone (br_netfilter_hooks.c).
-import { LINKTYPE_LINUX_SLL } from '../net/numbers.ts'
-import { PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './place.ts'
+import { hidesInterfaces, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './place.ts'
 import { MET, NOT_FOR_US, type Sightings, SWITCHED } from './sighting.ts'
 
 /** How a value came about. */
@@ -123,9 +122,9 @@ function bridgeCallShown(sightings: Sightings): number {
     if (i === before || sightings.ttl(i) !== sightings.ttl(before)) continue
     if (sightings.sourceMacHash(i) !== mac) continue
     if (!sightings.sameDestination(before, i)) return 1
-    // cooked v1 does not tell interfaces apart, but what came in once more came in through another
+    // what came in once more came in through another interface, told apart or not
     const isElsewhere =
-      sightings.point(i) !== sightings.point(before) || sightings.linkType(i) === LINKTYPE_LINUX_SLL
+      sightings.point(i) !== sightings.point(before) || hidesInterfaces(sightings.linkType(i))
     if (isElsewhere && isIncoming(sightings, i)) value = 0
   }
   return value
@@ -137,8 +136,7 @@ function isIncoming(sightings: Sightings, index: number): boolean {
 }
 
 function cameInAndWentOut(sightings: Sightings): boolean {
-  // cooked v1 does not tell interfaces apart
-  const isBlind = sightings.linkType(0) === LINKTYPE_LINUX_SLL
+  const isBlind = hidesInterfaces(sightings.linkType(0))
   for (let i = 0; i < sightings.count; i++) {
     if (!isUnicast(sightings, i)) return false
     if (sightings.packetType(i) === PACKET_OUTGOING) continue

@@ -1,7 +1,8 @@
 // Finds the sightings of one packet: equal fingerprints, close in time, at other places; which are copies, which a new packet.
 
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, LINKTYPE_LINUX_SLL } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import { isIcmpError } from './fingerprint.ts'
+import { hidesInterfaces } from './place.ts'
 import {
   CHAIN_NEXT,
   DESTINATION,
@@ -167,12 +168,11 @@ export class Groups {
     return relation
   }
 
-  /** Cooked v1 does not tell interfaces apart, so that a packet may be seen twice without a mirror port. */
+  /** Where interfaces are not told apart a packet is seen twice at one place without a mirror port, too. */
   private isTwice(earlier: number, slot: number): boolean {
     const { words, times } = this.ring
     const at = slot << RECORD_SHIFT
-    const mayBe =
-      (words[at + STATE] & RECORD_IDENTIFIED) !== 0 || words[at + LINK_TYPE] === LINKTYPE_LINUX_SLL
+    const mayBe = (words[at + STATE] & RECORD_IDENTIFIED) !== 0 || hidesInterfaces(words[at + LINK_TYPE])
     return mayBe && times[slot] - times[earlier] <= TWICE_TIME
   }
 

@@ -37,10 +37,9 @@ export function macHash(view: DataView, at: number): number {
   return at < 0 ? 0 : view.getInt32(at + 2)
 }
 
-/** The four words of an IPv6 address in one. */
-export function foldAddress(first: number, second: number, third: number, fourth: number): number {
-  const rest = Math.imul(second, 0x9e3779b1) ^ Math.imul(third, 0x85ebca77)
-  return first ^ rest ^ Math.imul(fourth, 0xc2b2ae3d)
+/** Whether frames do not tell the host's interfaces apart: on cooked v1, which has no interface index. */
+export function hidesInterfaces(linkType: number): boolean {
+  return linkType === LINKTYPE_LINUX_SLL
 }
 
 /** Packets with equal hashes were seen at one point, on the same side of the same hop. */

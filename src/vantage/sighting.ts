@@ -1,8 +1,9 @@
 // One packet and everybody who saw it: the view on a group of sightings that the replay and its witness get.
 import { Frame } from '../capture/frame.ts'
+import { foldAddress } from '../net/address.ts'
 import { decode } from '../packet/decode.ts'
 import type { Packet } from '../packet/packet.ts'
-import { destinationMacAt, foldAddress, sourceMacAt } from './place.ts'
+import { destinationMacAt, sourceMacAt } from './place.ts'
 import {
   BYTES_AT,
   BYTES_LENGTH,

@@ -1,5 +1,5 @@
 // TCP segments cut out of a larger one that was seen before: tcp_gso_segment().
-import { IPPROTO_TCP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
+import { TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { stampAt } from './fingerprint.ts'
 import { ARRIVAL, type RecordRing } from './record-ring.ts'
@@ -33,6 +33,9 @@ export class SuperSegments {
   private readonly words = new Int32Array(MOST << SHIFT)
   private readonly times = new Float64Array(MOST).fill(Number.NEGATIVE_INFINITY)
   private lastTime = Number.NEGATIVE_INFINITY
+  /** Of the segment that `slotOf` was asked for last, 0 without the option. */
+  private stamp = 0
+  private echo = 0
 
   constructor(ring: RecordRing) {
     this.ring = ring
@@ -46,7 +49,7 @@ export class SuperSegments {
   /** The record of the segment that this one, first seen at `place`, was cut out of; NO_PART, WHOLE_GONE. */
   wholeOf(packet: Packet, place: number): number {
     if (!this.awaits(packet.time) || !isSegment(packet)) return NO_PART
-    const slot = slotOf(packet)
+    const slot = this.slotOf(packet)
     const at = slot << SHIFT
     const { words } = this
     if (packet.time - this.times[slot] > PART_TIME || words[at + PLACE] === place) return NO_PART
@@ -60,19 +63,18 @@ export class SuperSegments {
   /** Keeps a segment that may be cut; `record` is that of its first sighting, at `place`. */
   note(packet: Packet, place: number, record: number): void {
     if (!isSegment(packet) || payloadOf(packet) < LEAST_PAYLOAD) return
-    const slot = slotOf(packet)
+    const slot = this.slotOf(packet)
     const at = slot << SHIFT
     const { words } = this
     const follows =
       words[at + PLACE] === place && words[at + END] === packet.sequence && this.isAlike(at, packet)
-    const stamp = stampAt(packet)
     // a burst is one packet: its segments may come when the last of it has been seen
     if (!follows) words[at + START] = packet.sequence
     words[at + END] = (packet.sequence + payloadOf(packet)) | 0
     words[at + ACKNOWLEDGMENT] = packet.acknowledgment
     words[at + WINDOW] = packet.window
-    words[at + STAMP] = stamp === 0 ? 0 : packet.view.getInt32(stamp)
-    words[at + ECHO] = stamp === 0 ? 0 : packet.view.getInt32(stamp + 4)
+    words[at + STAMP] = this.stamp
+    words[at + ECHO] = this.echo
     words[at + PLACE] = place
     words[at + RECORD] = record
     words[at + RECORD_ARRIVAL] = this.ring.word(record, ARRIVAL)
@@ -80,21 +82,27 @@ export class SuperSegments {
     this.lastTime = packet.time
   }
 
+  /** Of what NAT leaves alone; reads the timestamp. */
+  private slotOf(packet: Packet): number {
+    const stamp = stampAt(packet)
+    this.stamp = stamp === 0 ? 0 : packet.view.getInt32(stamp)
+    this.echo = stamp === 0 ? 0 : packet.view.getInt32(stamp + 4)
+    return Math.imul(packet.acknowledgment ^ Math.imul(this.echo, 0x85ebca77), 0x9e3779b1) >>> 24
+  }
+
   private isAlike(at: number, packet: Packet): boolean {
     const { words } = this
-    const stamp = stampAt(packet)
     return (
       words[at + ACKNOWLEDGMENT] === packet.acknowledgment &&
       words[at + WINDOW] === packet.window &&
-      words[at + STAMP] === (stamp === 0 ? 0 : packet.view.getInt32(stamp)) &&
-      words[at + ECHO] === (stamp === 0 ? 0 : packet.view.getInt32(stamp + 4))
+      words[at + STAMP] === this.stamp &&
+      words[at + ECHO] === this.echo
     )
   }
 }
 
 function isSegment(packet: Packet): boolean {
   return (
-    packet.protocol === IPPROTO_TCP &&
     packet.hasTuple &&
     packet.fragmentOffset === 0 &&
     (packet.tcpFlags & (TCP_SYN | TCP_RST)) === 0 &&
@@ -103,10 +111,3 @@ function isSegment(packet: Packet): boolean {
 }
 
 const payloadOf = (packet: Packet): number => packet.transportLength - packet.tcpHeaderLength
-
-/** Of what NAT leaves alone. */
-function slotOf(packet: Packet): number {
-  const stamp = stampAt(packet)
-  const echo = stamp === 0 ? 0 : packet.view.getInt32(stamp + 4)
-  return Math.imul(packet.acknowledgment ^ Math.imul(echo, 0x85ebca77), 0x9e3779b1) >>> 24
-}

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Table } from '../../src/conntrack/table.ts'
-import { foldAddress, KIND_IPV6, Tuple } from '../../src/conntrack/tuple.ts'
+import { KIND_IPV6, Tuple } from '../../src/conntrack/tuple.ts'
+import { foldAddress } from '../../src/net/address.ts'
 import { sortEntries } from '../../src/report/conntrack-order.ts'
 
 interface Key {
