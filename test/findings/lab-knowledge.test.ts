@@ -1,5 +1,5 @@
 // Findings of every recorded scenario with its own rules and topology, and with those of others: never less, never wrong.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Parties } from '../../src/findings/cases.ts'
@@ -8,40 +8,26 @@ import { informedBy } from '../../src/findings/informed.ts'
 import type { Report } from '../../src/report/model.ts'
 import { runCli } from '../support/cli.ts'
 import { knowledgeFrom } from '../support/knowledge.ts'
+import { captureSets, LAB, labPath, labRuns } from '../support/lab.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const GOLDEN = 'fixtures/findings/lab-knowledge.tsv'
-const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
-const hasLab = lab !== '' && existsSync(lab)
-if (!hasLab)
+if (LAB === null)
   console.warn(
     'lab-knowledge.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`',
   )
 
-const runs = hasLab
-  ? readdirSync(lab)
-      .filter(run => existsSync(join(lab, run, 'rules.txt')))
-      .sort()
-  : []
+const runs = labRuns('rules.txt')
 const RANKS = ['possible', 'likely', 'certain']
 
 const isFaulty = (run: string): boolean =>
-  JSON.parse(readFileSync(join(lab, run, 'truth.json'), 'utf8')).verdict === 'faulty'
+  JSON.parse(readFileSync(labPath(run, 'truth.json'), 'utf8')).verdict === 'faulty'
 
 function knowledgeOf(run: string) {
-  return knowledgeFrom([join(lab, run, 'rules.txt')], [join(lab, run, 'topology.txt')])
+  return knowledgeFrom([labPath(run, 'rules.txt')], [labPath(run, 'topology.txt')])
 }
 
-/** Each capture of a run by itself, and those of single interfaces together. */
-function captureSets(folder: string): string[][] {
-  const files = readdirSync(folder).sort()
-  const single = files.filter(
-    name => name.endsWith('.pcap') && name !== 'any.pcap' && !name.startsWith('far'),
-  )
-  return [...files.map(name => [name]), ...(single.length > 1 ? [single] : [])]
-}
-
-describe.skipIf(!hasLab)('recorded scenarios with knowledge', () => {
+describe.skipIf(LAB === null)('recorded scenarios with knowledge', () => {
   it('have the same findings, at least as sure, and by their own rules alone surer', {
     timeout: 600_000,
   }, async () => {
@@ -49,10 +35,10 @@ describe.skipIf(!hasLab)('recorded scenarios with knowledge', () => {
     const wrong: string[] = []
     const informants = runs.map(run => ({ run, inform: informedBy(knowledgeOf(run)) }))
     for (const run of runs.filter(isFaulty)) {
-      const folder = join(lab, run, 'captures')
+      const folder = labPath(run, 'captures')
       const own = informants.find(other => other.run === run)?.inform
       if (own === undefined) continue
-      for (const captures of captureSets(folder)) {
+      for (const captures of captureSets(run)) {
         const capture = captures.join('+')
         const seen: [Finding, readonly Parties[]][] = []
         const paths = captures.map(name => join(folder, name))
@@ -82,9 +68,9 @@ describe.skipIf(!hasLab)('recorded scenarios with knowledge', () => {
 
   it('are translated as their rules say, and healthy ones stay clean', { timeout: 600_000 }, async () => {
     for (const run of runs) {
-      const capture = join(lab, run, 'captures', 'any.pcap')
+      const capture = labPath(run, 'captures', 'any.pcap')
       if (!existsSync(capture)) continue
-      const files = ['--rules', join(lab, run, 'rules.txt'), '--topology', join(lab, run, 'topology.txt')]
+      const files = ['--rules', labPath(run, 'rules.txt'), '--topology', labPath(run, 'topology.txt')]
       const { stdout, stderr } = await runCli(['analyze', capture, ...files, '--json'])
       expect(stderr, run).toBe('')
       const report = JSON.parse(stdout) as Report
@@ -103,12 +89,12 @@ describe.skipIf(!hasLab)('recorded scenarios with knowledge', () => {
   })
 
   it('leave untracked what the rules of one do', { timeout: 60_000 }, async () => {
-    const capture = join(lab, 'notrack', 'captures', 'any.pcap')
-    const rules = ['--rules', join(lab, 'notrack', 'rules.txt')]
+    const capture = labPath('notrack', 'captures', 'any.pcap')
+    const rules = ['--rules', labPath('notrack', 'rules.txt')]
     const entries = async (more: string[]) =>
       (await runCli(['list', capture, ...more])).stdout.match(/^tcp/gm)?.length ?? 0
     // the kernel had none, either
-    expect(readFileSync(join(lab, 'notrack', 'conntrack-final.txt'), 'utf8')).not.toContain('tcp')
+    expect(readFileSync(labPath('notrack', 'conntrack-final.txt'), 'utf8')).not.toContain('tcp')
     expect(await entries(rules)).toBe(0)
     expect(await entries([])).toBe(60)
   })

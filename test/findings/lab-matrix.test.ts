@@ -1,14 +1,13 @@
 // What is found in every capture of every recorded NAT scenario: the right fault, no other, and none in healthy ones.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../src/findings/finding.ts'
+import { captureSets, LAB, labPath, labRuns } from '../support/lab.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const GOLDEN = 'fixtures/lab/lab-matrix.tsv'
-const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
-const hasLab = lab !== '' && existsSync(lab)
-if (!hasLab)
+if (LAB === null)
   console.warn('lab-matrix.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`')
 
 interface Truth {
@@ -16,19 +15,6 @@ interface Truth {
   problem?: string
   flows: { client?: string; faulty?: boolean; nat?: string }[]
   proofs: { by_capture?: Record<string, { frames: number[] }> }[]
-}
-
-/** The captures of a run: each alone, and those of single interfaces together. */
-function captureSets(run: string): { name: string; paths: string[] }[] {
-  const folder = join(lab, run, 'captures')
-  const files = readdirSync(folder).sort()
-  const single = files.filter(
-    file => file.endsWith('.pcap') && file !== 'any.pcap' && !file.startsWith('far'),
-  )
-  const sets = files.map(file => ({ name: file, paths: [join(folder, file)] }))
-  return single.length < 2
-    ? sets
-    : [...sets, { name: single.join('+'), paths: single.map(file => join(folder, file)) }]
 }
 
 /** Frames of `capture` that the run's own proofs name. */
@@ -68,15 +54,15 @@ function objections(finding: Finding, truth: Truth, capture: string): string[] {
   return found
 }
 
-describe.skipIf(!hasLab)('recorded NAT scenarios', () => {
+describe.skipIf(LAB === null)('recorded NAT scenarios', () => {
   it('show their faults where they can be seen, and nothing else', { timeout: 600_000 }, async () => {
     const lines = ['run\tproblem\tcapture\tfound\tconfidence\tflows\toccurrences']
     const wrong: string[] = []
-    const runs = readdirSync(lab).filter(run => existsSync(join(lab, run, 'truth.json')))
-    for (const run of runs.sort()) {
-      const truth = JSON.parse(readFileSync(join(lab, run, 'truth.json'), 'utf8')) as Truth
-      for (const { name, paths } of captureSets(run)) {
-        const findings = await watchCaptures(paths)
+    for (const run of labRuns()) {
+      const truth = JSON.parse(readFileSync(labPath(run, 'truth.json'), 'utf8')) as Truth
+      for (const files of captureSets(run)) {
+        const name = files.join('+')
+        const findings = await watchCaptures(files.map(file => labPath(run, 'captures', file)))
         for (const finding of findings) {
           wrong.push(...objections(finding, truth, name).map(objection => `${run} ${name}: ${objection}`))
         }

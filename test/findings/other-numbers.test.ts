@@ -1,17 +1,17 @@
 // Nothing is recognized by its numbers: captures of other hosts at other times, over IPv6, or cut shorter, show the same findings.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { asCookedV1 } from '../support/as-cooked-v1.ts'
 import { asIpv6 } from '../support/as-ipv6.ts'
+import { captureSets, LAB, labPath, labRuns } from '../support/lab.ts'
+import { changeFrames } from '../support/pcap-records.ts'
 import { EVERYTHING, type Renumbering, renumber } from '../support/renumber.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const FOLDER = 'fixtures/findings'
-const lab = join(process.env.CTPCAP_CORPUS ?? '', 'lab')
-const hasLab = process.env.CTPCAP_CORPUS !== undefined && existsSync(lab)
-if (!hasLab)
+if (LAB === null)
   console.warn('other-numbers.test.ts: recorded scenarios skipped, CTPCAP_CORPUS names no folder with `lab`')
 
 const scratch = mkdtempSync(join(tmpdir(), 'ctpcap-'))
@@ -36,32 +36,8 @@ async function foundIn(paths: string[], change: (bytes: Uint8Array) => Uint8Arra
   return await found(changed)
 }
 
-/** The captures of a run, each alone, and those of single interfaces together. */
-function captureSets(run: string): string[][] {
-  const folder = join(lab, run, 'captures')
-  const files = readdirSync(folder).map(file => join(folder, file))
-  const single = files.filter(path => path.endsWith('.pcap') && !/^(any\.|far)/.test(basename(path)))
-  return [...files.map(path => [path]), single]
-}
-
-function everySet(): string[][] {
-  const runs = readdirSync(lab, { withFileTypes: true }).filter(entry => entry.isDirectory())
-  return runs.flatMap(({ name }) => captureSets(name))
-}
-
-/** A little-endian pcap with a lower snap length. */
-function cut(original: Uint8Array, snapLength: number): Uint8Array {
-  const parts = [original.subarray(0, 24)]
-  for (let at = 24; at < original.length; ) {
-    const view = new DataView(original.buffer, original.byteOffset + at)
-    const length = view.getUint32(8, true)
-    const record = Uint8Array.from(original.subarray(at, at + 16 + Math.min(length, snapLength)))
-    new DataView(record.buffer).setUint32(8, record.length - 16, true)
-    parts.push(record)
-    at += 16 + length
-  }
-  return Buffer.concat(parts)
-}
+const everySet = (): string[][] =>
+  labRuns().flatMap(run => captureSets(run).map(files => files.map(file => labPath(run, 'captures', file))))
 
 describe('findings', { timeout: 60_000 }, () => {
   const variants = Object.keys(EVERYTHING).map(key => [key, { [key]: true }] as [string, Renumbering])
@@ -75,7 +51,7 @@ describe('findings', { timeout: 60_000 }, () => {
     },
   )
 
-  it.skipIf(!hasLab)('do not depend on any numbers', { timeout: 300_000 }, async () => {
+  it.skipIf(LAB === null)('do not depend on any numbers', { timeout: 300_000 }, async () => {
     let faulty = 0
     for (const paths of everySet()) {
       const expected = await found(paths)
@@ -85,13 +61,13 @@ describe('findings', { timeout: 60_000 }, () => {
     expect(faulty).toBeGreaterThan(80)
   })
 
-  it.skipIf(!hasLab)('do not depend on the IP version', { timeout: 300_000 }, async () => {
+  it.skipIf(LAB === null)('do not depend on the IP version', { timeout: 300_000 }, async () => {
     for (const paths of everySet().filter(set => set.every(path => path.endsWith('.pcap')))) {
       expect(await foundIn(paths, asIpv6), paths.join()).toEqual(await found(paths))
     }
   })
 
-  it.skipIf(!hasLab)('do not depend on whether interfaces are told apart', async () => {
+  it.skipIf(LAB === null)('do not depend on whether interfaces are told apart', async () => {
     const short = (findings: string[]) => findings.map(finding => JSON.parse(finding).slice(0, 4))
     for (const [path] of everySet().filter(set => /any\.pcap$/.test(set[0]))) {
       const [v1, v2] = [await foundIn([path], asCookedV1), await found([path])]
@@ -114,9 +90,9 @@ describe('findings', { timeout: 60_000 }, () => {
     for (const file of readdirSync(FOLDER).filter(name => name.endsWith('.pcap'))) {
       const path = join(FOLDER, file)
       for (const snapLength of [128, 96, 80]) {
-        expect(await foundIn([path], bytes => cut(bytes, snapLength)), `${file}, ${snapLength}`).toEqual(
-          await found([path]),
-        )
+        const cut = (bytes: Uint8Array): Uint8Array =>
+          changeFrames(bytes, frame => frame.subarray(0, snapLength), { isCut: true })
+        expect(await foundIn([path], cut), `${file}, ${snapLength}`).toEqual(await found([path]))
       }
     }
   })

@@ -1,15 +1,15 @@
 // A capture that began later or ended earlier shows less: never another fault, and none of a healthy node.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { LAB, labPath, labRuns } from '../support/lab.ts'
+import { type PcapRecords, pcapRecords } from '../support/pcap-records.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const FOLDER = 'fixtures/findings'
-const lab = join(process.env.CTPCAP_CORPUS ?? '', 'lab')
-const hasLab = process.env.CTPCAP_CORPUS !== undefined && existsSync(lab)
-if (!hasLab)
+if (LAB === null)
   console.warn(
     'parts-of-captures.test.ts: recorded scenarios skipped, CTPCAP_CORPUS names no folder with `lab`',
   )
@@ -20,37 +20,25 @@ const ALSO: Record<string, string[]> = { 'idle-timeout-remapped': ['idle-timeout
 const scratch = mkdtempSync(join(tmpdir(), 'ctpcap-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 
-interface Capture {
+interface Capture extends PcapRecords {
   path: string
-  header: Uint8Array
-  records: Uint8Array[]
   /** Ids of what may be found in it. */
   ids: string[]
 }
 
-function read(path: string, ids: string[]): Capture {
-  const bytes = readFileSync(path)
-  const records: Uint8Array[] = []
-  for (let at = 24; at < bytes.length; at += records[records.length - 1].length) {
-    records.push(bytes.subarray(at, at + 16 + bytes.readUInt32LE(at + 8)))
-  }
-  return { path, header: bytes.subarray(0, 24), records, ids }
-}
+const read = (path: string, ids: string[]): Capture => ({ ...pcapRecords(readFileSync(path)), path, ids })
 
 function captures(): Capture[] {
-  if (!hasLab) {
+  if (LAB === null) {
     const files = readdirSync(FOLDER).filter(file => file.endsWith('.pcap'))
     return files.map(file => read(join(FOLDER, file), [problemOf(file.split('.')[0])]))
   }
-  return readdirSync(lab, { withFileTypes: true })
-    .filter(entry => entry.isDirectory())
-    .flatMap(({ name }) => {
-      const { problem } = JSON.parse(readFileSync(join(lab, name, 'truth.json'), 'utf8'))
-      const ids = problem === undefined ? [] : [problem, ...(ALSO[problem] ?? [])]
-      const folder = join(lab, name, 'captures')
-      const files = readdirSync(folder).filter(file => file.endsWith('.pcap'))
-      return files.map(file => read(join(folder, file), ids))
-    })
+  return labRuns().flatMap(run => {
+    const { problem } = JSON.parse(readFileSync(labPath(run, 'truth.json'), 'utf8'))
+    const ids = problem === undefined ? [] : [problem, ...(ALSO[problem] ?? [])]
+    const files = readdirSync(labPath(run, 'captures')).filter(file => file.endsWith('.pcap'))
+    return files.map(file => read(labPath(run, 'captures', file), ids))
+  })
 }
 
 /** Of a scenario in the repository, by the matrix of what is found in them. */

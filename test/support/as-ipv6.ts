@@ -1,5 +1,6 @@
 // The same traffic over IPv6: every whole IPv4 packet of a capture, and what ICMP errors quote, gets an IPv6 header.
 import { internetChecksum } from './frames.ts'
+import { changeFrames, linkTypeOf, viewOf } from './pcap-records.ts'
 
 const IPV4_TYPE = 0x0800
 const IPV6_TYPE = 0x86dd
@@ -19,26 +20,15 @@ const PORT_UNREACHABLE_IPV6 = 4
 
 /** A copy of a little-endian pcap of Ethernet or cooked v2 frames. */
 export function asIpv6(original: Uint8Array): Uint8Array {
-  const view = viewOf(original)
-  const isEthernet = view.getUint32(20, true) === 1
-  const [typeAt, ip] = isEthernet ? [12, 14] : [0, 20]
-  const parts = [original.subarray(0, 24)]
-  for (let at = 24; at < original.length; ) {
-    const captured = view.getUint32(at + 8, true)
-    const record = Uint8Array.from(original.subarray(at, at + 16 + ip))
-    const packet = original.subarray(at + 16 + ip, at + 16 + captured)
-    let converted = packet
-    if (viewOf(record).getUint16(16 + typeAt) === IPV4_TYPE) {
-      const ipv6 = convert(packet, false)
-      viewOf(record).setUint16(16 + typeAt, ipv6 === null ? LOCAL_TYPE : IPV6_TYPE)
-      converted = ipv6 ?? packet
-    }
-    viewOf(record).setUint32(8, ip + converted.length, true)
-    viewOf(record).setUint32(12, view.getUint32(at + 12, true) + converted.length - packet.length, true)
-    parts.push(record, converted)
-    at += 16 + captured
-  }
-  return Buffer.concat(parts)
+  const [typeAt, ip] = linkTypeOf(original) === 1 ? [12, 14] : [0, 20]
+  return changeFrames(original, frame => {
+    if (viewOf(frame).getUint16(typeAt) !== IPV4_TYPE) return frame
+    const link = Uint8Array.from(frame.subarray(0, ip))
+    const packet = frame.subarray(ip)
+    const ipv6 = convert(packet, false)
+    viewOf(link).setUint16(typeAt, ipv6 === null ? LOCAL_TYPE : IPV6_TYPE)
+    return Buffer.concat([link, ipv6 ?? packet])
+  })
 }
 
 /** Null where there is no counterpart. @param isQuoted whether an error quotes it, which has room for a part only */
@@ -89,5 +79,3 @@ function finishSum(header: Uint8Array, transport: Uint8Array): void {
   const sum = internetChecksum(header.subarray(8), [0, header[6]], [...header.subarray(4, 6)], transport)
   view.setUint16(at, sum || 0xffff)
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
