@@ -1,5 +1,5 @@
 // The spine: frames are decoded, sighted, reassembled, tracked and shown to the witness, one line each.
-import type { FrameSource } from './capture/frame.ts'
+import type { Frame, FrameSource } from './capture/frame.ts'
 import { DatagramTranslations } from './conntrack/datagram-translations.ts'
 import type { Engine } from './conntrack/engine.ts'
 import { ObservedTranslation, type Translation } from './conntrack/nat.ts'
@@ -46,22 +46,10 @@ export async function replay(
   witness: Witness,
   window: SightingWindow | null = null,
 ): Promise<void> {
-  const spine = new Spine(engines, fragments, witness)
-  do {
-    for (let frame = source.next(); frame !== null; frame = source.next()) {
-      const packet = spine.next
-      if (!decode(frame, packet) || window === null || window.passes(frame, packet)) spine.follow()
-      else {
-        spine.catchUp()
-        window.add(frame, packet)
-        spine.followReleased(window)
-      }
-    }
-    spine.catchUp()
-  } while (await source.fill())
-  if (window === null) return
-  window.finish()
-  spine.followReleased(window)
+  const spine = new Spine(source, engines, fragments, witness, window)
+  do spine.followFrames()
+  while (await source.fill())
+  spine.finish()
 }
 
 /** Packets that are followed together: as many cache misses are under way at once as a processor can have. */
@@ -81,23 +69,72 @@ class Spine {
   private readonly datagrams = new DatagramTranslations()
 
   constructor(
+    private readonly source: FrameSource,
     private readonly engines: readonly Tracker[],
     private readonly fragments: Defragmenter,
     private readonly witness: Witness,
+    private readonly window: SightingWindow | null,
   ) {}
 
-  /** The record for the packet that is followed next. */
-  get next(): Packet {
-    return this.batch[this.waiting]
+  /** Follows the frames that the source has at hand. */
+  followFrames(): void {
+    const { source, window } = this
+    let frame = source.next()
+    // two loops, each compiled for what it does: one for both took 40 ns more a frame
+    while (frame !== null) {
+      frame = window === null || window.isCalm ? this.straight(frame, window) : this.sighted(frame, window)
+    }
+    this.catchUp()
   }
 
-  /** Follows the packet in `next`, now or together with some that come after it. */
-  follow(): void {
+  /** No frame comes any more: follows what still waits in the window. */
+  finish(): void {
+    if (this.window === null) return
+    this.window.finish()
+    this.followReleased(this.window)
+  }
+
+  /** Follows frames as they come, as long as none has to wait; returns the one after it. */
+  private straight(first: Frame, window: SightingWindow | null): Frame | null {
+    const { source } = this
+    for (let frame: Frame | null = first; frame !== null; frame = source.next()) {
+      const packet = this.batch[this.waiting]
+      if (!decode(frame, packet) || window === null || window.passes(frame, packet)) this.follow()
+      else {
+        this.sight(frame, packet, window)
+        return source.next()
+      }
+    }
+    return null
+  }
+
+  /** Lets packets wait for their sightings, as long as they have to; returns the frame that follows. */
+  private sighted(first: Frame, window: SightingWindow): Frame | null {
+    const { source } = this
+    for (let frame: Frame | null = first; frame !== null; frame = source.next()) {
+      const packet = this.batch[this.waiting]
+      if (!decode(frame, packet)) this.follow()
+      else {
+        this.sight(frame, packet, window)
+        if (window.isCalm) return source.next()
+      }
+    }
+    return null
+  }
+
+  private sight(frame: Frame, packet: Packet, window: SightingWindow): void {
+    this.catchUp()
+    window.add(frame, packet)
+    this.followReleased(window)
+  }
+
+  /** Follows the packet that was decoded last, now or together with some that come after it. */
+  private follow(): void {
     if (++this.waiting === this.batch.length) this.catchUp()
   }
 
-  /** Follows all packets that wait. */
-  catchUp(): void {
+  /** Follows all packets that wait in the batch. */
+  private catchUp(): void {
     const { batch, engines, waiting } = this
     this.waiting = 0
     for (let i = 0; i < engines.length; i++) engines[i].lookAhead(batch, waiting)
@@ -105,7 +142,7 @@ class Spine {
   }
 
   /** Follows all packets that the window has to release by now. */
-  followReleased(window: SightingWindow): void {
+  private followReleased(window: SightingWindow): void {
     const { released, witness } = this
     while (window.next(released)) {
       if (this.foreseen === 0) this.foresee(window)

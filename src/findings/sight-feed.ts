@@ -92,11 +92,17 @@ export class SightFeed {
     // put together from fragments, of which the last has no ports
     if (sightings !== null && !sightings.isLate && isOfFragment(packet, sightings)) return
     this.number = (this.number + 1) | 0
-    if (sightings === null) this.frame(packet)
+    if (sightings === null || this.isAlone(sightings)) this.frame(packet)
     else this.sighted(packet, sightings)
   }
 
-  /** A frame that is replayed as it came. */
+  /** Whether the only frame of the only point shows a packet, and shows it as it was tracked. */
+  private isAlone(sightings: Sightings): boolean {
+    if (sightings.count > 1 || sightings.isRestored || this.points.all.length > 1) return false
+    return !hidesInterfaces(sightings.linkType(0))
+  }
+
+  /** A frame that is replayed as it came, or that alone shows its packet. */
   private frame(packet: Packet): void {
     const { words, doubles } = this.queue
     const at = this.queue.next()

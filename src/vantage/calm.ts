@@ -1,4 +1,5 @@
 // When packets need not wait: a capture of one point that shows no copies is tracked frame by frame, until it does.
+import { IPPROTO_TCP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { CopyFilter } from './copy-filter.ts'
 import type { Intake } from './intake.ts'
@@ -11,6 +12,9 @@ const QUIET_FRAMES_AFTER_COPIES = 1 << 16
 /** More copies among so many frames end the calm. */
 const MOST_COPIES = 8
 const COUNTED_FRAMES = 4096
+/** As long every frame is looked at, from the start of the calm and from each copy; then of segments one in sixteen. */
+const THOROUGH_FRAMES = 1 << 13
+const SPARED_BITS = 4
 /** Frames after it that may still be copies of what went through during it. */
 const WATCHED_FRAMES = 512
 
@@ -25,6 +29,7 @@ export class Calm {
   private needed = QUIET_FRAMES
   private copies = 0
   private watched = 0
+  private thorough = 0
 
   /** @param joinTime how long after a packet its copies may come, in nanoseconds */
   constructor(intake: Intake, joinTime: number) {
@@ -52,6 +57,7 @@ export class Calm {
     this.isCalm = true
     this.frames = 0
     this.copies = 0
+    this.thorough = THOROUGH_FRAMES
   }
 
   end(): void {
@@ -60,9 +66,21 @@ export class Calm {
     this.frames = 0
   }
 
+  /**
+   * In the calm: whether a segment is not looked at, neither it nor a copy of it, wherever that was seen. Where packets
+   * are seen twice, the first two of a connection are, and one in sixteen of the others tells as well.
+   */
+  spares(packet: Packet): boolean {
+    if (this.thorough > 0 || packet.protocol !== IPPROTO_TCP || !packet.hasTuple) return false
+    if ((packet.tcpFlags & (TCP_SYN | TCP_RST)) !== 0) return false
+    const hash = Math.imul(packet.sequence, 0x9e3779b1) ^ Math.imul(packet.acknowledgment, 0x85ebca77)
+    return hash >>> (32 - SPARED_BITS) !== 0
+  }
+
   /** In the calm: whether the frame that was read last is no copy; then it is kept for those to come. */
   passes(packet: Packet): boolean {
     const { intake } = this
+    if (this.thorough > 0) this.thorough--
     if (++this.frames === COUNTED_FRAMES) {
       this.frames = 0
       this.copies = 0
@@ -77,6 +95,7 @@ export class Calm {
     if (!this.isCalm && (this.watched === 0 || --this.watched === 0)) return false
     const { intake } = this
     if (this.filter.isNew(packet, intake.print, intake.place, this.joinTime)) return false
+    this.thorough = THOROUGH_FRAMES
     if (++this.copies > MOST_COPIES) this.end()
     return true
   }

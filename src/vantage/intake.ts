@@ -5,7 +5,6 @@ import type { Packet } from '../packet/packet.ts'
 import { TUNNEL_NONE, tunnelOf } from '../packet/tunnel.ts'
 import { Fingerprint } from './fingerprint.ts'
 import { destinationMacAt, macHash, placeHash, sourceMacAt } from './place.ts'
-import type { Points } from './points.ts'
 import {
   DESTINATION_MAC,
   FIRST_HASH,
@@ -33,20 +32,18 @@ export class Intake {
   destinationMac = 0
 
   private readonly ring: RecordRing
-  private readonly points: Points
   private readonly keepsPayload: boolean
   private point = 0
 
   /** @param keepsPayload whether frames are kept whole, for checksums say */
-  constructor(ring: RecordRing, points: Points, keepsPayload: boolean) {
+  constructor(ring: RecordRing, keepsPayload: boolean) {
     this.ring = ring
-    this.points = points
     this.keepsPayload = keepsPayload
   }
 
-  /** Reads a frame that was decoded into `packet`. */
-  read(frame: Frame, packet: Packet): void {
-    this.point = this.points.seen(frame.interface, packet.interfaceIndex)
+  /** Reads a frame that was decoded into `packet`, and was seen at `point`. */
+  read(frame: Frame, packet: Packet, point: number): void {
+    this.point = point
     this.sourceMac = macHash(frame.view, sourceMacAt(frame.linkType, frame.offset))
     this.destinationMac = macHash(frame.view, destinationMacAt(frame.linkType, frame.offset))
     this.place = placeHash(packet, this.point, frame.direction, this.sourceMac, this.destinationMac)

@@ -61,11 +61,15 @@ export class Points {
   /** Index in `all` of the point that a frame was seen at; counts the frame. */
   seen(capturedOn: number, interfaceIndex: number): number {
     const point = this.of(capturedOn, interfaceIndex)
-    this.all[point].frames++
+    this.count(point)
     return point
   }
 
-  /** The same for a frame that has been counted. */
+  count(point: number): void {
+    this.all[point].frames++
+  }
+
+  /** The same for a frame that has been counted, or will be. */
   of(capturedOn: number, interfaceIndex: number): number {
     if (capturedOn !== this.lastInterface || interfaceIndex !== this.lastIndex) {
       this.last = this.find(capturedOn, interfaceIndex)

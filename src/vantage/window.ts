@@ -108,17 +108,29 @@ export class SightingWindow {
     this.bridging = new Bridging(options.bridgeCalls)
     this.sightings = new Sightings(this.ring)
     this.preview = new Sightings(this.ring)
-    this.intake = new Intake(this.ring, this.points, options.keepsPayload)
+    this.intake = new Intake(this.ring, options.keepsPayload)
     this.calm = new Calm(this.intake, JOIN_TIME)
   }
 
-  /** Whether a frame that was decoded into `packet` may be tracked at once; else it is to be added. */
+  /** Whether frames need not wait, unless `passes` says so of one. */
+  get isCalm(): boolean {
+    return this.calm.isCalm
+  }
+
+  /** In the calm: whether a frame that was decoded into `packet` may be tracked at once; else it is to be added. */
   passes(frame: Frame, packet: Packet): boolean {
-    this.intake.read(frame, packet)
-    if (!this.calm.isCalm) return false
-    if (this.points.all.length === 1 && !this.redirects.isRedirected(packet) && !this.isHalf(packet)) {
-      return this.calm.passes(packet)
+    const point = this.points.of(frame.interface, packet.interfaceIndex)
+    if (point !== 0) this.calm.end()
+    else if (this.calm.spares(packet) || this.isQuiet(frame, packet)) {
+      this.points.count(point)
+      return true
     }
+    return false
+  }
+
+  private isQuiet(frame: Frame, packet: Packet): boolean {
+    this.intake.read(frame, packet, 0)
+    if (!this.redirects.isRedirected(packet) && !this.isHalf(packet)) return this.calm.passes(packet)
     this.calm.end()
     return false
   }
@@ -140,6 +152,7 @@ export class SightingWindow {
     if (this.source.interfaces.length !== this.knownInterfaces) this.meetInterfaces()
     if (Number.isNaN(this.firstTime)) this.firstTime = frame.time
     this.arrival = frame.time
+    this.intake.read(frame, packet, this.points.seen(frame.interface, packet.interfaceIndex))
     this.redirects.learn(packet)
     if (this.points.all.length === 1) {
       this.halves.learn(packet, this.intake.sourceMac, this.intake.destinationMac, false)

@@ -181,6 +181,27 @@ describe('a capture of one point', () => {
     })
   })
 
+  it('notices the first copy of a new connection, however long there were none', () => {
+    const sent = Array.from({ length: 20_000 }, (_, n) => frameSeen(packet(n), n + 1))
+    const syn = { ...packet(20_000), flags: 0x02 }
+    const copy = { ...syn, at: syn.at + 5, ttl: 63, mac: 2, toMac: 7, tuple: BACKEND }
+    const released = runWindow([...sent, frameSeen(syn, 20_001), frameSeen(copy, 20_002)], windowOf())
+    expect(released.at(-1)).toMatchObject({ frames: [20_001, 20_002], isLate: true, translated: BACKEND })
+  })
+
+  it('notices copies in the middle of a connection before there are many', () => {
+    const sent = Array.from({ length: 20_000 }, (_, n) => packet(n))
+    for (let n = 20_000; n < 21_000; n++) {
+      sent.push(packet(n), { ...packet(n), at: n * 10 + 2, ttl: 63, mac: 2, toMac: 7, tuple: BACKEND })
+    }
+    const window = windowOf()
+    runWindow(
+      sent.map((sighting, index) => frameSeen(sighting, index + 1)),
+      window,
+    )
+    expect(window.copies).toBeGreaterThan(950)
+  })
+
   it('waits again when copies come often', () => {
     const sent: Sighting[] = Array.from({ length: 5000 }, (_, n) => packet(n))
     for (let n = 5000; n < 6000; n++) {
