@@ -26,7 +26,11 @@ export async function runRound(
     if (index % KEPT_EVERY === 0) kept.push(bytes)
   })
   const random = new Random(seed ^ 0x5bd1e995)
-  for (const captures of [kept.slice(0, random.between(1, 2)), kept.slice(1)])
+  for (const captures of [kept.slice(0, random.between(1, 2)), kept.slice(1)]) {
+    // a user runs it in a process of its own: what went before is no part of its memory
+    globalThis.gc?.()
     await runProgram(captures, folder, random, command => begin(command, captures[0]))
+  }
+  globalThis.gc?.()
   return result
 }

@@ -8,7 +8,7 @@ import { BATCH, batchSeed, type WorkerMessage, type WorkerOrder } from './order.
 
 const USAGE = 'run.ts [--inputs N] [--seed S] [--minutes M] [--round SEED]'
 
-/** What a worker may grow to: the program's own tables, the seeds, and garbage between two collections. */
+/** What a worker may grow to: the seeds, a batch or the tables of one command, and what is not handed back at once. */
 const MOST_MEMORY = 768 << 20
 /** A round takes a second; a machine may be busy, but not that busy. */
 const HANG = 180_000
@@ -77,7 +77,8 @@ function summary(): string {
 
 /** Runs one worker to its end, the deadline, or a hang. */
 function runWorker(order: WorkerOrder, deadline: number): Promise<void> {
-  const worker = fork(join(import.meta.dirname, 'worker.ts'))
+  const execArgv = [...process.execArgv, '--expose-gc']
+  const worker = fork(join(import.meta.dirname, 'worker.ts'), { execArgv })
   let done = 0
   let heard = Date.now()
   const fail = (text: string): void => {
