@@ -80,7 +80,7 @@ class Spine {
   followFrames(): void {
     const { source, window } = this
     let frame = source.next()
-    // two loops, each compiled for what it does: one for both took 40 ns more a frame
+    // two loops, each compiled for what it does: with one for both a frame took 5 ns more of 150 to 300
     while (frame !== null) {
       frame = window === null || window.isCalm ? this.straight(frame, window) : this.sighted(frame, window)
     }

@@ -65,6 +65,7 @@ export class Points {
     return point
   }
 
+  /** Counts a frame at a point. */
   count(point: number): void {
     this.all[point].frames++
   }
