@@ -1,7 +1,7 @@
 // Datagrams cut out of a larger one that was seen before: __udp_gso_segment().
 import type { Packet } from '../packet/packet.ts'
-import { ARRIVAL, type RecordRing } from './record-ring.ts'
-import { NO_PART, wholeAt } from './whole-packet.ts'
+import type { RecordRing } from './record-ring.ts'
+import { NO_PART, OWN, WHOLE_SHIFT, Wholes } from './wholes.ts'
 
 const HEADER = 8
 /** Payload that no Ethernet frame of the usual MTU has room for. */
@@ -12,20 +12,16 @@ const PART_TIME = 5e6
 /** Datagrams remembered, a power of two; a newer one takes the place of the oldest. */
 const MOST = 16
 /** Words of a datagram. */
-const SHIFT = 4
-const PORTS = 0
-const SOURCE = 1
-const DESTINATION = 2
-const IDENTIFICATION = 3
+const PORTS = OWN
+const SOURCE = OWN + 1
+const DESTINATION = OWN + 2
+const IDENTIFICATION = OWN + 3
 /** Bytes of its payload that have not been seen in parts at PARTS_PLACE. */
-const LEFT = 4
-const TTL = 5
-const PLACE = 6
-const RECORD = 7
-const FAMILY = 8
-const PAYLOAD = 9
-const RECORD_ARRIVAL = 10
-const PARTS_PLACE = 11
+const LEFT = OWN + 4
+const PARTS_PLACE = OWN + 5
+const PAYLOAD = OWN + 6
+const TTL = OWN + 7
+const FAMILY = OWN + 8
 
 /**
  * Nothing that is captured of a part stands in the whole, but IP IDs are counted on from the whole's. Without them one
@@ -33,32 +29,29 @@ const PARTS_PLACE = 11
  * more payload than the whole.
  */
 export class SuperDatagrams {
-  private readonly ring: RecordRing
-  private readonly words = new Int32Array(MOST << SHIFT)
-  private readonly times = new Float64Array(MOST).fill(Number.NEGATIVE_INFINITY)
+  private readonly wholes: Wholes
   private next = 0
-  private lastTime = Number.NEGATIVE_INFINITY
 
   constructor(ring: RecordRing) {
-    this.ring = ring
+    this.wholes = new Wholes(ring, MOST, PART_TIME)
   }
 
   /** Whether a part may come at `time`. */
   awaits(time: number): boolean {
-    return time - this.lastTime <= PART_TIME
+    return this.wholes.awaits(time)
   }
 
   /** The record of the datagram that this one, first seen at `place`, was cut out of; NO_PART, WHOLE_GONE. */
   wholeOf(packet: Packet, place: number): number {
-    if (!this.awaits(packet.time) || !isDatagram(packet)) return NO_PART
-    const { words } = this
-    for (let i = 0; i < MOST; i++) {
-      const at = i << SHIFT
-      if (packet.time - this.times[i] > PART_TIME || words[at + PLACE] === place) continue
+    const { wholes } = this
+    if (!wholes.awaits(packet.time) || !isDatagram(packet)) return NO_PART
+    for (let slot = 0; slot < MOST; slot++) {
+      if (!wholes.mayBeCut(slot, packet.time, place)) continue
+      const at = slot << WHOLE_SHIFT
       if (!this.isPartOf(at, packet, place)) continue
-      words[at + LEFT] = this.leftAt(at, place) - payloadOf(packet)
-      words[at + PARTS_PLACE] = place
-      return wholeAt(this.ring, words[at + RECORD], words[at + RECORD_ARRIVAL])
+      wholes.words[at + LEFT] = this.leftAt(at, place) - payloadOf(packet)
+      wholes.words[at + PARTS_PLACE] = place
+      return wholes.recordOf(slot)
     }
     return NO_PART
   }
@@ -66,40 +59,35 @@ export class SuperDatagrams {
   /** Keeps a datagram that may be cut; `record` is that of its first sighting, at `place`. */
   note(packet: Packet, place: number, record: number): void {
     if (!isDatagram(packet) || payloadOf(packet) < LEAST_PAYLOAD) return
-    const { words } = this
-    const at = this.next << SHIFT
-    words[at + PORTS] = (packet.sourcePort << 16) | packet.destinationPort
-    words[at + SOURCE] = packet.family === 4 ? packet.source0 : packet.source3
-    words[at + DESTINATION] = packet.family === 4 ? packet.destination0 : packet.destination3
+    const { words } = this.wholes
+    const at = this.next << WHOLE_SHIFT
+    words[at + PORTS] = portsOf(packet)
+    words[at + SOURCE] = sourceOf(packet)
+    words[at + DESTINATION] = destinationOf(packet)
     words[at + IDENTIFICATION] = packet.identification
     words[at + LEFT] = payloadOf(packet)
+    words[at + PARTS_PLACE] = place
     words[at + PAYLOAD] = payloadOf(packet)
     words[at + TTL] = packet.ttl
-    words[at + PLACE] = place
-    words[at + PARTS_PLACE] = place
-    words[at + RECORD] = record
-    words[at + RECORD_ARRIVAL] = this.ring.word(record, ARRIVAL)
     words[at + FAMILY] = packet.family
-    this.times[this.next] = packet.time
-    this.lastTime = packet.time
+    this.wholes.keep(this.next, packet.time, place, record)
     this.next = (this.next + 1) & (MOST - 1)
   }
 
   /** Bytes of which no part has been seen at a place. */
   private leftAt(at: number, place: number): number {
-    return this.words[at + (this.words[at + PARTS_PLACE] === place ? LEFT : PAYLOAD)]
+    const { words } = this.wholes
+    return words[at + (words[at + PARTS_PLACE] === place ? LEFT : PAYLOAD)]
   }
 
   private isPartOf(at: number, packet: Packet, place: number): boolean {
-    const { words } = this
+    const { words } = this.wholes
     const payload = payloadOf(packet)
     if (words[at + FAMILY] !== packet.family || words[at + TTL] < packet.ttl) return false
     if (payload > this.leftAt(at, place) || payload === words[at + PAYLOAD]) return false
-    const ports = ((packet.sourcePort << 16) | packet.destinationPort) ^ words[at + PORTS]
-    const source = packet.family === 4 ? packet.source0 : packet.source3
-    const destination = packet.family === 4 ? packet.destination0 : packet.destination3
-    const isSource = words[at + SOURCE] === source
-    const isDestination = words[at + DESTINATION] === destination
+    const ports = portsOf(packet) ^ words[at + PORTS]
+    const isSource = words[at + SOURCE] === sourceOf(packet)
+    const isDestination = words[at + DESTINATION] === destinationOf(packet)
     if (words[at + IDENTIFICATION] === 0 || packet.identification === 0) {
       return (isSource && ports >>> 16 === 0) || (isDestination && (ports & 0xffff) === 0)
     }
@@ -115,3 +103,11 @@ function isDatagram(packet: Packet): boolean {
 }
 
 const payloadOf = (packet: Packet): number => packet.transportLength - HEADER
+
+const portsOf = (packet: Packet): number => (packet.sourcePort << 16) | packet.destinationPort
+
+/** One word of the source address: of IPv6 the last. */
+const sourceOf = (packet: Packet): number => (packet.family === 4 ? packet.source0 : packet.source3)
+
+const destinationOf = (packet: Packet): number =>
+  packet.family === 4 ? packet.destination0 : packet.destination3

@@ -5,7 +5,7 @@ import { GROUP, ORIGINAL_LENGTH, PLACE, type RecordRing } from './record-ring.ts
 import { Sightings } from './sighting.ts'
 import { SuperDatagrams } from './super-datagrams.ts'
 import { SuperSegments } from './super-segments.ts'
-import { NO_PART, WHOLE_GONE } from './whole-packet.ts'
+import { NO_PART, WHOLE_GONE } from './wholes.ts'
 
 /** Larger than the usual MTU leaves room for, with the shortest link header. */
 const LEAST_FRAME = 1501

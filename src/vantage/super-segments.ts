@@ -2,8 +2,8 @@
 import { TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { stampAt } from './fingerprint.ts'
-import { ARRIVAL, type RecordRing } from './record-ring.ts'
-import { NO_PART, wholeAt } from './whole-packet.ts'
+import type { RecordRing } from './record-ring.ts'
+import { NO_PART, OWN, PLACE, WHOLE_SHIFT, Wholes } from './wholes.ts'
 
 /** Payload that no Ethernet frame of the usual MTU has room for. */
 const LEAST_PAYLOAD = 1461
@@ -12,60 +12,53 @@ const PART_TIME = 50e6
 
 /** Packets remembered, a power of two; a newer one takes the place of an older one. */
 const MOST = 256
-/** Words of a packet: what all its segments have alike, where its payload starts and ends, its place and its record. */
-const SHIFT = 4
-const ACKNOWLEDGMENT = 0
-const WINDOW = 1
-const STAMP = 2
-const ECHO = 3
-const START = 4
-const END = 5
-const PLACE = 6
-const RECORD = 7
-const RECORD_ARRIVAL = 8
+/** Words of a packet: what all its segments have alike, where its payload starts and ends. */
+const ACKNOWLEDGMENT = OWN
+const WINDOW = OWN + 1
+const STAMP = OWN + 2
+const ECHO = OWN + 3
+const START = OWN + 4
+const END = OWN + 5
 
 /**
  * All segments that are cut out of one have its acknowledgment, window and timestamp. A sender that sends a part of it
  * again does so with another timestamp, or from the place where the whole was seen.
  */
 export class SuperSegments {
-  private readonly ring: RecordRing
-  private readonly words = new Int32Array(MOST << SHIFT)
-  private readonly times = new Float64Array(MOST).fill(Number.NEGATIVE_INFINITY)
-  private lastTime = Number.NEGATIVE_INFINITY
+  private readonly wholes: Wholes
   /** Of the segment that `slotOf` was asked for last, 0 without the option. */
   private stamp = 0
   private echo = 0
 
   constructor(ring: RecordRing) {
-    this.ring = ring
+    this.wholes = new Wholes(ring, MOST, PART_TIME)
   }
 
   /** Whether a part may come at `time`. */
   awaits(time: number): boolean {
-    return time - this.lastTime <= PART_TIME
+    return this.wholes.awaits(time)
   }
 
   /** The record of the segment that this one, first seen at `place`, was cut out of; NO_PART, WHOLE_GONE. */
   wholeOf(packet: Packet, place: number): number {
-    if (!this.awaits(packet.time) || !isSegment(packet)) return NO_PART
+    const { wholes } = this
+    if (!wholes.awaits(packet.time) || !isSegment(packet)) return NO_PART
     const slot = this.slotOf(packet)
-    const at = slot << SHIFT
-    const { words } = this
-    if (packet.time - this.times[slot] > PART_TIME || words[at + PLACE] === place) return NO_PART
-    if (!this.isAlike(at, packet)) return NO_PART
+    const at = slot << WHOLE_SHIFT
+    if (!wholes.mayBeCut(slot, packet.time, place) || !this.isAlike(at, packet)) return NO_PART
+    const { words } = wholes
     const start = packet.sequence
     const end = (start + payloadOf(packet)) | 0
     if (((start - words[at + START]) | 0) < 0 || ((words[at + END] - end) | 0) < 0) return NO_PART
-    return wholeAt(this.ring, words[at + RECORD], words[at + RECORD_ARRIVAL])
+    return wholes.recordOf(slot)
   }
 
   /** Keeps a segment that may be cut; `record` is that of its first sighting, at `place`. */
   note(packet: Packet, place: number, record: number): void {
     if (!isSegment(packet) || payloadOf(packet) < LEAST_PAYLOAD) return
     const slot = this.slotOf(packet)
-    const at = slot << SHIFT
-    const { words } = this
+    const at = slot << WHOLE_SHIFT
+    const { words } = this.wholes
     const follows =
       words[at + PLACE] === place && words[at + END] === packet.sequence && this.isAlike(at, packet)
     // a burst is one packet: its segments may come when the last of it has been seen
@@ -75,11 +68,7 @@ export class SuperSegments {
     words[at + WINDOW] = packet.window
     words[at + STAMP] = this.stamp
     words[at + ECHO] = this.echo
-    words[at + PLACE] = place
-    words[at + RECORD] = record
-    words[at + RECORD_ARRIVAL] = this.ring.word(record, ARRIVAL)
-    this.times[slot] = packet.time
-    this.lastTime = packet.time
+    this.wholes.keep(slot, packet.time, place, record)
   }
 
   /** Of what NAT leaves alone; reads the timestamp. */
@@ -91,7 +80,7 @@ export class SuperSegments {
   }
 
   private isAlike(at: number, packet: Packet): boolean {
-    const { words } = this
+    const { words } = this.wholes
     return (
       words[at + ACKNOWLEDGMENT] === packet.acknowledgment &&
       words[at + WINDOW] === packet.window &&
