@@ -1,8 +1,6 @@
 // Zones for packets out of tunnels: flows of different networks may have the same addresses (nf_conntrack_zones.h).
-
-import { foldAddress } from '../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
-import type { Packet } from '../packet/packet.ts'
+import { destinationWord, type Packet, sourceWord } from '../packet/packet.ts'
 import { hashWords } from './tuple.ts'
 
 /** Flows remembered at a time, in buckets; in each the one not seen for longest makes room. */
@@ -99,18 +97,8 @@ export class TunnelZones {
   /** Hashes addresses, ports and protocol, from the lower end to the higher one. */
   private hash(packet: Packet): void {
     const isIcmp = packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6
-    const isIpv4 = packet.family === 4
-    let source = packet.source0
-    let destination = packet.destination0
-    if (!isIpv4) {
-      source = foldAddress(packet.source0, packet.source1, packet.source2, packet.source3)
-      destination = foldAddress(
-        packet.destination0,
-        packet.destination1,
-        packet.destination2,
-        packet.destination3,
-      )
-    }
+    const source = sourceWord(packet)
+    const destination = destinationWord(packet)
     // type and code differ between a request and its reply
     const sourcePort = packet.sourcePort
     const destinationPort = isIcmp ? sourcePort : packet.destinationPort

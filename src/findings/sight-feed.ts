@@ -1,9 +1,7 @@
 // What the NAT detectors are to know of each packet, written into a queue: they may listen on another thread.
-
-import { foldAddress } from '../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { dnsId, hasDnsHead, isDnsQuery } from '../packet/dns.ts'
-import { Packet } from '../packet/packet.ts'
+import { destinationWord, Packet, sourceWord } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
 import { readSynOptions, type SynOptions, TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { isSumUnfinished } from '../packet/unfinished-checksum.ts'
@@ -166,7 +164,7 @@ export class SightFeed {
   private pointOf(packet: Packet): number {
     const point = this.points.of(packet.interface, packet.interfaceIndex)
     if (!hidesInterfaces(packet.linkType)) return point
-    return sideOf(point, packet.packetType === PACKET_OUTGOING ? destinationOf(packet) : sourceOf(packet))
+    return sideOf(point, packet.packetType === PACKET_OUTGOING ? destinationWord(packet) : sourceWord(packet))
   }
 
   /** What is the same wherever the packet is seen, but for the TTL. */
@@ -291,16 +289,6 @@ function isRepeated(sightings: Sightings, start: number, index: number): boolean
     if (pointOfSighting(sightings, i) === pointOfSighting(sightings, index)) return true
   }
   return false
-}
-
-function sourceOf(packet: Packet): number {
-  if (packet.family === 4) return packet.source0
-  return foldAddress(packet.source0, packet.source1, packet.source2, packet.source3)
-}
-
-function destinationOf(packet: Packet): number {
-  if (packet.family === 4) return packet.destination0
-  return foldAddress(packet.destination0, packet.destination1, packet.destination2, packet.destination3)
 }
 
 /** What a datagram would be as a DNS message. */

@@ -1,7 +1,7 @@
 // Where the packets of an entry were seen: asked through the queue, since what remembers them may be on another thread.
 import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import { foldAddress, formatIpv4, formatIpv6 } from '../net/address.ts'
+import { addressWord, formatIpv4, formatIpv6 } from '../net/address.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
 import { RECORD_QUESTION } from '../queue/record-type.ts'
@@ -97,8 +97,8 @@ export function findPlaces(trails: Trails, words: Int32Array, at: number): Place
 
 /** The trail of a flow at a point, or on either side of it. */
 function findAt(trails: Trails, sight: Sight, point: number): number {
-  const source = foldOf(sight.family, sight.source)
-  const destination = foldOf(sight.family, sight.destination)
+  const source = wordOf(sight.family, sight.source)
+  const destination = wordOf(sight.family, sight.destination)
   for (const side of [point, sideOf(point, source), sideOf(point, destination)]) {
     sight.point = side
     const trail = trails.find(sight)
@@ -107,8 +107,8 @@ function findAt(trails: Trails, sight: Sight, point: number): number {
   return -1
 }
 
-function foldOf(family: number, [first, second, third, fourth]: Int32Array): number {
-  return family === 4 ? first : foldAddress(first, second, third, fourth)
+function wordOf(family: number, [first, second, third, fourth]: Int32Array): number {
+  return addressWord(family, first, second, third, fourth)
 }
 
 /** The entry's first direction as it came in, or as it left: the inverse of the reply. */

@@ -59,3 +59,8 @@ export function foldAddress(w0: number, w1: number, w2: number, w3: number): num
   h = Math.imul((h ^ (h >>> 15)) + w3, 0x27d4eb2f)
   return h ^ (h >>> 16)
 }
+
+/** An address in one word: IPv4 is word 0 itself, IPv6 is folded. */
+export function addressWord(family: number, w0: number, w1: number, w2: number, w3: number): number {
+  return family === 4 ? w0 : foldAddress(w0, w1, w2, w3)
+}

@@ -1,5 +1,5 @@
 // The one reused record that every decoder writes and conntrack reads.
-
+import { addressWord } from '../net/address.ts'
 import { TIME_ZERO } from '../net/time.ts'
 
 /**
@@ -95,4 +95,19 @@ export class Packet {
   acknowledgment = 0
   /** Window as on the wire, not scaled. */
   window = 0
+}
+
+/** The source address of a packet in one word. */
+export function sourceWord({ family, source0, source1, source2, source3 }: Packet): number {
+  return addressWord(family, source0, source1, source2, source3)
+}
+
+export function destinationWord({
+  family,
+  destination0,
+  destination1,
+  destination2,
+  destination3,
+}: Packet): number {
+  return addressWord(family, destination0, destination1, destination2, destination3)
 }

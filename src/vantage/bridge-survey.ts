@@ -31,7 +31,7 @@ export class BridgeSurvey {
       this.window = new SightingWindow(this.source, { bridgeCalls, keepsPayload: false })
     }
     const { window } = this
-    if (window.isCalm && window.passes(frame, packet)) return
+    if (window.passes(frame, packet)) return
     window.add(frame, packet)
     this.release(window)
   }

@@ -1,6 +1,6 @@
 // One packet and everybody who saw it: the view on a group of sightings that the replay and its witness get.
 import { Frame } from '../capture/frame.ts'
-import { foldAddress } from '../net/address.ts'
+import { addressWord } from '../net/address.ts'
 import { decode } from '../packet/decode.ts'
 import type { Packet } from '../packet/packet.ts'
 import { destinationMacAt, sourceMacAt } from './place.ts'
@@ -256,10 +256,9 @@ export class Sightings {
   }
 
   private fold(index: number, which: number): number {
-    const first = this.word(index, which)
-    if (this.family === 4) return first
-    return foldAddress(
-      first,
+    return addressWord(
+      this.family,
+      this.word(index, which),
       this.word(index, which + 1),
       this.word(index, which + 2),
       this.word(index, which + 3),

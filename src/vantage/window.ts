@@ -112,13 +112,14 @@ export class SightingWindow {
     this.calm = new Calm(this.intake, JOIN_TIME)
   }
 
-  /** Whether frames need not wait, unless `passes` says so of one. */
+  /** Whether frames need not wait, but for those that do not pass. */
   get isCalm(): boolean {
     return this.calm.isCalm
   }
 
-  /** In the calm: whether a frame that was decoded into `packet` may be tracked at once; else it is to be added. */
+  /** Whether a frame that was decoded into `packet` may be tracked at once; else it is to be added. */
   passes(frame: Frame, packet: Packet): boolean {
+    if (!this.calm.isCalm) return false
     const point = this.points.of(frame.interface, packet.interfaceIndex)
     if (point !== 0) this.calm.end()
     else if (this.calm.spares(packet) || this.isQuiet(frame, packet)) {

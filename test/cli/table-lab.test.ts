@@ -1,17 +1,16 @@
 // Recorded node runs: their tables listed as they were loaded, and captures cut in two that go on as if they were whole.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
+import { LAB, labPath, labRuns } from '../support/lab.ts'
 import { splitPcap } from '../support/split-pcap.ts'
 
-const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
-const hasLab = lab !== '' && existsSync(lab)
-if (!hasLab)
+if (LAB === null)
   console.warn('table-lab.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`')
 
-const runs = hasLab ? readdirSync(lab).filter(run => existsSync(join(lab, run, 'conntrack-final.txt'))) : []
+const runs = labRuns('conntrack-final.txt')
 /** Larger captures only take longer. */
 const MOST_BYTES = 600_000
 const TIMEOUT = 60_000
@@ -24,20 +23,20 @@ async function printed(...args: string[]): Promise<string[]> {
 
 /** The capture of everything, and those of single interfaces that have something to cut. */
 function capturesOf(run: string): string[] {
-  const folder = join(lab, run, 'captures')
+  const folder = labPath(run, 'captures')
   return readdirSync(folder)
     .filter(name => /^(any|eth0|veth\w+)\.pcap$/.test(name))
     .filter(name => statSync(join(folder, name)).size <= MOST_BYTES)
     .filter(name => splitPcap(readFileSync(join(folder, name))) !== null)
 }
 
-describe.skipIf(!hasLab)('recorded node runs', () => {
+describe.skipIf(LAB === null)('recorded node runs', () => {
   it('are there', () => {
     expect(runs.length).toBeGreaterThan(40)
   })
 
   it.each(runs)('%s: the table it was given is listed', async run => {
-    const table = join(lab, run, 'conntrack-final.txt')
+    const table = labPath(run, 'conntrack-final.txt')
     // a capture of other traffic, before its first frame
     const listed = await printed('list', 'fixtures/report/syn-flood.pcap', '--at', '1', '--table', table)
     const expected = readFileSync(table, 'utf8')
@@ -52,12 +51,12 @@ describe.skipIf(!hasLab)('recorded node runs', () => {
     { timeout: TIMEOUT },
     async (run, name) => {
       using halves = new Folder()
-      const capture = join(lab, run, 'captures', name)
+      const capture = labPath(run, 'captures', name)
       const cut = splitPcap(readFileSync(capture))
       if (cut === null) throw new Error('nothing to cut')
       const rest = halves.write('rest.pcap', cut.second)
       for (const replay of name === 'any.pcap' ? ['auto', 'frames'] : ['auto']) {
-        const options = ['--sysctl', join(lab, run, 'sysctl.txt'), '--replay', replay]
+        const options = ['--sysctl', labPath(run, 'sysctl.txt'), '--replay', replay]
         const table = halves.write(
           't',
           (await printed('list', capture, ...options, '--at', instantBefore(cut.time))).join('\n'),
@@ -85,13 +84,13 @@ const TRANSLATED = [
   'invalid-leak-egress',
 ]
 
-describe.skipIf(!hasLab)('a capture of one interface that begins amid translated connections', () => {
+describe.skipIf(LAB === null)('a capture of one interface that begins amid translated connections', () => {
   it.each(TRANSLATED)('%s: the table of the node tells what they are', { timeout: TIMEOUT }, async run => {
     using files = new Folder()
-    const folder = join(lab, run, 'captures')
+    const folder = labPath(run, 'captures')
     const any = join(folder, 'any.pcap')
     const time = splitPcap(readFileSync(any))?.time ?? 0n
-    const sysctl = ['--sysctl', join(lab, run, 'sysctl.txt')]
+    const sysctl = ['--sysctl', labPath(run, 'sysctl.txt')]
     const lines = await printed('list', any, ...sysctl, '--at', instantBefore(time))
     const table = files.write('t', lines.join('\n'))
     const begin = entriesOf(lines)

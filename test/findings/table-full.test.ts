@@ -1,12 +1,11 @@
 // A full table, told by the packets alone and by the model: what was recorded on a kernel whose table was full.
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/model.ts'
 import { runCli } from '../support/cli.ts'
+import { labPath, labRuns } from '../support/lab.ts'
 
-const lab = process.env.CTPCAP_CORPUS === undefined ? '' : join(process.env.CTPCAP_CORPUS, 'lab')
-const hasLab = existsSync(join(lab, 'table-full'))
+const hasLab = labRuns().includes('table-full')
 if (!hasLab)
   console.warn('table-full.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`')
 
@@ -17,10 +16,10 @@ interface Truth {
   table: { nf_conntrack_max: number; filler_entries: number }
 }
 
-const truthOf = (run: string): Truth => JSON.parse(readFileSync(join(lab, run, 'truth.json'), 'utf8'))
+const truthOf = (run: string): Truth => JSON.parse(readFileSync(labPath(run, 'truth.json'), 'utf8'))
 
 async function findingOf(run: string, files: string[], truth?: Truth) {
-  const paths = files.map(file => join(lab, run, 'captures', file))
+  const paths = files.map(file => labPath(run, 'captures', file))
   const table = truth?.table
   const args = table
     ? [

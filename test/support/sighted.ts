@@ -88,7 +88,7 @@ export function runWindow(frames: Iterable<Frame>, window: SightingWindow): Rele
   const packet = new Packet()
   for (const frame of frames) {
     if (!decode(frame, packet)) throw new Error('the frame holds no packet')
-    if (window.isCalm && window.passes(frame, packet)) {
+    if (window.passes(frame, packet)) {
       const tuple = tupleText(packet)
       released.push({
         frames: [frame.number],

@@ -7,31 +7,26 @@ const INSIDE = '10.0.0.5:4000>192.0.2.20:80'
 const OUTSIDE = '192.0.2.10:4000>192.0.2.20:80'
 const SEGMENT = 1448
 
+/** How it comes in from a pod, and goes out to the network. */
+const incoming: Sighting = { at: 0, on: 4, type: 0, mac: 5, tuple: INSIDE, id: 100 }
+const outgoing = { on: 3, type: 4, mac: 9, ttl: 63, tuple: OUTSIDE }
+
 const stamps = (value: number) => join(1, 1, 8, 10, be32(value), be32(7))
 
-/** Three segments' payload in one, as it comes in from a pod. */
+/** Three segments' payload in one. */
 const whole: Sighting = {
-  at: 0,
-  on: 4,
-  type: 0,
-  mac: 5,
-  tuple: INSIDE,
-  id: 100,
+  ...incoming,
   sequence: 1000,
   options: stamps(50),
   payload: filler(3 * SEGMENT),
 }
 
-/** The segment at `index`, as it goes out. */
+/** The segment at `index`. */
 function segment(index: number, more: Partial<Sighting> = {}): Sighting {
   return {
     ...whole,
+    ...outgoing,
     at: 10 + index,
-    on: 3,
-    type: 4,
-    mac: 9,
-    ttl: 63,
-    tuple: OUTSIDE,
     id: 100 + index,
     sequence: 1000 + index * SEGMENT,
     payload: filler(SEGMENT),
@@ -81,24 +76,11 @@ describe('other segments', () => {
 })
 
 describe('datagrams cut out of one that was seen whole', () => {
-  const datagram: Sighting = {
-    at: 0,
-    on: 4,
-    type: 0,
-    mac: 5,
-    tuple: INSIDE,
-    protocol: 'udp',
-    id: 100,
-    payload: filler(3000),
-  }
+  const datagram: Sighting = { ...incoming, protocol: 'udp', payload: filler(3000) }
   const part = (index: number, more: Partial<Sighting> = {}): Sighting => ({
     ...datagram,
+    ...outgoing,
     at: 10 + index,
-    on: 3,
-    type: 4,
-    mac: 9,
-    ttl: 63,
-    tuple: OUTSIDE,
     id: 100 + index,
     payload: filler(index === 2 ? 600 : 1200),
     ...more,
