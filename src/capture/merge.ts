@@ -3,7 +3,7 @@
 import { CaptureRecord } from './capture-record.ts'
 import { CaptureError } from './error.ts'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from './frame.ts'
-import { type OpenOptions, openReader } from './open-reader.ts'
+import { closeOnAbort, type OpenOptions, openReader } from './open-reader.ts'
 import type { Reader } from './reader.ts'
 
 /** Bytes of buffers all captures may have together; each has two of its share, within the bounds below. */
@@ -199,15 +199,14 @@ async function probe(
 }
 
 async function firstFrame(reader: Reader, signal?: AbortSignal): Promise<Frame | null> {
-  const abort = () => void reader.close()
-  signal?.addEventListener('abort', abort)
+  const release = closeOnAbort(reader, signal)
   try {
     let frame = reader.next()
     while (frame === null && (await reader.fill())) frame = reader.next()
     signal?.throwIfAborted()
     return frame
   } finally {
-    signal?.removeEventListener('abort', abort)
+    release()
   }
 }
 

@@ -73,8 +73,7 @@ export interface OpenedReader {
 export async function openReader(request: ReaderRequest): Promise<OpenedReader> {
   const { file, signal } = request
   const { source, reopens } = await openStored(file)
-  const abort = () => void source.close()
-  signal?.addEventListener('abort', abort)
+  const release = closeOnAbort(source, signal)
   try {
     const reopen = async () => (await openStored(file)).source
     return { reader: await readStored(source, reopens ? reopen : null, request), reopens }
@@ -83,8 +82,22 @@ export async function openReader(request: ReaderRequest): Promise<OpenedReader> 
     signal?.throwIfAborted()
     throw error
   } finally {
-    signal?.removeEventListener('abort', abort)
+    release()
   }
+}
+
+/**
+ * Closes what is read from when `signal` comes, or at once if it came while that was being opened.
+ * @returns a function that has the signal close it no more
+ */
+export function closeOnAbort(
+  source: { close(): Promise<void> },
+  signal: AbortSignal | undefined,
+): () => void {
+  const abort = () => void source.close()
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort)
+  return () => signal?.removeEventListener('abort', abort)
 }
 
 /**
