@@ -57,7 +57,7 @@ beforeAll(() => {
   ;[short, long] = replays.slice(-2)
   const measured = replays.slice(2 * WARM_UP_ROUNDS).filter((_, index) => index % 2 === 1)
   bytesAPacket = Math.min(...measured.map(({ allocated, packets }) => allocated / packets))
-}, 120_000)
+})
 
 afterAll(() => rmSync(directory, { recursive: true }))
 

@@ -1,5 +1,4 @@
 // The programs that are measured side by side, ctpcap first, and which of them are missing here.
-import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../support/source-files.ts'
@@ -67,8 +66,3 @@ export const OTHERS: readonly Program[] = [
     slow: true,
   },
 ]
-
-/** Whether a command can be started. */
-export function isInstalled(command: string): boolean {
-  return spawnSync('sh', ['-c', `command -v '${command}'`], { stdio: 'ignore' }).status === 0
-}

@@ -1,9 +1,10 @@
 // npm run bench: the built command line beside other programs on the same captures, and whether it keeps its bars.
 import { cpus, loadavg, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { isInstalled } from '../support/installed.ts'
 import { type BenchCapture, BUSY_NODE, benchCapture, SHORT_CONNECTIONS } from './captures.ts'
 import { best, HAS_GNU_TIME, type Measurement, measure } from './measure.ts'
-import { CTPCAP, isInstalled, OTHERS, type Program, SOFTFLOWD, TCPDUMP } from './programs.ts'
+import { CTPCAP, OTHERS, type Program, SOFTFLOWD, TCPDUMP } from './programs.ts'
 
 /** What ctpcap is held to, beside others in the same run. */
 const MOST_TIMES_TCPDUMP = 3

@@ -16,7 +16,7 @@ const golden = new Map(
 if (corpus === undefined) console.warn('corpus.test.ts: skipped, CTPCAP_CORPUS names no folder of captures')
 
 describe.skipIf(corpus === undefined)('the corpus', () => {
-  it('has the packets capinfos counted', { timeout: 300_000 }, async () => {
+  it('has the packets capinfos counted', async () => {
     const counts = new Map<string, number>()
     const expected = new Map<string, number>()
     for (const entry of readdirSync(corpus ?? '', { recursive: true, withFileTypes: true })) {

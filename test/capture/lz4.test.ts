@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Lz4Source } from '../../src/capture/lz4.ts'
 import { decodeLz4Block } from '../../src/capture/lz4-block.ts'
 import { Window } from '../../src/capture/window.ts'
@@ -11,9 +11,6 @@ import { type Lz4Sequence, storeLz4, writeLz4Frame } from '../support/lz4-writer
 import { MemorySource } from '../support/memory-source.ts'
 import { joinBytes } from '../support/pcap-writer.ts'
 import { readWhole } from '../support/read-whole.ts'
-
-// bounded by its inputs, not by the clock of a busy machine
-vi.setConfig({ testTimeout: 60_000 })
 
 const sequence: fc.Arbitrary<Lz4Sequence> = fc.record({
   literals: fc.uint8Array({ maxLength: 80 }),

@@ -1,12 +1,9 @@
 // Whole small captures cut at every byte and flipped bit by bit: nothing but a CaptureError is thrown, and every reading ends.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CaptureError } from '../../src/capture/error.ts'
 import { type ReadResult, readBytes } from '../support/read-frames.ts'
-
-// bounded by its inputs, not by the clock of a busy machine
-vi.setConfig({ testTimeout: 60_000 })
 
 const SEED = 20_261_122
 /** How often a file is tried each way at most: a larger one is cut at a sample of its bytes. */

@@ -4,13 +4,10 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync, unlinkSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { openCaptures } from '../../src/capture/open.ts'
 import { PcapngWriter, writePcap } from '../support/pcap-writer.ts'
 import { readFiles } from '../support/read-frames.ts'
-
-// bounded by its inputs, not by the clock of a busy machine
-vi.setConfig({ testTimeout: 60_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'ctpcap-merge-'))
 afterAll(() => rmSync(folder, { recursive: true }))

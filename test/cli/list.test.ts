@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../../src/net/numbers.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
+import { hasProgram } from '../support/installed.ts'
 
 async function list(capture: CaptureBuilder, ...args: string[]) {
   using folder = new Folder()
@@ -73,6 +74,9 @@ describe('list --at', () => {
     const { code, stderr } = await runCli(['list', '-', '--at', 'peak'])
     expect(code).toBe(2)
     expect(stderr).toBe('ctpcap: --at peak reads the capture twice, which standard input cannot be\n')
+  })
+
+  it.runIf(hasProgram('mkfifo', 'list.test.ts: a FIFO'))('peak cannot be found in a FIFO', async () => {
     using folder = new Folder()
     const fifo = folder.at('fifo')
     execFileSync('mkfifo', [fifo])

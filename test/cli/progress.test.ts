@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FrameSource } from '../../src/capture/frame.ts'
 import { showProgress } from '../../src/cli/progress.ts'
 import { Cli } from '../support/cli.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 const source = { captures: [{ size: 1000, read: 250, frames: 2500 }] } as unknown as FrameSource
 
@@ -21,7 +22,7 @@ describe('the progress bar', () => {
     await vi.advanceTimersByTimeAsync(900)
     expect(cli.stderr.text).toBe('')
     await vi.advanceTimersByTimeAsync(100)
-    await vi.waitFor(() => expect(cli.stderr.text).not.toBe(''))
+    await vi.waitFor(() => expect(cli.stderr.text).not.toBe(''), PATIENCE)
     await vi.advanceTimersByTimeAsync(1000)
     expect(cli.stderr.text).toMatch(/25 %, 2,500 frames, [\d,]+\/s, \d+ s left/)
     hide()

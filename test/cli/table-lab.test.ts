@@ -13,7 +13,6 @@ if (LAB === null)
 const runs = labRuns('conntrack-final.txt')
 /** Larger captures only take longer. */
 const MOST_BYTES = 600_000
-const TIMEOUT = 60_000
 
 async function printed(...args: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await runCli(args)
@@ -46,31 +45,27 @@ describe.skipIf(LAB === null)('recorded node runs', () => {
   })
 
   const cases = runs.flatMap(run => capturesOf(run).map(name => [run, name]))
-  it.each(cases)(
-    '%s: %s, cut in two, goes on as if it were whole',
-    { timeout: TIMEOUT },
-    async (run, name) => {
-      using halves = new Folder()
-      const capture = labPath(run, 'captures', name)
-      const cut = splitPcap(readFileSync(capture))
-      if (cut === null) throw new Error('nothing to cut')
-      const rest = halves.write('rest.pcap', cut.second)
-      for (const replay of name === 'any.pcap' ? ['auto', 'frames'] : ['auto']) {
-        const options = ['--sysctl', labPath(run, 'sysctl.txt'), '--replay', replay]
-        const table = halves.write(
-          't',
-          (await printed('list', capture, ...options, '--at', instantBefore(cut.time))).join('\n'),
-        )
-        const events = await printed('events', capture, ...options)
-        const expected = events.filter(line => stampOf(line) >= cut.time / 1000n)
-        const continued = await printed('events', rest, ...options, '--table', table)
-        expect(comparable(continued)).toEqual(comparable(expected))
-        expect(comparable(await printed('list', rest, ...options, '--table', table))).toEqual(
-          comparable(await printed('list', capture, ...options)),
-        )
-      }
-    },
-  )
+  it.each(cases)('%s: %s, cut in two, goes on as if it were whole', async (run, name) => {
+    using halves = new Folder()
+    const capture = labPath(run, 'captures', name)
+    const cut = splitPcap(readFileSync(capture))
+    if (cut === null) throw new Error('nothing to cut')
+    const rest = halves.write('rest.pcap', cut.second)
+    for (const replay of name === 'any.pcap' ? ['auto', 'frames'] : ['auto']) {
+      const options = ['--sysctl', labPath(run, 'sysctl.txt'), '--replay', replay]
+      const table = halves.write(
+        't',
+        (await printed('list', capture, ...options, '--at', instantBefore(cut.time))).join('\n'),
+      )
+      const events = await printed('events', capture, ...options)
+      const expected = events.filter(line => stampOf(line) >= cut.time / 1000n)
+      const continued = await printed('events', rest, ...options, '--table', table)
+      expect(comparable(continued)).toEqual(comparable(expected))
+      expect(comparable(await printed('list', rest, ...options, '--table', table))).toEqual(
+        comparable(await printed('list', capture, ...options)),
+      )
+    }
+  })
 })
 
 /** Runs in which translated connections go on for long enough to be cut. */
@@ -85,7 +80,7 @@ const TRANSLATED = [
 ]
 
 describe.skipIf(LAB === null)('a capture of one interface that begins amid translated connections', () => {
-  it.each(TRANSLATED)('%s: the table of the node tells what they are', { timeout: TIMEOUT }, async run => {
+  it.each(TRANSLATED)('%s: the table of the node tells what they are', async run => {
     using files = new Folder()
     const folder = labPath(run, 'captures')
     const any = join(folder, 'any.pcap')

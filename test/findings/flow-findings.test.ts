@@ -152,7 +152,7 @@ const OURS = [
 ]
 
 describe.skipIf(!hasLab)('recorded NAT scenarios', () => {
-  it('give remarks that are true, and none of these faults', { timeout: 600_000 }, async () => {
+  it('give remarks that are true, and none of these faults', async () => {
     const wrong: string[] = []
     const told = new Set<string>()
     for (const run of readdirSync(lab, { withFileTypes: true })) {

@@ -28,9 +28,7 @@ function knowledgeOf(run: string) {
 }
 
 describe.skipIf(LAB === null)('recorded scenarios with knowledge', () => {
-  it('have the same findings, at least as sure, and by their own rules alone surer', {
-    timeout: 600_000,
-  }, async () => {
+  it('have the same findings, at least as sure, and by their own rules alone surer', async () => {
     const lines = ['run\tcapture\tfound\twithout\twith\treason added']
     const wrong: string[] = []
     const informants = runs.map(run => ({ run, inform: informedBy(knowledgeOf(run)) }))
@@ -66,7 +64,7 @@ describe.skipIf(LAB === null)('recorded scenarios with knowledge', () => {
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(join('../..', GOLDEN))
   })
 
-  it('are translated as their rules say, and healthy ones stay clean', { timeout: 600_000 }, async () => {
+  it('are translated as their rules say, and healthy ones stay clean', async () => {
     for (const run of runs) {
       const capture = labPath(run, 'captures', 'any.pcap')
       if (!existsSync(capture)) continue
@@ -88,7 +86,7 @@ describe.skipIf(LAB === null)('recorded scenarios with knowledge', () => {
     }
   })
 
-  it('leave untracked what the rules of one do', { timeout: 60_000 }, async () => {
+  it('leave untracked what the rules of one do', async () => {
     const capture = labPath('notrack', 'captures', 'any.pcap')
     const rules = ['--rules', labPath('notrack', 'rules.txt')]
     const entries = async (more: string[]) =>

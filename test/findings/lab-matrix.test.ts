@@ -55,7 +55,7 @@ function objections(finding: Finding, truth: Truth, capture: string): string[] {
 }
 
 describe.skipIf(LAB === null)('recorded NAT scenarios', () => {
-  it('show their faults where they can be seen, and nothing else', { timeout: 600_000 }, async () => {
+  it('show their faults where they can be seen, and nothing else', async () => {
     const lines = ['run\tproblem\tcapture\tfound\tconfidence\tflows\toccurrences']
     const wrong: string[] = []
     for (const run of labRuns()) {

@@ -39,7 +39,7 @@ async function foundIn(paths: string[], change: (bytes: Uint8Array) => Uint8Arra
 const everySet = (): string[][] =>
   labRuns().flatMap(run => captureSets(run).map(files => files.map(file => labPath(run, 'captures', file))))
 
-describe('findings', { timeout: 60_000 }, () => {
+describe('findings', () => {
   const variants = Object.keys(EVERYTHING).map(key => [key, { [key]: true }] as [string, Renumbering])
   it.each([...variants, ['finished checksums', { finishesSums: true }]] as [string, Renumbering][])(
     'do not depend on %s',
@@ -51,7 +51,7 @@ describe('findings', { timeout: 60_000 }, () => {
     },
   )
 
-  it.skipIf(LAB === null)('do not depend on any numbers', { timeout: 300_000 }, async () => {
+  it.skipIf(LAB === null)('do not depend on any numbers', async () => {
     let faulty = 0
     for (const paths of everySet()) {
       const expected = await found(paths)
@@ -61,7 +61,7 @@ describe('findings', { timeout: 60_000 }, () => {
     expect(faulty).toBeGreaterThan(80)
   })
 
-  it.skipIf(LAB === null)('do not depend on the IP version', { timeout: 300_000 }, async () => {
+  it.skipIf(LAB === null)('do not depend on the IP version', async () => {
     for (const paths of everySet().filter(set => set.every(path => path.endsWith('.pcap')))) {
       expect(await foundIn(paths, asIpv6), paths.join()).toEqual(await found(paths))
     }

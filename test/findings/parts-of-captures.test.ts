@@ -57,7 +57,7 @@ async function strangers({ header, records, ids }: Capture, kept: Uint8Array[]):
     .map(({ id, confidence, flows }) => `${confidence} ${id}: ${flows[0]}`)
 }
 
-describe('parts of captures', { timeout: 300_000 }, () => {
+describe('parts of captures', () => {
   const all = captures().filter(({ records }) => records.length < 20_000)
   const fraction = fc.double({ min: 0, max: 1, noNaN: true })
   const pick = fc.integer({ min: 0, max: all.length - 1 })

@@ -16,6 +16,6 @@ it('a capture without either, and goldens or reasons without a capture, are name
   ])
 })
 
-it('the model agrees with every golden', { timeout: 60_000 }, async () => {
+it('the model agrees with every golden', async () => {
   expect(await compareGoldens()).toBe(true)
 })

@@ -38,7 +38,7 @@ if (corpus === undefined)
   console.warn('corpus-protocols.test.ts: skipped, CTPCAP_CORPUS names no folder of captures')
 
 describe.skipIf(corpus === undefined)('the corpus', () => {
-  it('has the protocols tshark saw', { timeout: 300_000 }, async () => {
+  it('has the protocols tshark saw', async () => {
     const counts = new Map<string, string>()
     const expected = new Map<string, string>()
     for (const entry of readdirSync(corpus ?? '', { recursive: true, withFileTypes: true })) {

@@ -88,7 +88,9 @@ describe('captures on any, in the repository', () => {
 })
 
 if (LAB === undefined) {
-  it.skip('node-runs.test.ts: skipped, CTPCAP_CORPUS names no folder with runs of nodes', () => {})
+  console.warn(
+    'node-runs.test.ts: skipped in part, CTPCAP_CORPUS names no folder with runs of nodes in `lab`',
+  )
 } else {
   describe('captures on any, of every run', () => {
     const runs = readdirSync(LAB).filter(run => existsSync(join(LAB, run, 'captures/any.pcap')))
