@@ -1,22 +1,19 @@
-// Writes the frames of a synthetic capture one behind the other: Ethernet, IPv4 and TCP, UDP or ICMP, zeros as payload.
-import { closeSync, openSync, writeSync } from 'node:fs'
+// Makes the frames of a synthetic capture one behind the other: a link header, IPv4 and TCP, UDP or ICMP, zeros as payload.
 import { finish, sumWords } from '../kernel/generate/checksum.ts'
 
-/** Bytes kept before they are written. */
+/** Bytes kept before they are to be taken. */
 const CHUNK = 4 << 20
-const LONGEST_RECORD = 16 + 14 + 0xffff
+const LONGEST_RECORD = 16 + 20 + 0xffff
 
 const FILE_HEADER = 24
 const RECORD_HEADER = 16
-const ETHERNET = 14
 const IPV4 = 20
 
 const PROTOCOL_ICMP = 1
 const PROTOCOL_TCP = 6
 const PROTOCOL_UDP = 17
 
-const EPOCH = 1_700_000_000
-
+const LINKTYPE_ETHERNET = 1
 const SYN = 0x02
 const WINDOW = 64240
 /** Of a SYN: MSS 1460, SACK permitted, time stamp, window scale 7. */
@@ -30,26 +27,44 @@ export interface Endpoints {
   destinationPort: number
 }
 
-/** A classic pcap file, microseconds, one frame every `interval` microseconds. */
-export class SyntheticFrames {
+/** Takes the packets of conversations. */
+export interface PacketSink {
+  tcp(ends: Endpoints, flags: number, sequence: number, acknowledgment: number, payload: number): void
+  udp(ends: Endpoints, payload: number): void
+  /** An echo request (type 8) or reply (type 0). */
+  echo(ends: Endpoints, type: number, id: number, payload: number): void
+}
+
+/** The header of an Ethernet frame with IPv4. */
+export function ethernetHeader(destinationMac: readonly number[], sourceMac: readonly number[]): Uint8Array {
+  return Uint8Array.from([...destinationMac, ...sourceMac, 8, 0])
+}
+
+/**
+ * A classic pcap file of microseconds, as chunks: whoever makes frames takes them away when `isFull`. The fields say what
+ * the next frame is like.
+ */
+export class SyntheticFrames implements PacketSink {
   packets = 0
-  private readonly file: number
+  /** Microseconds since 1970. */
+  time = 0
+  link: Uint8Array = ethernetHeader([2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 1])
+  ttl = 64
+  /** IP ID. */
+  identification = 0
   private readonly bytes = new Uint8Array(CHUNK + LONGEST_RECORD)
   private readonly view = new DataView(this.bytes.buffer)
   private end = FILE_HEADER
-  private identification = 0
 
   constructor(
-    path: string,
-    private readonly interval: number,
     private readonly snapLength: number,
+    linkType = LINKTYPE_ETHERNET,
   ) {
-    this.file = openSync(path, 'w')
     this.view.setUint32(0, 0xa1b2c3d4, true)
     this.view.setUint16(4, 2, true)
     this.view.setUint16(6, 4, true)
     this.view.setUint32(16, snapLength, true)
-    this.view.setUint32(20, 1, true)
+    this.view.setUint32(20, linkType, true)
   }
 
   tcp(ends: Endpoints, flags: number, sequence: number, acknowledgment: number, payload: number): void {
@@ -66,14 +81,16 @@ export class SyntheticFrames {
     this.finish(at, header, payload, 16, true)
   }
 
-  udp(ends: Endpoints, payload: number): void {
+  /** @param word the payload's first four bytes, if it has as many: without IP ID, what tells datagrams apart */
+  udp(ends: Endpoints, payload: number, word = 0): void {
     const at = this.begin(ends, PROTOCOL_UDP, 8 + payload)
     this.ports(at, ends)
     this.view.setUint16(at + 4, 8 + payload)
-    this.finish(at, 8, payload, 6, true)
+    const written = payload < 4 ? 0 : 4
+    if (written > 0) this.view.setInt32(at + 8, word)
+    this.finish(at, 8 + written, payload - written, 6, true)
   }
 
-  /** An echo request (type 8) or reply (type 0). */
   echo(ends: Endpoints, type: number, id: number, payload: number): void {
     const at = this.begin(ends, PROTOCOL_ICMP, 8 + payload)
     this.bytes[at] = type
@@ -81,39 +98,41 @@ export class SyntheticFrames {
     this.finish(at, 8, payload, 2, false)
   }
 
-  /** Seconds from the first frame to the next one. */
-  get seconds(): number {
-    return (this.packets * this.interval) / 1e6
+  /** A whole record, header included, from another little-endian capture of microseconds. */
+  record(record: Uint8Array): void {
+    this.bytes.set(record, this.end)
+    this.end += record.length
+    this.packets++
   }
 
-  close(): void {
-    this.flush()
-    closeSync(this.file)
+  get isFull(): boolean {
+    return this.end > CHUNK
+  }
+
+  /** A copy of the bytes since they were taken last. */
+  take(): Uint8Array {
+    const taken = this.bytes.slice(0, this.end)
+    this.end = 0
+    return taken
   }
 
   /** Writes the headers below the transport's and returns where that starts. */
   private begin(ends: Endpoints, protocol: number, transportLength: number): number {
-    if (this.end > CHUNK) this.flush()
-    const { bytes, view } = this
-    const frameLength = ETHERNET + IPV4 + transportLength
-    const micros = Math.floor(this.packets * this.interval)
-    view.setUint32(this.end, EPOCH + Math.floor(micros / 1e6), true)
-    view.setUint32(this.end + 4, micros % 1e6, true)
+    const { bytes, view, link } = this
+    const frameLength = link.length + IPV4 + transportLength
+    view.setUint32(this.end, Math.floor(this.time / 1e6), true)
+    view.setUint32(this.end + 4, this.time % 1e6, true)
     view.setUint32(this.end + 8, Math.min(frameLength, this.snapLength), true)
     view.setUint32(this.end + 12, frameLength, true)
-    const ethernet = this.end + RECORD_HEADER
-    bytes.fill(0, ethernet, ethernet + frameLength)
-    bytes[ethernet] = 2
-    bytes[ethernet + 5] = 2
-    bytes[ethernet + 6] = 2
-    bytes[ethernet + 11] = 1
-    bytes[ethernet + 12] = 8
-    const ip = ethernet + ETHERNET
+    const start = this.end + RECORD_HEADER
+    bytes.fill(0, start, start + frameLength)
+    bytes.set(link, start)
+    const ip = start + link.length
     bytes[ip] = 0x45
     view.setUint16(ip + 2, IPV4 + transportLength)
-    view.setUint16(ip + 4, this.identification++ & 0xffff)
+    view.setUint16(ip + 4, this.identification & 0xffff)
     bytes[ip + 6] = 0x40
-    bytes[ip + 8] = 64
+    bytes[ip + 8] = this.ttl
     bytes[ip + 9] = protocol
     view.setUint32(ip + 12, ends.source)
     view.setUint32(ip + 16, ends.destination)
@@ -135,10 +154,5 @@ export class SyntheticFrames {
     this.view.setUint16(at + checksum, finish(sum) || 0xffff)
     this.end = Math.min(at + length, this.end + RECORD_HEADER + this.snapLength)
     this.packets++
-  }
-
-  private flush(): void {
-    writeSync(this.file, this.bytes, 0, this.end)
-    this.end = 0
   }
 }
