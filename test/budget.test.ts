@@ -15,7 +15,7 @@ const NODE_FLAGS = [
   '--expose-gc',
   '--min-semi-space-size=256',
   '--max-semi-space-size=256',
-  '--no-concurrent-recompilation',
+  '--single-threaded',
   '--import',
   'tsx',
 ]

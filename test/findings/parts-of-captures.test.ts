@@ -61,7 +61,8 @@ describe('parts of captures', () => {
   const all = captures().filter(({ records }) => records.length < 20_000)
   const fraction = fc.double({ min: 0, max: 1, noNaN: true })
   const pick = fc.integer({ min: 0, max: all.length - 1 })
-  const parameters = { seed: 20251125, numRuns: 600 }
+  // ten of each capture in the repository, and of the recorded scenarios, which are many more, some of each
+  const parameters = { seed: 20251125, numRuns: Math.min(600, 10 * all.length) }
 
   it('show no other fault than the whole', async () => {
     const property = fc.asyncProperty(pick, fraction, fraction, async (index, start, length) => {
