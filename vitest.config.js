@@ -4,5 +4,11 @@
 const HANG = 20 * 60_000
 
 export default {
-  test: { testTimeout: HANG, hookTimeout: HANG, teardownTimeout: HANG },
+  test: {
+    testTimeout: HANG,
+    hookTimeout: HANG,
+    teardownTimeout: HANG,
+    // by itself it leaves one core alone: of two that is half
+    maxWorkers: '100%',
+  },
 }
