@@ -8,13 +8,12 @@ export interface Remark {
 }
 
 export class FileFault extends Error {
+  readonly line: number
   override name = 'FileFault'
 
-  constructor(
-    readonly line: number,
-    message: string,
-  ) {
+  constructor(line: number, message: string) {
     super(message)
+    this.line = line
   }
 }
 

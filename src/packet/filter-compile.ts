@@ -47,7 +47,11 @@ export function compileExpression(expression: Expression, link: Link): Condition
 
 /** Goes through the tree in the order of the text, since a `vlan` moves what comes after it. */
 class Compiler {
-  constructor(private link: Link) {}
+  private link: Link
+
+  constructor(link: Link) {
+    this.link = link
+  }
 
   compile(expression: Expression): Condition {
     const { link } = this

@@ -75,10 +75,13 @@ function renumberPcapng(view: DataView, what: Renumbering, renumberer: Renumbere
 }
 
 class Renumberer {
-  constructor(
-    private readonly view: DataView,
-    private readonly what: Renumbering,
-  ) {}
+  private readonly view: DataView
+  private readonly what: Renumbering
+
+  constructor(view: DataView, what: Renumbering) {
+    this.view = view
+    this.what = what
+  }
 
   frame(at: number, end: number, linkType: number): void {
     const { view } = this

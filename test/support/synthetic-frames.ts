@@ -32,6 +32,8 @@ export interface Endpoints {
 
 /** A classic pcap file, microseconds, one frame every `interval` microseconds. */
 export class SyntheticFrames {
+  private readonly interval: number
+  private readonly snapLength: number
   packets = 0
   private readonly file: number
   private readonly bytes = new Uint8Array(CHUNK + LONGEST_RECORD)
@@ -39,11 +41,9 @@ export class SyntheticFrames {
   private end = FILE_HEADER
   private identification = 0
 
-  constructor(
-    path: string,
-    private readonly interval: number,
-    private readonly snapLength: number,
-  ) {
+  constructor(path: string, interval: number, snapLength: number) {
+    this.interval = interval
+    this.snapLength = snapLength
     this.file = openSync(path, 'w')
     this.view.setUint32(0, 0xa1b2c3d4, true)
     this.view.setUint16(4, 2, true)

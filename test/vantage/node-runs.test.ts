@@ -96,9 +96,9 @@ if (LAB === undefined) {
       const replayed = (capture = 'captures/any.pcap') =>
         replayNode(join(LAB, run), [capture], {
           set: heldEntries(join(LAB, run)),
-          knowledge: NEEDS_RULES.has(run)
-            ? knowledgeFrom([join(LAB, run, 'rules.txt')], [join(LAB, run, 'topology.txt')])
-            : undefined,
+          ...(NEEDS_RULES.has(run) && {
+            knowledge: knowledgeFrom([join(LAB, run, 'rules.txt')], [join(LAB, run, 'topology.txt')]),
+          }),
         })
       it.runIf(!(run in ENTRIES_DIFFER))(`${run}: entries`, async () => {
         const node = await replayed()
