@@ -22,9 +22,9 @@ export function parseInstant(text: string): Instant {
   const elapsed = ELAPSED.exec(text)
   if (elapsed !== null)
     return { kind: 'elapsed', nanoseconds: Number(elapsed[1]) * 1e9 + fraction(elapsed[2]) }
-  const seconds = SECONDS.exec(text)
-  if (seconds !== null)
-    return { kind: 'clock', epoch: BigInt(seconds[1]) * 1_000_000_000n + BigInt(fraction(seconds[2])) }
+  const [, seconds, digits] = SECONDS.exec(text) ?? []
+  if (seconds !== undefined)
+    return { kind: 'clock', epoch: BigInt(seconds) * 1_000_000_000n + BigInt(fraction(digits)) }
   const iso = ISO.exec(text)
   const date = iso === null ? Number.NaN : Date.parse(`${iso[1]}T${iso[2]}${zone(iso[4])}`)
   if (iso === null || Number.isNaN(date))

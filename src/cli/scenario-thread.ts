@@ -5,7 +5,7 @@ import { openCaptures } from '../capture/open.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
 import { Filter } from '../packet/filter.ts'
 import type { SizedScenario } from '../report/size-report.ts'
-import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
+import { type CapturedFirst, mapScenarios, Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
 import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { replayScenarios, type ScenarioReplay } from './scenario-replay.ts'
@@ -23,7 +23,7 @@ export interface ScenarioWork extends ScenarioReplay {
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
   /** The table as captured first. */
-  specs: ScenarioSpec[]
+  specs: CapturedFirst<ScenarioSpec>
 }
 
 /** Whether the captures can be read twice and are large enough for that to be a gain. */
@@ -45,7 +45,7 @@ export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario
     const source = filter === null ? opened : new FilteredSource(opened, new Filter(filter))
     return await replayScenarios(
       source,
-      specs.map(spec => new Scenario(spec, false, work.table, work.sysctls.settings)),
+      mapScenarios(specs, spec => new Scenario(spec, false, work.table, work.sysctls.settings)),
       work,
     )
   } finally {

@@ -112,12 +112,11 @@ function readAssignment(option: string, assignment: string, sysctls: Sysctls): v
 
 /** Lines `key = value`; comments, other sysctls and what `sysctl -a` complains of are passed over. */
 function readFile(file: SysctlFile, sysctls: Sysctls): void {
-  const lines = file.text.split('\n')
   let found = false
-  for (let i = 0; i < lines.length; i++) {
-    const match = /^\s*-?([\w./-]+)\s*=\s*(.*?)\s*$/.exec(lines[i])
-    if (match === null) continue
-    const name = match[1].replaceAll('/', '.')
+  for (const [i, line] of file.text.split('\n').entries()) {
+    const [, key, value = ''] = /^\s*-?([\w./-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    if (key === undefined) continue
+    const name = key.replaceAll('/', '.')
     const where = `${file.path}:${i + 1}`
     const known = knownName(name)
     if (known === null) {
@@ -126,7 +125,7 @@ function readFile(file: SysctlFile, sysctls: Sysctls): void {
       throw new UsageError(`${where}: unknown sysctl ${name}; did you mean ${suggest(name)}?`)
     }
     found = true
-    if (!NOT_FROM_FILES.has(known)) assign(known, match[2], `${where}: ${name}`, sysctls)
+    if (!NOT_FROM_FILES.has(known)) assign(known, value, `${where}: ${name}`, sysctls)
   }
   if (!found)
     throw new UsageError(

@@ -2,7 +2,7 @@
 import { defaultSettings, type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
 import { Filter } from '../packet/filter.ts'
 import { FilterError } from '../packet/filter-syntax.ts'
-import type { ScenarioSpec } from '../sizing/scenario.ts'
+import type { CapturedFirst, ScenarioSpec } from '../sizing/scenario.ts'
 import { PRESET_NAMES, presetValues } from './preset.ts'
 import { enforcesMaximum, type Sysctls, withAssignments, withValues } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -43,7 +43,7 @@ export interface WhatIfFlags {
 }
 
 /** The table as the traffic needs it, and, where a maximum was given, as that maximum lets it be. */
-export function capturedSpecs(sysctls: Sysctls): ScenarioSpec[] {
+export function capturedSpecs(sysctls: Sysctls): CapturedFirst<ScenarioSpec> {
   const { settings } = sysctls
   const captured: ScenarioSpec = { name: 'as captured', settings, enforced: false, notrack: null }
   if (!enforcesMaximum(sysctls)) return [captured]

@@ -89,8 +89,7 @@ export class IptablesOptions {
   /** The words up to the next option. */
   private valuesOf(): string[] {
     const values: string[] = []
-    while (this.at < this.words.length) {
-      const word = this.words[this.at]
+    for (const word of this.words.slice(this.at)) {
       const isComment = this.words[this.at - 1] === '--comment'
       if (!isComment && (word === '!' || /^-[a-z-]/i.test(word))) break
       values.push(word)

@@ -76,11 +76,11 @@ function sectionsOf(text: string, remarks: Remarks): Section[] {
       continue
     }
     if (line.text.startsWith('#')) continue
-    const star = /^\*(\w+)$/.exec(line.text)
-    if (star !== null) {
+    const table = /^\*(\w+)$/.exec(line.text)?.[1]
+    if (table !== undefined) {
       noteCut(begun, remarks)
       begun = line
-      current = { table: star[1], family, lines: [] }
+      current = { table, family, lines: [] }
       sections.push(current)
     } else if (line.text === 'COMMIT') {
       begun = null
@@ -151,12 +151,14 @@ function readLine(
   }
   const declared = /^(?::|-[PN]\s+)(\S+)(?:\s+(\S+))?/.exec(line.text)
   if (declared !== null && !line.text.startsWith('-A')) {
-    const chain = open(declared[1])
-    if (chain.base !== null && declared[2] === 'DROP') chain.base.policy = 'drop'
+    const [, name = '', policy] = declared
+    const { base } = open(name)
+    if (base !== null && policy === 'DROP') base.policy = 'drop'
     return true
   }
   const words = wordsOf(line.text.replace(/^\[\d+:\d+\]\s*/, ''))
-  if (words === null || words.length < 2) {
+  const chain = words?.[1]
+  if (words === null || chain === undefined) {
     remarks.add(line.number, 'a rule that is not complete, passed over')
     return false
   }
@@ -166,17 +168,17 @@ function readLine(
   if (problem !== null) {
     remarks.add(line.number, `${problem}, the rule is passed over`)
     // what it may have done is not known
-    open(words[1]).rules.push({
-      source: { place, chain: words[1], text: line.text.slice(0, LONGEST_TEXT), comment: '' },
+    open(chain).rules.push({
+      source: { place, chain, text: line.text.slice(0, LONGEST_TEXT), comment: '' },
       steps: [{ action: { kind: 'unknown' } }],
       destination: null,
     })
     return false
   }
-  open(words[1]).rules.push({
+  open(chain).rules.push({
     source: {
       place,
-      chain: words[1],
+      chain,
       text: line.text.replace(/^\[\d+:\d+\]\s*/, '').slice(0, LONGEST_TEXT),
       comment: options.comment,
     },
@@ -201,8 +203,10 @@ function wordsOf(text: string): string[] | null {
   while (pattern.lastIndex < text.length) {
     const match = pattern.exec(text)
     if (match === null) return null
-    if (match[3] !== undefined) return null
-    words.push(match[1]?.replace(/\\(.)/g, '$1') ?? match[2])
+    const [, quoted, bare] = match
+    const word = quoted?.replace(/\\(.)/g, '$1') ?? bare
+    if (word === undefined) return null
+    words.push(word)
   }
   return words
 }

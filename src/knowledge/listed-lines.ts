@@ -27,13 +27,19 @@ export function readListLine(line: string): ListedEntry {
   const words = (text.includes('[st') ? text.replace(TIMES, '') : text).trim().split(/\s+/)
   const entry = emptyEntry()
   let at = 0
+  const next = (form: RegExp): string | null => {
+    const word = words[at]
+    if (word === undefined || !form.test(word)) return null
+    at++
+    return word
+  }
   if ((words[0] === 'ipv4' && words[1] === '2') || (words[0] === 'ipv6' && words[1] === '10')) at = 2
-  entry.protocol = protocolOf(words[at], words[at + 1])
+  entry.protocol = protocolOf(words[at] ?? '', words[at + 1])
   at += 2
-  if (/^\d+$/.test(words[at] ?? '')) entry.timeout = words[at++]
-  if (/^[A-Z][A-Z0-9_]*$/.test(words[at] ?? '')) entry.state = words[at++]
+  entry.timeout = next(/^\d+$/)
+  entry.state = next(/^[A-Z][A-Z0-9_]*$/)
   // /proc shows the timeouts of GRE here
-  while (/^(stream_)?timeout=\d+,?$/.test(words[at] ?? '')) at++
+  while (next(/^(stream_)?timeout=\d+,?$/) !== null);
   if (!words[at]?.startsWith('src=')) {
     throw new ListingError(`${words[at] ?? 'the end of the line'}: expected the original tuple, src=… dst=…`)
   }
@@ -57,9 +63,9 @@ function readFields(words: readonly string[], entry: ListedEntry): void {
   let tuple: ListedTuple = entry.original
   let tuples = 0
   for (const word of words) {
-    const flag = /^\[([A-Z_]+)\]$/.exec(word)
-    if (flag !== null) {
-      readFlag(flag[1], entry)
+    const flag = /^\[([A-Z_]+)\]$/.exec(word)?.[1]
+    if (flag !== undefined) {
+      readFlag(flag, entry)
       continue
     }
     const equals = word.indexOf('=')
@@ -125,15 +131,17 @@ export function readSavedLine(line: string): ListedEntry {
   const tags: [string, string] = ['0', '0']
   entry.isReplied = false
   for (let at = 1; at < words.length; at += 2) {
-    const [option, value] = [words[at], words[at + 1]]
+    const [option = '', value] = words.slice(at, at + 2)
     if (!option.startsWith('-') || value === undefined) {
       throw new ListingError(
         `${option}: expected options with their values, as conntrack -o save prints them`,
       )
     }
     const field = SAVED_FIELDS[option]
-    if (field !== undefined) entry[field[0]][field[1]] = value
-    else if (option === '-t') entry.timeout = value
+    if (field !== undefined) {
+      const [tuple, name] = field
+      entry[tuple][name] = value
+    } else if (option === '-t') entry.timeout = value
     else if (option === '-u') readStatus(value, entry)
     else if (option === '-w') entry.zone = value
     else if (option === '-p') entry.protocol = PROTOCOLS.get(value) ?? numberedProtocol(value)

@@ -11,7 +11,7 @@ const TUPLE_ELEMENTS = ['src', 'dst', 'sport', 'dport', 'srckey', 'dstkey', 'pac
 /** @throws ListingError */
 export function readXmlFlow(text: string): ListedEntry {
   const entry = emptyEntry()
-  for (const [, direction, content] of text.matchAll(META)) {
+  for (const [, direction, content = ''] of text.matchAll(META)) {
     if (direction === 'independent') readIndependent(content, entry)
     else readDirection(content, entry, direction === 'original' ? entry.original : entry.reply)
   }

@@ -255,7 +255,8 @@ function oneEqual(fields: readonly NftField[], value: unknown): Test {
   const values = fields.length === 1 ? [value] : asList(asObject(value)?.concat)
   if (values.length !== fields.length) return perhaps
   const tests = fields.map((field, i) => field.equals(values[i]))
-  if (tests.length === 1) return tests[0]
+  const [only] = tests
+  if (tests.length === 1 && only !== undefined) return only
   return (subject, mark) => {
     let found: Answer = YES
     for (const test of tests) {

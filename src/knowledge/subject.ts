@@ -101,7 +101,8 @@ export function ofMark(value: number, mask: number): Test {
 export function ofLocal(which: 'source' | 'destination'): Test {
   return subject => {
     const address = subject[which]
-    if (subject.family === 4 && address[0] >>> 24 === 127) return YES
+    const [word = 0] = address
+    if (subject.family === 4 && word >>> 24 === 127) return YES
     return subject.isLocal === null ? PERHAPS : answer(subject.isLocal(subject.family, address))
   }
 }

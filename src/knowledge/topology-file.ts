@@ -41,13 +41,13 @@ function partsOf(text: string): Part[] {
     if (own.trim() !== '') parts.push({ name: current.name, lines: current.lines, text: own })
   }
   for (const [i, line] of text.split('\n').entries()) {
-    const name = NAMESPACE.exec(line)
-    if (name === null) {
+    const name = NAMESPACE.exec(line)?.[1]
+    if (name === undefined) {
       current.own.push(line)
       continue
     }
     close()
-    current = { name: name[1], lines: i + 1, own: [] }
+    current = { name, lines: i + 1, own: [] }
   }
   close()
   return parts

@@ -36,9 +36,10 @@ class TextReader {
   private readDevice(line: string): boolean {
     const match = DEVICE.exec(line)
     if (match === null) return false
-    const device = this.host.open(match[2])
-    device.index = Number(match[1])
-    device.master = /\bmaster (\S+)/.exec(match[3])?.[1] ?? device.master
+    const [, index, name = '', rest = ''] = match
+    const device = this.host.open(name)
+    device.index = Number(index)
+    device.master = /\bmaster (\S+)/.exec(rest)?.[1] ?? device.master
     this.device = device
     return true
   }
@@ -46,9 +47,9 @@ class TextReader {
   /** What stands below the line of an interface. */
   private readDetail(line: string): boolean {
     if (this.device === null || !/^\s/.test(line)) return false
-    const link = LINK.exec(line)
-    if (link !== null) {
-      this.device.mac = link[1]
+    const mac = LINK.exec(line)?.[1]
+    if (mac !== undefined) {
+      this.device.mac = mac
       return true
     }
     const hairpin = /\bhairpin (on|off)\b/.exec(line)
@@ -56,45 +57,46 @@ class TextReader {
       this.device.hairpin = hairpin[1] === 'on'
       return true
     }
-    const address = ADDRESS.exec(line)
-    const own = address === null ? null : parseAddress(address[1])
-    if (address === null || own === null || Number(address[2]) > 128) return false
-    this.host.addAddress(this.device, own, networkOf(own, Number(address[2])))
+    const [, address = '', length] = ADDRESS.exec(line) ?? []
+    const own = parseAddress(address)
+    if (own === null || Number(length) > 128) return false
+    this.host.addAddress(this.device, own, networkOf(own, Number(length)))
     return true
   }
 
   private readTable(line: string): boolean {
     const forwarding = FORWARDING.exec(line)
     if (forwarding !== null) {
-      const [, mac, port, rest] = forwarding
+      const [, mac = '', port = '', rest = ''] = forwarding
       if (!/\b(self|permanent)\b/.test(rest)) this.host.forwarding.set(mac, port)
       const master = /\bmaster (\S+)/.exec(rest)?.[1]
       if (master !== undefined && master !== port) this.host.open(port).master = master
       return true
     }
-    const neighbour = NEIGHBOUR.exec(line)
-    const address = neighbour === null ? null : parseAddress(neighbour[1])
-    if (neighbour !== null && address !== null) {
-      this.host.addNeighbour(address, neighbour[2])
+    const [, neighbour = '', mac = ''] = NEIGHBOUR.exec(line) ?? []
+    const address = parseAddress(neighbour)
+    if (address !== null) {
+      this.host.addNeighbour(address, mac)
       return true
     }
     return this.readRoute(line)
   }
 
   private readRoute(line: string): boolean {
-    const hop = NEXT_HOP.exec(line)
-    if (hop !== null && this.destination !== '') return addRoute(this.host, this.destination, hop[1], false)
+    const hop = NEXT_HOP.exec(line)?.[1]
+    if (hop !== undefined && this.destination !== '') return addRoute(this.host, this.destination, hop, false)
     const match = ROUTE.exec(line)
     if (match === null) return false
+    const [, destination = '', way = ''] = match
     // a neighbour that does not answer has no hardware address
     if (/\b(FAILED|INCOMPLETE)\b/.test(line)) return true
-    const device = /\bdev (\S+)/.exec(match[2])?.[1] ?? ''
-    const gateway = /\bvia (\S+)/.exec(match[2])?.[1] ?? ''
+    const device = /\bdev (\S+)/.exec(way)?.[1] ?? ''
+    const gateway = /\bvia (\S+)/.exec(way)?.[1] ?? ''
     const isLost = device === '' && /^(blackhole|unreachable|prohibit|throw)/.test(line)
-    this.destination = device === '' ? match[1] : ''
-    if (device === '' && !isLost) return match[2].trim() === '' || /\bproto\b/.test(match[2])
-    const family = gateway.includes(':') || /\bpref\b/.test(match[2]) ? 6 : 4
-    return addRoute(this.host, match[1], device, gateway === '', family)
+    this.destination = device === '' ? destination : ''
+    if (device === '' && !isLost) return way.trim() === '' || /\bproto\b/.test(way)
+    const family = gateway.includes(':') || /\bpref\b/.test(way) ? 6 : 4
+    return addRoute(this.host, destination, device, gateway === '', family)
   }
 }
 

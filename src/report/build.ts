@@ -136,7 +136,7 @@ function tableOfFlows(
 }
 
 function frameCount(group: FrameGroup): { count: number; firstFrame: number; frames: FrameReference[] } {
-  return { count: group.count, firstFrame: group.frames[0].frame, frames: group.frames }
+  return { count: group.count, firstFrame: group.frames[0]?.frame ?? 0, frames: group.frames }
 }
 
 function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {

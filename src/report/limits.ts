@@ -1,5 +1,4 @@
 // What the captures cannot show: each limit of the evidence, and which of the report's numbers it touches.
-import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import type { Settings, SysctlName } from '../conntrack/settings.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
@@ -139,10 +138,10 @@ function defaultSysctls({ tuned }: Evidence): string {
 /** Entries that outlive the capture: the table would have gone on filling. */
 function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
   const held = new Map<SysctlName, number>()
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
+  for (const [i, count] of occupancy.classes.entries()) {
     const name = timeoutOf(i)
-    if (occupancy.classes[i] === 0 || name === null || settings[name] * 1e9 <= end) continue
-    held.set(name, (held.get(name) ?? 0) + occupancy.classes[i])
+    if (count === 0 || name === null || settings[name] * 1e9 <= end) continue
+    held.set(name, (held.get(name) ?? 0) + count)
   }
   if (held.size === 0) return ''
   const named = [...held]

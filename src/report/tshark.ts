@@ -19,13 +19,18 @@ export function tsharkFrames(captures: readonly CaptureReport[], frames: readonl
 
 /** Members of a set in a display filter; three numbers in a row and more are a range. */
 function setOf(numbers: readonly number[]): string {
-  const members: string[] = []
-  for (let first = 0, last = 0; first < numbers.length; first = ++last) {
-    while (numbers[last + 1] === numbers[last] + 1) last++
-    if (last - first < 2) members.push(...numbers.slice(first, last + 1).map(String))
-    else members.push(`${numbers[first]}..${numbers[last]}`)
+  const runs: { first: number; last: number }[] = []
+  for (const number of numbers) {
+    const run = runs.at(-1)
+    if (run?.last === number - 1) run.last = number
+    else runs.push({ first: number, last: number })
   }
-  return members.join(', ')
+  return runs
+    .map(({ first, last }) => {
+      if (first === last) return `${first}`
+      return last === first + 1 ? `${first}, ${last}` : `${first}..${last}`
+    })
+    .join(', ')
 }
 
 /** A word for a POSIX shell. */
