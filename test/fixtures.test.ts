@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { MADE_CAPTURES } from './support/made-captures.ts'
 import { ROOT } from './support/source-files.ts'
 
 const FIXTURES = join(ROOT, 'fixtures')
@@ -65,5 +66,16 @@ describe('fixtures/README.md', () => {
   it('speaks of files that are small together', () => {
     const bytes = files.reduce((sum, file) => sum + statSync(join(FIXTURES, file)).size, 0)
     expect(bytes).toBeLessThan(MOST_BYTES)
+  })
+})
+
+describe('captures that are made', () => {
+  it.each(Object.entries(MADE_CAPTURES))('%s is what its script makes', (name, make) => {
+    expect(Buffer.from(make()).equals(readFileSync(join(FIXTURES, name)))).toBe(true)
+  })
+
+  it('are the ones that the README calls made', () => {
+    const made = rows.filter(({ origin }) => origin.includes('made-captures.ts')).flatMap(row => row.files)
+    expect(made.sort()).toEqual(Object.keys(MADE_CAPTURES).sort())
   })
 })
