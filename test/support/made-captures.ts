@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
 import { TCP_ACK, TCP_PSH, TCP_SYN } from '../../src/net/numbers.ts'
 import { address, type Bytes, be16, be32, icmp, join } from './frames.ts'
+import { manyInterfaces, negativeStamps, obsoletePacketBlock } from './made-formats.ts'
 import { ROOT } from './source-files.ts'
 import { Connection, type Host, Trace } from './trace.ts'
 
@@ -16,6 +17,9 @@ export const MADE_CAPTURES: Readonly<Record<string, () => Uint8Array>> = {
   'report/segment-out-of-window.pcap': segmentOutOfWindow,
   'report/ipv4-fragments.pcap': ipv4Fragments,
   'flow-findings/one-way-flow.pcap': oneWayFlow,
+  'formats/pcapng-many-interfaces.pcapng': manyInterfaces,
+  'formats/pcapng-negative-stamps.pcapng': negativeStamps,
+  'formats/pcapng-obsolete-packet-block.pcapng': obsoletePacketBlock,
 }
 
 function host(text: string, mac = 1, ttl = 64): Host {
