@@ -3,6 +3,7 @@
 import type { FrameSource } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
 import { Analysis } from '../../src/cli/analysis.ts'
+import { windowFor } from '../../src/cli/sightings.ts'
 import { fragmentSettings, readSysctls } from '../../src/cli/sysctl.ts'
 import type { Table } from '../../src/conntrack/table.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
@@ -10,9 +11,10 @@ import { replay, type Tracker, type Witness } from '../../src/replay.ts'
 import { Scenario } from '../../src/sizing/scenario.ts'
 import { WhatIf } from '../../src/sizing/what-if.ts'
 import { Points } from '../../src/vantage/points.ts'
+import type { SightingWindow } from '../../src/vantage/window.ts'
 
-/** `analyze`, frame by frame, or `size` with two scenarios. */
-export type ReplayKind = 'analyze' | 'size'
+/** `analyze` of a capture, or of two that show each packet twice; `size` with two scenarios. */
+export type ReplayKind = 'analyze' | 'sightings' | 'size'
 
 /** Bytes that a replay allocated, those still held at its end, and those of typed arrays among the latter. */
 export interface ReplayHeap {
@@ -26,6 +28,7 @@ export interface ReplayHeap {
 interface Prepared {
   engine: Tracker
   witness: Witness
+  window: SightingWindow | null
   table: Table
 }
 
@@ -41,20 +44,22 @@ function prepare(kind: ReplayKind, source: FrameSource): Prepared {
     return {
       engine: new WhatIf([captured, other]),
       witness: { seen: () => {} },
+      window: null,
       table: captured.engine.table,
     }
   }
+  const window = kind === 'analyze' ? null : windowFor(source, sysctls, 'auto')
   const flows = { top: 5, sort: 'bytes', sink: null } as const
-  const analysis = new Analysis({ settings, flows, points: new Points(source) })
-  return { engine: analysis.engine, witness: analysis, table: analysis.engine.table }
+  const analysis = new Analysis({ settings, flows, points: window?.points ?? new Points(source) })
+  return { engine: analysis.engine, witness: analysis, window, table: analysis.engine.table }
 }
 
 async function replayOnce(kind: ReplayKind, path: string): Promise<ReplayHeap> {
-  const source = await openCaptures([path])
-  const { engine, witness, table } = prepare(kind, source)
+  const source = await openCaptures(kind === 'sightings' ? [path, path] : [path])
+  const { engine, witness, window, table } = prepare(kind, source)
   collectGarbage()
   const before = process.memoryUsage().heapUsed
-  await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), witness)
+  await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), witness, window)
   const allocated = process.memoryUsage().heapUsed - before
   collectGarbage()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
