@@ -4,7 +4,7 @@ import { processIo } from './cli/io.ts'
 import { run } from './cli/run.ts'
 
 const threads = {
-  listener: new URL('./listener.js', import.meta.url),
+  owners: new URL('./owners.js', import.meta.url),
   scenarios: new URL('./scenarios.js', import.meta.url),
 }
 process.exitCode = await run(process.argv.slice(2), processIo(threads))

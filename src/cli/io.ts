@@ -18,9 +18,9 @@ export interface Io {
 
 export type Signal = 'SIGINT' | 'SIGTERM'
 
-/** The built src/listener.ts and src/scenarios.ts. */
+/** The built src/owners.ts and src/scenarios.ts. */
 export interface ThreadScripts {
-  listener: URL
+  owners: URL
   scenarios: URL
 }
 

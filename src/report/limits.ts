@@ -1,5 +1,6 @@
 // What the captures cannot show: each limit of the evidence, and which of the report's numbers it touches.
 import type { Settings, SysctlName } from '../conntrack/settings.ts'
+import type { Budget } from '../findings/evidence/budget.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import { timeoutOf } from '../sizing/held-by.ts'
@@ -34,6 +35,8 @@ export interface Evidence {
   knownTable: KnownTableReport | null
   /** Whether any sysctl differs from the defaults. */
   tuned: boolean
+  /** Searches of findings that had to stop. */
+  searches: readonly Budget[]
 }
 
 /** The limits that apply, those that touch most first. */
@@ -49,6 +52,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['snaplen', snaplen(evidence)],
     ['replay-filter', replayFilter(evidence)],
     ['capture-filter', captureFilter(evidence)],
+    ['search-budget', stoppedSearches(evidence)],
     ['clock', clock(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
@@ -127,6 +131,12 @@ function clock({ captures, sightings }: Evidence): string {
       ? 'in the order of the capture, at the time of the frame before'
       : 'in the order of time as far as they can be put into it'
   return `${parts.join(', ')}: replayed ${order}.`
+}
+
+function stoppedSearches({ searches }: Evidence): string {
+  if (searches.length === 0) return ''
+  const named = searches.map(({ what, most }) => `${what} (${formatCount(most)})`)
+  return `Not everything was looked at: more than there is room or time for were ${named.join(', ')}. A finding may be missing for that, none is there because of it.`
 }
 
 function defaultSysctls({ tuned }: Evidence): string {

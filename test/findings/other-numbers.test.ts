@@ -51,6 +51,16 @@ describe('findings', { timeout: 60_000 }, () => {
     },
   )
 
+  it.each([
+    ['connections that all begin with the number 0', { startsAtZero: true }],
+    ['a port of 0', { hasPortZero: true }],
+  ] as [string, Renumbering][])('are the same with %s', async (_, what) => {
+    for (const file of readdirSync(FOLDER).filter(name => /\.pcap/.test(name))) {
+      const path = join(FOLDER, file)
+      expect(await foundIn([path], bytes => renumber(bytes, what)), file).toEqual(await found([path]))
+    }
+  })
+
   it.skipIf(LAB === null)('do not depend on any numbers', { timeout: 300_000 }, async () => {
     let faulty = 0
     for (const paths of everySet()) {
