@@ -38,7 +38,7 @@ export const STATE = 4
 export const TRACKER = 5
 /** Capture time of the last packet counted, a double: `entryTimes[(ct << 4) + LAST_TIME]`. */
 export const LAST_TIME = 5
-/** What a listener keeps of the entry, 0 for nothing: the table only carries it. */
+/** Table.record() */
 const RECORD = 12
 /** The occupancyClass() last reported (occupancy-class.ts). */
 export const OCCUPANCY = 14
@@ -123,7 +123,7 @@ export class Table {
     return this.entries[(ct << ENTRY_SHIFT) + PROTO + index]
   }
 
-  /** What a listener keeps of the entry; 0 for nothing, as a new entry has it. */
+  /** What a listener keeps of the entry, which the table only carries; 0 for nothing, as a new entry has it. */
   record(ct: number): number {
     return this.entries[(ct << ENTRY_SHIFT) + RECORD]
   }
@@ -193,23 +193,6 @@ export class Table {
   destinationWord(key: number, index: number): number {
     const wide = this.wideOf(key >> 1)
     return wide < 0 ? this.destination(key) : this.wide.word(wide, key & 1, 4 + index)
-  }
-
-  /** Reads a key into a tuple. */
-  readKey(key: number, tuple: Tuple): void {
-    tuple.kind = this.kind(key >> 1)
-    tuple.ports = this.ports(key)
-    tuple.source = this.source(key)
-    tuple.destination = this.destination(key)
-    if (tuple.kind < KIND_IPV6) return
-    tuple.source0 = this.sourceWord(key, 0)
-    tuple.source1 = this.sourceWord(key, 1)
-    tuple.source2 = this.sourceWord(key, 2)
-    tuple.source3 = this.sourceWord(key, 3)
-    tuple.destination0 = this.destinationWord(key, 0)
-    tuple.destination1 = this.destinationWord(key, 1)
-    tuple.destination2 = this.destinationWord(key, 2)
-    tuple.destination3 = this.destinationWord(key, 3)
   }
 
   // what the engine does

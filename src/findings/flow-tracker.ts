@@ -36,7 +36,7 @@ import {
   SOURCE,
 } from './evidence/leg-layout.ts'
 import { Legs } from './evidence/legs.ts'
-import { Observation, pointOfFrame, pointOfSighting } from './evidence/observation.ts'
+import { isRepeated, Observation, pointOfFrame, pointOfSighting } from './evidence/observation.ts'
 import { ENDED_LAST } from './evidence/responders.ts'
 import type { Finding } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
@@ -168,7 +168,8 @@ export class FlowTracker {
   /** A frame that is replayed as it came, or that alone shows its packet. */
   private alone(packet: Packet, ct: number): void {
     const { seen } = this
-    this.begin(packet.time)
+    this.begin()
+    this.now = packet.time
     const point = pointOfFrame(packet, this.points.of(packet.interface, packet.interfaceIndex))
     if (ct >= 0 && packet.protocol === IPPROTO_TCP && (packet.tcpFlags & (TCP_SYN | TCP_RST)) === 0) {
       if (this.plainSegment(packet, point, ct)) return
@@ -207,7 +208,7 @@ export class FlowTracker {
     seen.time = packet.time
     seen.frame = packet.frame
     this.segments.progress(leg, direction)
-    legs.setTime(leg, packet.time)
+    legs.noteTime(leg, seen)
     return true
   }
 
@@ -215,9 +216,10 @@ export class FlowTracker {
     const { seen } = this
     const start = sightings.isLate ? 1 : 0
     const isTold = (this.points.all.length > 1 || hidesInterfaces(sightings.linkType(0))) && start === 0
-    this.begin(sightings.time(start))
+    this.begin()
     for (let i = start; i < sightings.count; i++) {
       seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
+      if (i === start) this.now = seen.time
       const entry = ct >= 0 ? ct : this.entryOf(packet.zone)
       if (isRepeated(sightings, start, i)) this.markFound(entry, LEG_REPEATED)
       else this.see(entry, i === start, isTold)
@@ -229,10 +231,9 @@ export class FlowTracker {
     }
   }
 
-  private begin(time: number): void {
+  private begin(): void {
     this.segments.begin()
     this.packets++
-    this.now = time
   }
 
   private see(ct: number, isFirst: boolean, isTold: boolean): void {
@@ -276,7 +277,7 @@ export class FlowTracker {
     }
     const { direction } = legs
     this.segments.take(leg, direction, isNew)
-    legs.setTime(leg, seen.time)
+    legs.noteTime(leg, seen)
     legs.direction = direction
     return leg
   }
@@ -300,7 +301,7 @@ export class FlowTracker {
     if (legs.has(leg, LEG_DNS)) this.detectors.dns(leg, seen)
     legs.setSide(leg, direction, SIDE_PACKETS, packets + 1)
     legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
-    legs.setTime(leg, seen.time)
+    legs.noteTime(leg, seen)
   }
 
   /** Whether the packet was seen to leave again, as routed packets do: with a lower TTL. */
@@ -362,16 +363,6 @@ export class FlowTracker {
 function isAnswer({ flags, sourcePort, destinationPort }: Observation): boolean {
   if ((flags & TCP_SYN) !== 0) return (flags & TCP_ACK) !== 0
   return (flags & TCP_RST) === 0 && sourcePort < destinationPort
-}
-
-/** Whether a sighting says no more than an earlier one: cooked v1 shows a packet at a bridge and at its port alike. */
-function isRepeated(sightings: Sightings, start: number, index: number): boolean {
-  if (!hidesInterfaces(sightings.linkType(index))) return false
-  for (let i = start; i < index; i++) {
-    if (!sightings.isSameTuple(i, sightings, index)) continue
-    if (pointOfSighting(sightings, i) === pointOfSighting(sightings, index)) return true
-  }
-  return false
 }
 
 function isOfFragment(packet: Packet, sightings: Sightings): boolean {

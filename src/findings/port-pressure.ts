@@ -1,4 +1,5 @@
 // Ports in use from one translated source address to one destination, against what there are.
+import { readKey } from '../conntrack/key-tuple.ts'
 import { DIRECTION_ORIGINAL, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { hashTuple, Tuple } from '../conntrack/tuple.ts'
@@ -219,7 +220,7 @@ export class PortPressure {
   /** Asks the table for each port there can be: 5 ms, whatever the table holds. */
   private findPorts(table: Table, key: number, tracked: Tracked): void {
     const { reply } = this
-    table.readKey(key, reply)
+    readKey(table, key, reply)
     const server = reply.ports & ~0xffff
     for (let port = 0; port <= 0xffff; port++) {
       reply.ports = server | port

@@ -161,6 +161,6 @@ export function openingFrame(legs: Legs, leg: number) {
   return { capture: legs.capture(leg), frame: legs.get(leg, SYN_FRAME) }
 }
 
-export function isSameSyn(legs: Legs, a: number, b: number): boolean {
+function isSameSyn(legs: Legs, a: number, b: number): boolean {
   return legs.has(b, LEG_SYN) && legs.get(a, SYN_SEQUENCE) === legs.get(b, SYN_SEQUENCE)
 }

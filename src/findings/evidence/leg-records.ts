@@ -23,6 +23,7 @@ import {
   TIME,
   WIDE,
 } from './leg-layout.ts'
+import type { Observation } from './observation.ts'
 
 const WIDE_WORDS = 8
 const MOST_COUNTED = 0xffff
@@ -59,8 +60,9 @@ export class LegRecords {
     return this.pool.getDouble(leg, TIME)
   }
 
-  setTime(leg: number, time: number): void {
-    this.pool.setDouble(leg, TIME, time)
+  /** A packet of the leg was seen. It is handed over whole: a time as an argument would be boxed. */
+  noteTime(leg: number, seen: Observation): void {
+    this.pool.setDouble(leg, TIME, seen.time)
   }
 
   /** When the first packet was seen. */

@@ -4,6 +4,7 @@ import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { pointOfSide } from '../../vantage/points.ts'
 import { ChainedHeads } from './chained-heads.ts'
+import { endHash, pairHash } from './flow-hash.ts'
 import {
   DESTINATION,
   ENTRY,
@@ -123,7 +124,7 @@ export class Legs extends LegRecords {
     this.serials = (this.serials + 1) | 0
     pool.set(leg, SERIAL, this.serials)
     this.setStart(leg, seen.time)
-    this.setTime(leg, seen.time)
+    this.noteTime(leg, seen)
     if (ct >= 0 && this.isFormOf(leg, ct)) this.attach(leg, ct)
     else this.linkStray(leg)
     this.linkSender(leg)
@@ -422,17 +423,4 @@ const kindOf = (seen: Observation): number => (seen.family << 8) | seen.protocol
 function hashOfObservation(seen: Observation): number {
   const { sourceWord, sourcePort, destinationWord, destinationPort, point } = seen
   return pairHash(sourceWord, sourcePort, destinationWord, destinationPort, kindOf(seen), point)
-}
-
-/** Equal for both directions. */
-function pairHash(a: number, portA: number, b: number, portB: number, kind: number, point: number): number {
-  const sum = endHash(a, portA, kind) + endHash(b, portB, kind)
-  const hash = Math.imul(sum ^ point, 0x9e3779b1)
-  return hash ^ (hash >>> 15)
-}
-
-function endHash(address: number, port: number, kind: number): number {
-  let hash = Math.imul(address ^ kind, 0x85ebca77)
-  hash = Math.imul(hash ^ (hash >>> 15) ^ port, 0xc2b2ae3d)
-  return hash ^ (hash >>> 16)
 }

@@ -229,3 +229,13 @@ export function pointOfFrame(packet: Packet, point: number): number {
   if (!hidesInterfaces(packet.linkType)) return point
   return sideOf(point, packet.packetType === PACKET_OUTGOING ? destinationWord(packet) : sourceWord(packet))
 }
+
+/** Whether a sighting says no more than an earlier one: cooked v1 shows a packet at a bridge and at its port alike. */
+export function isRepeated(sightings: Sightings, start: number, index: number): boolean {
+  if (!hidesInterfaces(sightings.linkType(index))) return false
+  for (let i = start; i < index; i++) {
+    if (!sightings.isSameTuple(i, sightings, index)) continue
+    if (pointOfSighting(sightings, i) === pointOfSighting(sightings, index)) return true
+  }
+  return false
+}
