@@ -7,4 +7,7 @@ const threads = {
   listener: new URL('./listener.js', import.meta.url),
   scenarios: new URL('./scenarios.js', import.meta.url),
 }
-process.exitCode = await run(process.argv.slice(2), processIo(threads))
+const exitCode = await run(process.argv.slice(2), processIo(threads))
+// ended by a signal: what waits for the reader of a pipe would keep the process
+if (exitCode > 128) process.exit(exitCode)
+process.exitCode = exitCode

@@ -17,12 +17,13 @@ import type { SightingWindow } from '../vantage/window.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
-import { FlowsFile } from './flows-file.ts'
+import { FlowsFile, flowsFormat } from './flows-file.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from './inner-replay.ts'
 import type { Interrupt } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
+import type { OutputFile } from './output-file.ts'
 import { showProgress } from './progress.ts'
 import { isWorthAThread } from './scenario-thread.ts'
 import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
@@ -36,15 +37,20 @@ import { ThreadHearing } from './thread-hearing.ts'
  */
 export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
   const offsets = await clockOffsets(options.captures, options.replay)
-  const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
+  const { flows } = options
+  const use = async (
+    source: FrameSource,
+    interrupt: Interrupt,
+    output: OutputFile | null,
+  ): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
-    const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
+    const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const hearing = await hearingFor(options, io)
     try {
       const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
       interrupt.finish()
       const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
-      flowsFile?.commit()
+      await flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       await print(report, options, io)
       const { failOn } = options
@@ -53,11 +59,10 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     } catch (error) {
       throw await (hearing?.reasonOf(error) ?? error)
     } finally {
-      flowsFile?.discard()
       await hearing?.close()
     }
   }
-  return await withCaptures(options, io, use, correctionsOf(offsets))
+  return await withCaptures(options, io, use, { corrections: correctionsOf(offsets), output: flows })
 }
 
 /** Whoever listens on a thread of its own; null where there is none. */

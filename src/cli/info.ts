@@ -67,6 +67,6 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
       const { renderInfoText } = await import('../report/info-text.ts')
       await writeText(io.stdout, renderInfoText(report, options))
     },
-    correctionsOf(offsets),
+    { corrections: correctionsOf(offsets) },
   )
 }

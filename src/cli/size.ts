@@ -107,8 +107,10 @@ export async function size(options: SizeOptions, io: Io, generator: string): Pro
   await withCaptures(
     options,
     io,
-    async (source, interrupt) => {
-      const seriesFile = options.series === null ? null : new SeriesFile(options.series)
+    async (source, interrupt, output) => {
+      const { series } = options
+      const seriesFile =
+        series === null || output === null ? null : new SeriesFile(output, seriesFormat(series))
       const thread = await threadFor(specs, options, corrections, io)
       try {
         const { captured, rows } = await replayAll(source, specs, options, io, seriesFile, thread)
@@ -116,16 +118,15 @@ export async function size(options: SizeOptions, io: Io, generator: string): Pro
         const captures = describeCaptures(source)
         const filter = source instanceof FilteredSource ? source.report : null
         const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
-        seriesFile?.commit()
+        await seriesFile?.commit()
         if (!options.quiet) warnOfDamage(source.captures, io.stderr)
         if (options.json) await writeText(io.stdout, renderJson(report))
         else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
       } finally {
-        seriesFile?.discard()
         await thread?.close()
       }
     },
-    corrections,
+    { corrections, output: options.series },
   )
 }
 

@@ -24,6 +24,7 @@ export class Cli implements Io {
   readonly stdout: Output & CapturedOutput = new CapturedOutput()
   readonly stderr: Output & CapturedOutput = new CapturedOutput()
   readonly env: Record<string, string | undefined>
+  readonly descriptors = null
   readonly threads = null
   private readonly listeners = new Set<(signal: Signal) => void>()
 
