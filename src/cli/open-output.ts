@@ -10,6 +10,7 @@ import { WholeFile } from './whole-file.ts'
  * @throws OutputError, or what `ending` was aborted with
  */
 export async function openOutput(path: string, ending: AbortSignal): Promise<OutputFile> {
+  ending.throwIfAborted()
   const target = outputTarget(path)
   const file = target.isSpecial ? await SpecialFile.open(target, ending) : new WholeFile(target)
   ending.addEventListener('abort', () => file.discard(), { once: true })
