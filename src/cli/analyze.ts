@@ -24,7 +24,7 @@ import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
 import type { OutputFile } from './output-file.ts'
-import { showProgress } from './progress.ts'
+import { withProgress } from './progress.ts'
 import { isWorthAThread } from './scenario-thread.ts'
 import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
@@ -47,7 +47,10 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const hearing = await hearingFor(options, io)
     try {
-      const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
+      const progress = { quiet: options.quiet, ending: interrupt.ending }
+      const replayed = await withProgress(source, io, progress, () =>
+        replayAll(source, window, options, flowsFile, hearing),
+      )
       interrupt.finish()
       const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
       await flowsFile?.commit()
@@ -93,7 +96,6 @@ async function replayAll(
   source: FrameSource,
   window: SightingWindow | null,
   options: AnalyzeOptions,
-  io: Io,
   flowsFile: FlowsFile | null,
   hearing: Hearing | null,
 ): Promise<Pick<Replayed, 'analysis' | 'tunnels'>> {
@@ -131,12 +133,7 @@ async function replayAll(
     tunnels === 'both'
       ? { engines: [analysis.engine], witness: new InnerReplay(analysis, settings, inside) }
       : oneTable([analysis.engine], analysis, tunnels, settings)
-  const hideProgress = showProgress(source, io, options.quiet)
-  try {
-    await replay(source, engines, new Defragmenter(settings), witness, window)
-  } finally {
-    hideProgress()
-  }
+  await replay(source, engines, new Defragmenter(settings), witness, window)
   if (options.knowledge !== null) settle(options.knowledge, points)
   const end = endOf(source)
   for (const each of [analysis, ...insides.values()]) each.finish(end)

@@ -35,7 +35,8 @@ export function refuseClashes(files: readonly NamedFile[], descriptors: Standard
   const placed = files.flatMap(file => placesOf(file, descriptors))
   if (descriptors !== null) {
     placed.push(redirected(true, STANDARD_OUTPUT, descriptors.stdout))
-    placed.push(redirected(true, STANDARD_ERROR, descriptors.stderr))
+    // first of all: where it is an input, no other clash may be told either
+    placed.unshift(redirected(true, STANDARD_ERROR, descriptors.stderr))
   }
   const known = new Map<string, PlacedFile[]>()
   for (const file of placed) {
@@ -61,9 +62,18 @@ function placesOf({ role, option, path }: NamedFile, descriptors: StandardDescri
   }
   try {
     const stats = statSync(path, { bigint: true })
-    return [existing({ isWritten, option, path, real: realpathSync.native(path) }, stats)]
+    return [existing({ isWritten, option, path, real: resolved(path) }, stats)]
   } catch {
     return []
+  }
+}
+
+/** What /dev/fd leads to may have no name. */
+function resolved(path: string): string {
+  try {
+    return realpathSync.native(path)
+  } catch {
+    return ''
   }
 }
 
@@ -95,7 +105,7 @@ function refuse(file: PlacedFile, other: PlacedFile): void {
   }
   if (file.isWritten && other.isWritten) {
     // both standard streams may go to one log; what a device is told is not kept
-    const isLog = file.path === STANDARD_ERROR && other.path === STANDARD_OUTPUT
+    const isLog = file.path === STANDARD_OUTPUT && other.path === STANDARD_ERROR
     if (isLog || !isStored(file.stats) || !isOneName(file, other)) return
     throw new UsageError(`${where}the same file as ${nameOf(other)}, expected one for each output`)
   }

@@ -26,7 +26,8 @@ export class WholeFile implements OutputFile {
   private readonly target: OutputTarget
   /** Null once it is gone. */
   private temporary: string | null
-  private descriptor = -1
+  /** -1 once it is closed. */
+  private descriptor: number
   private chunk = ''
 
   /** @throws OutputError */
@@ -37,12 +38,7 @@ export class WholeFile implements OutputFile {
     // nobody else's file and no link, whatever lies in the directory; as private as the old file until it has its mode
     this.descriptor = this.attempt(() => openSync(temporary, 'wx', before === null ? 0o666 : 0o600))
     this.temporary = temporary
-    try {
-      if (before !== null) this.attempt(() => takeAfter(before, this.descriptor))
-    } catch (error) {
-      this.discard()
-      throw error
-    }
+    if (before !== null) takeAfter(before, this.descriptor)
   }
 
   write(text: string): void {
@@ -76,8 +72,9 @@ export class WholeFile implements OutputFile {
     const { descriptor, temporary } = this
     this.descriptor = -1
     this.temporary = null
-    if (descriptor >= 0) closeSync(descriptor)
-    if (temporary !== null) rmSync(temporary, { force: true })
+    // what goes wrong with it now is nothing to whoever gave it up for a reason of his own
+    if (descriptor >= 0) tried(() => closeSync(descriptor))
+    if (temporary !== null) tried(() => rmSync(temporary, { force: true }))
   }
 
   private attempt<T>(action: () => T): T {
@@ -89,19 +86,20 @@ export class WholeFile implements OutputFile {
   }
 }
 
-/** Gives a file the owner and the mode of the one whose place it is to take. */
+/**
+ * Gives a file the owner and the mode of the one whose place it is to take, as far as it may be done here: only root may
+ * give a file away, so that anybody else's replacement is his own, as that of `sed -i` is; some file systems keep neither.
+ */
 function takeAfter({ uid, gid, mode }: Stats, descriptor: number): void {
-  if (!tryChown(descriptor, uid, gid)) tryChown(descriptor, -1, gid)
-  fchmodSync(descriptor, mode & 0o777)
+  if (!tried(() => fchownSync(descriptor, uid, gid))) tried(() => fchownSync(descriptor, -1, gid))
+  tried(() => fchmodSync(descriptor, mode & 0o777))
 }
 
-/** Only root may give a file away: anybody else's replacement is his own, as that of `sed -i` is. */
-function tryChown(descriptor: number, uid: number, gid: number): boolean {
+function tried(action: () => void): boolean {
   try {
-    fchownSync(descriptor, uid, gid)
+    action()
     return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+  } catch {
     return false
   }
 }

@@ -189,7 +189,38 @@ describe.skipIf(process.platform === 'win32')('an output that is an input', () =
   it('is refused without a word where the word would go into it', async () => {
     using folder = new Folder()
     const capture = folder.write('c.pcap', CAPTURE)
-    expect(await runRedirected([capture], { stderr: capture })).toEqual({ code: 2, stdout: '', stderr: '' })
+    const silent = { code: 2, stdout: '', stderr: '' }
+    expect(await runRedirected([capture], { stderr: capture })).toEqual(silent)
+    expect(await runRedirected([capture], { stdout: capture, stderr: capture })).toEqual(silent)
+  })
+})
+
+describe('an input that may be given several times', () => {
+  const repeatable = commands.flatMap(command =>
+    command.options
+      .filter(option => namesFile(option) && Array.isArray(option.defaultValue))
+      .map(option => ({ command: command.name(), option: `--${longName(option)}` })),
+  )
+
+  it('is known as such', () => {
+    expect(repeatable.map(({ option }) => option)).toEqual(
+      expect.arrayContaining(['--rules', '--topology', '--sysctl']),
+    )
+  })
+
+  it.each(repeatable)('is refused by $command where it is one file: $option', async ({ command, option }) => {
+    using folder = new Folder()
+    const capture = folder.write('c.pcap', CAPTURE)
+    const input = folder.write('i', 'of no use')
+    symlinkSync('i', folder.at('link'))
+    const { code, stderr } = await runRedirected(
+      [command, capture, option, input, option, folder.at('link')],
+      {},
+    )
+    expect([code, stderr]).toEqual([
+      2,
+      `ctpcap: ${option} ${folder.at('link')}: the same file as ${input}, expected each file once\n`,
+    ])
   })
 })
 
