@@ -1,6 +1,6 @@
 // Which options name files, and which of those are written: the one list by which a command knows them before it reads anything.
 
-/** By the long name of the option. One that is missing here fails test/cli/file-options.test.ts. */
+/** By the long name of the option. One that is missing here fails test/cli/named-files.test.ts. */
 export const FILE_OPTIONS: Readonly<Record<string, 'read' | 'written'>> = {
   sysctl: 'read',
   table: 'read',

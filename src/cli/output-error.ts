@@ -14,7 +14,7 @@ export class OutputError extends Error {
 
 const REASONS: Record<string, string> = {
   ENOENT: 'no such directory',
-  ENOTDIR: 'no such directory',
+  ENOTDIR: 'no such directory: a part of the path is no directory',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EISDIR: 'is a directory',

@@ -52,8 +52,8 @@ function newPath(name: string): string {
 
 /** A file takes the place of another one by a rename, which its directory has to allow. */
 function checkFolder(name: string, folder: string, before: Stats | null): void {
-  const stats = statSync(folder)
-  if (!stats.isDirectory()) throw new OutputError(name, 'no such directory')
+  // with the dot a file is not enough
+  const stats = statSync(`${folder}/.`)
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
