@@ -31,7 +31,7 @@ export function outputTarget(name: string): OutputTarget {
     if (before === undefined) return { name, path: newPath(name), before: null, isSpecial: false }
     if (before.isDirectory()) throw new OutputError(name, 'is a directory')
     if (!before.isFile()) return { name, path: name, before, isSpecial: true }
-    const path = realpathSync.native(name)
+    const path = resolved(name, name, before)
     // asks the kernel itself, which knows of more than the mode; nothing is changed without O_TRUNC
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK))
     checkFolder(name, dirname(path), before)
@@ -45,9 +45,17 @@ export function outputTarget(name: string): OutputTarget {
 function newPath(name: string): string {
   if (lstatSync(name, { throwIfNoEntry: false })?.isSymbolicLink() === true)
     throw new OutputError(name, 'a symbolic link to nothing')
-  const folder = realpathSync.native(dirname(name))
+  const folder = resolved(name, dirname(name), statSync(dirname(name)))
   checkFolder(name, folder, null)
   return join(folder, basename(name))
+}
+
+/** A path without links. Those of /proc may lead where no path does, and the path they show to another file. */
+function resolved(name: string, path: string, { dev, ino }: Stats): string {
+  const real = realpathSync.native(path)
+  const there = statSync(real)
+  if (there.dev !== dev || there.ino !== ino) throw new OutputError(name, 'no path leads to it from here')
+  return real
 }
 
 /** A file takes the place of another one by a rename, which its directory has to allow. */

@@ -11,8 +11,8 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs'
+import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FILE_OPTIONS } from '../../src/cli/file-options.ts'
 import { createProgram } from '../../src/cli/program.ts'
@@ -66,22 +66,25 @@ function runInto(
   return { code: status, stdout, stderr }
 }
 
-interface Disk {
-  path: string
-  at: (name: string) => string
+/**
+ * Runs the program with a disk of its own, which is gone with it; what was there in the end is in the folder.
+ * @param mounting how to mount it at `disk` in the folder; an older output lies on it
+ */
+function runMounted(
+  folder: Folder,
+  mounting: string,
+  args: readonly string[],
+): { code: number | null; stderr: string } {
+  mkdirSync(folder.at('disk'))
+  mkdirSync(folder.at('left'))
+  const script = `cd "$0" && ${mounting} && "$@" >disk/out; code=$?; cp -a disk/. left; exit $code`
+  const command = ['--mount', 'sh', '-c', script, folder.path, process.execPath, MAIN, ...args]
+  const { status, stderr } = spawnSync('unshare', command, { encoding: 'utf8' })
+  return { code: status, stderr }
 }
 
-/** Calls `use` with a disk of so many KiB. */
-function onSmallDisk(kibibytes: number, use: (disk: Disk) => void): void {
-  using folder = new Folder()
-  const disk = folder.at('disk')
-  mkdirSync(disk)
-  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'none', disk]).status).toBe(0)
-  try {
-    use({ path: disk, at: name => `${disk}/${name}` })
-  } finally {
-    spawnSync('umount', [disk])
-  }
+function smallDisk(kibibytes: number): string {
+  return `mount -t tmpfs -o size=${kibibytes}k none disk && printf before >disk/o.ndjson`
 }
 
 describe.skipIf(!existsSync(MAIN) || !existsSync('/dev/full'))(
@@ -133,35 +136,43 @@ describe.skipIf(!existsSync(MAIN) || MOUNTS_ONLY.skip)(
       // all pages but the last
       const pages = Math.ceil(whole.length / 4096) - 1
       expect(pages).toBeGreaterThan(0)
-      onSmallDisk(4 * pages, disk => {
-        const { code, stderr } = runInto(args, { stdout: disk.at('out') })
-        expect([code, stderr]).toEqual([2, 'ctpcap: standard output: cannot be written: no space left\n'])
-        expect(readFileSync(disk.at('out')).equals(whole.subarray(0, 4096 * pages))).toBe(true)
-      })
+      // the older output has one of its own
+      const { code, stderr } = runMounted(folder, smallDisk(4 * (pages + 1)), args)
+      expect([code, stderr]).toEqual([2, 'ctpcap: standard output: cannot be written: no space left\n'])
+      expect(readFileSync(folder.at('left/out')).equals(whole.subarray(0, 4096 * pages))).toBe(true)
     })
 
     it.each(WRITTEN)(
       'in the middle of $command $option leaves what was there before',
       ({ command, option }) => {
         using folder = new Folder()
-        onSmallDisk(64, disk => {
-          const capture = folder.at('busy.pcap')
-          writeSyntheticCapture(capture, { conns: 3000, data: 2, payload: 40, concurrent: 500, pps: 1000 })
-          const output = disk.at('o.ndjson')
-          writeFileSync(output, 'before')
-          const every = command === 'size' ? ['--every', '0.001'] : []
-          const args = [command, capture, option, output, '--quiet', ...every]
-          const { code, stdout, stderr } = runInto(args, {})
-          expect([code, stdout, stderr]).toEqual([
-            2,
-            '',
-            `ctpcap: ${output}: cannot be written: no space left\n`,
-          ])
-          expect(readdirSync(disk.path)).toEqual(['o.ndjson'])
-          expect(readFileSync(output, 'utf8')).toBe('before')
-        })
+        const capture = folder.at('busy.pcap')
+        writeSyntheticCapture(capture, { conns: 3000, data: 2, payload: 40, concurrent: 500, pps: 1000 })
+        const output = folder.at('disk/o.ndjson')
+        const every = command === 'size' ? ['--every', '0.001'] : []
+        const args = [command, capture, option, output, '--quiet', ...every]
+        const { code, stderr } = runMounted(folder, smallDisk(64), args)
+        expect([code, stderr]).toEqual([2, `ctpcap: ${output}: cannot be written: no space left\n`])
+        expect(readdirSync(folder.at('left')).sort()).toEqual(['o.ndjson', 'out'])
+        expect(readFileSync(folder.at('left/o.ndjson'), 'utf8')).toBe('before')
       },
     )
+  },
+)
+
+describe.skipIf(!existsSync(MAIN) || MOUNTS_ONLY.skip)(
+  `an output that a mount holds in its place${MOUNTS_ONLY.why}`,
+  { timeout: PATIENCE },
+  () => {
+    it('is written there', () => {
+      using folder = new Folder()
+      const outside = folder.write('outside', 'before, and longer than a line')
+      const mounting = 'touch disk/o.csv && mount --bind outside disk/o.csv'
+      const args = [resolve(CAPTURE), '--flows', folder.at('disk/o.csv'), '--quiet']
+      expect(runMounted(folder, mounting, args)).toEqual({ code: 0, stderr: '' })
+      expect(readFileSync(outside, 'utf8')).toMatch(/^protocol,/)
+      expect(readdirSync(folder.at('left')).sort()).toEqual(['o.csv', 'out'])
+    })
   },
 )
 
