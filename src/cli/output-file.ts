@@ -1,12 +1,13 @@
 // An output file that is either whole or not there: written under a temporary name, renamed when complete.
 import { closeSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { isMaimed, MAIMED, pathFault } from '../capture/path-fault.ts'
 
 /** The output cannot be written. */
 export class OutputError extends Error {
   override name = 'OutputError'
 
   constructor(path: string, cause: unknown) {
-    super(`${path}: cannot be written: ${reason(cause as NodeJS.ErrnoException)}`)
+    super(`${path}: cannot be written: ${reason(path, cause as NodeJS.ErrnoException)}`)
   }
 }
 
@@ -23,7 +24,9 @@ export class OutputFile {
   /** @throws OutputError */
   constructor(path: string) {
     this.path = path
-    this.temporary = isSpecial(path) ? path : `${path}.${process.pid}.tmp`
+    this.temporary = this.attempt(() => isSpecial(path)) ? path : `${path}.${process.pid}.tmp`
+    // a file of another name is not what was asked for
+    if (isMaimed(path)) throw new OutputError(path, new Error(MAIMED))
     this.descriptor = this.attempt(() => openSync(this.temporary, 'w'))
   }
 
@@ -73,20 +76,7 @@ function isSpecial(path: string): boolean {
   return stats !== undefined && !stats.isFile() && !stats.isDirectory()
 }
 
-function reason(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'ENOENT':
-      return 'no such directory'
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied'
-    case 'EISDIR':
-      return 'is a directory'
-    case 'ENOSPC':
-      return 'no space left'
-    case 'EROFS':
-      return 'the file system is read-only'
-    default:
-      return error.message
-  }
+function reason(path: string, error: NodeJS.ErrnoException): string {
+  // what is missing is never the file itself
+  return error.code === 'ENOENT' ? 'no such directory' : pathFault(path, error)
 }

@@ -40,12 +40,22 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** Characters of an error; what it quotes may be as long as an argument or a line of a file. */
+const LONGEST_MESSAGE = 2000
+/** Of a longer one, how many of its end are shown: the reason stands there. */
+const LONGEST_END = 500
+
+function shortened(message: string): string {
+  if (message.length <= LONGEST_MESSAGE) return message
+  return `${message.slice(0, LONGEST_MESSAGE - LONGEST_END)} … ${message.slice(-LONGEST_END)}`
+}
+
 async function explain(error: unknown, io: Io): Promise<number> {
   if (error instanceof Interrupted) return error.exitCode
   // commander has printed its message already
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_ERROR
   if (error instanceof CaptureError || error instanceof UsageError || error instanceof OutputError) {
-    await writeText(io.stderr, `ctpcap: ${printable(error.message)}\n`)
+    await writeText(io.stderr, `ctpcap: ${shortened(printable(error.message))}\n`)
     return EXIT_ERROR
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)

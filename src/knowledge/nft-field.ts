@@ -124,19 +124,24 @@ export function portsFrom(value: unknown): readonly [number, number] | null {
 const PROTOCOL: NftField = {
   needs: [],
   equals: value => {
-    const protocol = parseProtocol(String(value))
+    const protocol = protocolFrom(value)
     return protocol === null ? perhaps : ofProtocol(protocol)
   },
   key: subject => String(subject.protocol),
   keyOf: value => {
-    const protocol = parseProtocol(String(value))
+    const protocol = protocolFrom(value)
     return protocol === null ? null : String(protocol)
   },
 }
 
+/** A name or a number. */
+function protocolFrom(value: unknown): number | null {
+  return typeof value === 'string' || typeof value === 'number' ? parseProtocol(String(value)) : null
+}
+
 const STATE: NftField = {
   needs: [],
-  equals: value => ofState(Array.isArray(value) ? value.map(String) : [String(value)]),
+  equals: value => ofState(Array.isArray(value) ? value.map(asText) : [asText(value)]),
   key: ({ state }) => state,
   keyOf: value => (typeof value === 'string' ? value : null),
 }
