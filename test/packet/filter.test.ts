@@ -88,7 +88,7 @@ describe('an expression as long as an argument may be', () => {
     ['ids', `port ${'1 or '.repeat(many)}443`, true],
     ['a sum', `tcp[2:2]${'+1'.repeat(many)} = ${443 + many}`, true],
     ['a sum of loads', `${'tcp[2:2]+'.repeat(many)}0 = ${443 * many}`, true],
-    ['a difference, from the left', `${many}${'-1'.repeat(many)} = 0`, true],
+    ['a difference, from the left', `${many}${' - 1'.repeat(many)} = 0`, true],
   ])('joins by %s', (_what, text, isSelected) => {
     expect(selects(text)).toBe(isSelected)
   })
