@@ -22,7 +22,7 @@ const WORDS = new Map([
 const REPLACEMENT = '\ufffd'
 
 /** What is wrong with a path by itself, whatever there is on the disk; null for nothing. */
-export function nameFault(path: string): string | null {
+function nameFault(path: string): string | null {
   if (path === '') return 'no such file: the name is empty'
   return path.includes('\0') ? 'no such file: there is a NUL in the name' : null
 }

@@ -1,4 +1,4 @@
-// Names that a network interface of Linux may have. kernel: dev_valid_name()
+// Names that a network interface of Linux may have: dev_valid_name().
 
 /** IFNAMSIZ without the NUL at its end. */
 const MOST_BYTES = 15

@@ -103,7 +103,7 @@ function parseLoad(tokens: TokenStream, base: Base): Arithmetic {
     const token = tokens.peek()
     size = readNumber(tokens.expectNumber())
     if (size !== 1 && size !== 2 && size !== 4)
-      throw tokens.error(`${token.text.slice(0, 20)} bytes are no number, expected 1, 2 or 4`)
+      throw tokens.error(`${token.text} bytes are no number, expected 1, 2 or 4`)
   }
   tokens.expect(']')
   return { kind: 'load', base, at, size: size as 1 | 2 | 4 }

@@ -35,9 +35,6 @@ export type Arithmetic =
   | { kind: 'negative'; operand: Arithmetic }
   | { kind: 'operation'; operator: Operator; left: Arithmetic; right: Arithmetic }
 
-/** Characters of a reason: it quotes a word, which may be as long as the expression. */
-const LONGEST_REASON = 300
-
 /** An expression that is not understood: where, and what was expected there. */
 export class FilterError extends Error {
   override name = 'FilterError'
@@ -47,7 +44,6 @@ export class FilterError extends Error {
     readonly column: number,
     reason: string,
   ) {
-    const shown = reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)}…` : reason
-    super(`column ${column}: ${shown}`)
+    super(`column ${column}: ${reason}`)
   }
 }
