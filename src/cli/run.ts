@@ -6,7 +6,7 @@ import { Interrupted } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
 import { OutputError } from './output-file.ts'
 import { createProgram } from './program.ts'
-import { UsageError } from './usage-error.ts'
+import { shortened, UsageError } from './usage-error.ts'
 
 export const EXIT_OK = 0
 /** There are findings at or above `--fail-on`. */
@@ -38,16 +38,6 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     io.stdout.off('error', ignore)
     io.stderr.off('error', ignore)
   }
-}
-
-/** Characters of an error; what it quotes may be as long as an argument or a line of a file. */
-const LONGEST_MESSAGE = 2000
-/** Of a longer one, how many of its end are shown: the reason stands there. */
-const LONGEST_END = 500
-
-function shortened(message: string): string {
-  if (message.length <= LONGEST_MESSAGE) return message
-  return `${message.slice(0, LONGEST_MESSAGE - LONGEST_END)} … ${message.slice(-LONGEST_END)}`
 }
 
 async function explain(error: unknown, io: Io): Promise<number> {
