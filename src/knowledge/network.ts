@@ -51,7 +51,7 @@ export function networkOf({ family, words }: Address, length: number): Network {
 
 /** Whether an address of the network's family lies in it. */
 export function contains({ first, last }: Network, address: Int32Array): boolean {
-  return compare(first, address) <= 0 && compare(address, last) <= 0
+  return compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0
 }
 
 /** Whether it is one address alone. */
@@ -97,7 +97,8 @@ function bitsOf(family: Family): number {
   return family === 4 ? 32 : 128
 }
 
-function compare(a: Int32Array, b: Int32Array): number {
+/** Which of two addresses of a family comes first: negative, 0 or positive. */
+export function compareAddresses(a: Int32Array, b: Int32Array): number {
   for (let i = 0; i < 4; i++) if (a[i] !== b[i]) return (a[i] >>> 0) - (b[i] >>> 0)
   return 0
 }
