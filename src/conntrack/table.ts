@@ -273,7 +273,7 @@ export class Table {
 
   /** plainHash() of a key as it stands. */
   plainHashOfKey(key: number): number {
-    const keys = this.keys
+    const { keys } = this
     const at = key << KEY_SHIFT
     return plainHash(
       keys[at + KEY_SOURCE],
@@ -338,12 +338,11 @@ export class Table {
     const head = this.hashOfKey(key) & this.mask
     const next = this.nextKey(key)
     let at = heads[head]
-    if (at === key) {
-      heads[head] = next
-      return
+    if (at === key) heads[head] = next
+    else {
+      while (at >= 0 && this.nextKey(at) !== key) at = this.nextKey(at)
+      if (at >= 0) this.keys[(at << KEY_SHIFT) + KEY_NEXT] = next
     }
-    while (at >= 0 && this.nextKey(at) !== key) at = this.nextKey(at)
-    if (at >= 0) this.keys[(at << KEY_SHIFT) + KEY_NEXT] = next
   }
 
   private growHeads(): void {

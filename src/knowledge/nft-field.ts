@@ -1,7 +1,7 @@
 // What rules of nft look at: fields of a packet, alone or several together, compared with values and looked up in sets.
 import { asList, asObject, asText, type JsonObject } from './json-documents.ts'
 import { networkOf, parseAddress, parseNetwork } from './network.ts'
-import { NetworkIndex, type NetworkItem } from './network-index.ts'
+import { NetworkIndex, type NetworkItem } from './networks.ts'
 import {
   type Answer,
   answer,

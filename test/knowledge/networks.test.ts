@@ -1,7 +1,7 @@
 // Networks by the address they hold: as a search through all of them, and not at all where they overlap.
 import { describe, expect, it } from 'vitest'
 import { contains, parseAddress, parseNetwork } from '../../src/knowledge/network.ts'
-import { NetworkIndex, type NetworkItem } from '../../src/knowledge/network-index.ts'
+import { NetworkIndex, type NetworkItem } from '../../src/knowledge/networks.ts'
 import { Random } from '../kernel/generate/random.ts'
 
 const items = (texts: readonly string[]): NetworkItem<string>[] =>
