@@ -39,9 +39,9 @@ const ARROWS: Record<string, readonly string[]> = {
     'replay.ts',
     'version.ts',
   ],
-  'main.ts': ['cli'],
-  'listener.ts': ['queue', 'findings'],
-  'scenarios.ts': ['cli'],
+  'main.ts': ['net', 'cli'],
+  'listener.ts': ['net', 'queue', 'findings'],
+  'scenarios.ts': ['net', 'cli'],
 }
 
 /** Folders and files whose code runs for every packet. */

@@ -1,5 +1,7 @@
 // OutputError: what was to be written cannot be, and why, in the words of the field; one line, exit code 2.
 
+import { pathFault } from '../capture/path-fault.ts'
+
 export class OutputError extends Error {
   override name = 'OutputError'
 
@@ -8,28 +10,23 @@ export class OutputError extends Error {
    * @param cause what went wrong: words, or the error of a system call
    */
   constructor(name: string, cause: unknown) {
-    super(`${name}: cannot be written: ${typeof cause === 'string' ? cause : reason(cause)}`)
+    super(`${name}: cannot be written: ${typeof cause === 'string' ? cause : reason(name, cause)}`)
   }
 }
 
-const REASONS: Record<string, string> = {
-  ENOENT: 'no such directory',
-  ENOTDIR: 'no such directory: a part of the path is no directory',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EISDIR: 'is a directory',
-  ENOSPC: 'no space left',
-  EDQUOT: 'no space left under the quota',
-  EFBIG: 'larger than a file may be here',
-  EROFS: 'the file system is read-only',
-  ETXTBSY: 'a program that runs now',
-  ELOOP: 'too many symbolic links',
-  ENAMETOOLONG: 'the name is too long',
-  ENXIO: 'no such device',
-  EBADF: 'not open for writing',
-}
+/** What is not the same of an output as of a file that is read: what is missing is never the file itself. */
+const REASONS = new Map([
+  ['ENOENT', 'no such directory'],
+  ['ENOTDIR', 'no such directory: a part of the path is no directory'],
+  ['EDQUOT', 'no space left under the quota'],
+  ['EFBIG', 'larger than a file may be here'],
+  ['ETXTBSY', 'a program that runs now'],
+  ['ENAMETOOLONG', 'the name is too long'],
+  ['ENXIO', 'no such device'],
+  ['EBADF', 'not open for writing'],
+])
 
-function reason(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException
-  return REASONS[code ?? ''] ?? message
+function reason(name: string, cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException
+  return REASONS.get(code ?? '') ?? pathFault(name, cause)
 }

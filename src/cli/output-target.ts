@@ -10,6 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { isMaimed, MAIMED } from '../capture/path-fault.ts'
 import { OutputError } from './output-error.ts'
 
 export interface OutputTarget {
@@ -25,6 +26,8 @@ export interface OutputTarget {
 
 /** Finds out where `name` leads. @throws OutputError where nothing can be written there */
 export function outputTarget(name: string): OutputTarget {
+  // a file of another name is not what was asked for
+  if (isMaimed(name)) throw new OutputError(name, MAIMED)
   try {
     // undefined also where a part of the path is no directory
     const before = statSync(name, { throwIfNoEntry: false })

@@ -44,6 +44,7 @@ import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
 import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
 import { TABLE_HELP, type TableFlags, tableOf } from './table-file.ts'
+import { shortened } from './usage-error.ts'
 import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
 
 const EXAMPLES = `
@@ -82,7 +83,7 @@ export function createProgram(
     .configureOutput({
       writeOut: text => print(io.stdout, text),
       writeErr: text => print(io.stderr, text),
-      outputError: (text, write) => write(`ctpcap: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => write(`ctpcap: ${shortened(text.replace(/^error: /, ''))}`),
     })
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()

@@ -6,7 +6,7 @@ import { Interrupted } from './interrupt.ts'
 import { type Io, type Output, writeText } from './io.ts'
 import { OutputError } from './output-error.ts'
 import { createProgram } from './program.ts'
-import { UsageError } from './usage-error.ts'
+import { shortened, UsageError } from './usage-error.ts'
 
 export const EXIT_OK = 0
 /** There are findings at or above `--fail-on`. */
@@ -58,7 +58,7 @@ async function explain(error: unknown, io: Io): Promise<number> {
   const isExpected =
     error instanceof CaptureError || error instanceof UsageError || error instanceof OutputError
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  const line = isExpected ? printable(error.message) : `this is a bug in ctpcap:\n${text}`
+  const line = isExpected ? shortened(printable(error.message)) : `this is a bug in ctpcap:\n${text}`
   // where nothing can be said, the exit code has to do
   if (!(error instanceof UsageError && error.isUntold))
     await writeText(io.stderr, `ctpcap: ${line}\n`).catch(() => {})

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { type Answer, type Hearing, Listener, type Question } from '../findings/listener.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
 import { ReaderDied, SharedWriter } from '../queue/shared-queue.ts'
+import { chooseSecret } from './secret.ts'
 
 /** Records from which on a thread is worth its start, 40 ms of a processor. */
 const WORTH_A_THREAD = 1 << 13
@@ -53,7 +54,9 @@ export class ThreadHearing implements Hearing {
 
   private start(script: URL): void {
     if (this.worker !== null) return
-    const worker = new Worker(script, { workerData: { memory: this.writer.memory, isInside: this.isInside } })
+    const worker = new Worker(script, {
+      workerData: { memory: this.writer.memory, isInside: this.isInside, secret: chooseSecret() },
+    })
     this.worker = worker
     this.answer = new Promise((resolve, reject) => {
       worker.once('message', resolve)

@@ -1,4 +1,5 @@
 // Hashes of flows at observation points, of 16 bits: equal for both directions, and for a record and what was read from it.
+import { seededFold, seededHash } from '../net/seeded-hash.ts'
 import { DESTINATION, DESTINATION_REST, KIND, POINT, PORTS, SOURCE, SOURCE_REST } from './sight.ts'
 
 /** The hash of the flow in a record (sight.ts) at its point. */
@@ -31,9 +32,8 @@ export function endHash(words: Int32Array, at: number, port: number): number {
 
 /** Of an address's first word, its three others at `rest` of `words` (-1: zero), and a port. */
 function wordHash(first: number, rest: number, words: Int32Array, port: number): number {
-  let hash = Math.imul(first ^ port, 0x85ebca77)
-  hash = Math.imul(hash ^ (hash >>> 15) ^ (rest < 0 ? 0 : words[rest]), 0xc2b2ae3d)
-  const others = rest < 0 ? 0 : words[rest + 1] ^ (words[rest + 2] << 1)
-  hash = Math.imul(hash ^ (hash >>> 13) ^ others, 0x9e3779b1)
-  return hash ^ (hash >>> 16)
+  // those of IPv4 are zero, whether they are there or not
+  const isWide = rest >= 0 && (words[rest] | words[rest + 1] | words[rest + 2]) !== 0
+  const address = isWide ? seededFold(first, words[rest], words[rest + 1], words[rest + 2]) : first
+  return seededHash(address, port, 0, 0)
 }
