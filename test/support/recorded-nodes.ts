@@ -19,14 +19,35 @@ export interface RecordedNode {
 
 /** Every node of which conntrack's events were recorded; none where CTPCAP_CORPUS names no folder of runs. */
 export function recordedNodes(): RecordedNode[] {
-  return COLLECTIONS.flatMap(collection => {
-    const path = join(CORPUS, collection)
-    const runs = CORPUS !== '' && existsSync(path) ? readdirSync(path).sort() : []
-    return runs
-      .flatMap(run => [join(collection, run), join(collection, run, SECOND_NODE)])
-      .map(name => ({ name, folder: join(CORPUS, name) }))
-      .filter(({ folder }) => existsSync(join(folder, 'conntrack-events.txt')))
-      .map(node => ({ ...node, captures: capturesOf(node.folder) }))
+  return COLLECTIONS.flatMap(runsOf)
+    .flatMap(run => [run, join(run, SECOND_NODE)])
+    .map(name => ({ name, folder: join(CORPUS, name) }))
+    .filter(({ folder }) => existsSync(join(folder, 'conntrack-events.txt')))
+    .map(node => ({ ...node, captures: capturesOf(node.folder) }))
+}
+
+function runsOf(collection: string): string[] {
+  const path = join(CORPUS, collection)
+  if (CORPUS === '' || !existsSync(path)) return []
+  return readdirSync(path)
+    .sort()
+    .map(run => join(collection, run))
+}
+
+/** Frames of one capture that a kernel was shown at their times, and the file with what it said of each. */
+export interface ShownCapture {
+  /** The folder of its run below CTPCAP_CORPUS. */
+  name: string
+  capture: string
+  verdicts: string
+}
+
+export function shownCaptures(): ShownCapture[] {
+  return COLLECTIONS.flatMap(runsOf).flatMap(name => {
+    const verdicts = join(CORPUS, name, 'oracle', 'verdicts.tsv')
+    if (!existsSync(verdicts)) return []
+    const folder = join(CORPUS, name, 'captures')
+    return readdirSync(folder).map(file => ({ name, capture: join(folder, file), verdicts }))
   })
 }
 

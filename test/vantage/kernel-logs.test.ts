@@ -1,8 +1,16 @@
 // Holds every recorded node to its kernel's own logs: `conntrack -E`, `-L` at the end, and the INVALID packets of `-S`.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { verdictText } from '../kernel/compare.ts'
+import { runModel } from '../kernel/model.ts'
 import { differences, replayNode } from '../support/node-run.ts'
-import { countedInvalid, ownFiles, type RecordedNode, recordedNodes } from '../support/recorded-nodes.ts'
+import {
+  countedInvalid,
+  ownFiles,
+  type RecordedNode,
+  recordedNodes,
+  shownCaptures,
+} from '../support/recorded-nodes.ts'
 
 /** Nodes that differ today, by how many lines, and why. The list may only become shorter. */
 const KNOWN = 'fixtures/kernel-logs.tsv'
@@ -80,5 +88,18 @@ describe.skipIf(nodes.length === 0)('the logs of recorded kernels', { timeout: 1
     expect(summary(gaps), `${KNOWN} has other numbers for ${node.name}:\n${lines}`).toBe(
       known.get(node.name)?.summary ?? AGREES,
     )
+  })
+})
+
+describe.skipIf(nodes.length === 0)('what a kernel said of each frame that it was shown', () => {
+  it.each(shownCaptures())('$name', { timeout: 120_000 }, async ({ capture, verdicts }) => {
+    const lines = readFileSync(verdicts, 'utf8').trimEnd().split('\n').slice(1)
+    const theirs = lines.map(line => {
+      const [, , state, direction, seenReply, assured, reason = ''] = line.split('\t')
+      return verdictText({ state, direction, seenReply, assured, reason })
+    })
+    const ours = await runModel(capture, {}, 0)
+    expect(theirs.length).toBeGreaterThan(0)
+    expect(ours.verdicts.map(verdictText)).toEqual(theirs)
   })
 })
