@@ -1,4 +1,4 @@
-// What stands on public captures, which are sound, and on small ones on which something was wrong.
+// What stands on public captures, which are sound, and on small ones that were misread.
 import { describe, expect, it } from 'vitest'
 import { collectionPath } from '../support/recorded-captures.ts'
 import { objections, standingFindings, standingLines, type Truth } from '../support/standing-findings.ts'

@@ -11,8 +11,10 @@ export interface Truth {
   never: readonly string[]
   /** Whether one of `ids` must be found. */
   isShown: boolean
-  /** The least that may be said of it, where that is known. */
+  /** What it is, where that is known. */
   severity?: string
+  /** How many flows it is true of, where that is known. */
+  flows?: number
 }
 
 export type Standing = ReadonlyMap<string, readonly PlacedFinding[] | null>
@@ -27,7 +29,7 @@ export async function standingFindings(collection: string): Promise<Standing> {
 
 /** What is wrong with findings, in words; nothing where they tell the truth. */
 export function objections(findings: readonly PlacedFinding[], truth: Truth): string[] {
-  const { ids, never, isShown, severity } = truth
+  const { ids, never, isShown, severity, flows } = truth
   const wrong = findings.filter(({ id }) => never.includes(id)).map(({ id }) => `${id} must not be said`)
   const strangers = findings.filter(
     finding => isGrave(finding) && !ids.includes(finding.id) && !never.includes(finding.id),
@@ -36,7 +38,9 @@ export function objections(findings: readonly PlacedFinding[], truth: Truth): st
   const right = findings.filter(({ id }) => ids.includes(id))
   if (isShown && right.length === 0) wrong.push(`${ids.join(' or ')} is missing`)
   if (severity !== undefined && right.some(finding => finding.severity !== severity))
-    wrong.push(`${right[0].id} is no ${severity}`)
+    wrong.push(`${right[0].id} is of severity ${severity}`)
+  if (flows !== undefined && right.some(({ flowCount }) => flowCount !== flows))
+    wrong.push(`${right[0].id} is true of ${flows} flows`)
   return wrong
 }
 
