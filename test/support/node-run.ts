@@ -78,6 +78,7 @@ export async function replayNode(
     { knowledge: options.knowledge ?? null, table },
   )
   loadTable(engine, table)
+  // of what was in the table nobody heard anew
   events.clear()
   const source = await openCaptures(paths)
   const window = new SightingWindow(source, {
@@ -103,7 +104,7 @@ export async function replayNode(
   const expectedEvents = allEvents.filter(isCaptured)
   // whoever listened began after the entries that were there, but of which no event tells
   const told = new Set(allEvents.map(({ key }) => key))
-  for (const { key } of expected) if (!told.has(key)) events.delete(key)
+  if (table === null) for (const { key } of expected) if (!told.has(key)) events.delete(key)
   const lastEvent = allEvents.at(-1)
   if (lastEvent !== undefined) engine.advance((lastEvent.time - epoch) * 1e9)
   const listed = listedAt(folder)
