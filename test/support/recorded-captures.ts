@@ -5,9 +5,14 @@ import { join } from 'node:path'
 const CORPUS = process.env.CTPCAP_CORPUS ?? ''
 const CAPTURE = /\.(pcap|pcapng|ntar|snoop)(\.gz)?$/
 
+/** A path below CTPCAP_CORPUS. */
+export function corpusPath(...names: string[]): string {
+  return join(CORPUS, ...names)
+}
+
 /** Where a collection stands, or null where it is not there. */
 export function collectionPath(collection: string): string | null {
-  const path = join(CORPUS, collection)
+  const path = corpusPath(collection)
   return CORPUS !== '' && existsSync(path) ? path : null
 }
 
@@ -23,5 +28,5 @@ export function capturesIn(collection: string): string[] {
 
 /** What is known of a run: `truth.json` in its folder, read as its collection has it. */
 export function truthOf<T>(collection: string, run: string): T {
-  return JSON.parse(readFileSync(join(CORPUS, collection, run, 'truth.json'), 'utf8')) as T
+  return JSON.parse(readFileSync(corpusPath(collection, run, 'truth.json'), 'utf8')) as T
 }

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { knowledgeFrom } from './knowledge.ts'
 import type { NodeRunOptions } from './node-run.ts'
+import { collectionPath, corpusPath } from './recorded-captures.ts'
 
-const CORPUS = process.env.CTPCAP_CORPUS ?? ''
 /** Folders of runs; a run of `kubernetes` has a second node in a folder of its own. */
 const COLLECTIONS = ['lab', 'wild', 'kubernetes'] as const
 const SECOND_NODE = 'worker-2'
@@ -21,17 +21,15 @@ export interface RecordedNode {
 export function recordedNodes(): RecordedNode[] {
   return COLLECTIONS.flatMap(runsOf)
     .flatMap(run => [run, join(run, SECOND_NODE)])
-    .map(name => ({ name, folder: join(CORPUS, name) }))
+    .map(name => ({ name, folder: corpusPath(name) }))
     .filter(({ folder }) => existsSync(join(folder, 'conntrack-events.txt')))
     .map(node => ({ ...node, captures: capturesOf(node.folder) }))
 }
 
 function runsOf(collection: string): string[] {
-  const path = join(CORPUS, collection)
-  if (CORPUS === '' || !existsSync(path)) return []
-  return readdirSync(path)
-    .sort()
-    .map(run => join(collection, run))
+  const path = collectionPath(collection)
+  const runs = path === null ? [] : readdirSync(path).sort()
+  return runs.map(run => join(collection, run))
 }
 
 /** Frames of one capture that a kernel was shown at their times, and the file with what it said of each. */
@@ -44,9 +42,9 @@ export interface ShownCapture {
 
 export function shownCaptures(): ShownCapture[] {
   return COLLECTIONS.flatMap(runsOf).flatMap(name => {
-    const verdicts = join(CORPUS, name, 'oracle', 'verdicts.tsv')
+    const verdicts = corpusPath(name, 'oracle', 'verdicts.tsv')
     if (!existsSync(verdicts)) return []
-    const folder = join(CORPUS, name, 'captures')
+    const folder = corpusPath(name, 'captures')
     return readdirSync(folder).map(file => ({ name, capture: join(folder, file), verdicts }))
   })
 }
