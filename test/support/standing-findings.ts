@@ -38,9 +38,9 @@ export function objections(findings: readonly PlacedFinding[], truth: Truth): st
   const right = findings.filter(({ id }) => ids.includes(id))
   if (isShown && right.length === 0) wrong.push(`${ids.join(' or ')} is missing`)
   if (severity !== undefined && right.some(finding => finding.severity !== severity))
-    wrong.push(`${right[0].id} is of severity ${severity}`)
+    wrong.push(`${right[0].id} should be of severity ${severity}`)
   if (flows !== undefined && right.some(({ flowCount }) => flowCount !== flows))
-    wrong.push(`${right[0].id} is true of ${flows} flows`)
+    wrong.push(`${right[0].id} should be of ${flows} flows`)
   return wrong
 }
 
