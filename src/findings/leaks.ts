@@ -274,10 +274,18 @@ export class Leaks {
   /** Whether conntrack finds a segment of this direction beyond what the other side allowed, or long past. */
   private isOutside(flow: number, direction: number, sight: Sight): boolean {
     const { trails } = this
+    // where nothing was seen of a side, nobody knows what it sent or allowed
+    if (!this.isSeen(flow, 0) || !this.isSeen(flow, 1)) return false
     const limit = trails.side(flow, 1 - direction, SIDE_LIMIT)
     const window = (limit - trails.side(flow, 1 - direction, SIDE_ACK)) | 0
     const end = (sight.sequence + sight.payload) | 0
     return after(sight.sequence, limit) || before(end, (trails.side(flow, direction, SIDE_END) - window) | 0)
+  }
+
+  private isSeen(flow: number, direction: number): boolean {
+    const { trails } = this
+    const opening = direction === 0 ? TRAIL_SYN : TRAIL_SYN_ACK
+    return trails.has(flow, opening) || trails.side(flow, direction, SIDE_PACKETS) > 0
   }
 
   /** The same connection where its source is not translated yet, or -1: nobody saw it there. */
