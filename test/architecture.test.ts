@@ -39,9 +39,9 @@ const ARROWS: Record<string, readonly string[]> = {
     'replay.ts',
     'version.ts',
   ],
-  'main.ts': ['cli'],
-  'owners.ts': ['queue', 'sizing'],
-  'scenarios.ts': ['cli'],
+  'main.ts': ['net', 'cli'],
+  'owners.ts': ['net', 'queue', 'sizing'],
+  'scenarios.ts': ['net', 'cli'],
 }
 
 /** Folders and files whose code runs for every packet. */

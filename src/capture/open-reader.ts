@@ -76,6 +76,8 @@ export async function openReader(request: ReaderRequest): Promise<OpenedReader> 
   const abort = () => void source.close()
   signal?.addEventListener('abort', abort)
   try {
+    // while the file was being opened there was nothing to close yet
+    signal?.throwIfAborted()
     const reopen = async () => (await openStored(file)).source
     return { reader: await readStored(source, reopens ? reopen : null, request), reopens }
   } catch (error) {

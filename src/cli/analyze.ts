@@ -17,14 +17,15 @@ import type { SightingWindow } from '../vantage/window.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
-import { FlowsFile } from './flows-file.ts'
+import { FlowsFile, flowsFormat } from './flows-file.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from './inner-replay.ts'
 import type { Interrupt } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
+import type { OutputFile } from './output-file.ts'
 import { OwnerThread } from './owner-thread.ts'
-import { showProgress } from './progress.ts'
+import { withProgress } from './progress.ts'
 import { isWorthAThread } from './scenario-thread.ts'
 import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
@@ -36,15 +37,23 @@ import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
  */
 export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
   const offsets = await clockOffsets(options.captures, options.replay)
-  const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
+  const { flows } = options
+  const use = async (
+    source: FrameSource,
+    interrupt: Interrupt,
+    output: OutputFile | null,
+  ): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
-    const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
+    const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const ownerThread = await ownerThreadFor(options, io)
     try {
-      const replayed = await replayAll(source, window, options, io, flowsFile, ownerThread)
+      const progress = { quiet: options.quiet, ending: interrupt.ending }
+      const replayed = await withProgress(source, io, progress, () =>
+        replayAll(source, window, options, flowsFile, ownerThread),
+      )
       interrupt.finish()
       const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
-      flowsFile?.commit()
+      await flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       await print(report, options, io)
       const { failOn } = options
@@ -53,11 +62,10 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     } catch (error) {
       throw await (ownerThread?.reasonOf(error) ?? error)
     } finally {
-      flowsFile?.discard()
       await ownerThread?.close()
     }
   }
-  return await withCaptures(options, io, use, correctionsOf(offsets))
+  return await withCaptures(options, io, use, { corrections: correctionsOf(offsets), output: flows })
 }
 
 /** A thread of its own that counts owners; null where there is none. */
@@ -85,7 +93,6 @@ async function replayAll(
   source: FrameSource,
   window: SightingWindow | null,
   options: AnalyzeOptions,
-  io: Io,
   flowsFile: FlowsFile | null,
   owners: OwnerSink | null,
 ): Promise<Pick<Replayed, 'analysis' | 'tunnels'>> {
@@ -123,12 +130,7 @@ async function replayAll(
     tunnels === 'both'
       ? { engines: [analysis.engine], witness: new InnerReplay(analysis, settings, inside) }
       : oneTable([analysis.engine], analysis, tunnels, settings)
-  const hideProgress = showProgress(source, io, options.quiet)
-  try {
-    await replay(source, engines, new Defragmenter(settings), witness, window)
-  } finally {
-    hideProgress()
-  }
+  await replay(source, engines, new Defragmenter(settings), witness, window)
   if (options.knowledge !== null) settle(options.knowledge, points)
   const end = endOf(source)
   for (const each of [analysis, ...insides.values()]) each.finish(end)

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { RecordQueue } from '../queue/record-queue.ts'
 import { ReaderDied, SharedWriter } from '../queue/shared-queue.ts'
 import { type LargestOwners, type OwnerSink, Owners } from '../sizing/owners.ts'
+import { chooseSecret } from './secret.ts'
 
 /** Records from which on a thread is worth its start, 40 ms of a processor. */
 const WORTH_A_THREAD = 1 << 13
@@ -47,7 +48,7 @@ export class OwnerThread implements OwnerSink {
 
   private start(script: URL): void {
     if (this.worker !== null) return
-    const worker = new Worker(script, { workerData: { memory: this.writer.memory } })
+    const worker = new Worker(script, { workerData: { memory: this.writer.memory, secret: chooseSecret() } })
     this.worker = worker
     this.answer = new Promise((resolve, reject) => {
       worker.once('message', resolve)

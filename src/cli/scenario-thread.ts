@@ -9,6 +9,7 @@ import { type CapturedFirst, mapScenarios, Scenario, type ScenarioSpec } from '.
 import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { replayScenarios, type ScenarioReplay } from './scenario-replay.ts'
+import { chooseSecret } from './secret.ts'
 
 /** Bytes of captures that are worth a thread: about as long to read as it takes to start. */
 const WORTH_A_THREAD = 8 << 20
@@ -60,7 +61,7 @@ export class ScenarioThread {
 
   /** @param script the built src/scenarios.ts */
   constructor(script: URL, work: ScenarioWork) {
-    this.worker = new Worker(script, { workerData: work })
+    this.worker = new Worker(script, { workerData: { ...work, secret: chooseSecret() } })
     this.sized = new Promise((resolve, reject) => {
       this.worker.once('message', (sized: SizedScenario[]) => resolve(sized.slice(1)))
       this.worker.once('error', reject)

@@ -18,7 +18,7 @@ import { type Io, writeText } from './io.ts'
 import { type KnowledgeFlags, knowledgeOf } from './knowledge-options.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
-import { showProgress } from './progress.ts'
+import { withProgress } from './progress.ts'
 import { replayScenarios } from './scenario-replay.ts'
 import { isWorthAThread, ScenarioThread } from './scenario-thread.ts'
 import { SeriesFile, seriesFormat } from './series-file.ts'
@@ -107,25 +107,29 @@ export async function size(options: SizeOptions, io: Io, generator: string): Pro
   await withCaptures(
     options,
     io,
-    async (source, interrupt) => {
-      const seriesFile = options.series === null ? null : new SeriesFile(options.series)
+    async (source, interrupt, output) => {
+      const { series } = options
+      const seriesFile =
+        series === null || output === null ? null : new SeriesFile(output, seriesFormat(series))
       const thread = await threadFor(specs, options, corrections, io)
       try {
-        const { captured, rows } = await replayAll(source, specs, options, io, seriesFile, thread)
+        const progress = { quiet: options.quiet, ending: interrupt.ending }
+        const { captured, rows } = await withProgress(source, io, progress, () =>
+          replayAll(source, specs, options, seriesFile, thread),
+        )
         interrupt.finish()
         const captures = describeCaptures(source)
         const filter = source instanceof FilteredSource ? source.report : null
         const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
-        seriesFile?.commit()
+        await seriesFile?.commit()
         if (!options.quiet) warnOfDamage(source.captures, io.stderr)
         if (options.json) await writeText(io.stdout, renderJson(report))
         else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
       } finally {
-        seriesFile?.discard()
         await thread?.close()
       }
     },
-    corrections,
+    { corrections, output: options.series },
   )
 }
 
@@ -157,7 +161,6 @@ async function replayAll(
   source: FrameSource,
   specs: CapturedFirst<ScenarioSpec>,
   options: SizeOptions,
-  io: Io,
   seriesFile: SeriesFile | null,
   thread: ScenarioThread | null,
 ): Promise<Pick<Sized, 'captured' | 'rows'>> {
@@ -173,17 +176,12 @@ async function replayAll(
   const { sizing, spec } = scenarios[count - 1] ?? scenarios[0]
   const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
   seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
-  const hideProgress = showProgress(source, io, options.quiet)
   const sized = new Map<ScenarioSpec, SizedScenario>()
-  try {
-    const own = await replayScenarios(source, scenarios, options)
-    const others = (await thread?.sized) ?? []
-    for (const [i, replayed] of [...here, ...elsewhere].entries()) {
-      const each = [...own, ...others][i]
-      if (each !== undefined) sized.set(replayed, each)
-    }
-  } finally {
-    hideProgress()
+  const own = await replayScenarios(source, scenarios, options)
+  const others = (await thread?.sized) ?? []
+  for (const [i, replayed] of [...here, ...elsewhere].entries()) {
+    const each = [...own, ...others][i]
+    if (each !== undefined) sized.set(replayed, each)
   }
   // each place is one of those that were replayed
   const rows = mapScenarios(specs, each => ({ name: each.name, sized: sized.get(places.get(each)!)! }))

@@ -1,8 +1,8 @@
 // The scenarios of `ctpcap size`: `--scenario`, `--sweep`, `--presets`, or what suggests itself.
 import { defaultSettings, type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
 import { Filter } from '../packet/filter.ts'
-import { FilterError } from '../packet/filter-syntax.ts'
 import type { CapturedFirst, ScenarioSpec } from '../sizing/scenario.ts'
+import { filterFault } from './filtered-source.ts'
 import { PRESET_NAMES, presetValues } from './preset.ts'
 import { enforcesMaximum, type Sysctls, withAssignments, withValues } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -133,8 +133,7 @@ function notrackSpec(text: string, sysctls: Sysctls): ScenarioSpec {
     const spec = specOf(`notrack ${text}`, { ...sysctls, given: new Set() })
     return { ...spec, notrack: packet => filter.matchesPacket(packet) }
   } catch (error) {
-    if (!(error instanceof FilterError)) throw error
-    throw new UsageError(`--notrack ${text}: ${error.message}`)
+    throw filterFault('--notrack', text, error)
   }
 }
 

@@ -4,6 +4,7 @@ import type { Packet } from '../packet/packet.ts'
 import { Reasons } from './reason.ts'
 import type { Settings } from './settings.ts'
 import { IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_FIXED_TIMEOUT } from './status.ts'
+import type { Table } from './table.ts'
 import {
   ENTRY_SHIFT,
   EVENTS,
@@ -12,9 +13,8 @@ import {
   KEY_SHIFT,
   LAST_TIME,
   STATUS,
-  type Table,
   TIMEOUT,
-} from './table.ts'
+} from './table-layout.ts'
 import { type Timeouts, timeoutsOf } from './timeouts.ts'
 import type { Wheel } from './wheel.ts'
 

@@ -31,7 +31,8 @@ import {
   STATE_UNTRACKED,
   STATUS_EXPIRED,
 } from './status.ts'
-import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, Table, TIMEOUT } from './table.ts'
+import { Table } from './table.ts'
+import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
 import { HZ, JIFFY } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
@@ -236,9 +237,8 @@ export class Engine {
 
   /** The key of a live entry, or -1. Expired ones met on the way are destroyed. kernel: ____nf_conntrack_find() */
   protected find(tuple: Tuple): number {
-    const hash = hashTuple(tuple)
-    const key = this.table.find(tuple, hash)
-    if (this.table.expiredCount > 0) this.eviction.collectMet(this.table.bucketOf(hash), key)
+    const key = this.table.find(tuple, hashTuple(tuple))
+    if (this.table.expiredCount > 0) this.eviction.collectMet(this.table.bucketOf(tuple), key)
     return key
   }
 
@@ -260,7 +260,7 @@ export class Engine {
 
   /** Whether entries went for a new one. */
   private dropEarly(): boolean {
-    const drops = this.eviction.earlyDrop(hashTuple(this.tuple))
+    const drops = this.eviction.earlyDrop(this.table.bucketOf(this.tuple))
     this.earlyDrops += drops
     return drops > 0
   }

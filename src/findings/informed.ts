@@ -4,6 +4,7 @@ import { formatAddress, formatNetwork, isSingle, type Network } from '../knowled
 import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../knowledge/rules.ts'
 import type { Action, Rule } from '../knowledge/ruleset.ts'
 import type { Subject } from '../knowledge/subject.ts'
+import { shellWord } from '../net/shell-word.ts'
 import type { Informant, Parties } from './cases.ts'
 import type { Finding } from './finding.ts'
 
@@ -176,7 +177,7 @@ function sameBridge(parties: Parties, knowledge: Knowledge, facts: Facts): void 
   const call = subject.family === 4 ? 'bridge-nf-call-iptables' : 'bridge-nf-call-ip6tables'
   facts.fix =
     `modprobe br_netfilter && sysctl -w net.bridge.${call}=1, or masquerade this traffic: ` +
-    `${tool} -t nat -A POSTROUTING -s ${text} -d ${text} -o ${shared.bridge} -m conntrack --ctstate DNAT -j MASQUERADE`
+    `${tool} -t nat -A POSTROUTING -s ${text} -d ${text} -o ${shellWord(shared.bridge)} -m conntrack --ctstate DNAT -j MASQUERADE`
 }
 
 function noMasquerade(parties: Parties, knowledge: Knowledge, facts: Facts): void {
@@ -213,7 +214,7 @@ function modeOff(parties: Parties, knowledge: Knowledge, facts: Facts): void {
   const subject = knowledge.subjectOf(parties.protocol, parties.client, parties.backend)
   const port = subject === null ? null : (knowledge.portOf(subject.family, subject.source)?.port ?? null)
   if (port === null) return
-  facts.fix = `ip link set dev ${port.name} type bridge_slave hairpin on`
+  facts.fix = `ip link set dev ${shellWord(port.name)} type bridge_slave hairpin on`
   if (port.hairpin === null) return
   if (port.hairpin) {
     facts.isContradicted = true
@@ -265,7 +266,7 @@ function invalidDrop(parties: Parties, knowledge: Knowledge, facts: Facts): void
   )
   const tool = subject.family === 4 ? 'iptables' : 'ip6tables'
   facts.fix =
-    `let this path pass in front of ${rule.source.place}: ${tool} -I ${rule.source.chain} -s ${address} -d ${other} -j ACCEPT, ` +
+    `let this path pass in front of ${rule.source.place}: ${tool} -I ${shellWord(rule.source.chain)} -s ${address} -d ${other} -j ACCEPT, ` +
     `or do not track it: ${tool} -t raw -A PREROUTING -s ${address} -d ${other} -j CT --notrack`
 }
 

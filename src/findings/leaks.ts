@@ -267,10 +267,18 @@ export class Leaks {
   /** Whether conntrack finds a segment of this direction beyond what the other side allowed, or long past. */
   private isOutside(flow: number, direction: number, seen: Observation): boolean {
     const { legs } = this
+    // where nothing was seen of a side, nobody knows what it sent or allowed
+    if (!this.isSeen(flow, 0) || !this.isSeen(flow, 1)) return false
     const limit = legs.side(flow, 1 - direction, SIDE_LIMIT)
     const window = (limit - legs.side(flow, 1 - direction, SIDE_ACK)) | 0
     const end = (seen.sequence + seen.payload) | 0
     return after(seen.sequence, limit) || before(end, (legs.side(flow, direction, SIDE_END) - window) | 0)
+  }
+
+  private isSeen(flow: number, direction: number): boolean {
+    const { legs } = this
+    const opening = direction === 0 ? LEG_SYN : LEG_SYN_ACK
+    return legs.has(flow, opening) || legs.side(flow, direction, SIDE_PACKETS) > 0
   }
 
   /** The same connection where its source is not translated yet, or -1: nobody saw it there. */

@@ -62,7 +62,10 @@ export function emptyEntry(): ListedEntry {
 /** A flow table keeps the entries of its flows for a day at a time, and the kernel lists no timeout for them. kernel: NF_CT_DAY */
 const OFFLOADED_SECONDS = '86400'
 /** Names that other kernels have for states. */
-const STATE_ALIASES: Record<string, string> = { LISTEN: 'SYN_SENT2', HEARTBEAT_ACKED: 'ESTABLISHED' }
+const STATE_ALIASES = new Map([
+  ['LISTEN', 'SYN_SENT2'],
+  ['HEARTBEAT_ACKED', 'ESTABLISHED'],
+])
 const MOST_ZONE = 0xffff
 const MOST_SECONDS = 0xffffffff
 
@@ -221,7 +224,7 @@ function stateOf(protocol: number, name: string | null): number {
   if (names === null) return 0
   // the kernel lists no state of an offloaded connection
   const known = name ?? 'ESTABLISHED'
-  const state = names.indexOf(STATE_ALIASES[known] ?? known)
+  const state = names.indexOf(STATE_ALIASES.get(known) ?? known)
   if (state < 0) throw new ListingError(`unknown state ${known}, expected one of ${names.join(', ')}`)
   return state
 }

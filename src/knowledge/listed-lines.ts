@@ -15,7 +15,7 @@ const TUPLE_FIELDS = new Set([
   'bytes',
 ])
 /** Of `-o ktimestamp`; they have blanks in them. */
-const TIMES = /\[(start|stop)=[^\]]*\]/g
+const TIMES = /\[(start|stop)=[^[\]]*\]/g
 /** Of `-o timestamp`. */
 const STAMP = /^\[\d+\.\d+\]\s+/
 const EVENT = /^\s*\[(NEW|UPDATE|DESTROY)\]/
@@ -101,28 +101,28 @@ const PROTOCOLS = new Map(
 )
 PROTOCOLS.delete('unknown')
 
-const SAVED_FIELDS: Record<string, ['original' | 'reply', string]> = {
-  '-s': ['original', 'src'],
-  '-d': ['original', 'dst'],
-  '-r': ['reply', 'src'],
-  '-g': ['reply', 'src'],
-  '-q': ['reply', 'dst'],
-  '-n': ['reply', 'dst'],
-  '--sport': ['original', 'sport'],
-  '--dport': ['original', 'dport'],
-  '--reply-port-src': ['reply', 'sport'],
-  '--reply-port-dst': ['reply', 'dport'],
-  '--srckey': ['original', 'srckey'],
-  '--dstkey': ['original', 'dstkey'],
-  '--reply-key-src': ['reply', 'srckey'],
-  '--reply-key-dst': ['reply', 'dstkey'],
-  '--icmp-type': ['original', 'type'],
-  '--icmp-code': ['original', 'code'],
-  '--icmp-id': ['original', 'id'],
-  '--icmpv6-type': ['original', 'type'],
-  '--icmpv6-code': ['original', 'code'],
-  '--icmpv6-id': ['original', 'id'],
-}
+const SAVED_FIELDS = new Map<string, readonly ['original' | 'reply', string]>([
+  ['-s', ['original', 'src']],
+  ['-d', ['original', 'dst']],
+  ['-r', ['reply', 'src']],
+  ['-g', ['reply', 'src']],
+  ['-q', ['reply', 'dst']],
+  ['-n', ['reply', 'dst']],
+  ['--sport', ['original', 'sport']],
+  ['--dport', ['original', 'dport']],
+  ['--reply-port-src', ['reply', 'sport']],
+  ['--reply-port-dst', ['reply', 'dport']],
+  ['--srckey', ['original', 'srckey']],
+  ['--dstkey', ['original', 'dstkey']],
+  ['--reply-key-src', ['reply', 'srckey']],
+  ['--reply-key-dst', ['reply', 'dstkey']],
+  ['--icmp-type', ['original', 'type']],
+  ['--icmp-code', ['original', 'code']],
+  ['--icmp-id', ['original', 'id']],
+  ['--icmpv6-type', ['original', 'type']],
+  ['--icmpv6-code', ['original', 'code']],
+  ['--icmpv6-id', ['original', 'id']],
+])
 
 /** A line of `conntrack -L -o save`: the arguments that make the entry again. @throws ListingError */
 export function readSavedLine(line: string): ListedEntry {
@@ -137,7 +137,7 @@ export function readSavedLine(line: string): ListedEntry {
         `${option}: expected options with their values, as conntrack -o save prints them`,
       )
     }
-    const field = SAVED_FIELDS[option]
+    const field = SAVED_FIELDS.get(option)
     if (field !== undefined) {
       const [tuple, name] = field
       entry[tuple][name] = value
@@ -166,13 +166,16 @@ function readStatus(list: string, entry: ListedEntry): void {
   entry.isOffloaded = bits.includes('OFFLOAD') || bits.includes('HW_OFFLOAD')
 }
 
+/** A field of one direction in a JSON line. */
+const TUPLE_NAME = /^(orig|reply)_(src|dst|sport|dport|type|code|id|srckey|dstkey|packets|bytes)$/
+
 /** A JSON line with the field names of `ctpcap list --format ndjson`. @throws ListingError */
 export function readJsonLine(line: string): ListedEntry {
   const fields = parseObject(line)
-  if ('event' in fields) throw new ListingError('an event, expected an entry of ctpcap list')
+  if (Object.hasOwn(fields, 'event')) throw new ListingError('an event, expected an entry of ctpcap list')
   const entry = emptyEntry()
   const text = (name: string): string | null => {
-    const value = fields[name]
+    const value = Object.hasOwn(fields, name) ? fields[name] : null
     return typeof value === 'string' || typeof value === 'number' ? String(value) : null
   }
   entry.protocol = typeof fields.proto_number === 'number' ? fields.proto_number : -1
@@ -183,8 +186,9 @@ export function readJsonLine(line: string): ListedEntry {
   for (const name of Object.keys(fields)) {
     const value = text(name)
     if (value === null) continue
-    if (name.startsWith('orig_')) entry.original[name.slice('orig_'.length)] = value
-    else if (name.startsWith('reply_')) entry.reply[name.slice('reply_'.length)] = value
+    const [, direction, field = ''] = TUPLE_NAME.exec(name) ?? []
+    if (direction === 'orig') entry.original[field] = value
+    else if (direction === 'reply') entry.reply[field] = value
   }
   const status: unknown[] = Array.isArray(fields.status) ? fields.status : []
   entry.isReplied = !status.includes('UNREPLIED')

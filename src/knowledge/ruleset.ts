@@ -9,7 +9,7 @@ export interface RuleSource {
   /** `rules.txt:34`, or of nft `ruleset.json handle 23`. */
   place: string
   chain: string
-  /** The rule as it was written, cut where it is long. */
+  /** The rule as arguments of the tool that wrote it, safe to copy into a shell; cut where it is long. */
   text: string
   comment: string
 }

@@ -109,11 +109,13 @@ export class Host {
 
 export class Topology {
   readonly hosts: Host[] = []
+  private readonly byName = new Map<string, Host>()
 
   host(name: string): Host {
-    let found = this.hosts.find(host => host.name === name)
+    let found = this.byName.get(name)
     if (found === undefined) {
       found = new Host(name)
+      this.byName.set(name, found)
       this.hosts.push(found)
     }
     return found

@@ -1,5 +1,6 @@
 // Commands to look at the frames of a report with tshark: made to be copied into a shell.
 import type { FrameReference } from '../findings/finding.ts'
+import { shellWord } from '../net/shell-word.ts'
 import { printable } from './format.ts'
 import type { CaptureReport } from './model.ts'
 
@@ -12,7 +13,8 @@ export function tsharkFrames(captures: readonly CaptureReport[], frames: readonl
     }))
     .filter(({ numbers }) => numbers.length > 0)
     .map(
-      ({ capture, numbers }) => `tshark -r ${quote(capture.path)} -Y 'frame.number in {${setOf(numbers)}}'`,
+      ({ capture, numbers }) =>
+        `tshark -r ${shellWord(printable(capture.path))} -Y 'frame.number in {${setOf(numbers)}}'`,
     )
     .join('; ')
 }
@@ -31,10 +33,4 @@ function setOf(numbers: readonly number[]): string {
       return last === first + 1 ? `${first}, ${last}` : `${first}..${last}`
     })
     .join(', ')
-}
-
-/** A word for a POSIX shell. */
-function quote(word: string): string {
-  const safe = printable(word)
-  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", `'\\''`)}'`
 }

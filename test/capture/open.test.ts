@@ -165,6 +165,15 @@ describe('FIFO', () => {
     await expect(opening).rejects.toThrow('aborted')
   })
 
+  it('without a writer can be given up while it is still being opened', async () => {
+    for (const others of [[], [`${FORMATS}/pcap-nflog.pcap`]]) {
+      const abort = new AbortController()
+      const opening = openCaptures([...others, fifo()], { signal: abort.signal })
+      abort.abort()
+      await expect(opening).rejects.toThrow('aborted')
+    }
+  })
+
   it('without a frame can be given up among several', async () => {
     const path = fifo()
     const abort = new AbortController()

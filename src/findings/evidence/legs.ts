@@ -4,7 +4,7 @@ import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { pointOfSide } from '../../vantage/points.ts'
 import { ChainedHeads } from './chained-heads.ts'
-import { endHash, pairHash } from './flow-hash.ts'
+import { endHash, pairHash, wideEndHash } from './flow-hash.ts'
 import {
   DESTINATION,
   ENTRY,
@@ -46,6 +46,8 @@ export class Legs extends LegRecords {
   private readonly strays = new ChainedHeads()
   private readonly senders = new ChainedHeads()
   private serials = 0
+  /** An IPv6 address on its way into a hash. */
+  private readonly words = new Int32Array(4)
 
   constructor(table: Table) {
     super()
@@ -201,7 +203,7 @@ export class Legs extends LegRecords {
     const port = ofDestination ? seen.destinationPort : seen.sourcePort
     const kind = kindOf(seen)
     const { pool } = this
-    let next = leg < 0 ? this.senders.get(endHash(address, port, kind)) : pool.get(leg, SENDER_NEXT)
+    let next = leg < 0 ? this.senders.get(hashOfEnd(seen, ofDestination)) : pool.get(leg, SENDER_NEXT)
     for (; next >= 0; next = pool.get(next, SENDER_NEXT)) {
       if ((pool.get(next, KIND) & KIND_MASK) !== kind || pool.get(next, PORTS) >>> 16 !== port) continue
       if (this.isAddress(next, SOURCE, address, ofDestination ? seen.destination : seen.source)) return next
@@ -338,25 +340,25 @@ export class Legs extends LegRecords {
     }
   }
 
-  /** Equal for both directions of a flow at a point. */
   private hashOf(leg: number): number {
+    return pairHash(this.endHash(leg, SOURCE), this.endHash(leg, DESTINATION), this.pool.get(leg, POINT))
+  }
+
+  private endHash(leg: number, which: number): number {
     const { pool } = this
     const ports = pool.get(leg, PORTS)
-    return pairHash(
-      pool.get(leg, SOURCE),
-      ports >>> 16,
-      pool.get(leg, DESTINATION),
-      ports & 0xffff,
-      pool.get(leg, KIND) & KIND_MASK,
-      pool.get(leg, POINT),
-    )
+    const port = which === SOURCE ? ports >>> 16 : ports & 0xffff
+    const kind = pool.get(leg, KIND) & KIND_MASK
+    const wide = pool.get(leg, WIDE)
+    if (wide < 0) return endHash(pool.get(leg, which), port, kind)
+    for (let i = 0; i < 4; i++) this.words[i] = this.widePool.get(wide, (which === SOURCE ? 0 : 4) + i)
+    return wideEndHash(this.words, port, kind)
   }
 
   // legs of one initiator, newest first
 
   private senderHash(leg: number): number {
-    const { pool } = this
-    return endHash(pool.get(leg, SOURCE), pool.get(leg, PORTS) >>> 16, pool.get(leg, KIND) & KIND_MASK)
+    return this.endHash(leg, SOURCE)
   }
 
   private linkSender(leg: number): void {
@@ -421,6 +423,12 @@ export class Legs extends LegRecords {
 const kindOf = (seen: Observation): number => (seen.family << 8) | seen.protocol
 
 function hashOfObservation(seen: Observation): number {
-  const { sourceWord, sourcePort, destinationWord, destinationPort, point } = seen
-  return pairHash(sourceWord, sourcePort, destinationWord, destinationPort, kindOf(seen), point)
+  return pairHash(hashOfEnd(seen, false), hashOfEnd(seen, true), seen.point)
+}
+
+function hashOfEnd(seen: Observation, ofDestination: boolean): number {
+  const kind = kindOf(seen)
+  const port = ofDestination ? seen.destinationPort : seen.sourcePort
+  if (seen.family === 6) return wideEndHash(ofDestination ? seen.destination : seen.source, port, kind)
+  return endHash(ofDestination ? seen.destinationWord : seen.sourceWord, port, kind)
 }

@@ -1,5 +1,6 @@
 // What is known of a TCP responder at one observation point: its legs in the order they began, sums of those that ended.
 import { RecordPool } from '../../net/record-pool.ts'
+import { seededHash } from '../../net/seeded-hash.ts'
 import { ChainedHeads } from './chained-heads.ts'
 
 // words of a record; word 0 is the pool's while it is free
@@ -124,7 +125,5 @@ export class Responders {
 }
 
 function hashOf(address: number, port: number, point: number): number {
-  let hash = Math.imul(address ^ point, 0x9e3779b1)
-  hash = Math.imul(hash ^ (hash >>> 15) ^ port, 0x85ebca77)
-  return hash ^ (hash >>> 13)
+  return seededHash(address, port, point, 0)
 }
