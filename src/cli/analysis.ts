@@ -113,7 +113,7 @@ export class Analysis implements Observer, Witness {
     if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
       this.tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? this.engine.key >> 1 : -1)
       if (this.dying >= 0) {
-        this.tracker.ended(this.dying)
+        this.tracker.ended(this.dying, true)
         this.dying = -1
       }
     }

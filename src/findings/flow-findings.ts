@@ -102,6 +102,7 @@ export class FlowFindings {
     for (let leg = 0; leg < legs.top; leg++) {
       if (legs.isUsed(leg) && legs.protocol(leg) === IPPROTO_TCP) this.judge(leg, now)
     }
+    this.oneWay.conclude()
     this.ladders?.conclude()
     this.sums.conclude()
   }
@@ -112,12 +113,12 @@ export class FlowFindings {
 
   /** What searches of the detectors may look at. */
   get budgets(): Budget[] {
-    return [this.twins.budget, this.gaps.budget]
+    return [this.twins.budget, this.gaps.budget, this.oneWay.budget]
   }
 
   private judge(leg: number, now: number): void {
     this.reuse.conclude(leg, now)
     this.gaps.conclude(leg, now)
-    this.oneWay.conclude(leg)
+    this.oneWay.judge(leg)
   }
 }

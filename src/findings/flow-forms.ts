@@ -7,7 +7,7 @@ import type { Legs } from './evidence/legs.ts'
 /** The first datagrams of two forms of a flow are that close. */
 const SAME_MOMENT = 1e6
 /** A SYN passes a host in less; one that the other point missed is repeated once or twice until then. */
-const SAME_OPENING = 3.5e9
+export const SAME_OPENING = 3.5e9
 const MOST_SIBLINGS = 64
 
 export interface FlowForm {

@@ -119,9 +119,12 @@ export class FlowTracker {
     if (this.lifetimes.sweep(this.now)) this.floods.sweep()
   }
 
-  /** An entry has left the table; the packet that ended it, if one did, has been taken in. */
-  ended(ct: number): void {
-    this.lifetimes.ended(ct)
+  /**
+   * An entry has left the table; the packet that ended it, if one did, has been taken in.
+   * @param isReset whether that was a RST before any answer
+   */
+  ended(ct: number, isReset = false): void {
+    this.lifetimes.ended(ct, isReset)
   }
 
   /** A SYN opens a closed connection again: to be told before the packet is taken in. */

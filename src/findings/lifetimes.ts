@@ -7,8 +7,10 @@ import type { Legs } from './evidence/legs.ts'
 
 /** Nanoseconds for which packets without an entry are remembered: as long as the kernel keeps an unanswered SYN. */
 const STRAY_HOLD = 120e9
-/** … and connections that were open when they were last seen: as long as RFC 5382 wants NAT to keep idle ones. */
+/** … connections that were open when they were last seen: as long as RFC 5382 wants NAT to keep idle ones. */
 const OPEN_HOLD = 7440e9
+/** … and what was reset, as long as the kernel keeps a closed connection: its SYN may come once more. */
+const RESET_HOLD = 10e9
 /** How often what is remembered without an entry is gone over. */
 const SWEEP = 30e9
 /** Legs without an entry that memory is held for, 180 B each; where there are more, the oldest are judged earlier. */
@@ -30,15 +32,18 @@ export class Lifetimes {
     this.judge = judge
   }
 
-  /** An entry has left the table: judges its legs and forgets them, but for those whose story may go on. */
-  ended(ct: number): void {
-    this.release(this.legs.detach(ct))
+  /**
+   * An entry has left the table: judges its legs and forgets them, but for those whose story may go on.
+   * @param isReset whether the kernel dropped it at once, for a RST before any answer
+   */
+  ended(ct: number, isReset: boolean): void {
+    this.release(this.legs.detach(ct), isReset)
   }
 
   /** A SYN opens a closed connection again: the entry it makes goes on with what is known of the last one. */
   reopens(ct: number): void {
     const first = this.legs.detach(ct)
-    this.release(this.reopened)
+    this.release(this.reopened, false)
     this.reopened = first
   }
 
@@ -57,34 +62,42 @@ export class Lifetimes {
   sweep(now: number): boolean {
     if (now < this.nextSweep) return false
     this.nextSweep = now + SWEEP
-    this.forgetStrays(now, STRAY_HOLD, OPEN_HOLD)
+    this.forgetStrays(now, 1)
     for (let part = 2; this.legs.strayCount > MOST_STRAYS; part *= 2) {
       this.budget.refused++
-      this.forgetStrays(now, STRAY_HOLD / part, OPEN_HOLD / part ** 3)
+      this.forgetStrays(now, part)
     }
     return true
   }
 
-  private release(first: number): void {
+  private release(first: number, isReset: boolean): void {
     const { legs } = this
-    for (let leg = first; leg >= 0; leg = legs.next(leg)) if (!this.isOpenEnded(leg)) this.judge(leg)
+    for (let leg = first; leg >= 0; leg = legs.next(leg)) {
+      if (!isReset && !this.isOpenEnded(leg)) this.judge(leg)
+    }
     for (let leg = first, next = -1; leg >= 0; leg = next) {
       next = legs.next(leg)
-      if (this.isOpenEnded(leg)) legs.linkStray(leg)
+      if (isReset || this.isOpenEnded(leg)) legs.linkStray(leg)
       else legs.free(leg)
     }
   }
 
-  private forgetStrays(now: number, hold: number, holdOpen: number): void {
+  /** @param part what of the usual time is left, where there are too many: one in so much */
+  private forgetStrays(now: number, part: number): void {
     const { legs } = this
     const gone: number[] = []
     legs.takeStrays(leg => {
-      const isOver = now - legs.time(leg) > (this.mayGoOn(leg) ? holdOpen : hold)
+      const isOver = now - legs.time(leg) > this.holdOf(leg) / part
       if (isOver) gone.push(leg)
       return isOver
     })
     for (const leg of gone) this.judge(leg)
     for (const leg of gone) legs.free(leg)
+  }
+
+  private holdOf(leg: number): number {
+    if (this.mayGoOn(leg)) return OPEN_HOLD
+    return this.legs.has(leg, LEG_RST) && this.legs.rare(leg, REUSE) === 0 ? RESET_HOLD : STRAY_HOLD
   }
 
   /** Whether something that may still come decides what a leg was: its own packets, or others of its server. */

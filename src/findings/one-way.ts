@@ -1,7 +1,9 @@
 // TCP connections of which one direction is seen, and goes on: the other takes another way.
 
+import { IPPROTO_TCP } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
-import type { Cases } from './cases.ts'
+import type { Case, Cases } from './cases.ts'
+import { Budget } from './evidence/budget.ts'
 import {
   FIRST_ACK,
   LEG_ACKNOWLEDGED,
@@ -18,15 +20,34 @@ import {
 } from './evidence/leg-layout.ts'
 import type { Legs } from './evidence/legs.ts'
 import type { RemarkId } from './flow-catalogue.ts'
-import type { FlowForms } from './flow-forms.ts'
+import { type FlowForms, SAME_OPENING } from './flow-forms.ts'
 
 const LEAST_PACKETS = 2
 const MOST_SIBLINGS = 64
+/** Halves that wait for the end, where all that may be their other half is known: 0.5 kB each. */
+const MOST_WAITING = 1 << 15
+
+type Starts = Map<number, number[]>
+
+/** A half without another so far. */
+interface Half {
+  /** 0 requests, 1 answers. */
+  half: number
+  /** The client's first sequence number, or null where no opening was seen; and when the half began. */
+  opening: number | null
+  start: number
+  found: Case<RemarkId>
+}
 
 export class OneWayFlows {
   private readonly legs: Legs
   private readonly notes: Cases<RemarkId>
   private readonly forms: FlowForms
+  private readonly waiting: Half[] = []
+  readonly budget = new Budget(
+    'halves of connections whose other half may have other addresses',
+    MOST_WAITING,
+  )
 
   constructor(legs: Legs, notes: Cases<RemarkId>, forms: FlowForms) {
     this.legs = legs
@@ -34,8 +55,8 @@ export class OneWayFlows {
     this.forms = forms
   }
 
-  /** Looks at a flow once the last packet is in. */
-  conclude(leg: number): void {
+  /** Looks at a flow that is over, or at the end of the capture. */
+  judge(leg: number): void {
     const { legs } = this
     const half = this.halfOf(leg)
     if (half < 0 || legs.has(leg, LEG_EXPLAINED) || this.hasOtherHalf(leg, half)) return
@@ -44,7 +65,7 @@ export class OneWayFlows {
     const first = legs.get(leg, half === 0 ? SYN_FRAME : SYN_ACK_FRAME)
     const last = legs.side(leg, half, SIDE_FRAME)
     const frames = [first, last].filter(frame => frame !== 0).map(frame => ({ capture, frame }))
-    this.notes.add({
+    const found: Case<RemarkId> = {
       id: 'one-way-flow',
       confidence: 'certain',
       reason: `its acknowledgments answer packets that never passed here: the ${half === 0 ? 'answers' : 'requests'} are missing`,
@@ -57,7 +78,37 @@ export class OneWayFlows {
           frames,
         },
       ],
-    })
+    }
+    if (this.budget.allows(1))
+      this.waiting.push({ half, opening: this.openingOf(leg), start: legs.start(leg), found })
+    else this.notes.add(found)
+  }
+
+  /** Tells of the halves whose other half was seen nowhere, under whatever addresses; to be called after judge(). */
+  conclude(): void {
+    if (this.waiting.length === 0) return
+    const openings = this.openings()
+    for (const { half, opening, start, found } of this.waiting) {
+      const others = opening === null ? [] : (openings[1 - half].get(opening) ?? [])
+      if (!others.some(other => Math.abs(other - start) <= SAME_OPENING)) this.notes.add(found)
+    }
+  }
+
+  /** When connections began, by their clients' first sequence numbers: whose requests were seen, and whose answers were. */
+  private openings(): [Starts, Starts] {
+    const { legs } = this
+    const openings: [Starts, Starts] = [new Map(), new Map()]
+    for (let leg = 0; leg < legs.top; leg++) {
+      if (!legs.isUsed(leg) || legs.protocol(leg) !== IPPROTO_TCP) continue
+      const opening = this.openingOf(leg)
+      if (opening === null) continue
+      if (legs.has(leg, LEG_SYN)) note(openings[0], opening, legs.start(leg))
+      if (legs.has(leg, LEG_SYN_ACK)) note(openings[1], opening, legs.start(leg))
+    }
+    for (const { half, opening, start } of this.waiting) {
+      if (opening !== null) note(openings[half], opening, start)
+    }
+    return openings
   }
 
   /** The side that alone is seen and hears from the other, or -1. */
@@ -82,22 +133,24 @@ export class OneWayFlows {
     for (let i = 0; i < MOST_SIBLINGS && other >= 0; i++, other = legs.nextSibling(other, leg)) {
       if (legs.side(other, 1 - half, SIDE_PACKETS) > 0 || legs.has(other, otherBit(half))) return true
     }
-    const number = this.openingOf(leg)
-    const isOther = (other: number): boolean =>
-      other !== leg && legs.has(other, otherBit(half)) && this.openingOf(other) === number
-    const entry = legs.entry(leg)
-    if (entry >= 0) {
-      for (other = legs.firstOf(entry); other >= 0; other = legs.next(other)) if (isOther(other)) return true
-    }
     return false
   }
 
-  /** The client's first sequence number, from its SYN or from what the SYN-ACK acknowledges. */
-  private openingOf(leg: number): number {
+  /** The client's first sequence number, from its SYN or from what the SYN-ACK acknowledges; null without either. */
+  private openingOf(leg: number): number | null {
     const { legs } = this
     if (legs.has(leg, LEG_SYN)) return legs.get(leg, SYN_SEQUENCE)
-    return (legs.get(leg, SYN_ACK_ACKNOWLEDGMENT) - 1) | 0
+    return legs.has(leg, LEG_SYN_ACK) ? (legs.get(leg, SYN_ACK_ACKNOWLEDGMENT) - 1) | 0 : null
   }
+}
+
+/** Numbers meet by chance: of one only the first few are told apart. */
+const MOST_ALIKE = 64
+
+function note(starts: Starts, opening: number, start: number): void {
+  const known = starts.get(opening)
+  if (known === undefined) starts.set(opening, [start])
+  else if (known.length < MOST_ALIKE) known.push(start)
 }
 
 const otherBit = (half: number): number => (half === 0 ? LEG_SYN_ACK : LEG_SYN)
