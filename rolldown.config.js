@@ -8,7 +8,7 @@ import { defineConfig } from 'rolldown'
 const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
 export default defineConfig({
-  input: ['src/main.ts', 'src/listener.ts', 'src/scenarios.ts'],
+  input: ['src/main.ts', 'src/owners.ts', 'src/scenarios.ts'],
   platform: 'node',
   external: Object.keys(dependencies),
   output: {

@@ -2,9 +2,15 @@
 // The executable: calls run() with the process's streams and sets its exit code.
 import { processIo } from './cli/io.ts'
 import { run } from './cli/run.ts'
+import { chooseSecret } from './cli/secret.ts'
+import { seedHashes } from './net/seeded-hash.ts'
 
 const threads = {
-  listener: new URL('./listener.js', import.meta.url),
+  owners: new URL('./owners.js', import.meta.url),
   scenarios: new URL('./scenarios.js', import.meta.url),
 }
-process.exitCode = await run(process.argv.slice(2), processIo(threads))
+seedHashes(chooseSecret())
+const exitCode = await run(process.argv.slice(2), processIo(threads))
+// ended by a signal: what waits for the reader of a pipe would keep the process
+if (exitCode > 128) process.exit(exitCode)
+process.exitCode = exitCode

@@ -56,6 +56,11 @@ export async function replay(
 export const BATCH = 32
 
 class Spine {
+  private readonly source: FrameSource
+  private readonly engines: readonly Tracker[]
+  private readonly fragments: Defragmenter
+  private readonly witness: Witness
+  private readonly window: SightingWindow | null
   /** Packets that wait to be followed, in their order: the engines look ahead for all of them at once (prefetch.ts). */
   private readonly batch = Array.from({ length: BATCH }, () => new Packet())
   private waiting = 0
@@ -69,12 +74,18 @@ class Spine {
   private readonly datagrams = new DatagramTranslations()
 
   constructor(
-    private readonly source: FrameSource,
-    private readonly engines: readonly Tracker[],
-    private readonly fragments: Defragmenter,
-    private readonly witness: Witness,
-    private readonly window: SightingWindow | null,
-  ) {}
+    source: FrameSource,
+    engines: readonly Tracker[],
+    fragments: Defragmenter,
+    witness: Witness,
+    window: SightingWindow | null,
+  ) {
+    this.source = source
+    this.engines = engines
+    this.fragments = fragments
+    this.witness = witness
+    this.window = window
+  }
 
   /** Follows the frames that the source has at hand. */
   followFrames(): void {

@@ -1,7 +1,9 @@
-// Holds fixtures/ to its README: every file has a row with origin, licence and what it shows; all of them are small.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+// Holds fixtures/ to its README and to REUSE.toml: origin, licence and what a file shows; all of them are small.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse } from 'smol-toml'
 import { describe, expect, it } from 'vitest'
+import { MADE_CAPTURES } from './support/made-captures.ts'
 import { ROOT } from './support/source-files.ts'
 
 const FIXTURES = join(ROOT, 'fixtures')
@@ -9,6 +11,15 @@ const MOST_BYTES = 3_000_000
 
 /** Licences under which others' captures may be passed on. */
 const LICENCES = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'Unlicense']
+/** What is ours. */
+const OWN = '2026 The ctpcap authors'
+
+/** What REUSE.toml says of the files that its globs match. */
+interface Annotation {
+  path: string | string[]
+  'SPDX-FileCopyrightText': string | string[]
+  'SPDX-License-Identifier': string
+}
 
 /** A row of the table: `file` may hold several names and globs. */
 interface Row {
@@ -65,5 +76,49 @@ describe('fixtures/README.md', () => {
   it('speaks of files that are small together', () => {
     const bytes = files.reduce((sum, file) => sum + statSync(join(FIXTURES, file)).size, 0)
     expect(bytes).toBeLessThan(MOST_BYTES)
+  })
+})
+
+describe('REUSE.toml', () => {
+  const { annotations } = parse(readFileSync(join(ROOT, 'REUSE.toml'), 'utf8')) as unknown as {
+    annotations: Annotation[]
+  }
+  /** The last that matches is the one that holds. */
+  const annotationOf = (file: string): Annotation | undefined =>
+    annotations.findLast(({ path }) => [path].flat().some(pattern => matches(`fixtures/${file}`, pattern)))
+
+  it('names the licence and the holders of every file, the licence being that of the README', () => {
+    const wrong = rows.flatMap(({ files: patterns, origin, licence }) => {
+      const isOthers = / `[^`]+` at [0-9a-f]{12}\b/.test(origin)
+      return files
+        .filter(file => patterns.some(pattern => matches(file, pattern)))
+        .filter(file => {
+          const annotation = annotationOf(file)
+          const isOwn = annotation?.['SPDX-FileCopyrightText'] === OWN
+          return annotation?.['SPDX-License-Identifier'] !== licence || isOwn === isOthers
+        })
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('has the text of every licence it names, and of no other', () => {
+    const named = new Set(annotations.map(annotation => `${annotation['SPDX-License-Identifier']}.txt`))
+    expect(readdirSync(join(ROOT, 'LICENSES')).sort()).toEqual([...named].sort())
+  })
+
+  it('names no file that is not there', () => {
+    const paths = annotations.flatMap(({ path }) => path).filter(path => !path.includes('*'))
+    expect(paths.filter(path => !existsSync(join(ROOT, path)))).toEqual([])
+  })
+})
+
+describe('captures that are made', () => {
+  it.each(Object.entries(MADE_CAPTURES))('%s is what its script makes', (name, make) => {
+    expect(Buffer.from(make()).equals(readFileSync(join(FIXTURES, name)))).toBe(true)
+  })
+
+  it('are the ones that the README calls made', () => {
+    const made = rows.filter(({ origin }) => origin.includes('made-captures.ts')).flatMap(row => row.files)
+    expect(made.sort()).toEqual(Object.keys(MADE_CAPTURES).sort())
   })
 })

@@ -24,6 +24,7 @@ function scenarioRows(matrix: string): string[] {
   const scenarios = new Map<string, string[][]>()
   for (const line of matrix.trim().split('\n').slice(1)) {
     const fields = line.split('\t')
+    if (fields[1] === '') continue
     scenarios.set(fields[0], [...(scenarios.get(fields[0]) ?? []), fields])
   }
   return [...scenarios].map(([scenario, captures]) => {

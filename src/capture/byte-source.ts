@@ -18,15 +18,17 @@ export interface ByteSource {
 
 /** A regular file, read by position (or standard input redirected from a file, read from where it stands). */
 export class FileSource implements ByteSource {
+  private readonly descriptor: number
+  private readonly positioned: boolean
   position = 0
   private reading: Promise<number> | null = null
   private closed = false
 
   /** @param positioned false: read on from the descriptor's own position, and leave the descriptor open. */
-  constructor(
-    private readonly descriptor: number,
-    private readonly positioned = true,
-  ) {}
+  constructor(descriptor: number, positioned = true) {
+    this.descriptor = descriptor
+    this.positioned = positioned
+  }
 
   async read(target: Uint8Array, offset: number, length: number): Promise<number> {
     if (this.closed) return 0

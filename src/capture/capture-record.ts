@@ -9,6 +9,7 @@ export const MAX_COMMENTS = 64
 const MAX_DAMAGE = 16
 
 export class CaptureRecord implements CaptureFile {
+  readonly path: string
   format = ''
   compression = ''
   byteOrder: 'little' | 'big' | '' = ''
@@ -29,7 +30,9 @@ export class CaptureRecord implements CaptureFile {
   private earliest = TIME_ZERO
   private latest = TIME_ZERO
 
-  constructor(readonly path: string) {}
+  constructor(path: string) {
+    this.path = path
+  }
 
   /** The same capture as before its first frame was read. */
   unread(): CaptureRecord {

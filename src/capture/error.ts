@@ -1,17 +1,20 @@
 // CaptureError: a file that cannot be read as a capture at all. Damage further in is no error but a CaptureDamage.
 
 export class CaptureError extends Error {
+  readonly path: string
+  readonly offset: number
+  readonly expected: string
+
   /**
    * @param path the file, as the user named it
    * @param offset byte offset of what was found
    * @param expected what was expected there, or why it could not be read
    */
-  constructor(
-    readonly path: string,
-    readonly offset: number,
-    readonly expected: string,
-  ) {
+  constructor(path: string, offset: number, expected: string) {
     super(`${path}: byte ${offset}: ${expected}`)
+    this.path = path
+    this.offset = offset
+    this.expected = expected
     this.name = 'CaptureError'
   }
 }

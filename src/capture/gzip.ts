@@ -24,6 +24,7 @@ export interface StoredInput {
 }
 
 export class GzipSource implements ByteSource {
+  private readonly stored: StoredInput
   private input: Window
   private decoder: Gunzip
   private chunk: Uint8Array | null = null
@@ -40,7 +41,8 @@ export class GzipSource implements ByteSource {
   private skip = 0
   private fineFrom = Number.POSITIVE_INFINITY
 
-  constructor(private readonly stored: StoredInput) {
+  constructor(stored: StoredInput) {
+    this.stored = stored
     this.input = stored.window
     this.decoder = this.start()
   }

@@ -23,6 +23,7 @@ const FLAG_RESERVED = 0x02
 const FLAG_DICTIONARY = 0x01
 
 export class Lz4Source implements ByteSource {
+  private readonly input: Window
   /** History in front, then the block that was decoded last. */
   private output = new Uint8Array(0)
   private outputPosition = HISTORY
@@ -37,7 +38,9 @@ export class Lz4Source implements ByteSource {
   private contentHash = new XxHash32()
 
   /** @param input the stored bytes, at the first frame's magic */
-  constructor(private readonly input: Window) {}
+  constructor(input: Window) {
+    this.input = input
+  }
 
   get position(): number {
     return this.input.read

@@ -34,6 +34,8 @@ interface Strand {
  * the capture named first. Of a rotated set, however long, one or two files are open at a time.
  */
 export class MergedSource implements FrameSource {
+  readonly interfaces: CaptureInterface[]
+  private readonly chunk: number
   readonly captures: readonly CaptureFile[]
   /** Stamp of time 0, the earliest of the first frames. */
   private start: bigint | null = null
@@ -46,11 +48,9 @@ export class MergedSource implements FrameSource {
   private handedOut = false
   private closed = false
 
-  private constructor(
-    strands: readonly Strand[],
-    readonly interfaces: CaptureInterface[],
-    private readonly chunk: number,
-  ) {
+  private constructor(strands: readonly Strand[], interfaces: CaptureInterface[], chunk: number) {
+    this.interfaces = interfaces
+    this.chunk = chunk
     this.captures = strands.map(strand => strand.file)
     this.waiting = [...strands].sort(byFirstTime)
     this.start = this.waiting.find(strand => strand.firstTime !== null)?.firstTime ?? null

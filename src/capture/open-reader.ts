@@ -75,6 +75,8 @@ export async function openReader(request: ReaderRequest): Promise<OpenedReader> 
   const { source, reopens } = await openStored(file)
   const release = closeOnAbort(source, signal)
   try {
+    // while the file was being opened there was nothing to close yet
+    signal?.throwIfAborted()
     const reopen = async () => (await openStored(file)).source
     return { reader: await readStored(source, reopens ? reopen : null, request), reopens }
   } catch (error) {

@@ -13,6 +13,7 @@ const STEP_EXPONENT = 6
  * to 2262 are held at their ends, so that no replay has to walk through millions of years.
  */
 export class PcapngClock {
+  private readonly offset: bigint
   /** Nanoseconds a unit lasts. */
   readonly resolution: number
 
@@ -37,10 +38,8 @@ export class PcapngClock {
    * @param resolution byte of if_tsresol: the exponent, negated; of 2 if the top bit is set, else of 10
    * @param offset seconds to be added to every stamp (if_tsoffset)
    */
-  constructor(
-    resolution: number,
-    private readonly offset: bigint,
-  ) {
+  constructor(resolution: number, offset: bigint) {
+    this.offset = offset
     this.binary = resolution > 127
     this.exponent = resolution & 127
     this.signed = this.exponent <= (this.binary ? 30 : 9)

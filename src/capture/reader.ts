@@ -12,6 +12,10 @@ export const MAX_RECORD_LENGTH = 1 << 20
 
 /** Reads the frames of one capture. Times are nanoseconds since the first stamped frame of this capture. */
 export abstract class Reader {
+  protected readonly window: Window
+  readonly file: CaptureRecord
+  readonly index: number
+  protected readonly interfaces: CaptureInterface[]
   protected readonly frame = new Frame()
   private over = false
 
@@ -20,12 +24,11 @@ export abstract class Reader {
    * @param index of the capture in `FrameSource.captures`
    * @param interfaces of the whole replay: a reader appends its own as it meets them
    */
-  constructor(
-    protected readonly window: Window,
-    readonly file: CaptureRecord,
-    readonly index: number,
-    protected readonly interfaces: CaptureInterface[],
-  ) {
+  constructor(window: Window, file: CaptureRecord, index: number, interfaces: CaptureInterface[]) {
+    this.window = window
+    this.file = file
+    this.index = index
+    this.interfaces = interfaces
     this.frame.capture = index
     this.frame.bytes = window.bytes
     this.frame.view = window.view

@@ -4,12 +4,13 @@ import type { CaptureFile, CaptureInterface, Frame, FrameSource } from './frame.
 import type { Reader } from './reader.ts'
 
 export class SingleSource implements FrameSource {
+  private readonly reader: Reader
+  readonly interfaces: readonly CaptureInterface[]
   readonly captures: readonly CaptureFile[]
 
-  constructor(
-    private readonly reader: Reader,
-    readonly interfaces: readonly CaptureInterface[],
-  ) {
+  constructor(reader: Reader, interfaces: readonly CaptureInterface[]) {
+    this.reader = reader
+    this.interfaces = interfaces
     this.captures = [reader.file]
   }
 

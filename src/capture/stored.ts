@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { type ByteSource, FileSource, PipeSource } from './byte-source.ts'
 import type { CaptureRecord } from './capture-record.ts'
 import { CaptureError } from './error.ts'
+import { pathFault } from './path-fault.ts'
 
 export const STANDARD_INPUT = '-'
 
@@ -47,14 +48,6 @@ function openDescriptor(path: string, flags: number): Promise<number> {
   return promisify(open)(path, flags, 0).catch(error => refuse(path, error))
 }
 
-function refuse(path: string, error: NodeJS.ErrnoException): never {
-  const known: Record<string, string> = {
-    ENOENT: 'no such file',
-    EACCES: 'permission denied',
-    ENOTDIR: 'no such file: a part of the path is no directory',
-    EMFILE: 'too many open files',
-    ELOOP: 'too many symbolic links',
-    ENAMETOOLONG: 'no such file: the name is too long',
-  }
-  throw new CaptureError(path, 0, `${known[error.code ?? ''] ?? error.message}, expected a capture`)
+function refuse(path: string, error: unknown): never {
+  throw new CaptureError(path, 0, `${pathFault(path, error)}, expected a capture`)
 }

@@ -10,6 +10,8 @@ const HEADROOM_SHARE = 1 / 16
  * skips. `fill()` carries the rest over, in front of the next chunk, so that no record is ever split.
  */
 export class Window {
+  private readonly source: ByteSource
+  private readonly chunk: number
   bytes: Uint8Array
   view: DataView
   position: number
@@ -25,10 +27,9 @@ export class Window {
   private ended = false
 
   /** @param chunk bytes asked for at a time */
-  constructor(
-    private readonly source: ByteSource,
-    private readonly chunk: number,
-  ) {
+  constructor(source: ByteSource, chunk: number) {
+    this.source = source
+    this.chunk = chunk
     this.headroom = Math.ceil(chunk * HEADROOM_SHARE)
     this.bytes = new Uint8Array(this.headroom + chunk)
     this.view = new DataView(this.bytes.buffer)

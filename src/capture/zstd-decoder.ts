@@ -68,11 +68,13 @@ class FzstdDecoder implements ZstdDecoder {
 
 /** node's zstd decodes one frame and drops what follows it without a word: it gets one frame. */
 class NodeZstdDecoder implements ZstdDecoder {
+  private readonly decoder: zlib.Gunzip
   private failure: Error | null = null
   private chunks: Uint8Array[] = []
   private done: () => void = () => {}
 
-  constructor(private readonly decoder: zlib.Gunzip) {
+  constructor(decoder: zlib.Gunzip) {
+    this.decoder = decoder
     // a block larger than the stream's buffer waits for it to be emptied
     decoder.on('readable', () => this.collect())
     decoder.on('error', error => {

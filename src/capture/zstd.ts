@@ -21,6 +21,8 @@ const BLOCK_RESERVED = 3
  * came before a damaged block is not lost.
  */
 export class ZstdSource implements ByteSource {
+  private readonly input: Window
+  private readonly createDecoder: () => ZstdDecoder
   /** Of the frame that is being read; null between frames. */
   private decoder: ZstdDecoder | null = null
   private hasChecksum = false
@@ -29,10 +31,10 @@ export class ZstdSource implements ByteSource {
   private failure: Error | null = null
 
   /** @param input the stored bytes, at the first frame's magic */
-  constructor(
-    private readonly input: Window,
-    private readonly createDecoder: () => ZstdDecoder = createZstdDecoder,
-  ) {}
+  constructor(input: Window, createDecoder: () => ZstdDecoder = createZstdDecoder) {
+    this.input = input
+    this.createDecoder = createDecoder
+  }
 
   get position(): number {
     return this.input.read

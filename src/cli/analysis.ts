@@ -1,32 +1,37 @@
 // One engine with everything that listens to it: counts, occupancy, flows, findings.
 import type { Engine } from '../conntrack/engine.ts'
-import { CAUSE_EARLY_DROP, CAUSE_TIMEOUT, type Observer } from '../conntrack/events.ts'
+import {
+  CAUSE_EARLY_DROP,
+  CAUSE_REOPENED,
+  CAUSE_RESET,
+  CAUSE_TIMEOUT,
+  type Observer,
+} from '../conntrack/events.ts'
 import { KnownEngine } from '../conntrack/known-engine.ts'
 import { isKnown, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
 import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
+import type { Budget } from '../findings/evidence/budget.ts'
 import { type Finding, SEVERITIES } from '../findings/finding.ts'
+import { FlowTracker } from '../findings/flow-tracker.ts'
 import { informedBy } from '../findings/informed.ts'
 import { InvalidPackets } from '../findings/invalid.ts'
-import { type Hearing, LocalHearing } from '../findings/listener.ts'
 import { MidStreamPickups } from '../findings/mid-stream.ts'
 import { PortPressure } from '../findings/port-pressure.ts'
-import { SightFeed } from '../findings/sight-feed.ts'
 import { StaleMappings } from '../findings/stale-mapping.ts'
 import { TableCheck } from '../findings/table-check.ts'
 import { TableFull } from '../findings/table-full.ts'
 import { type CheckedTranslations, TranslationCheck } from '../findings/translation-check.ts'
 import { UnrepliedFlows } from '../findings/unreplied.ts'
 import { Verdicts } from '../findings/verdicts.ts'
-import { Whereabouts } from '../findings/whereabouts.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
 import { untrackedBy } from '../knowledge/untracked.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
 import { OwnerFeed } from '../sizing/owner-feed.ts'
-import type { LargestOwners } from '../sizing/owners.ts'
+import { type LargestOwners, LocalOwners, type OwnerSink } from '../sizing/owners.ts'
 import { Refusals } from '../sizing/refusals.ts'
 import { Sizing } from '../sizing/sizing.ts'
 import { engineFor } from '../sizing/sparing-engine.ts'
@@ -37,6 +42,8 @@ import type { Sightings } from '../vantage/sighting.ts'
 export interface Conclusion {
   findings: Finding[]
   owners: LargestOwners
+  /** Searches that had to stop. */
+  searches: readonly Budget[]
 }
 
 export interface AnalysisNeeds {
@@ -48,8 +55,8 @@ export interface AnalysisNeeds {
   enforceMaximum?: boolean
   /** Whether the packets came out of a tunnel over UDP. */
   isInside?: boolean
-  /** Listens to what happens, for findings of NAT and the owners of entries; on this thread if there is none. */
-  hearing?: Hearing | null
+  /** Counts the owners of entries; on this thread if there is none. */
+  owners?: OwnerSink | null
   /** Rules and topology of the host. */
   knowledge?: Knowledge | null
   /** The table when the capture began. */
@@ -74,29 +81,29 @@ export class Analysis implements Observer, Witness {
   private fresh = -1
 
   private readonly points: Points
-  private readonly hearing: Hearing
-  private readonly sights: SightFeed
+  private readonly owners: OwnerSink
+  private readonly tracker: FlowTracker
+  /** The entry that the packet under way has ended, or -1. */
+  private dying = -1
   private readonly knowledge: Knowledge | null
   private readonly check: TranslationCheck | null
 
   constructor(needs: AnalysisNeeds) {
     const { settings, flows, points, knowledge = null, known = null } = needs
-    const hearing = needs.hearing ?? new LocalHearing(needs.isInside)
     this.points = points
-    this.hearing = hearing
-    this.sights = new SightFeed(hearing.queue, points)
+    this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge
     const rules = knowledge?.rules ?? null
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
-    const whereabouts = new Whereabouts(hearing.queue, points)
-    this.portPressure = new PortPressure(whereabouts)
-    this.staleMappings = new StaleMappings(whereabouts)
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null)
     this.table = this.engine.table
-    const owners = new OwnerFeed(this.table, hearing.queue)
-    this.sizing = new Sizing(this.table, settings, owners, refusals)
+    this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
+    this.engine.accompany(this.tracker.legs)
+    this.portPressure = new PortPressure(this.tracker.legs)
+    this.staleMappings = new StaleMappings(this.tracker.legs)
+    this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
     this.flows = new Flows(this.table, flows)
     if (known !== null) this.load(known)
@@ -104,7 +111,11 @@ export class Analysis implements Observer, Witness {
 
   seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
     if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
-      this.sights.packet(packet, sightings)
+      this.tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? this.engine.key >> 1 : -1)
+      if (this.dying >= 0) {
+        this.tracker.ended(this.dying, true)
+        this.dying = -1
+      }
     }
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
@@ -154,6 +165,10 @@ export class Analysis implements Observer, Witness {
     // one that expired has been reported before
     if (cause !== CAUSE_TIMEOUT) this.released(ct)
     this.end(ct, cause, time)
+    if (cause === CAUSE_REOPENED) this.tracker.reopens(ct)
+    // the packet that ends an entry is one of its own
+    else if (cause === CAUSE_RESET) this.dying = ct
+    else this.tracker.ended(ct)
   }
 
   /** The replay is over: lets the clock run to its last frame, and sums up what is still in the table. */
@@ -174,15 +189,16 @@ export class Analysis implements Observer, Witness {
   /** @param end nanoseconds from the first frame to the last */
   async conclude(end: number): Promise<Conclusion> {
     const nameOf = (point: number): string => this.points.name(point)
-    const pointNames = this.points.all.map((_, point) => nameOf(point))
-    const { found, remarks, clients, places, owners } = await this.hearing.conclude({ pointNames, end })
-    const stale = this.staleMappings.conclude(places, new Set(clients), nameOf)
+    const owners = await this.owners.largest(end)
+    const found = this.tracker.conclude(nameOf)
+    const remarks = this.tracker.remarks(nameOf)
+    const stale = this.staleMappings.conclude(new Set(this.tracker.clients), nameOf)
     const informant = this.knowledge === null ? null : informedBy(this.knowledge)
     const nat = [...found, ...stale].map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
     const own = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(nameOf),
-      ...this.portPressure.conclude(places, nameOf),
+      ...this.portPressure.conclude(nameOf),
     ]
     // what the model says of the table is surer than what the packets let guess, unless they contradict it
     const isSurer = (one: Finding, other: Finding): boolean =>
@@ -196,6 +212,7 @@ export class Analysis implements Observer, Witness {
     return {
       findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity),
       owners,
+      searches: this.tracker.exhausted,
     }
   }
 

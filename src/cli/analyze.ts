@@ -1,7 +1,6 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../capture/frame.ts'
 import { isAtLeast } from '../findings/finding.ts'
-import type { Hearing } from '../findings/listener.ts'
 import type { Knowledge } from '../knowledge/knowledge.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
@@ -11,23 +10,25 @@ import { renderJson } from '../report/json.ts'
 import type { Report } from '../report/model.ts'
 import { sightingsReport } from '../report/sightings-report.ts'
 import type { Flow } from '../sizing/flow.ts'
+import type { OwnerSink } from '../sizing/owners.ts'
 import type { ClockOffset } from '../vantage/clock-offset.ts'
 import { Points } from '../vantage/points.ts'
 import type { SightingWindow } from '../vantage/window.ts'
 import { Analysis } from './analysis.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
-import { FlowsFile } from './flows-file.ts'
+import { FlowsFile, flowsFormat } from './flows-file.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from './inner-replay.ts'
 import type { Interrupt } from './interrupt.ts'
 import { type Io, writeText } from './io.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 import type { AnalyzeOptions } from './options.ts'
-import { showProgress } from './progress.ts'
+import type { OutputFile } from './output-file.ts'
+import { OwnerThread } from './owner-thread.ts'
+import { withProgress } from './progress.ts'
 import { isWorthAThread } from './scenario-thread.ts'
 import { clockOffsets, correctionsOf, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings } from './sysctl.ts'
-import { ThreadHearing } from './thread-hearing.ts'
 
 /**
  * Runs the command and resolves to whether the findings reach `--fail-on`.
@@ -36,37 +37,41 @@ import { ThreadHearing } from './thread-hearing.ts'
  */
 export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
   const offsets = await clockOffsets(options.captures, options.replay)
-  const use = async (source: FrameSource, interrupt: Interrupt): Promise<boolean> => {
+  const { flows } = options
+  const use = async (
+    source: FrameSource,
+    interrupt: Interrupt,
+    output: OutputFile | null,
+  ): Promise<boolean> => {
     const window = windowFor(source, options.sysctls, options.replay)
-    const flowsFile = options.flows === null ? null : new FlowsFile(options.flows)
-    const hearing = await hearingFor(options, io)
+    const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
+    const ownerThread = await ownerThreadFor(options, io)
     try {
-      const replayed = await replayAll(source, window, options, io, flowsFile, hearing)
+      const progress = { quiet: options.quiet, ending: interrupt.ending }
+      const replayed = await withProgress(source, io, progress, () =>
+        replayAll(source, window, options, flowsFile, ownerThread),
+      )
       interrupt.finish()
       const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
-      flowsFile?.commit()
+      await flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       await print(report, options, io)
       const { failOn } = options
       const findings = [report, ...report.tunnels].flatMap(table => table.findings)
       return failOn !== null && findings.some(finding => isAtLeast(finding.severity, failOn))
     } catch (error) {
-      throw await (hearing?.reasonOf(error) ?? error)
+      throw await (ownerThread?.reasonOf(error) ?? error)
     } finally {
-      flowsFile?.discard()
-      await hearing?.close()
+      await ownerThread?.close()
     }
   }
-  return await withCaptures(options, io, use, correctionsOf(offsets))
+  return await withCaptures(options, io, use, { corrections: correctionsOf(offsets), output: flows })
 }
 
-/** Whoever listens on a thread of its own; null where there is none. */
-async function hearingFor(
-  { captures, tunnels }: AnalyzeOptions,
-  { threads }: Io,
-): Promise<ThreadHearing | null> {
+/** A thread of its own that counts owners; null where there is none. */
+async function ownerThreadFor({ captures }: AnalyzeOptions, { threads }: Io): Promise<OwnerThread | null> {
   if (threads === null) return null
-  return new ThreadHearing(threads.listener, tunnels === 'inner', await isWorthAThread(captures))
+  return new OwnerThread(threads.owners, await isWorthAThread(captures))
 }
 
 /** What a replay leaves. */
@@ -88,9 +93,8 @@ async function replayAll(
   source: FrameSource,
   window: SightingWindow | null,
   options: AnalyzeOptions,
-  io: Io,
   flowsFile: FlowsFile | null,
-  hearing: Hearing | null,
+  owners: OwnerSink | null,
 ): Promise<Pick<Replayed, 'analysis' | 'tunnels'>> {
   const { top, sort, sysctls, tunnels } = options
   // the epoch is known with the first frame, and the first flow ends after it
@@ -111,7 +115,7 @@ async function replayAll(
     flows: { top, sort, sink: flowsFile === null ? null : write },
     points,
     isInside: tunnels === 'inner',
-    hearing,
+    owners,
     knowledge: options.knowledge,
     known: options.table,
   })
@@ -126,12 +130,7 @@ async function replayAll(
     tunnels === 'both'
       ? { engines: [analysis.engine], witness: new InnerReplay(analysis, settings, inside) }
       : oneTable([analysis.engine], analysis, tunnels, settings)
-  const hideProgress = showProgress(source, io, options.quiet)
-  try {
-    await replay(source, engines, new Defragmenter(settings), witness, window)
-  } finally {
-    hideProgress()
-  }
+  await replay(source, engines, new Defragmenter(settings), witness, window)
   if (options.knowledge !== null) settle(options.knowledge, points)
   const end = endOf(source)
   for (const each of [analysis, ...insides.values()]) each.finish(end)

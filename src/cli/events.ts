@@ -73,7 +73,7 @@ class EventPrinter implements Printer {
         0,
         this.clockOf().secondsAt(time) - this.clockOf().secondsAt(this.engine.table.start(ct)),
       )
-    this.print(ct, 'DESTROY', time, CAUSE_NAMES[cause])
+    this.print(ct, 'DESTROY', time, CAUSE_NAMES[cause] ?? '')
   }
 
   seen(): void {}

@@ -14,9 +14,25 @@ export function filterOf({ filter }: { filter?: string }): Filter | null {
   try {
     return new Filter(filter)
   } catch (error) {
-    if (!(error instanceof FilterError)) throw error
-    throw new UsageError(`--filter ${filter}: ${error.message}`)
+    throw filterFault('--filter', filter, error)
   }
+}
+
+/** Characters of a filter that an error shows, up to what is wrong with it and from there on. */
+const SHOWN_BEFORE = 120
+const SHOWN_BEHIND = 60
+/** Of a reason, which quotes a word that may be as long as the filter. */
+const LONGEST_REASON = 300
+
+/** What to tell of an error that a filter of `option` raised. */
+export function filterFault(option: string, filter: string, error: unknown): unknown {
+  if (!(error instanceof FilterError)) return error
+  const from = Math.max(error.column - SHOWN_BEFORE, 0)
+  const to = Math.min(error.column + SHOWN_BEHIND, filter.length)
+  const shown = `${from > 0 ? '…' : ''}${filter.slice(from, to)}${to < filter.length ? '…' : ''}`
+  const reason =
+    error.message.length > LONGEST_REASON ? `${error.message.slice(0, LONGEST_REASON)}…` : error.message
+  return new UsageError(`${option} ${shown}: ${reason}`)
 }
 
 export class FilteredSource implements FrameSource {

@@ -2,7 +2,7 @@
 
 import { CSV_HEADER, csvLine } from '../report/flow-report.ts'
 import type { FlowReport } from '../report/model.ts'
-import { OutputFile } from './output-file.ts'
+import type { OutputFile } from './output-file.ts'
 import { UsageError } from './usage-error.ts'
 
 export type FlowsFormat = 'ndjson' | 'csv'
@@ -19,10 +19,10 @@ export class FlowsFile {
   private readonly format: FlowsFormat
 
   /** @throws OutputError */
-  constructor(path: string) {
-    this.format = flowsFormat(path)
-    this.file = new OutputFile(path)
-    if (this.format === 'csv') this.file.write(`${CSV_HEADER}\n`)
+  constructor(file: OutputFile, format: FlowsFormat) {
+    this.file = file
+    this.format = format
+    if (format === 'csv') file.write(`${CSV_HEADER}\n`)
   }
 
   /** @throws OutputError */
@@ -30,11 +30,8 @@ export class FlowsFile {
     this.file.write(this.format === 'csv' ? `${csvLine(flow)}\n` : `${JSON.stringify(flow)}\n`)
   }
 
-  commit(): void {
-    this.file.commit()
-  }
-
-  discard(): void {
-    this.file.discard()
+  /** @throws OutputError */
+  async commit(): Promise<void> {
+    await this.file.commit()
   }
 }

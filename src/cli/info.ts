@@ -10,7 +10,7 @@ import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { type Io, writeText } from './io.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
-import { showProgress } from './progress.ts'
+import { withProgress } from './progress.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf } from './sightings.ts'
 import type { Sysctls } from './sysctl.ts'
 
@@ -32,8 +32,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
       const survey = new Survey(source)
       const packet = new Packet()
       const bridges = new BridgeSurvey(source, bridgeCallsOf(options.sysctls.host))
-      const hideProgress = showProgress(source, io, false)
-      try {
+      await withProgress(source, io, { quiet: false, ending: interrupt.ending }, async () => {
         do {
           for (let frame = source.next(); frame !== null; frame = source.next()) {
             const isPacket = decode(frame, packet)
@@ -41,9 +40,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
             if (isPacket) bridges.take(frame, packet)
           }
         } while (await source.fill())
-      } finally {
-        hideProgress()
-      }
+      })
       interrupt.finish()
       bridges.finish()
       const report = buildInfoReport({
@@ -67,6 +64,6 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
       const { renderInfoText } = await import('../report/info-text.ts')
       await writeText(io.stdout, renderInfoText(report, options))
     },
-    correctionsOf(offsets),
+    { corrections: correctionsOf(offsets) },
   )
 }

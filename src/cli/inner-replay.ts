@@ -32,6 +32,9 @@ export interface InnerTrack {
 
 /** A kind of tunnel that packets were found in. */
 export class InnerNetwork {
+  readonly name: string
+  readonly depth: number
+  readonly track: InnerTrack | null
   /** VNIs, keys, TEIDs in the order they were seen, the first MOST_IDS of them; and whether there were more. */
   readonly ids: number[] = []
   hasMoreIds = false
@@ -44,12 +47,10 @@ export class InnerNetwork {
    * @param name `vxlan`, or for a tunnel in a tunnel `vxlan in ipip`
    * @param depth 1 for what is inside of one tunnel
    */
-  constructor(
-    readonly name: string,
-    readonly depth: number,
-    readonly track: InnerTrack | null,
-    settings: FragmentSettings,
-  ) {
+  constructor(name: string, depth: number, track: InnerTrack | null, settings: FragmentSettings) {
+    this.name = name
+    this.depth = depth
+    this.track = track
     this.fragments = new Defragmenter(settings)
   }
 

@@ -1,11 +1,11 @@
-// Ctrl-C: a live capture is reported as far as it was seen, anything else ends quietly.
+// Signals: a live capture is reported as far as it was seen, anything else ends at once and leaves nothing half written.
 import type { FrameSource } from '../capture/frame.ts'
 import type { Io, Signal } from './io.ts'
 
 /** Milliseconds that a writer, who gets the same Ctrl-C, has to flush and close its end of the pipe. */
 const GRACE = 1000
 
-const NUMBERS: Record<Signal, number> = { SIGINT: 2, SIGTERM: 15 }
+const NUMBERS: Record<Signal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
 /** The run was ended by a signal and has nothing to say. */
 export class Interrupted extends Error {
@@ -21,10 +21,9 @@ export class Interrupted extends Error {
 
 /** Listens to the signals of one run, from before its captures are opened until `stop()`. */
 export class Interrupt {
-  /** The signal that came, or null. */
-  signal: Signal | null = null
-  private readonly opening = new AbortController()
+  private readonly controller = new AbortController()
   private readonly unlisten: () => void
+  /** What is being read; null before and after. */
   private source: FrameSource | null = null
   private timer: NodeJS.Timeout | null = null
 
@@ -32,20 +31,30 @@ export class Interrupt {
     this.unlisten = io.onSignal(signal => this.take(signal))
   }
 
-  /** Aborted with an Interrupted when a signal comes before `watch()`: for openCaptures(). */
-  get beforeOpen(): AbortSignal {
-    return this.opening.signal
+  /** Aborted with an Interrupted when a signal ends the run. */
+  get ending(): AbortSignal {
+    return this.controller.signal
   }
 
-  /** From now on a signal ends the reading of `source`. */
+  /** From now on the first signal lets a live `source` be reported. */
   watch(source: FrameSource): void {
     this.source = source
   }
 
-  /** To be called when all is read. @throws Interrupted unless what was interrupted is a live capture */
+  /** To be called when all is read: from now on any signal ends the run. @throws Interrupted if one has */
   finish(): void {
-    if (this.signal !== null && (this.source === null || !isLive(this.source)))
-      throw new Interrupted(this.signal)
+    this.source = null
+    this.ending.throwIfAborted()
+  }
+
+  /** What `work` comes to; where a signal ends the run first, it is not waited for any more. @throws Interrupted */
+  async unlessEnded<T>(work: () => Promise<T>): Promise<T> {
+    const { ending } = this
+    ending.throwIfAborted()
+    const ended = new Promise<never>((_resolve, reject) => {
+      ending.addEventListener('abort', () => reject(ending.reason), { once: true })
+    })
+    return await Promise.race([work(), ended])
   }
 
   stop(): void {
@@ -54,12 +63,14 @@ export class Interrupt {
   }
 
   private take(signal: Signal): void {
-    const again = this.signal !== null
-    this.signal = signal
-    const source = this.source
-    if (source === null) this.opening.abort(new Interrupted(signal))
-    else if (again || !isLive(source)) void source.close()
-    else this.timer = setTimeout(() => void source.close(), GRACE)
+    const { source } = this
+    if (source !== null && this.timer === null && isLive(source)) {
+      this.timer = setTimeout(() => void source.close(), GRACE)
+      return
+    }
+    this.controller.abort(new Interrupted(signal))
+    // nothing is left to be tidied up: the next signal ends the process itself, whatever it still waits for
+    this.stop()
   }
 }
 

@@ -1,7 +1,10 @@
 // The process as a command sees it: its streams, its environment, its signals; tests bring their own.
+import { fstatSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
-import { OutputError } from './output-file.ts'
+import { isatty } from 'node:tty'
+import { DescriptorStream } from './descriptor-stream.ts'
+import { OutputError } from './output-error.ts'
 
 /** A stream that may be a terminal. */
 export type Output = Writable & { isTTY?: boolean; columns?: number }
@@ -10,37 +13,50 @@ export interface Io {
   stdout: Output
   stderr: Output
   env: Record<string, string | undefined>
+  /** Descriptors of the standard streams, which a shell may have redirected to files; null where they have none. */
+  descriptors: StandardDescriptors | null
   /** What a second thread may run; null where there is to be none. */
   threads: ThreadScripts | null
-  /** Calls `listener` on SIGINT and SIGTERM until the returned function is called. */
+  /** Calls `listener` on each Signal until the returned function is called. */
   onSignal(listener: (signal: Signal) => void): () => void
 }
 
-export type Signal = 'SIGINT' | 'SIGTERM'
+export interface StandardDescriptors {
+  stdin: number
+  stdout: number
+  stderr: number
+}
 
-/** The built src/listener.ts and src/scenarios.ts. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+export type Signal = (typeof SIGNALS)[number]
+
+/** The built src/owners.ts and src/scenarios.ts. */
 export interface ThreadScripts {
-  listener: URL
+  owners: URL
   scenarios: URL
 }
 
 /** What the process itself offers. */
 export function processIo(threads: ThreadScripts): Io {
   return {
-    stdout: process.stdout,
+    stdout: standardOutput(),
     stderr: process.stderr,
     env: process.env,
+    descriptors: { stdin: 0, stdout: 1, stderr: 2 },
     // two threads on one processor only get in each other's way
     threads: availableParallelism() > 1 ? threads : null,
     onSignal(listener) {
-      process.on('SIGINT', listener)
-      process.on('SIGTERM', listener)
+      for (const signal of SIGNALS) process.on(signal, listener)
       return () => {
-        process.off('SIGINT', listener)
-        process.off('SIGTERM', listener)
+        for (const signal of SIGNALS) process.off(signal, listener)
       }
     },
   }
+}
+
+function standardOutput(): Output {
+  const stats = fstatSync(1)
+  return stats.isFIFO() || stats.isSocket() || isatty(1) ? process.stdout : new DescriptorStream(1, false)
 }
 
 /** Writes a text and waits until it is out; a reader that has gone away (EPIPE) is no error. @throws OutputError */

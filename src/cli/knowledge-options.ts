@@ -9,7 +9,7 @@ import { Ruleset } from '../knowledge/ruleset.ts'
 import { Topology } from '../knowledge/topology.ts'
 import { readTopology } from '../knowledge/topology-file.ts'
 import { printable } from '../report/format.ts'
-import { readText } from './read-text.ts'
+import { readText } from './side-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Help of the options, for program.ts. */

@@ -1,6 +1,6 @@
 // Captures opened for a command, and what packets and events have in common: a replay, by frames or sightings, into one engine, lines going out meanwhile.
 import type { Writable } from 'node:stream'
-import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import type { CaptureFile, FrameSource } from '../capture/frame.ts'
 import { openCaptures } from '../capture/open.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
@@ -20,6 +20,9 @@ import { type OneTableTunnels, oneTable } from './inner-replay.ts'
 import { Interrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LineOutput } from './line-output.ts'
+import { openOutput } from './open-output.ts'
+import type { OutputFile } from './output-file.ts'
+import { PacedSource } from './paced-source.ts'
 import { clockCorrections, type Replay, windowFor } from './sightings.ts'
 import { enforcesMaximum, fragmentSettings, type Sysctls } from './sysctl.ts'
 
@@ -62,31 +65,49 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
     const fragments = new Defragmenter(settings)
     const { engines, witness } = oneTable([engine], printer, tunnels, settings)
     await replay(paced, engines, fragments, witness, windowFor(paced, sysctls, options.replay))
-    await output.end()
     interrupt.finish()
+    await output.end()
     warnOfDamage(source.captures, io.stderr)
   }
-  await withCaptures(options, io, use, await clockCorrections(options.captures, options.replay, io))
+  const corrections = await clockCorrections(options.captures, options.replay, io)
+  await withCaptures(options, io, use, { corrections })
+}
+
+/** How captures are opened, beside what they are. */
+export interface Opening {
+  /** Nanoseconds to add to the stamps of each. */
+  corrections?: readonly number[]
+  /** A file to write beside standard output, or null. */
+  output?: string | null
 }
 
 /**
- * Opens captures for `use`, which a signal can break off, and closes them behind it.
- * @param corrections nanoseconds to add to the stamps of each
+ * Opens captures and an output for `use`, which a signal can break off, and closes the captures behind it; an output
+ * that was not committed is discarded.
+ * @throws CaptureError, OutputError, Interrupted
  */
 export async function withCaptures<T>(
   { captures, filter }: Selection,
   io: Io,
-  use: (source: FrameSource, interrupt: Interrupt) => Promise<T>,
-  corrections: readonly number[] = [],
+  use: (source: FrameSource, interrupt: Interrupt, output: OutputFile | null) => Promise<T>,
+  { corrections = [], output = null }: Opening = {},
 ): Promise<T> {
   const interrupt = new Interrupt(io)
+  const { ending } = interrupt
   let source: FrameSource | null = null
+  let file: OutputFile | null = null
   try {
-    source = await openCaptures(captures, { ...DECODABLE, signal: interrupt.beforeOpen, corrections })
+    source = await openCaptures(captures, { ...DECODABLE, signal: ending, corrections })
+    if (output !== null) {
+      file = await openOutput(output, ending)
+      source = new PacedSource(source, file)
+    }
     if (filter !== null) source = new FilteredSource(source, filter)
-    interrupt.watch(source)
-    return await use(source, interrupt)
+    const opened = source
+    interrupt.watch(opened)
+    return await interrupt.unlessEnded(() => use(opened, interrupt, file))
   } finally {
+    file?.discard()
     await source?.close()
     interrupt.stop()
   }
@@ -113,43 +134,5 @@ export function warnOfDamage(captures: readonly CaptureFile[], stderr: Writable)
     for (const { offset, message } of damage) {
       stderr.write(`ctpcap: warning: ${printable(path)}: byte ${offset}: ${message}\n`)
     }
-  }
-}
-
-/** Frames for as long as somebody reads the output, and no faster. */
-class PacedSource implements FrameSource {
-  private readonly source: FrameSource
-  private readonly output: LineOutput
-
-  constructor(source: FrameSource, output: LineOutput) {
-    this.source = source
-    this.output = output
-  }
-
-  get captures(): readonly CaptureFile[] {
-    return this.source.captures
-  }
-
-  get interfaces(): readonly CaptureInterface[] {
-    return this.source.interfaces
-  }
-
-  get epoch(): bigint {
-    return this.source.epoch
-  }
-
-  next(): Frame | null {
-    return this.output.closed ? null : this.source.next()
-  }
-
-  /** Before waiting for input, what there is to show is shown: the capture may be live. */
-  async fill(): Promise<boolean> {
-    this.output.flush()
-    await this.output.drained()
-    return !this.output.closed && this.source.fill()
-  }
-
-  close(): Promise<void> {
-    return this.source.close()
   }
 }

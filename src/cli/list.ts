@@ -84,7 +84,7 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
     const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'
     io.stderr.write(`${options.program}: ${count} flow entries have been shown. (${when})\n`)
   }
-  await withCaptures(options, io, use, corrections)
+  await withCaptures(options, io, use, { corrections })
 }
 
 function describeInstant(time: number, epoch: bigint): string {
@@ -114,7 +114,7 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
     interrupt.finish()
     return madeAtPeak
   }
-  return withCaptures(options, io, use, corrections)
+  return withCaptures(options, io, use, { corrections })
 }
 
 async function requireFiles(captures: readonly string[]): Promise<void> {

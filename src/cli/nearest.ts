@@ -1,13 +1,13 @@
 // The known word nearest to one that nobody knows, for error messages: fewest edits (Levenshtein), or all its parts in it.
 
-/** The candidate nearest to `given`; both are compared by what `strip` leaves of them. */
+/** The candidate nearest to `given` (`''` where there is none); both are compared by what `strip` leaves of them. */
 export function nearest(
   given: string,
   candidates: readonly string[],
   strip = (word: string): string => word,
 ): string {
   const word = strip(given)
-  let best = candidates[0]
+  let best = ''
   let fewest = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {
     const other = strip(candidate)
@@ -26,14 +26,16 @@ function hasParts(candidate: string, word: string): boolean {
 }
 
 function countEdits(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min(replaced, previous[j] + 1, row[j - 1] + 1))
-    }
-    previous = row
+  // edits from what was read of `a` to each beginning of `b`
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (const [i, letter] of [...a].entries()) {
+    let last = i + 1
+    let replaced = i
+    row = row.map((deleted, j) => {
+      if (j > 0) last = Math.min(replaced + (letter === b[j - 1] ? 0 : 1), deleted + 1, last + 1)
+      replaced = deleted
+      return last
+    })
   }
-  return previous[b.length]
+  return row.at(-1) ?? 0
 }

@@ -1,92 +1,16 @@
-// An output file that is either whole or not there: written under a temporary name, renamed when complete.
-import { closeSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
+// A file beside standard output that a command writes, whatever it is.
 
-/** The output cannot be written. */
-export class OutputError extends Error {
-  override name = 'OutputError'
-
-  constructor(path: string, cause: unknown) {
-    super(`${path}: cannot be written: ${reason(cause as NodeJS.ErrnoException)}`)
-  }
-}
-
-/** Characters gathered before they are written. */
-const CHUNK = 1 << 16
-
-export class OutputFile {
-  private readonly path: string
-  /** What is written to; the path itself where that is no regular file (a FIFO, a device). */
-  private readonly temporary: string
-  private descriptor: number
-  private chunk = ''
-
-  /** @throws OutputError */
-  constructor(path: string) {
-    this.path = path
-    this.temporary = isSpecial(path) ? path : `${path}.${process.pid}.tmp`
-    this.descriptor = this.attempt(() => openSync(this.temporary, 'w'))
-  }
-
-  /** Adds text; waits for the disk where need be, so that memory stays bounded. @throws OutputError */
-  write(text: string): void {
-    this.chunk += text
-    if (this.chunk.length >= CHUNK) this.flush()
-  }
-
-  /** Completes the file under its own name. @throws OutputError */
-  commit(): void {
-    this.flush()
-    this.attempt(() => {
-      if (this.temporary !== this.path) renameSync(this.temporary, this.path)
-      closeSync(this.descriptor)
-      this.descriptor = -1
-    })
-  }
-
-  /** Leaves nothing behind; harmless after `commit()`. */
-  discard(): void {
-    if (this.descriptor < 0) return
-    if (this.temporary !== this.path) unlinkSync(this.temporary)
-    closeSync(this.descriptor)
-    this.descriptor = -1
-  }
-
-  private flush(): void {
-    const bytes = Buffer.from(this.chunk)
-    this.chunk = ''
-    this.attempt(() => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at)
-    })
-  }
-
-  private attempt<T>(action: () => T): T {
-    try {
-      return action()
-    } catch (error) {
-      throw new OutputError(this.path, error)
-    }
-  }
-}
-
-function isSpecial(path: string): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  return stats !== undefined && !stats.isFile() && !stats.isDirectory()
-}
-
-function reason(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'ENOENT':
-      return 'no such directory'
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied'
-    case 'EISDIR':
-      return 'is a directory'
-    case 'ENOSPC':
-      return 'no space left'
-    case 'EROFS':
-      return 'the file system is read-only'
-    default:
-      return error.message
-  }
+export interface OutputFile {
+  /** A reader who goes away leaves the report to be made. */
+  readonly closed: false
+  /** Adds text; what cannot be written yet is kept. @throws OutputError */
+  write(text: string): void
+  /** Hands over what was kept together. @throws OutputError */
+  flush(): void
+  /** Resolves when more may be written without piling up. @throws OutputError */
+  drained(): Promise<void>
+  /** Completes the file; what was there before is there until now. @throws OutputError */
+  commit(): Promise<void>
+  /** Leaves nothing behind, and what was there before as it was; harmless after `commit()`. */
+  discard(): void
 }

@@ -1,7 +1,7 @@
 // `ctpcap packets`: what conntrack made of each frame, a line each.
 import type { FrameSource } from '../capture/frame.ts'
 import type { Engine } from '../conntrack/engine.ts'
-import { DIRECTION_NAMES, IPS_ASSURED, IPS_DYING, IPS_SEEN_REPLY, STATE_NAMES } from '../conntrack/status.ts'
+import { DIRECTION_NAMES, IPS_ASSURED, IPS_DYING, IPS_SEEN_REPLY, nameOfState } from '../conntrack/status.ts'
 import { HZ } from '../conntrack/timeouts.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../packet/fault.ts'
 import type { Packet } from '../packet/packet.ts'
@@ -130,8 +130,8 @@ class PacketPrinter implements Printer {
 
   private judge(packet: Packet): void {
     const { engine, verdict } = this
-    verdict.state = STATE_NAMES[engine.state]
-    verdict.direction = engine.direction < 0 ? '' : DIRECTION_NAMES[engine.direction]
+    verdict.state = nameOfState(engine.state)
+    verdict.direction = DIRECTION_NAMES[engine.direction] ?? ''
     verdict.seenReply = (engine.status & IPS_SEEN_REPLY) !== 0
     verdict.assured = (engine.status & IPS_ASSURED) !== 0
     verdict.reason = engine.context.reasons.count === 0 ? '' : this.complaints(packet.protocol)
@@ -182,7 +182,7 @@ class PacketPrinter implements Printer {
     const after = stateName(table, ct)
     if (after !== '') {
       out.text(',"state_before":"')
-      out.text(this.statesBefore[ct])
+      out.text(this.statesBefore[ct] ?? 'NONE')
       out.text('","state_after":"')
       out.text(after)
       out.text('"')

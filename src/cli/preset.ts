@@ -110,15 +110,18 @@ export const CORES_HELP = 'cores of the node, for --preset kube-proxy'
 /** What the presets stand for, a line each, for the help of a command. */
 export const PRESET_LIST = `
 Presets:
-${PRESET_NAMES.map(name => `  ${name.padEnd(12)} ${PRESETS[name].summary}`).join('\n')}
+${Object.entries(PRESETS)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
+  .join('\n')}
 `
 
 /** What a preset sets. @throws UsageError for a name that nobody knows */
 export function presetValues(option: string, name: string, cores: number): Partial<Settings> {
-  if (!Object.hasOwn(PRESETS, name)) {
+  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined
+  if (preset === undefined) {
     throw new UsageError(`${option} ${name}: unknown; did you mean ${nearest(name, PRESET_NAMES)}?`)
   }
-  return PRESETS[name].values(cores)
+  return preset.values(cores)
 }
 
 /**

@@ -5,8 +5,9 @@ import { VERDICT_STATES } from '../report/conntrack-packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
 import { analyze } from './analyze.ts'
-import { refuseRepeated } from './distinct-files.ts'
 import { EVENT_FORMATS, printEvents } from './events.ts'
+import { refuseClashes } from './file-clashes.ts'
+import { namedFiles } from './file-options.ts'
 import { FILTER_HELP, filterOf } from './filtered-source.ts'
 import { printInfo } from './info.ts'
 import {
@@ -17,7 +18,7 @@ import {
   TUNNELS_HELP,
 } from './inner-replay.ts'
 import { AT_HELP, parseInstant } from './instant.ts'
-import type { Io } from './io.ts'
+import type { Io, Output } from './io.ts'
 import {
   type KnowledgeFlags,
   knowledgeOf,
@@ -43,6 +44,7 @@ import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
 import { type SizeFlags, size, sizeOptions } from './size.ts'
 import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
 import { TABLE_HELP, type TableFlags, tableOf } from './table-file.ts'
+import { shortened } from './usage-error.ts'
 import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
 
 const EXAMPLES = `
@@ -52,14 +54,20 @@ Examples:
   ctpcap analyze node.pcap --set nf_conntrack_max=65536 --fail-on error
   ctpcap analyze node.pcap --flows flows.csv --json >report.json
 
-Exit codes: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage or unreadable input.
+Exit codes: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage, or input or
+output that fails, 128 + n ended by signal n.
 `
 
 /**
- * The program with its commands. Parsing runs one; `finish` is told its exit code.
- * What the command throws comes out of parseAsync(), and a CommanderError once commander has printed what is wrong.
+ * The program with its commands. Parsing runs one; `finish` is told its exit code, and `print` what commander has to
+ * say: help, the version, what is wrong with the arguments.
+ * What the command throws comes out of parseAsync(), and a CommanderError behind what was printed.
  */
-export function createProgram(io: Io, finish: (exitCode: number) => void): Command {
+export function createProgram(
+  io: Io,
+  finish: (exitCode: number) => void,
+  print: (stream: Output, text: string) => void,
+): Command {
   const program = new Command('ctpcap')
     .description(
       'Replays packet captures through a model of Linux nf_conntrack, and reports what it did to them.',
@@ -73,15 +81,14 @@ export function createProgram(io: Io, finish: (exitCode: number) => void): Comma
       optionDescription: option => new Help().optionDescription(option).replace(' (default: [])', ''),
     })
     .configureOutput({
-      writeOut: text => io.stdout.write(text),
-      writeErr: text => io.stderr.write(text),
-      outputError: (text, write) => write(`ctpcap: ${text.replace(/^error: /, '')}`),
+      writeOut: text => print(io.stdout, text),
+      writeErr: text => print(io.stderr, text),
+      outputError: (text, write) => write(`ctpcap: ${shortened(text.replace(/^error: /, ''))}`),
     })
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()
     .hook('preAction', (_program, command) => {
-      refuseRepeated(command.processedArgs[0] as string[], '', 'capture')
-      refuseRepeated((command.opts().rules ?? []) as string[], '--rules', 'file')
+      refuseClashes(namedFiles(command.processedArgs[0] as string[], command.opts()), io.descriptors)
     })
   addAnalyze(program, io, finish)
   addPackets(program, io)

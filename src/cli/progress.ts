@@ -8,11 +8,27 @@ const DELAY = 1000
 const INTERVAL = 200
 
 /**
- * Shows how far the reading of `source` is, if it takes long and somebody looks.
- * @returns a function that takes the bar away
+ * Does `work`, and shows meanwhile how far the reading of `source` is, if it takes long and somebody looks.
+ * @param ending when it is aborted, the bar goes away and the terminal is as it was, whatever becomes of the work
  */
-export function showProgress(source: FrameSource, io: Io, quiet: boolean): () => void {
-  if (quiet || io.stderr.isTTY !== true) return () => {}
+export async function withProgress<T>(
+  source: FrameSource,
+  io: Io,
+  { quiet, ending }: { quiet: boolean; ending: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  const hide = quiet || io.stderr.isTTY !== true ? () => {} : showProgress(source, io)
+  ending.addEventListener('abort', hide)
+  try {
+    return await work()
+  } finally {
+    ending.removeEventListener('abort', hide)
+    hide()
+  }
+}
+
+/** Shows the bar; the returned function takes it away. */
+function showProgress(source: FrameSource, io: Io): () => void {
   const started = Date.now()
   let stop = (): void => {}
   let over = false
@@ -38,6 +54,7 @@ export function showProgress(source: FrameSource, io: Io, quiet: boolean): () =>
     }
   }, DELAY)
   return () => {
+    if (over) return
     over = true
     clearTimeout(timer)
     stop()

@@ -3,10 +3,10 @@ import { CommanderError } from 'commander'
 import { CaptureError } from '../capture/error.ts'
 import { printable } from '../report/format.ts'
 import { Interrupted } from './interrupt.ts'
-import { type Io, writeText } from './io.ts'
-import { OutputError } from './output-file.ts'
+import { type Io, type Output, writeText } from './io.ts'
+import { OutputError } from './output-error.ts'
 import { createProgram } from './program.ts'
-import { UsageError } from './usage-error.ts'
+import { shortened, UsageError } from './usage-error.ts'
 
 export const EXIT_OK = 0
 /** There are findings at or above `--fail-on`. */
@@ -18,37 +18,49 @@ const EXIT_BUG = 70
 
 /**
  * Runs the program with its arguments (without the interpreter and the script) and resolves to its exit code: 0, 1
- * for findings at or above --fail-on, 2 for wrong usage or unreadable input, 128 + n when ended by signal n.
+ * for findings at or above --fail-on, 2 for wrong usage, unreadable input or output that cannot be written, 128 + n when
+ * ended by signal n.
  */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  // a reader that goes away ends no run with a stack trace
-  const ignore = (): void => {}
-  io.stdout.on('error', ignore)
-  io.stderr.on('error', ignore)
+  // a reader that goes away ends no run with a stack trace, nor does one that goes away behind it
+  io.stdout.on('error', () => {})
+  io.stderr.on('error', () => {})
   let code = EXIT_OK
+  const printed: [Output, string][] = []
   try {
-    const program = createProgram(io, exitCode => {
-      code = exitCode
-    })
+    const program = createProgram(
+      io,
+      exitCode => {
+        code = exitCode
+      },
+      (stream, text) => printed.push([stream, text]),
+    )
     await program.parseAsync(args, { from: 'user' })
     return code
   } catch (error) {
+    if (!(error instanceof CommanderError)) return await explain(error, io)
+    return await print(printed, error.exitCode === 0 ? EXIT_OK : EXIT_ERROR, io)
+  }
+}
+
+/** Prints help, a version, or what commander says is wrong. */
+async function print(texts: readonly [Output, string][], exitCode: number, io: Io): Promise<number> {
+  try {
+    for (const [stream, text] of texts) await writeText(stream, text)
+    return exitCode
+  } catch (error) {
     return await explain(error, io)
-  } finally {
-    io.stdout.off('error', ignore)
-    io.stderr.off('error', ignore)
   }
 }
 
 async function explain(error: unknown, io: Io): Promise<number> {
   if (error instanceof Interrupted) return error.exitCode
-  // commander has printed its message already
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_ERROR
-  if (error instanceof CaptureError || error instanceof UsageError || error instanceof OutputError) {
-    await writeText(io.stderr, `ctpcap: ${printable(error.message)}\n`)
-    return EXIT_ERROR
-  }
+  const isExpected =
+    error instanceof CaptureError || error instanceof UsageError || error instanceof OutputError
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  await writeText(io.stderr, `ctpcap: this is a bug in ctpcap:\n${text}\n`)
-  return EXIT_BUG
+  const line = isExpected ? shortened(printable(error.message)) : `this is a bug in ctpcap:\n${text}`
+  // where nothing can be said, the exit code has to do
+  if (!(error instanceof UsageError && error.isUntold))
+    await writeText(io.stderr, `ctpcap: ${line}\n`).catch(() => {})
+  return isExpected ? EXIT_ERROR : EXIT_BUG
 }

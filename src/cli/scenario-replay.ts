@@ -3,7 +3,7 @@ import type { FrameSource } from '../capture/frame.ts'
 import { Defragmenter } from '../packet/fragments.ts'
 import { replay } from '../replay.ts'
 import { type SizedScenario, sizeScenario } from '../report/size-report.ts'
-import type { Scenario } from '../sizing/scenario.ts'
+import type { CapturedFirst, Scenario } from '../sizing/scenario.ts'
 import { WhatIf } from '../sizing/what-if.ts'
 import { endOf } from './describe-captures.ts'
 import { type OneTableTunnels, oneTable } from './inner-replay.ts'
@@ -21,7 +21,7 @@ export interface ScenarioReplay {
 /** Replays `source` to its end. @param scenarios the table as captured first, by which the others are measured */
 export async function replayScenarios(
   source: FrameSource,
-  scenarios: readonly Scenario[],
+  scenarios: CapturedFirst<Scenario>,
   { sysctls, replay: how, tunnels }: ScenarioReplay,
 ): Promise<SizedScenario[]> {
   const whatIf = new WhatIf(scenarios)
@@ -32,5 +32,5 @@ export async function replayScenarios(
   whatIf.finish(end)
   const epoch = source.captures.some(({ firstTime }) => firstTime !== null) ? source.epoch : null
   const base = scenarios[0].spec.settings
-  return scenarios.map((scenario, i) => sizeScenario(scenario, whatIf.losses[i], base, epoch, end))
+  return whatIf.outcomes.map(({ scenario, loss }) => sizeScenario(scenario, loss, base, epoch, end))
 }

@@ -5,10 +5,11 @@ import { openCaptures } from '../capture/open.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
 import { Filter } from '../packet/filter.ts'
 import type { SizedScenario } from '../report/size-report.ts'
-import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
+import { type CapturedFirst, mapScenarios, Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
 import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { replayScenarios, type ScenarioReplay } from './scenario-replay.ts'
+import { chooseSecret } from './secret.ts'
 
 /** Bytes of captures that are worth a thread: about as long to read as it takes to start. */
 const WORTH_A_THREAD = 8 << 20
@@ -23,7 +24,7 @@ export interface ScenarioWork extends ScenarioReplay {
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
   /** The table as captured first. */
-  specs: ScenarioSpec[]
+  specs: CapturedFirst<ScenarioSpec>
 }
 
 /** Whether the captures can be read twice and are large enough for that to be a gain. */
@@ -45,7 +46,7 @@ export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario
     const source = filter === null ? opened : new FilteredSource(opened, new Filter(filter))
     return await replayScenarios(
       source,
-      specs.map(spec => new Scenario(spec, false, work.table, work.sysctls.settings)),
+      mapScenarios(specs, spec => new Scenario(spec, false, work.table, work.sysctls.settings)),
       work,
     )
   } finally {
@@ -60,7 +61,7 @@ export class ScenarioThread {
 
   /** @param script the built src/scenarios.ts */
   constructor(script: URL, work: ScenarioWork) {
-    this.worker = new Worker(script, { workerData: work })
+    this.worker = new Worker(script, { workerData: { ...work, secret: chooseSecret() } })
     this.sized = new Promise((resolve, reject) => {
       this.worker.once('message', (sized: SizedScenario[]) => resolve(sized.slice(1)))
       this.worker.once('error', reject)

@@ -2,7 +2,7 @@
 import type { FrameSource } from '../capture/frame.ts'
 import { type SeriesFormat, type SeriesSubject, seriesWriter } from '../report/size-series.ts'
 import { Sampler } from '../sizing/sampler.ts'
-import { OutputFile } from './output-file.ts'
+import type { OutputFile } from './output-file.ts'
 import { UsageError } from './usage-error.ts'
 
 export const SERIES_HELP =
@@ -18,30 +18,24 @@ export function seriesFormat(path: string): SeriesFormat {
 
 export class SeriesFile {
   private readonly file: OutputFile
-
-  /** @throws OutputError */
-  constructor(path: string) {
-    this.file = new OutputFile(path)
-    this.path = path
-  }
-
-  private readonly path: string
+  private readonly format: SeriesFormat
   private finish = (): void => {}
+
+  constructor(file: OutputFile, format: SeriesFormat) {
+    this.file = file
+    this.format = format
+  }
 
   /** Samples `subject` from now on, every `interval` nanoseconds. */
   watch(subject: SeriesSubject, source: FrameSource, interval: number): void {
-    const writer = seriesWriter(seriesFormat(this.path), subject, text => this.file.write(text))
+    const writer = seriesWriter(this.format, subject, text => this.file.write(text))
     subject.occupancy.sampler = new Sampler(interval, time => writer.sample(time, source.epoch))
     this.finish = () => writer.finish()
   }
 
   /** @throws OutputError */
-  commit(): void {
+  async commit(): Promise<void> {
     this.finish()
-    this.file.commit()
-  }
-
-  discard(): void {
-    this.file.discard()
+    await this.file.commit()
   }
 }

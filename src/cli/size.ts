@@ -9,7 +9,7 @@ import { replay } from '../replay.ts'
 import { renderJson } from '../report/json.ts'
 import { buildSizeReport, type Sized, type SizedScenario } from '../report/size-report.ts'
 import { renderSizeText } from '../report/size-text.ts'
-import { Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
+import { type CapturedFirst, mapScenarios, Scenario, type ScenarioSpec } from '../sizing/scenario.ts'
 import { describeCaptures, endOf } from './describe-captures.ts'
 import { FilteredSource, filterOf } from './filtered-source.ts'
 import { FirstFrames } from './first-frames.ts'
@@ -18,7 +18,7 @@ import { type Io, writeText } from './io.ts'
 import { type KnowledgeFlags, knowledgeOf } from './knowledge-options.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from './options.ts'
-import { showProgress } from './progress.ts'
+import { withProgress } from './progress.ts'
 import { replayScenarios } from './scenario-replay.ts'
 import { isWorthAThread, ScenarioThread } from './scenario-thread.ts'
 import { SeriesFile, seriesFormat } from './series-file.ts'
@@ -56,7 +56,7 @@ export interface SizeOptions extends Selection {
   /** What rules of the host leave untracked, in every scenario; null for nothing. */
   untracked: ScenarioSpec['notrack']
   /** The table as captured, and under its maximum where one was given. */
-  captured: ScenarioSpec[]
+  captured: CapturedFirst<ScenarioSpec>
   /** Scenarios asked for; empty = find out which are worth it. */
   requested: ScenarioSpec[]
   cores: number
@@ -102,36 +102,40 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
 
 /** Runs the command. @throws CaptureError, OutputError, Interrupted */
 export async function size(options: SizeOptions, io: Io, generator: string): Promise<void> {
-  const specs = [...options.captured, ...(await wantedSpecs(options, io))]
+  const specs: CapturedFirst<ScenarioSpec> = [...options.captured, ...(await wantedSpecs(options, io))]
   const corrections = await clockCorrections(options.captures, options.replay, io)
   await withCaptures(
     options,
     io,
-    async (source, interrupt) => {
-      const seriesFile = options.series === null ? null : new SeriesFile(options.series)
+    async (source, interrupt, output) => {
+      const { series } = options
+      const seriesFile =
+        series === null || output === null ? null : new SeriesFile(output, seriesFormat(series))
       const thread = await threadFor(specs, options, corrections, io)
       try {
-        const { captured, rows } = await replayAll(source, specs, options, io, seriesFile, thread)
+        const progress = { quiet: options.quiet, ending: interrupt.ending }
+        const { captured, rows } = await withProgress(source, io, progress, () =>
+          replayAll(source, specs, options, seriesFile, thread),
+        )
         interrupt.finish()
         const captures = describeCaptures(source)
         const filter = source instanceof FilteredSource ? source.report : null
         const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
-        seriesFile?.commit()
+        await seriesFile?.commit()
         if (!options.quiet) warnOfDamage(source.captures, io.stderr)
         if (options.json) await writeText(io.stdout, renderJson(report))
         else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
       } finally {
-        seriesFile?.discard()
         await thread?.close()
       }
     },
-    corrections,
+    { corrections, output: options.series },
   )
 }
 
 /** Starts a thread for half of the scenarios, where that is a gain. */
 async function threadFor(
-  specs: readonly ScenarioSpec[],
+  specs: CapturedFirst<ScenarioSpec>,
   options: SizeOptions,
   corrections: readonly number[],
   io: Io,
@@ -155,9 +159,8 @@ async function threadFor(
 
 async function replayAll(
   source: FrameSource,
-  specs: readonly ScenarioSpec[],
+  specs: CapturedFirst<ScenarioSpec>,
   options: SizeOptions,
-  io: Io,
   seriesFile: SeriesFile | null,
   thread: ScenarioThread | null,
 ): Promise<Pick<Sized, 'captured' | 'rows'>> {
@@ -165,37 +168,42 @@ async function replayAll(
   const count = options.captured.length
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
   const { table, sysctls, untracked } = options
-  const scenarios = here.map((spec, i) => new Scenario(spec, i === 0, table, sysctls.settings, untracked))
+  const scenarios = mapScenarios(
+    here,
+    (spec, i) => new Scenario(spec, i === 0, table, sysctls.settings, untracked),
+  )
   // of the table under the maximum that was given, where there is one
-  const { sizing, spec } = scenarios[count - 1]
+  const { sizing, spec } = scenarios[count - 1] ?? scenarios[0]
   const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
   seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
-  const hideProgress = showProgress(source, io, options.quiet)
   const sized = new Map<ScenarioSpec, SizedScenario>()
-  try {
-    const own = await replayScenarios(source, scenarios, options)
-    for (const [i, each] of own.entries()) sized.set(here[i], each)
-    const others = (await thread?.sized) ?? []
-    for (const [i, each] of others.entries()) sized.set(elsewhere[i], each)
-  } finally {
-    hideProgress()
+  const own = await replayScenarios(source, scenarios, options)
+  const others = (await thread?.sized) ?? []
+  for (const [i, replayed] of [...here, ...elsewhere].entries()) {
+    const each = [...own, ...others][i]
+    if (each !== undefined) sized.set(replayed, each)
   }
-  const rows = specs.map(({ name }, i) => ({ name, sized: sized.get(distinct[places[i]])! }))
+  // each place is one of those that were replayed
+  const rows = mapScenarios(specs, each => ({ name: each.name, sized: sized.get(places.get(each)!)! }))
   return { captured: scenarios[0], rows }
 }
 
 /** Scenarios that come to the same share an engine: the first of them, and for each which one it is. */
-function distinctSpecs(specs: readonly ScenarioSpec[]): { distinct: ScenarioSpec[]; places: number[] } {
-  const known = new Map<string, number>()
-  const distinct: ScenarioSpec[] = []
-  const places = specs.map(spec => {
-    const key = JSON.stringify([spec.settings, spec.enforced, distinct.length === 0])
-    const place = spec.notrack === null ? known.get(key) : undefined
-    if (place !== undefined) return place
-    known.set(key, distinct.length)
-    return distinct.push(spec) - 1
-  })
-  return { distinct, places }
+function distinctSpecs([captured, ...others]: CapturedFirst<ScenarioSpec>): {
+  distinct: CapturedFirst<ScenarioSpec>
+  places: Map<ScenarioSpec, ScenarioSpec>
+} {
+  const places = new Map([[captured, captured]])
+  const known = new Map<string, ScenarioSpec>()
+  for (const spec of others) {
+    // functions cannot be compared
+    const key = spec.notrack === null ? JSON.stringify([spec.settings, spec.enforced]) : spec.name
+    const place = known.get(key) ?? spec
+    known.set(key, place)
+    places.set(spec, place)
+  }
+  const distinct = others.filter(spec => places.get(spec) === spec)
+  return { distinct: [captured, ...distinct], places }
 }
 
 /**
@@ -203,12 +211,13 @@ function distinctSpecs(specs: readonly ScenarioSpec[]): { distinct: ScenarioSpec
  * is not tracked is told by a function, which stays.
  */
 function shareOut(
-  distinct: readonly ScenarioSpec[],
+  distinct: CapturedFirst<ScenarioSpec>,
   captured: number,
-): { here: ScenarioSpec[]; elsewhere: ScenarioSpec[] } {
+): { here: CapturedFirst<ScenarioSpec>; elsewhere: ScenarioSpec[] } {
+  const [first, ...others] = distinct
   const movable = distinct.slice(captured).filter(spec => spec.notrack === null)
   const elsewhere = movable.slice(Math.max(movable.length - Math.floor((distinct.length - 1) / 2), 0))
-  return { here: distinct.filter(spec => !elsewhere.includes(spec)), elsewhere }
+  return { here: [first, ...others.filter(spec => !elsewhere.includes(spec))], elsewhere }
 }
 
 async function wantedSpecs(options: SizeOptions, io: Io): Promise<ScenarioSpec[]> {

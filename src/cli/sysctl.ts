@@ -6,6 +6,8 @@ import {
   SYSCTLS,
   type SysctlName,
 } from '../conntrack/settings.ts'
+import { FileFault } from '../knowledge/file-fault.ts'
+import { type Line, linesOf } from '../knowledge/text-lines.ts'
 import { FRAGMENT_DEFAULTS, type FragmentSettings } from '../packet/fragments.ts'
 import { nearest } from './nearest.ts'
 import { UsageError } from './usage-error.ts'
@@ -112,13 +114,13 @@ function readAssignment(option: string, assignment: string, sysctls: Sysctls): v
 
 /** Lines `key = value`; comments, other sysctls and what `sysctl -a` complains of are passed over. */
 function readFile(file: SysctlFile, sysctls: Sysctls): void {
-  const lines = file.text.split('\n')
   let found = false
-  for (let i = 0; i < lines.length; i++) {
-    const match = /^\s*-?([\w./-]+)\s*=\s*(.*?)\s*$/.exec(lines[i])
-    if (match === null) continue
-    const name = match[1].replaceAll('/', '.')
-    const where = `${file.path}:${i + 1}`
+  for (const { number, text } of sysctlLines(file)) {
+    const equals = text.indexOf('=')
+    const key = text.slice(0, Math.max(equals, 0)).trim().replace(/^-/, '')
+    if (!/^[\w./-]+$/.test(key)) continue
+    const name = key.replaceAll('/', '.')
+    const where = `${file.path}:${number}`
     const known = knownName(name)
     if (known === null) {
       const bare = withoutPrefix(name)
@@ -126,12 +128,22 @@ function readFile(file: SysctlFile, sysctls: Sysctls): void {
       throw new UsageError(`${where}: unknown sysctl ${name}; did you mean ${suggest(name)}?`)
     }
     found = true
-    if (!NOT_FROM_FILES.has(known)) assign(known, match[2], `${where}: ${name}`, sysctls)
+    if (!NOT_FROM_FILES.has(known)) assign(known, text.slice(equals + 1).trim(), `${where}: ${name}`, sysctls)
   }
   if (!found)
     throw new UsageError(
       `${file.path}: no sysctl of net.netfilter in it, expected lines such as ${NETFILTER}nf_conntrack_max = 262144`,
     )
+}
+
+function* sysctlLines({ path, text }: SysctlFile): Generator<Line> {
+  try {
+    yield* linesOf(text)
+  } catch (error) {
+    throw error instanceof FileFault
+      ? new UsageError(`--sysctl ${path}:${error.line}: ${error.message}`)
+      : error
+  }
 }
 
 function assign(name: SysctlName | HostSysctlName, text: string, where: string, sysctls: Sysctls): void {

@@ -1,8 +1,8 @@
 // The scenarios of `ctpcap size`: `--scenario`, `--sweep`, `--presets`, or what suggests itself.
 import { defaultSettings, type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
 import { Filter } from '../packet/filter.ts'
-import { FilterError } from '../packet/filter-syntax.ts'
-import type { ScenarioSpec } from '../sizing/scenario.ts'
+import type { CapturedFirst, ScenarioSpec } from '../sizing/scenario.ts'
+import { filterFault } from './filtered-source.ts'
 import { PRESET_NAMES, presetValues } from './preset.ts'
 import { enforcesMaximum, type Sysctls, withAssignments, withValues } from './sysctl.ts'
 import { UsageError } from './usage-error.ts'
@@ -43,7 +43,7 @@ export interface WhatIfFlags {
 }
 
 /** The table as the traffic needs it, and, where a maximum was given, as that maximum lets it be. */
-export function capturedSpecs(sysctls: Sysctls): ScenarioSpec[] {
+export function capturedSpecs(sysctls: Sysctls): CapturedFirst<ScenarioSpec> {
   const { settings } = sysctls
   const captured: ScenarioSpec = { name: 'as captured', settings, enforced: false, notrack: null }
   if (!enforcesMaximum(sysctls)) return [captured]
@@ -133,8 +133,7 @@ function notrackSpec(text: string, sysctls: Sysctls): ScenarioSpec {
     const spec = specOf(`notrack ${text}`, { ...sysctls, given: new Set() })
     return { ...spec, notrack: packet => filter.matchesPacket(packet) }
   } catch (error) {
-    if (!(error instanceof FilterError)) throw error
-    throw new UsageError(`--notrack ${text}: ${error.message}`)
+    throw filterFault('--notrack', text, error)
   }
 }
 

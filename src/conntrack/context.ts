@@ -4,6 +4,7 @@ import type { Packet } from '../packet/packet.ts'
 import { Reasons } from './reason.ts'
 import type { Settings } from './settings.ts'
 import { IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_FIXED_TIMEOUT } from './status.ts'
+import type { Table } from './table.ts'
 import {
   ENTRY_SHIFT,
   EVENTS,
@@ -12,9 +13,8 @@ import {
   KEY_SHIFT,
   LAST_TIME,
   STATUS,
-  type Table,
   TIMEOUT,
-} from './table.ts'
+} from './table-layout.ts'
 import { type Timeouts, timeoutsOf } from './timeouts.ts'
 import type { Wheel } from './wheel.ts'
 
@@ -26,6 +26,8 @@ export const REFUSE = 0
 export const REPEAT = 2
 
 export class Context {
+  readonly table: Table
+  private readonly wheel: Wheel
   /** The current jiffy, wrapped to 32 bits as the kernel's nfct_time_stamp. */
   jiffies = 0
   /** Capture time of the packet in nanoseconds, never running backwards. */
@@ -44,11 +46,9 @@ export class Context {
   /** Whether the packet is seen behind its translation (known-engine.ts): its addresses are not those its entry is found by. */
   behind = false
 
-  constructor(
-    settings: Settings,
-    readonly table: Table,
-    private readonly wheel: Wheel,
-  ) {
+  constructor(settings: Settings, table: Table, wheel: Wheel) {
+    this.table = table
+    this.wheel = wheel
     this.timeouts = timeoutsOf(settings)
     this.loose = settings.nf_conntrack_tcp_loose !== 0
     this.beLiberal = settings.nf_conntrack_tcp_be_liberal !== 0

@@ -9,7 +9,7 @@ import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
-import { Prefetch } from './prefetch.ts'
+import { type Companion, Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
 import { ERROR_NONE, ERROR_RELATED, ERROR_UNTRACKED, IcmpErrors } from './proto/icmp-error.ts'
 import { plainSegment } from './proto/tcp-plain.ts'
@@ -31,7 +31,8 @@ import {
   STATE_UNTRACKED,
   STATUS_EXPIRED,
 } from './status.ts'
-import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, Table, TIMEOUT } from './table.ts'
+import { Table } from './table.ts'
+import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
 import { HZ, JIFFY } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
@@ -49,6 +50,8 @@ export class Engine {
   direction = -1
   /** Its entry, or -1. The columns of an entry that died with the packet stay readable until the next call. */
   ct = -1
+  /** The key it found or made, or -1: also of a packet that its tracker called INVALID. */
+  key = -1
   /** IPS_* of its entry after the packet; 0 without an entry. */
   status = 0
   /** Frame of the packet being tracked; 0 while time passes before it: the collector's events have no frame. */
@@ -102,6 +105,11 @@ export class Engine {
     this.prefetch.read(packets, count)
   }
 
+  /** Has what somebody keeps beside the entries read ahead, too. */
+  accompany(companion: Companion): void {
+    this.prefetch.companion = companion
+  }
+
   /** Lets capture time pass: entries expire, the collector runs. */
   advance(time: number): void {
     this.bury()
@@ -118,6 +126,7 @@ export class Engine {
   track(packet: Packet, translation: Translation | null = null): number {
     this.advance(packet.time)
     this.frame = packet.frame
+    this.key = -1
     this.context.reasons.clear()
     // a later fragment that was not queued has no header to look at
     if (
@@ -147,6 +156,7 @@ export class Engine {
   /** kernel: resolve_normal_ct(), nf_conntrack_handle_packet() and what nf_conntrack_in() makes of the answer */
   private resolve(packet: Packet, translation: Translation | null): number {
     const key = this.find(this.tuple)
+    this.key = key
     if (key >= 0 && packet.protocol === IPPROTO_TCP && translation === null) {
       const ct = key >> 1
       if (plainSegment(this.context, ct, packet, key & 1)) {
@@ -161,6 +171,7 @@ export class Engine {
     const isNew = key < 0
     const direction = isNew ? DIRECTION_ORIGINAL : key & 1
     const ct = isNew ? this.create(packet, translation) : key >> 1
+    if (isNew) this.key = ct < 0 ? -1 : ct * 2
     if (ct < 0) {
       this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
       return ACCEPT
@@ -168,8 +179,10 @@ export class Engine {
     const seenReply = (this.table.status(ct) & IPS_SEEN_REPLY) !== 0
     const answer = this.handle(ct, packet, direction, isNew)
     if (answer !== ACCEPT) {
-      if (isNew) this.table.free(ct)
-      else if (answer === REPEAT) this.destroy(ct, CAUSE_REOPENED)
+      if (isNew) {
+        this.table.free(ct)
+        this.key = -1
+      } else if (answer === REPEAT) this.destroy(ct, CAUSE_REOPENED)
       else if (this.hasEvents(ct)) this.reclassify(ct)
       this.settle(STATE_INVALID, -1, -1)
       return answer
@@ -199,8 +212,10 @@ export class Engine {
   /** kernel: nf_ct_resolve_clash_harder(): a second entry that only replies find, for one second */
   private resolveClash(packet: Packet, translation: Translation): number {
     const ct = this.create(packet, translation)
+    this.key = ct < 0 ? -1 : ct * 2
     if (ct < 0 || this.handle(ct, packet, DIRECTION_ORIGINAL, true) !== ACCEPT) {
       if (ct >= 0) this.table.free(ct)
+      this.key = -1
       this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
       return ACCEPT
     }
@@ -222,9 +237,8 @@ export class Engine {
 
   /** The key of a live entry, or -1. Expired ones met on the way are destroyed. kernel: ____nf_conntrack_find() */
   protected find(tuple: Tuple): number {
-    const hash = hashTuple(tuple)
-    const key = this.table.find(tuple, hash)
-    if (this.table.expiredCount > 0) this.eviction.collectMet(this.table.bucketOf(hash), key)
+    const key = this.table.find(tuple, hashTuple(tuple))
+    if (this.table.expiredCount > 0) this.eviction.collectMet(this.table.bucketOf(tuple), key)
     return key
   }
 
@@ -246,7 +260,7 @@ export class Engine {
 
   /** Whether entries went for a new one. */
   private dropEarly(): boolean {
-    const drops = this.eviction.earlyDrop(hashTuple(this.tuple))
+    const drops = this.eviction.earlyDrop(this.table.bucketOf(this.tuple))
     this.earlyDrops += drops
     return drops > 0
   }

@@ -5,6 +5,9 @@ import type { Table } from './table.ts'
 
 /** Buckets that early_drop() looks through. kernel: NF_CT_EVICTION_RANGE */
 const EVICTION_RANGE = 8
+/** See longestWalk(); an entry has two keys. */
+const LEAST_WALK = 256
+const WALK_FACTOR = 16
 
 export class Eviction {
   private readonly table: Table
@@ -25,7 +28,7 @@ export class Eviction {
     let key = table.firstExpired(bucket)
     if (key < 0) return
     const youngerThan = found < 0 ? Number.NEGATIVE_INFINITY : table.start(found >> 1)
-    while (key >= 0) {
+    for (let left = longestWalk(table); key >= 0 && left > 0; left--) {
       const ct = key >> 1
       key = table.nextKey(key)
       if (key >> 1 === ct) key = table.nextKey(key)
@@ -34,12 +37,12 @@ export class Eviction {
   }
 
   /**
-   * Makes room for an entry with this hash: everything not ASSURED in the first bucket of eight that has any.
+   * Makes room for an entry of this bucket: everything not ASSURED in the first bucket of eight that has any.
    * @returns how many entries went
    */
-  earlyDrop(hash: number): number {
+  earlyDrop(first: number): number {
     const { table } = this
-    let bucket = table.bucketOf(hash)
+    let bucket = first
     for (let i = 0; i < EVICTION_RANGE; i++) {
       this.collectMet(bucket, -1)
       const drops = this.earlyDropBucket(bucket)
@@ -51,17 +54,25 @@ export class Eviction {
 
   private earlyDropBucket(bucket: number): number {
     const { table } = this
+    const live = table.liveBuckets()
     let drops = 0
-    for (let part = 0; part < table.partsOfBucket; part++) {
-      for (let key = table.firstOfBucket(bucket, part); key >= 0; ) {
-        const ct = key >> 1
-        key = table.nextKey(key)
-        if (key >> 1 === ct) key = table.nextKey(key)
-        if ((table.status(ct) & IPS_ASSURED) !== 0) continue
-        this.destroy(ct, CAUSE_EARLY_DROP)
-        drops++
-      }
+    let key = live.first(bucket)
+    for (let left = longestWalk(table); key >= 0 && left > 0; left--) {
+      const ct = key >> 1
+      key = live.after(key)
+      if (key >> 1 === ct) key = live.after(key)
+      if ((table.status(ct) & IPS_ASSURED) !== 0) continue
+      this.destroy(ct, CAUSE_EARLY_DROP)
+      drops++
     }
     return drops
   }
+}
+
+/**
+ * Keys that a walk through one of the kernel's buckets looks at: far more than stand there by chance, eight times the
+ * average beside. The kernel itself lets no chain grow beyond 80 (MAX_CHAINLEN).
+ */
+function longestWalk({ count, buckets }: Table): number {
+  return LEAST_WALK + Math.ceil((WALK_FACTOR * count) / buckets)
 }

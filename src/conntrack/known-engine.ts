@@ -9,7 +9,7 @@ import type { Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
 import { CHUNK_ABORT, CHUNK_INIT, CHUNK_SHUTDOWN_COMPLETE } from './proto/sctp-table.ts'
 import { IPS_DST_NAT, IPS_SRC_NAT } from './status.ts'
-import { ENTRY_SHIFT, LAST_TIME, PROTO, STATE, STATUS, TIMEOUT } from './table.ts'
+import { ENTRY_SHIFT, LAST_TIME, PROTO, STATE, STATUS, TIMEOUT } from './table-layout.ts'
 import { HZ } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple } from './tuple.ts'
 

@@ -11,7 +11,8 @@ import {
   TD_FLAGS,
 } from './proto/tcp-window.ts'
 import { IPS_ASSURED } from './status.ts'
-import { ENTRY_SHIFT, KEY_BYTES, KEY_PACKETS, KEY_SHIFT, PROTO, type Table } from './table.ts'
+import type { Table } from './table.ts'
+import { ENTRY_SHIFT, KEY_BYTES, KEY_PACKETS, KEY_SHIFT, PROTO } from './table-layout.ts'
 import { HZ } from './timeouts.ts'
 import type { Tuple } from './tuple.ts'
 

@@ -7,7 +7,14 @@ import { hashPacket } from './tuple.ts'
 /** Packets to look ahead for at a time. */
 export const MOST_AHEAD = 128
 
+/** Memory that somebody keeps beside the entries, and needs when their packets come. */
+export interface Companion {
+  /** Reads the cache lines of what Table.record() names, which is not 0; the value means nothing. */
+  touch(record: number): number
+}
+
 export class Prefetch {
+  companion: Companion | null = null
   private readonly table: Table
   private readonly hashes = new Int32Array(MOST_AHEAD)
   private readonly keys = new Int32Array(MOST_AHEAD)
@@ -20,7 +27,7 @@ export class Prefetch {
 
   /** Reads what the first `count` packets need, in loops so short that a processor has many of their reads under way. */
   read(packets: readonly Packet[], count: number): void {
-    const { table, hashes, keys } = this
+    const { table, hashes, keys, companion } = this
     for (let i = 0; i < count; i++) {
       const packet = packets[i]
       hashes[i] = packet.fault === FAULT_NONE && packet.hasTuple ? hashPacket(packet) : 0
@@ -28,6 +35,10 @@ export class Prefetch {
     let sum = this.sum
     for (let i = 0; i < count; i++) keys[i] = table.firstOf(hashes[i])
     for (let i = 0; i < count; i++) if (keys[i] >= 0) sum ^= table.touch(keys[i])
+    for (let i = 0; i < count && companion !== null; i++) {
+      const record = keys[i] < 0 ? 0 : table.record(keys[i] >> 1)
+      if (record !== 0) sum ^= companion.touch(record)
+    }
     this.sum = sum
   }
 }

@@ -11,6 +11,11 @@ export const STATE_DROPPED = 5
 
 export const STATE_NAMES = ['new', 'established', 'related', 'invalid', 'untracked', 'dropped'] as const
 
+/** The name of a STATE_* code. */
+export function nameOfState(state: number): (typeof STATE_NAMES)[number] {
+  return STATE_NAMES[state]
+}
+
 export const DIRECTION_ORIGINAL = 0
 export const DIRECTION_REPLY = 1
 export const DIRECTION_NAMES = ['original', 'reply'] as const

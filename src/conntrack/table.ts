@@ -1,49 +1,31 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
 import { alignedInt32, doublesOf } from '../net/cache-line.ts'
+import { seededHash } from '../net/seeded-hash.ts'
+import { ExpiredKeys } from './expired-keys.ts'
+import { LiveBuckets } from './live-buckets.ts'
+import { plainHash } from './plain-hash.ts'
 import { IPS_CONFIRMED, IPS_NAT_CLASH, STATUS_EXPIRED } from './status.ts'
-import { hashWords, KIND_IPV6, type Tuple } from './tuple.ts'
+import {
+  ENTRY_SHIFT,
+  KEY_BYTES,
+  KEY_DESTINATION,
+  KEY_KIND,
+  KEY_NEXT,
+  KEY_PACKETS,
+  KEY_PORTS,
+  KEY_SHIFT,
+  KEY_SOURCE,
+  LAST_TIME,
+  OCCUPANCY,
+  PROTO,
+  RECORD,
+  STATE,
+  STATUS,
+  TIMEOUT,
+  WIDE,
+} from './table-layout.ts'
+import { KIND_IPV6, type Tuple } from './tuple.ts'
 import { WideAddresses } from './wide-addresses.ts'
-
-// A connection is an integer `ct`; its two keys are `ct * 2 + direction`. What a packet touches lies together, a cache
-// line for both keys and two for the entry: with a column (one array) per field, tracking took 1.9 times as long on
-// 4.0 million packets of 20,000 interleaved connections.
-
-/** Words of a key in `keys`, which starts at `key << KEY_SHIFT`. */
-export const KEY_SHIFT = 3
-/** Addresses: IPv4 itself, or a fold of the IPv6 words. */
-const KEY_SOURCE = 0
-const KEY_DESTINATION = 1
-const KEY_PORTS = 2
-/** Protocol | zone << 8 | KIND_IPV6. */
-const KEY_KIND = 3
-/** Next key of the same bucket, -1 at the end. */
-const KEY_NEXT = 4
-export const KEY_PACKETS = 5
-/** Bytes are a double in the last two words: `keyBytes[(key << 2) + KEY_BYTES]`. */
-export const KEY_BYTES = 3
-
-/** Words of an entry in `entries`, which starts at `ct << ENTRY_SHIFT`. */
-export const ENTRY_SHIFT = 5
-/** IPS_* and STATUS_EXPIRED. */
-export const STATUS = 0
-/** Jiffy at which the entry ends; jiffies it will get, as long as it is not confirmed. */
-export const TIMEOUT = 1
-/** The jiffy the entry is filed under in the wheel (wheel.ts). */
-export const WHEEL_DUE = 2
-/** IPCT_* gathered for the end of the packet. */
-export const EVENTS = 3
-/** TCP or SCTP state; 0 for the other trackers. */
-export const STATE = 4
-/** Five words for the tracker's small fields. */
-export const TRACKER = 5
-/** Capture time of the last packet counted, a double: `entryTimes[(ct << 4) + LAST_TIME]`. */
-export const LAST_TIME = 5
-/** The occupancyClass() last reported (occupancy-class.ts). */
-export const OCCUPANCY = 14
-/** Slot of the IPv6 addresses, -1 for IPv4; the next free entry in a free one. */
-const WIDE = 15
-/** Sixteen words for the tracker. */
-export const PROTO = 16
 
 /**
  * Four times the default nf_conntrack_max. Memory that is not touched costs nothing; to grow from a quarter of this on
@@ -63,6 +45,8 @@ export class Table {
   count = 0
   /** Entries among them whose timeout has passed. */
   expiredCount = 0
+  /** Buckets of the kernel's table; ours has heads of its own, by a secret hash. */
+  readonly buckets: number
   /** One more than the highest entry ever used. */
   top = 0
 
@@ -79,19 +63,16 @@ export class Table {
   private freeEntry = -1
   private heads = new Int32Array(INITIAL_HEADS).fill(-1)
   private mask = INITIAL_HEADS - 1
-  /** Chains of the expired entries, one per bucket of the kernel's table. */
-  private readonly expiredHeads: Int32Array
+  private readonly expired: ExpiredKeys
+  /** Live entries by the kernel's buckets, from when they are first asked for. */
+  private live: LiveBuckets | null = null
 
   /** @param buckets nf_conntrack_buckets; taken as the next power of two */
   constructor(buckets: number) {
     let size = 1
     while (size < buckets && size < INITIAL_HEADS) size *= 2
-    this.expiredHeads = new Int32Array(size).fill(-1)
-  }
-
-  /** Buckets of the kernel's table. Ours has more heads than that: see `firstOfBucket`. */
-  get buckets(): number {
-    return this.expiredHeads.length
+    this.buckets = size
+    this.expired = new ExpiredKeys(this, size)
   }
 
   // what a reader may ask of an entry
@@ -119,6 +100,15 @@ export class Table {
   /** Word `index` (0–15) of the tracker's own; what it means stands in the tracker's file. */
   trackerWord(ct: number, index: number): number {
     return this.entries[(ct << ENTRY_SHIFT) + PROTO + index]
+  }
+
+  /** What a listener keeps of the entry, which the table only carries; 0 for nothing, as a new entry has it. */
+  record(ct: number): number {
+    return this.entries[(ct << ENTRY_SHIFT) + RECORD]
+  }
+
+  setRecord(ct: number, record: number): void {
+    this.entries[(ct << ENTRY_SHIFT) + RECORD] = record
   }
 
   /** Protocol number | zone << 8 | KIND_IPV6. */
@@ -225,8 +215,10 @@ export class Table {
   }
 
   unlink(ct: number): void {
-    this.unlinkKey(this.heads, ct * 2)
-    this.unlinkKey(this.heads, ct * 2 + 1)
+    for (let key = ct * 2; key < ct * 2 + 2; key++) {
+      this.unlinkKey(key)
+      this.live?.remove(key)
+    }
   }
 
   /** Gives a live entry another reply key. */
@@ -239,14 +231,12 @@ export class Table {
   /** Moves an entry whose timeout has passed to where no lookup finds it, but one that misses may meet it. */
   retire(ct: number): void {
     this.unlink(ct)
-    this.linkKey(this.expiredHeads, ct * 2)
-    this.linkKey(this.expiredHeads, ct * 2 + 1)
+    for (let key = ct * 2; key < ct * 2 + 2; key++) this.expired.add(key, this.plainBucketOf(key))
     this.expiredCount++
   }
 
   unlinkExpired(ct: number): void {
-    this.unlinkKey(this.expiredHeads, ct * 2)
-    this.unlinkKey(this.expiredHeads, ct * 2 + 1)
+    for (let key = ct * 2; key < ct * 2 + 2; key++) this.expired.remove(key, this.plainBucketOf(key))
     this.expiredCount--
   }
 
@@ -268,26 +258,22 @@ export class Table {
     return key
   }
 
-  /** The kernel's bucket of a hash. */
-  bucketOf(hash: number): number {
-    return hash & (this.buckets - 1)
+  /** The kernel's bucket of a tuple. */
+  bucketOf(tuple: Tuple): number {
+    return plainHash(tuple.source, tuple.destination, tuple.ports, tuple.kind) & (this.buckets - 1)
   }
 
   /** First expired key in a bucket of the kernel's; go on with nextKey(). -1 = none. */
   firstExpired(bucket: number): number {
-    return this.expiredHeads[bucket]
+    return this.expired.first(bucket)
   }
 
-  /**
-   * Our heads are a multiple of the kernel's buckets, so that chains are short; `part` 0 to `partsOfBucket` of a bucket
-   * together hold its live keys. Go on with nextKey().
-   */
-  firstOfBucket(bucket: number, part: number): number {
-    return this.heads[bucket + part * this.buckets]
-  }
-
-  get partsOfBucket(): number {
-    return this.heads.length / this.buckets
+  /** The live keys of the kernel's buckets. Kept from the first call on: only a table that is full needs them. */
+  liveBuckets(): LiveBuckets {
+    if (this.live !== null) return this.live
+    this.live = new LiveBuckets(this.buckets, this.capacity)
+    for (let ct = 0; ct < this.top; ct++) if (this.isLive(ct)) this.addLive(this.live, ct)
+    return this.live
   }
 
   /** Key after `key` in its chain, -1 at the end. */
@@ -295,11 +281,11 @@ export class Table {
     return this.keys[(key << KEY_SHIFT) + KEY_NEXT]
   }
 
-  /** The hash of a key as it stands: hashTuple() of its tuple. */
-  hashOfKey(key: number): number {
-    const keys = this.keys
+  /** plainHash() of a key as it stands. */
+  plainHashOfKey(key: number): number {
+    const { keys } = this
     const at = key << KEY_SHIFT
-    return hashWords(
+    return plainHash(
       keys[at + KEY_SOURCE],
       keys[at + KEY_DESTINATION],
       keys[at + KEY_PORTS],
@@ -336,37 +322,67 @@ export class Table {
     if (tuple.kind >= KIND_IPV6) this.wide.set(this.wideOf(key >> 1), key & 1, tuple)
   }
 
-  private linkKey(heads: Int32Array, key: number): void {
-    const head = this.hashOfKey(key) & (heads.length - 1)
-    this.keys[(key << KEY_SHIFT) + KEY_NEXT] = heads[head]
-    heads[head] = key
+  /** bucketOf() the tuple of a key as it stands. */
+  private plainBucketOf(key: number): number {
+    return this.plainHashOfKey(key) & (this.buckets - 1)
   }
 
-  private unlinkKey(heads: Int32Array, key: number): void {
-    const head = this.hashOfKey(key) & (heads.length - 1)
+  /** hashTuple() of a key as it stands. */
+  private hashOfKey(key: number): number {
+    const keys = this.keys
+    const at = key << KEY_SHIFT
+    const kind = keys[at + KEY_KIND]
+    const ports = keys[at + KEY_PORTS]
+    if (kind < KIND_IPV6) return seededHash(keys[at + KEY_SOURCE], keys[at + KEY_DESTINATION], ports, kind)
+    return this.wide.hash(this.wideOf(key >> 1), key & 1, ports, kind)
+  }
+
+  private linkKey(key: number): void {
+    const head = this.hashOfKey(key) & this.mask
+    this.keys[(key << KEY_SHIFT) + KEY_NEXT] = this.heads[head]
+    this.heads[head] = key
+  }
+
+  private unlinkKey(key: number): void {
+    const { heads } = this
+    const head = this.hashOfKey(key) & this.mask
     const next = this.nextKey(key)
     let at = heads[head]
-    if (at === key) {
-      heads[head] = next
-      return
+    if (at === key) heads[head] = next
+    else {
+      while (at >= 0 && this.nextKey(at) !== key) at = this.nextKey(at)
+      if (at >= 0) this.keys[(at << KEY_SHIFT) + KEY_NEXT] = next
     }
-    while (at >= 0 && this.nextKey(at) !== key) at = this.nextKey(at)
-    if (at >= 0) this.keys[(at << KEY_SHIFT) + KEY_NEXT] = next
   }
 
   private growHeads(): void {
     this.heads = new Int32Array(this.heads.length * 2).fill(-1)
     this.mask = this.heads.length - 1
-    for (let ct = 0; ct < this.top; ct++) {
-      if ((this.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
-      this.linkLive(ct)
-    }
+    for (let ct = 0; ct < this.top; ct++) if (this.isLive(ct)) this.linkHeads(ct)
+  }
+
+  private isLive(ct: number): boolean {
+    return (this.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) === IPS_CONFIRMED
+  }
+
+  private linkLive(ct: number): void {
+    this.linkHeads(ct)
+    if (this.live !== null) this.addLive(this.live, ct)
+  }
+
+  private linkHeads(ct: number): void {
+    if (this.isFoundByBoth(ct)) this.linkKey(ct * 2)
+    this.linkKey(ct * 2 + 1)
+  }
+
+  private addLive(live: LiveBuckets, ct: number): void {
+    if (this.isFoundByBoth(ct)) live.add(ct * 2, this.plainBucketOf(ct * 2))
+    live.add(ct * 2 + 1, this.plainBucketOf(ct * 2 + 1))
   }
 
   /** The entry of a packet that lost a clash is found by replies alone. kernel: nf_ct_resolve_clash_harder() */
-  private linkLive(ct: number): void {
-    if ((this.status(ct) & IPS_NAT_CLASH) === 0) this.linkKey(this.heads, ct * 2)
-    this.linkKey(this.heads, ct * 2 + 1)
+  private isFoundByBoth(ct: number): boolean {
+    return (this.status(ct) & IPS_NAT_CLASH) === 0
   }
 
   private grow(): void {
@@ -383,6 +399,7 @@ export class Table {
     firstFrames.set(this.firstFrames)
     this.firstFrames = firstFrames
     this.capacity = capacity
+    this.live?.grow(capacity)
   }
 }
 

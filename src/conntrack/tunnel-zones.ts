@@ -1,13 +1,13 @@
 // Zones for packets out of tunnels: flows of different networks may have the same addresses (nf_conntrack_zones.h).
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import { destinationWord, type Packet, sourceWord } from '../packet/packet.ts'
-import { hashWords } from './tuple.ts'
+import { plainHash } from './plain-hash.ts'
 
 /** Flows remembered at a time, in buckets; in each the one not seen for longest makes room. */
 const BUCKETS = 1 << 13
 const WAYS = 8
 
-/** Words of a flow. */
+/** Words of a flow; which flows meet in a bucket decides who makes room, so that their hash has no secret. */
 const FLOW_SHIFT = 3
 /** Two hashes of it, the same for both directions; a used one has the lowest bit of the second set. */
 const FIRST = 0
@@ -108,7 +108,7 @@ export class TunnelZones {
     const ports = isForward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort
     const kind = (packet.protocol << 8) | packet.family
     this.direction = isForward ? 0 : 1
-    this.first = hashWords(low, high, ports, kind)
-    this.second = hashWords(high, ports, low, kind + 1) | 1
+    this.first = plainHash(low, high, ports, kind)
+    this.second = plainHash(high, ports, low, kind + 1) | 1
   }
 }

@@ -1,6 +1,7 @@
 // A flow's key: built from a packet, inverted, hashed. nf_ct_get_tuple(), nf_ct_invert_tuple(), hash_conntrack_raw().
 import { foldAddress } from '../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import { seededFold, seededHash } from '../net/seeded-hash.ts'
 import type { Packet } from '../packet/packet.ts'
 
 /** Set in `kind` of an IPv6 tuple beside the protocol number and the zone, so that the families never meet. */
@@ -115,27 +116,26 @@ for (const [request, reply] of [
   ICMPV6_INVERSE[reply] = request
 }
 
-/** A well-mixed 32-bit hash of a key. kernel: hash_conntrack_raw(), a seeded siphash */
+/** A well-mixed 32-bit hash of a key, other in each process. kernel: hash_conntrack_raw(), a seeded siphash */
 export function hashTuple(tuple: Tuple): number {
-  return hashWords(tuple.source, tuple.destination, tuple.ports, tuple.kind)
+  if (tuple.kind < KIND_IPV6) return seededHash(tuple.source, tuple.destination, tuple.ports, tuple.kind)
+  return seededHash(
+    seededFold(tuple.source0, tuple.source1, tuple.source2, tuple.source3),
+    seededFold(tuple.destination0, tuple.destination1, tuple.destination2, tuple.destination3),
+    tuple.ports,
+    tuple.kind,
+  )
 }
 
 /** The hash of the tuple of a packet whose `hasTuple` is true. */
 export function hashPacket(packet: Packet): number {
   const ports = (packet.sourcePort << 16) | packet.destinationPort
   const kind = packet.protocol | (packet.zone << ZONE_SHIFT)
-  if (packet.family === 4) return hashWords(packet.source0, packet.destination0, ports, kind)
-  return hashWords(
-    foldAddress(packet.source0, packet.source1, packet.source2, packet.source3),
-    foldAddress(packet.destination0, packet.destination1, packet.destination2, packet.destination3),
+  if (packet.family === 4) return seededHash(packet.source0, packet.destination0, ports, kind)
+  return seededHash(
+    seededFold(packet.source0, packet.source1, packet.source2, packet.source3),
+    seededFold(packet.destination0, packet.destination1, packet.destination2, packet.destination3),
     ports,
     kind | KIND_IPV6,
   )
-}
-
-export function hashWords(source: number, destination: number, ports: number, kind: number): number {
-  let h = Math.imul(source ^ kind, 0x9e3779b1)
-  h = Math.imul((h ^ (h >>> 15)) + destination, 0x85ebca77)
-  h = Math.imul((h ^ (h >>> 13)) + ports, 0xc2b2ae3d)
-  return h ^ (h >>> 16)
 }

@@ -1,6 +1,7 @@
 // A hierarchical timing wheel over the table's timeouts, for an exact count of live entries; the kernel has no such thing.
 import { IPS_CONFIRMED, STATUS_EXPIRED } from './status.ts'
-import { ENTRY_SHIFT, STATUS, type Table, TIMEOUT, WHEEL_DUE } from './table.ts'
+import type { Table } from './table.ts'
+import { ENTRY_SHIFT, STATUS, TIMEOUT, WHEEL_DUE } from './table-layout.ts'
 
 const LEVELS = 4
 const SLOT_BITS = 8

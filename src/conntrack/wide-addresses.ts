@@ -1,4 +1,5 @@
 // IPv6 addresses of entries, apart from their keys, so that IPv4 does not pay for them: eight words a direction.
+import { seededFold, seededHash } from '../net/seeded-hash.ts'
 import type { Tuple } from './tuple.ts'
 
 const INITIAL_SLOTS = 256
@@ -47,6 +48,18 @@ export class WideAddresses {
     words[at + 5] = tuple.destination1
     words[at + 6] = tuple.destination2
     words[at + 7] = tuple.destination3
+  }
+
+  /** hashTuple() of a direction with these ports and this kind. */
+  hash(slot: number, direction: number, ports: number, kind: number): number {
+    const { words } = this
+    const at = slot * SLOT_WORDS + direction * KEY_WORDS
+    return seededHash(
+      seededFold(words[at], words[at + 1], words[at + 2], words[at + 3]),
+      seededFold(words[at + 4], words[at + 5], words[at + 6], words[at + 7]),
+      ports,
+      kind,
+    )
   }
 
   matches(slot: number, direction: number, tuple: Tuple): boolean {

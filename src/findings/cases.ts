@@ -73,8 +73,9 @@ interface Group<Id> {
   confidence: Confidence
   reason: string
   flows: Map<string, FlowCase>
-  /** Flows beyond MOST_FLOWS. */
-  further: number
+  /** Flows beyond MOST_FLOWS: a hash of each one's client, with the point that shows it; and the tries of all of them. */
+  further: Map<number, number>
+  furtherTries: number
   points: Set<number>
   /** Of the flow named first. */
   steps: FindingStep[]
@@ -98,7 +99,7 @@ export class Cases<Id extends string = FindingId> {
     let flow = group.flows.get(found.client)
     if (flow === undefined) {
       if (group.flows.size === MOST_FLOWS) {
-        group.further++
+        countFurther(group, found)
         return
       }
       flow = {
@@ -142,11 +143,39 @@ export class Cases<Id extends string = FindingId> {
   private groupOf({ id, confidence, reason }: Case<Id>): Group<Id> {
     let group = this.groups.get(id)
     if (group === undefined) {
-      group = { id, confidence, reason, flows: new Map(), further: 0, points: new Set(), steps: [] }
+      group = {
+        id,
+        confidence,
+        reason,
+        flows: new Map(),
+        further: new Map(),
+        furtherTries: 0,
+        points: new Set(),
+        steps: [],
+      }
       this.groups.set(id, group)
     }
     return group
   }
+}
+
+/** A flow that is not named is counted once, its tries at the first point that shows it. */
+function countFurther(group: Group<string>, { client, point, isSequel, tries }: Case<string>): void {
+  const hash = hashText(client)
+  const known = group.further.get(hash)
+  if (known === undefined) group.further.set(hash, point)
+  if (!isSequel && (known ?? point) === point) group.furtherTries += tries ?? 1
+}
+
+/** 53 bits: of a million texts two are alike once in ten thousand times (FNV-1a, twice). */
+function hashText(text: string): number {
+  let low = 0x811c9dc5
+  let high = 0x1b873593
+  for (let i = 0; i < text.length; i++) {
+    low = Math.imul(low ^ text.charCodeAt(i), 0x01000193)
+    high = Math.imul(high ^ text.charCodeAt(i), 0x85ebca77)
+  }
+  return (high >>> 11) * 0x100000000 + (low >>> 0)
 }
 
 function rank(confidence: Confidence): number {
@@ -159,8 +188,9 @@ function findingOf(
   nameOf: (point: number) => string,
 ): Finding {
   const flows = [...group.flows.values()]
-  const count = flows.length + group.further
-  const occurrences = group.further + flows.reduce((sum, flow) => sum + Math.max(...flow.tries.values()), 0)
+  const count = flows.length + group.further.size
+  const occurrences =
+    group.furtherTries + flows.reduce((sum, flow) => sum + Math.max(...flow.tries.values()), 0)
   const frames: FrameReference[] = []
   for (const flow of flows) {
     if (frames.length + flow.frames.length <= MOST_FRAMES) frames.push(...flow.frames)

@@ -1,9 +1,10 @@
 // What rules and topology add to a finding: the rule by its place and name, more confidence where they confirm it, an exact fix.
 import { citation, type Knowledge } from '../knowledge/knowledge.ts'
-import { formatAddress, formatNetwork } from '../knowledge/network.ts'
+import { formatAddress, formatNetwork, isSingle, type Network } from '../knowledge/network.ts'
 import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../knowledge/rules.ts'
-import type { Rule } from '../knowledge/ruleset.ts'
+import type { Action, Rule } from '../knowledge/ruleset.ts'
 import type { Subject } from '../knowledge/subject.ts'
+import { shellWord } from '../net/shell-word.ts'
 import type { Informant, Parties } from './cases.ts'
 import type { Finding } from './finding.ts'
 
@@ -176,7 +177,7 @@ function sameBridge(parties: Parties, knowledge: Knowledge, facts: Facts): void 
   const call = subject.family === 4 ? 'bridge-nf-call-iptables' : 'bridge-nf-call-ip6tables'
   facts.fix =
     `modprobe br_netfilter && sysctl -w net.bridge.${call}=1, or masquerade this traffic: ` +
-    `${tool} -t nat -A POSTROUTING -s ${text} -d ${text} -o ${shared.bridge} -m conntrack --ctstate DNAT -j MASQUERADE`
+    `${tool} -t nat -A POSTROUTING -s ${text} -d ${text} -o ${shellWord(shared.bridge)} -m conntrack --ctstate DNAT -j MASQUERADE`
 }
 
 function noMasquerade(parties: Parties, knowledge: Knowledge, facts: Facts): void {
@@ -213,7 +214,7 @@ function modeOff(parties: Parties, knowledge: Knowledge, facts: Facts): void {
   const subject = knowledge.subjectOf(parties.protocol, parties.client, parties.backend)
   const port = subject === null ? null : (knowledge.portOf(subject.family, subject.source)?.port ?? null)
   if (port === null) return
-  facts.fix = `ip link set dev ${port.name} type bridge_slave hairpin on`
+  facts.fix = `ip link set dev ${shellWord(port.name)} type bridge_slave hairpin on`
   if (port.hairpin === null) return
   if (port.hairpin) {
     facts.isContradicted = true
@@ -265,7 +266,7 @@ function invalidDrop(parties: Parties, knowledge: Knowledge, facts: Facts): void
   )
   const tool = subject.family === 4 ? 'iptables' : 'ip6tables'
   facts.fix =
-    `let this path pass in front of ${rule.source.place}: ${tool} -I ${rule.source.chain} -s ${address} -d ${other} -j ACCEPT, ` +
+    `let this path pass in front of ${rule.source.place}: ${tool} -I ${shellWord(rule.source.chain)} -s ${address} -d ${other} -j ACCEPT, ` +
     `or do not track it: ${tool} -t raw -A PREROUTING -s ${address} -d ${other} -j CT --notrack`
 }
 
@@ -283,11 +284,28 @@ function race(parties: Parties, knowledge: Knowledge, facts: Facts): void {
   }
   if (random.length > 0) return
   facts.isConfirmed = true
-  facts.told.push('without --random-fully: both keep their port')
-  const { way } = answer.choices[0]
+  const { way, action } = answer.choices[0]
   const { text, place } = way[way.length - 1].source
+  if (!text.startsWith('-A ')) {
+    facts.told.push('without fully-random: both keep their port')
+    facts.fix = `add fully-random to ${place}: ${statementOf(action)} fully-random`
+    return
+  }
+  facts.told.push('without --random-fully: both keep their port')
   const tool = parties.client.startsWith('[') ? 'ip6tables' : 'iptables'
-  facts.fix = text.startsWith('-A ')
-    ? `add --random-fully to ${place}: ${tool} -t nat ${text} --random-fully, and delete the rule without`
-    : `add fully-random to ${place}: masquerade fully-random`
+  facts.fix = `add --random-fully to ${place}: ${tool} -t nat ${text} --random-fully, and delete the rule without`
+}
+
+/** What nft calls what a rule does to the source: the flag that is missing goes behind it. */
+function statementOf(action: Action): string {
+  if (action.kind !== 'snat') return 'masquerade'
+  const { addresses, ports } = action.target
+  const range = addresses === null ? '' : rangeOf(addresses)
+  const port = ports === null ? '' : `:${ports[0] === ports[1] ? ports[0] : ports.join('-')}`
+  return `snat to ${port !== '' && range.includes(':') ? `[${range}]` : range}${port}`
+}
+
+function rangeOf(addresses: Network): string {
+  const first = formatAddress(addresses.family, addresses.first)
+  return isSingle(addresses) ? first : `${first}-${formatAddress(addresses.family, addresses.last)}`
 }

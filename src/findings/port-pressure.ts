@@ -1,12 +1,15 @@
 // Ports in use from one translated source address to one destination, against what there are.
-import { IPS_CONFIRMED, IPS_SEEN_REPLY, IPS_SRC_NAT, STATUS_EXPIRED } from '../conntrack/status.ts'
+import { readKey } from '../conntrack/key-tuple.ts'
+import { DIRECTION_ORIGINAL, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
+import { hashTuple, Tuple } from '../conntrack/tuple.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { counted } from './counted.ts'
+import type { Legs } from './evidence/legs.ts'
 import type { Confidence, Finding, FrameReference } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
-import { type Asked, endpoint, type Place, type Whereabouts } from './whereabouts.ts'
+import { type Asked, endpoint, locate } from './whereabouts.ts'
 
 // Live entries are counted in two arrays by two hashes of source, destination, port and protocol: the lower count is the
 // right one, or too high. Where that comes near the least ceiling there is, the ports are told apart.
@@ -14,7 +17,7 @@ import { type Asked, endpoint, type Place, type Whereabouts } from './whereabout
 const CELLS = 1 << 16
 /** The least that a port range is likely to have, of which this many must be in use before anybody looks. */
 const LOOK = 48
-/** Destinations whose ports are told apart, 8 kB each; searches of the table for their first ports. */
+/** Destinations whose ports are told apart, 8 kB each; how often the ports of one are looked up in the table. */
 const MOST_TRACKED = 64
 const MOST_SEARCHES = 128
 /** Connections that came when all ports were in use, and are followed. */
@@ -65,10 +68,11 @@ interface Tracked {
 }
 
 export class PortPressure {
-  private readonly whereabouts: Whereabouts
+  private readonly legs: Legs
   private readonly first = new Int32Array(CELLS)
   private readonly second = new Int32Array(CELLS)
   private readonly tracked: Tracked[] = []
+  private readonly reply = new Tuple()
   /** Cells of `first` that may be a tracked destination's. */
   private readonly isTracked = new Uint8Array(CELLS)
   private searches = 0
@@ -76,8 +80,8 @@ export class PortPressure {
   private readonly waiting = new Map<number, { tracked: Tracked; frame: FrameReference }>()
   private hasFull = false
 
-  constructor(whereabouts: Whereabouts) {
-    this.whereabouts = whereabouts
+  constructor(legs: Legs) {
+    this.legs = legs
   }
 
   /** `packet` has created entry `ct`. */
@@ -126,8 +130,7 @@ export class PortPressure {
     if (waiting.tracked.refused.length < NAMED_FRAMES) waiting.tracked.refused.push(waiting.frame)
   }
 
-  /** @param places answers to what was asked, by question */
-  conclude(places: readonly Place[][], nameOf: (point: number) => string): Finding[] {
+  conclude(nameOf: (point: number) => string): Finding[] {
     const found = this.tracked.flatMap(tracked => {
       const assessment = assess(tracked)
       return assessment === null ? [] : [{ tracked, ...assessment }]
@@ -154,7 +157,7 @@ export class PortPressure {
         flowCount: found.length,
         frames: [tracked.peakFrame, ...tracked.refused],
         steps: steps.filter(step => step.frames.length > 0),
-        points: places[tracked.example.question].map(({ point }) => nameOf(point)),
+        points: tracked.example.places.map(({ point }) => nameOf(point)),
         occurrences: Math.max(refused, found.length),
         reason,
       },
@@ -206,22 +209,29 @@ export class PortPressure {
     this.searches++
     const idle = this.tracked.findIndex(other => other.inUse === 0 && assess(other) === null)
     if (this.tracked.length === MOST_TRACKED && idle < 0) return undefined
-    const tracked = makeTracked(table, key, packet, this.whereabouts.ask(table, key >> 1))
-    for (let ct = 0; ct < table.top; ct++) {
-      const other = ct * 2 + 1
-      if ((table.status(ct) & (IPS_CONFIRMED | STATUS_EXPIRED)) !== IPS_CONFIRMED) continue
-      if (table.source(other) !== tracked.destination || table.destination(other) !== tracked.source) continue
-      if (table.ports(other) >>> 16 !== tracked.port || table.protocol(ct) !== tracked.protocol) continue
-      set(tracked, table.ports(other) & 0xffff)
-      tracked.total++
-      if ((table.status(ct) & IPS_SRC_NAT) === 0) continue
-      tracked.isTranslated = true
-      if (table.ports(ct * 2) >>> 16 !== (table.ports(other) & 0xffff)) tracked.remapped++
-    }
+    const tracked = makeTracked(table, key, packet, locate(table, key >> 1, this.legs))
+    this.findPorts(table, key, tracked)
     this.isTracked[firstHash(table, key)] = 1
     if (this.tracked.length === MOST_TRACKED) this.tracked[idle] = tracked
     else this.tracked.push(tracked)
     return tracked
+  }
+
+  /** Asks the table for each port there can be: 5 ms, whatever the table holds. */
+  private findPorts(table: Table, key: number, tracked: Tracked): void {
+    const { reply } = this
+    readKey(table, key, reply)
+    const server = reply.ports & ~0xffff
+    for (let port = 0; port <= 0xffff; port++) {
+      reply.ports = server | port
+      const other = table.find(reply, hashTuple(reply))
+      if (other < 0 || (other & 1) === DIRECTION_ORIGINAL) continue
+      set(tracked, port)
+      tracked.total++
+      if ((table.status(other >> 1) & IPS_SRC_NAT) === 0) continue
+      tracked.isTranslated = true
+      if (table.ports(other ^ 1) >>> 16 !== port) tracked.remapped++
+    }
   }
 
   /** A connection that is not translated, to a destination to which all ports are in use: does it leave? */

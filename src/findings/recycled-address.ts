@@ -1,131 +1,116 @@
 // An address that went to another station while somebody still talked to it: the hardware address behind it changed.
+
 import { TCP_ACK } from '../net/numbers.ts'
 import type { Cases } from './cases.ts'
-import type { Confidence, FindingStep } from './finding.ts'
-import type { FlowForms } from './flow-forms.ts'
-import type { Sight } from './sight.ts'
-import { isFresh } from './stray-answers.ts'
 import {
-  CAPTURE,
-  OPENING_DESTINATION_MAC,
-  OPENING_FRAME,
-  OPENING_SOURCE_MAC,
-  OPENING_TTL,
+  LEG_EXPLAINED,
+  LEG_RST,
+  LEG_SYN_ACK,
+  MOVED_FRAME,
+  MOVED_STATION,
   SIDE_ACK,
   SIDE_FRAME,
-  SYN,
-  SYN_ACK,
+  SYN_ACK_FRAME,
+  SYN_ACK_SOURCE_MAC,
+  SYN_DESTINATION_MAC,
+  SYN_FRAME,
   SYN_PACKET,
-  TRAIL_EXPLAINED,
-  TRAIL_RST,
-  TRAIL_SYN_ACK,
-  type Trails,
-} from './trails.ts'
-
-/** SYNs remembered that went to another station than the first; a power of two. */
-const MOVED = 256
+} from './evidence/leg-layout.ts'
+import type { Legs } from './evidence/legs.ts'
+import type { Observation } from './evidence/observation.ts'
+import type { Confidence, FindingStep } from './finding.ts'
+import type { FlowForms } from './flow-forms.ts'
+import { isFresh } from './stray-answers.ts'
 
 export class RecycledAddresses {
-  private readonly trails: Trails
+  private readonly legs: Legs
   private readonly cases: Cases
   private readonly forms: FlowForms
-  private readonly moved = new Int32Array(MOVED).fill(-1)
-  private readonly serials = new Int32Array(MOVED)
-  private readonly stations = new Int32Array(MOVED)
-  private readonly frames = new Int32Array(MOVED)
 
-  constructor(trails: Trails, cases: Cases, forms: FlowForms) {
-    this.trails = trails
+  constructor(legs: Legs, cases: Cases, forms: FlowForms) {
+    this.legs = legs
     this.cases = cases
     this.forms = forms
   }
 
   /** A SYN is sent once more; `number` is its packet's. */
-  repeated(trail: number, sight: Sight, number: number): void {
-    const { trails } = this
-    const station = trails.get(trail, SYN + OPENING_DESTINATION_MAC)
-    if (trails.has(trail, TRAIL_SYN_ACK) || station === 0 || sight.destinationMac === 0) return
+  repeated(leg: number, seen: Observation, number: number): void {
+    const { legs } = this
+    const station = legs.get(leg, SYN_DESTINATION_MAC)
+    if (legs.has(leg, LEG_SYN_ACK) || station === 0 || seen.destinationMac === 0) return
     // a copy of the packet, or its routed form: a bridge shows both
-    if (number === trails.get(trail, SYN_PACKET) || sight.ttl !== trails.get(trail, SYN + OPENING_TTL)) return
-    const slot = trail & (MOVED - 1)
-    if (sight.destinationMac === station) {
-      if (this.moved[slot] === trail) this.moved[slot] = -1
+    if (number === legs.get(leg, SYN_PACKET) || seen.ttl !== legs.openingTtl(leg, 0)) return
+    if (seen.destinationMac === station) {
+      legs.setRare(leg, MOVED_STATION, 0)
       return
     }
-    this.moved[slot] = trail
-    this.serials[slot] = trails.serial(trail)
-    this.stations[slot] = sight.destinationMac
-    this.frames[slot] = sight.frame
+    legs.setRare(leg, MOVED_STATION, seen.destinationMac)
+    legs.setRare(leg, MOVED_FRAME, seen.frame)
   }
 
   /** A RST of the server, on a flow that may have had one. */
-  reset(trail: number, sight: Sight): void {
-    const { trails } = this
-    if (trails.has(trail, TRAIL_RST | TRAIL_EXPLAINED) || sight.sourceMac === 0 || !isFresh(sight.ttl)) return
-    if (trails.has(trail, TRAIL_SYN_ACK)) this.resetOpen(trail, sight)
-    else this.refused(trail, sight)
+  reset(leg: number, seen: Observation): void {
+    const { legs } = this
+    if (legs.has(leg, LEG_RST | LEG_EXPLAINED) || seen.sourceMac === 0 || !isFresh(seen.ttl)) return
+    if (legs.has(leg, LEG_SYN_ACK)) this.resetOpen(leg, seen)
+    else this.refused(leg, seen)
   }
 
   /** A connection is reset by a station that did not accept it. */
-  private resetOpen(trail: number, sight: Sight): void {
-    const { trails } = this
-    const owner = trails.get(trail, SYN_ACK + OPENING_SOURCE_MAC)
-    const asked = trails.get(trail, SYN + OPENING_DESTINATION_MAC)
+  private resetOpen(leg: number, seen: Observation): void {
+    const { legs } = this
+    const owner = legs.get(leg, SYN_ACK_SOURCE_MAC)
+    const asked = legs.get(leg, SYN_DESTINATION_MAC)
     // straight from the station that was asked, not around a router
-    if (owner === 0 || owner === sight.sourceMac || (asked !== 0 && asked !== owner)) return
-    if (trails.get(trail, SYN_ACK + OPENING_TTL) !== sight.ttl) return
-    const hasNoSocket = (sight.flags & TCP_ACK) === 0 && sight.window === 0
-    if (!hasNoSocket || sight.sequence !== trails.side(trail, 0, SIDE_ACK)) return
-    trails.mark(trail, TRAIL_EXPLAINED)
+    if (owner === 0 || owner === seen.sourceMac || (asked !== 0 && asked !== owner)) return
+    if (legs.openingTtl(leg, 1) !== seen.ttl) return
+    const hasNoSocket = (seen.flags & TCP_ACK) === 0 && seen.window === 0
+    if (!hasNoSocket || seen.sequence !== legs.side(leg, 0, SIDE_ACK)) return
+    legs.mark(leg, LEG_EXPLAINED)
     this.add(
-      trail,
+      leg,
       'certain',
       'the RST comes from another hardware address than the SYN-ACK, both straight from the host',
       [
-        this.step(
-          trail,
-          'SYN-ACK of the station that had the address',
-          trails.get(trail, SYN_ACK + OPENING_FRAME),
-        ),
-        this.step(trail, 'data for it', trails.side(trail, 0, SIDE_FRAME)),
-        this.step(trail, 'RST of another station with that address', sight.frame),
+        this.step(leg, 'SYN-ACK of the station that had the address', legs.get(leg, SYN_ACK_FRAME)),
+        this.step(leg, 'data for it', legs.side(leg, 0, SIDE_FRAME)),
+        this.step(leg, 'RST of another station with that address', seen.frame),
       ],
     )
   }
 
   /** A SYN that nobody answered goes to another station, which refuses it. */
-  private refused(trail: number, sight: Sight): void {
-    const { trails } = this
-    const slot = trail & (MOVED - 1)
-    if (this.moved[slot] !== trail || this.serials[slot] !== trails.serial(trail)) return
-    if (this.stations[slot] !== sight.sourceMac) return
-    this.moved[slot] = -1
+  private refused(leg: number, seen: Observation): void {
+    const { legs } = this
+    // a packet of no station has 0, as a SYN that stayed
+    if (legs.rare(leg, MOVED_STATION) !== seen.sourceMac) return
+    legs.setRare(leg, MOVED_STATION, 0)
     this.add(
-      trail,
+      leg,
       'likely',
       'the SYN was not answered by one station, and refused by the next with its address',
       [
-        this.step(trail, 'SYN to the station that had the address', trails.get(trail, SYN + OPENING_FRAME)),
-        this.step(trail, 'SYN to another station with that address', this.frames[slot]),
-        this.step(trail, 'RST of that station', sight.frame),
+        this.step(leg, 'SYN to the station that had the address', legs.get(leg, SYN_FRAME)),
+        this.step(leg, 'SYN to another station with that address', legs.rare(leg, MOVED_FRAME)),
+        this.step(leg, 'RST of that station', seen.frame),
       ],
     )
   }
 
-  private add(trail: number, confidence: Confidence, reason: string, steps: FindingStep[]): void {
-    const { client, flow } = this.forms.of(trail)
+  private add(leg: number, confidence: Confidence, reason: string, steps: FindingStep[]): void {
+    const { client, flow } = this.forms.of(leg)
     this.cases.add({
       id: 'recycled-address',
       confidence,
       reason,
       client,
       flow,
-      point: this.trails.point(trail),
+      point: this.legs.point(leg),
       steps,
     })
   }
 
-  private step(trail: number, what: string, frame: number): FindingStep {
-    return { what, frames: [{ capture: this.trails.get(trail, CAPTURE), frame }] }
+  private step(leg: number, what: string, frame: number): FindingStep {
+    return { what, frames: [{ capture: this.legs.capture(leg), frame }] }
   }
 }

@@ -6,9 +6,10 @@ import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { Cases, type Found } from './cases.ts'
 import { counted } from './counted.ts'
+import type { Legs } from './evidence/legs.ts'
 import type { Confidence } from './finding.ts'
 import { FLOW_FINDINGS } from './flow-catalogue.ts'
-import { type Asked, endpoint, type Place, type Whereabouts } from './whereabouts.ts'
+import { type Asked, endpoint, locate, type Place } from './whereabouts.ts'
 
 /** Datagrams keep an entry alive: it lives for twice the timeout of what is not answered, with some packets. */
 const LEAST_LIFE = 60e9
@@ -51,7 +52,7 @@ interface Suspect {
 }
 
 export class StaleMappings {
-  private readonly whereabouts: Whereabouts
+  private readonly legs: Legs
   /** By destination and port as they were asked for, then by those that the flow was sent to. */
   private readonly services = new Map<number, Map<number, Backend>>()
   private readonly suspects: Suspect[] = []
@@ -60,8 +61,8 @@ export class StaleMappings {
   /** Suspects so far: datagrams, SYNs. */
   private readonly looks = [0, 0]
 
-  constructor(whereabouts: Whereabouts) {
-    this.whereabouts = whereabouts
+  constructor(legs: Legs) {
+    this.legs = legs
   }
 
   /** An ICMP error is RELATED to entry `ct`. */
@@ -109,32 +110,27 @@ export class StaleMappings {
       packets: isSyn ? '' : packetsOf(table, ct),
       isTranslated,
       hasError,
-      asked: this.whereabouts.ask(table, ct),
+      asked: locate(table, ct, this.legs),
       isSyn,
     })
   }
 
   /**
-   * @param places answers to what was asked, by question
    * @param explained clients of whose flows something else was found out
    */
-  conclude(
-    places: readonly Place[][],
-    explained: ReadonlySet<string>,
-    nameOf: (point: number) => string,
-  ): Found[] {
+  conclude(explained: ReadonlySet<string>, nameOf: (point: number) => string): Found[] {
     const cases = new Cases<'stale-mapping'>(FLOW_FINDINGS)
-    const repeated = this.suspects.filter(suspect => this.isRepeated(suspect, places[suspect.asked.question]))
+    const repeated = this.suspects.filter(suspect => this.isRepeated(suspect))
     for (const suspect of repeated.slice(0, MOST_SUSPECTS)) {
       if (explained.has(suspect.asked.client)) continue
       const found = suspect.isTranslated ? this.assess(suspect) : this.assessFromClient(suspect)
-      if (found !== null) addTo(cases, suspect, places[suspect.asked.question], ...found)
+      if (found !== null) addTo(cases, suspect, ...found)
     }
     return cases.conclude(nameOf)
   }
 
   /** A SYN that was not repeated is no suspect, but one more flow to its backend. */
-  private isRepeated({ isSyn, service, backend, start }: Suspect, places: readonly Place[]): boolean {
+  private isRepeated({ isSyn, service, backend, start, asked: { places } }: Suspect): boolean {
     if (!isSyn || synsOf(places) >= LEAST_PACKETS) return true
     const known = this.backendOf(service, backend)
     if (known !== null) known.newest = Math.max(known.newest, start)
@@ -217,13 +213,12 @@ function packetsOf(table: Table, ct: number): string {
 function addTo(
   cases: Cases<'stale-mapping'>,
   { asked, packets, backendName, isTranslated, isSyn }: Suspect,
-  places: readonly Place[],
   confidence: Confidence,
   reason: string,
 ): void {
-  const sent = isSyn ? `${synsOf(places)} SYNs` : packets
+  const sent = isSyn ? `${synsOf(asked.places)} SYNs` : packets
   const what = `${sent}${isTranslated ? ` to ${backendName}` : ''}, none answered: the first and the last`
-  for (const { point, first, last } of places) {
+  for (const { point, first, last } of asked.places) {
     cases.add({
       id: 'stale-mapping',
       confidence,

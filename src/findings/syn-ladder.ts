@@ -1,10 +1,12 @@
 // SYNs into a tunnel that repeat at 1, 3, 7, 15, 31 and 63 seconds: what a wrong outer checksum looks like, and a drop.
+
 import type { Cases } from './cases.ts'
+import type { Legs } from './evidence/legs.ts'
+import type { Observation } from './evidence/observation.ts'
+import { ACCEPTED_START } from './evidence/responders.ts'
 import type { Confidence } from './finding.ts'
 import type { RemarkId } from './flow-catalogue.ts'
 import type { FlowForms } from './flow-forms.ts'
-import type { Sight } from './sight.ts'
-import { CAPTURE, TRAIL_SYN_ACK, type Trails } from './trails.ts'
 
 /** Flows with repeated SYNs that are followed, and SYNs of each that are kept: 0.3 kB a flow. */
 const MOST_LADDERS = 1024
@@ -27,67 +29,77 @@ interface Ladder {
 }
 
 export class SynLadders {
-  private readonly trails: Trails
+  private readonly legs: Legs
   private readonly cases: Cases
   private readonly notes: Cases<RemarkId>
   private readonly forms: FlowForms
-  /** By trail, the oldest first. */
+  /** By leg, the oldest first. */
   private readonly ladders = new Map<number, Ladder>()
 
-  constructor(trails: Trails, cases: Cases, notes: Cases<RemarkId>, forms: FlowForms) {
-    this.trails = trails
+  constructor(legs: Legs, cases: Cases, notes: Cases<RemarkId>, forms: FlowForms) {
+    this.legs = legs
     this.cases = cases
     this.notes = notes
     this.forms = forms
   }
 
   /** A SYN or SYN-ACK; `number` is its packet's. */
-  opening(trail: number, sight: Sight, isAnswer: boolean, number: number): void {
-    const serial = this.trails.serial(trail)
-    let ladder = this.ladders.get(trail)
+  opening(leg: number, seen: Observation, isAnswer: boolean, number: number): void {
+    const serial = this.legs.serial(leg)
+    let ladder = this.ladders.get(leg)
     if (ladder === undefined || ladder.serial !== serial) {
       if (isAnswer) return
       ladder = { serial, times: [], frames: [], number: -1, answerTime: -1, answerFrame: 0 }
-      this.ladders.delete(trail)
-      if (this.ladders.size === MOST_LADDERS) this.giveUpOldest()
-      this.ladders.set(trail, ladder)
+      this.ladders.delete(leg)
+      if (this.ladders.size === MOST_LADDERS) this.judgeOldest()
+      this.ladders.set(leg, ladder)
     }
     if (isAnswer) {
       if (ladder.answerTime >= 0) return
-      ladder.answerTime = sight.time
-      ladder.answerFrame = sight.frame
-      if (sight.time - ladder.times[0] < LATE_ANSWER) this.ladders.delete(trail)
+      ladder.answerTime = seen.time
+      ladder.answerFrame = seen.frame
+      if (seen.time - ladder.times[0] < LATE_ANSWER) this.ladders.delete(leg)
       return
     }
     if (ladder.number === number || ladder.times.length === MOST_RUNGS) return
     ladder.number = number
-    ladder.times.push(sight.time)
-    ladder.frames.push(sight.frame)
+    ladder.times.push(seen.time)
+    ladder.frames.push(seen.frame)
+  }
+
+  /** A leg goes: its SYNs are judged. */
+  ended(leg: number): void {
+    const ladder = this.ladders.get(leg)
+    if (ladder === undefined) return
+    this.ladders.delete(leg)
+    this.judge(leg, ladder)
   }
 
   conclude(): void {
-    for (const [trail, ladder] of this.ladders) {
-      if (ladder.serial !== this.trails.serial(trail) || !isLadder(ladder.times)) continue
-      const wait = ladder.answerTime - ladder.times[0]
-      if (wait >= LATE_ANSWER) {
-        const why = `the SYN was answered after ${(wait / 1e9).toFixed(1)} s, until then it was repeated at doubling intervals`
-        this.add(this.cases, trail, ladder, 'likely', why)
-      } else if (ladder.answerTime < 0 && this.servesOthers(trail)) {
-        const why = `${ladder.times.length} SYNs at doubling intervals went unanswered, other connections of that server were accepted`
-        this.add(this.notes, trail, ladder, 'possible', why)
-      }
+    for (const [leg, ladder] of this.ladders) this.judge(leg, ladder)
+  }
+
+  private judge(leg: number, ladder: Ladder): void {
+    if (ladder.serial !== this.legs.serial(leg) || !isLadder(ladder.times)) return
+    const wait = ladder.answerTime - ladder.times[0]
+    if (wait >= LATE_ANSWER) {
+      const why = `the SYN was answered after ${(wait / 1e9).toFixed(1)} s, until then it was repeated at doubling intervals`
+      this.add(this.cases, leg, ladder, 'likely', why)
+    } else if (ladder.answerTime < 0 && this.servesOthers(leg)) {
+      const why = `${ladder.times.length} SYNs at doubling intervals went unanswered, other connections of that server were accepted`
+      this.add(this.notes, leg, ladder, 'possible', why)
     }
   }
 
   private add(
     cases: Pick<Cases<'vxlan-checksum'>, 'add'>,
-    trail: number,
+    leg: number,
     { times, frames, answerTime, answerFrame }: Ladder,
     confidence: Confidence,
     reason: string,
   ): void {
-    const capture = this.trails.get(trail, CAPTURE)
-    const { client, flow } = this.forms.of(trail)
+    const capture = this.legs.capture(leg)
+    const { client, flow } = this.forms.of(leg)
     const rungs = times.map(time => ((time - times[0]) / 1e9).toFixed(0)).join(', ')
     cases.add({
       id: 'vxlan-checksum',
@@ -95,7 +107,7 @@ export class SynLadders {
       reason,
       client,
       flow,
-      point: this.trails.point(trail),
+      point: this.legs.point(leg),
       steps: [
         { what: `SYNs at ${rungs} s`, frames: frames.map(frame => ({ capture, frame })) },
         ...(answerTime < 0 ? [] : [{ what: 'SYN-ACK', frames: [{ capture, frame: answerFrame }] }]),
@@ -104,17 +116,14 @@ export class SynLadders {
   }
 
   /** Whether the server accepted somebody else. */
-  private servesOthers(trail: number): boolean {
-    const { trails } = this
-    for (let other = 0; other < trails.count; other++) {
-      if (trails.has(other, TRAIL_SYN_ACK) && trails.sameResponder(trail, other)) return true
-    }
-    return false
+  private servesOthers(leg: number): boolean {
+    const { legs } = this
+    return !Number.isNaN(legs.responders.time(legs.responder(leg), ACCEPTED_START))
   }
 
-  private giveUpOldest(): void {
+  private judgeOldest(): void {
     for (const oldest of this.ladders.keys()) {
-      this.ladders.delete(oldest)
+      this.ended(oldest)
       return
     }
   }

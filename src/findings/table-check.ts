@@ -48,6 +48,8 @@ const MANY_REOPENED = 3
 
 /** Is shown every packet right after the engine has tracked it. */
 export class TableCheck {
+  readonly engine: KnownEngine
+  readonly known: KnownTable
   /** Listed entries that a packet met. */
   used = 0
   /** Those that were closed, and whose place a SYN took. */
@@ -63,10 +65,10 @@ export class TableCheck {
   private readonly before = new Tuple()
   private readonly after = new Tuple()
 
-  constructor(
-    readonly engine: KnownEngine,
-    readonly known: KnownTable,
-  ) {}
+  constructor(engine: KnownEngine, known: KnownTable) {
+    this.engine = engine
+    this.known = known
+  }
 
   /** Frame of the first packet that met the listed entry `ct`, 0 for none. */
   firstFrame(ct: number): number {

@@ -2,20 +2,15 @@
 
 import type { Cases } from './cases.ts'
 import { counted } from './counted.ts'
+
+import { Budget } from './evidence/budget.ts'
+import { DNS_IS_QUERY_LAST, DNS_LAST_ID, DNS_LAST_WAY, LEG_DNS, SIDE_FRAME } from './evidence/leg-layout.ts'
+import type { Legs } from './evidence/legs.ts'
+import { DNS_HEAD, DNS_ID, DNS_QUERY, type Observation } from './evidence/observation.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
 import { REMARKS } from './flow-catalogue.ts'
-import type { FlowForms } from './flow-forms.ts'
-import { DNS_HEAD, DNS_ID, DNS_QUERY, type Sight } from './sight.ts'
+import type { FlowForm, FlowForms } from './flow-forms.ts'
 import { isFresh } from './stray-answers.ts'
-import {
-  FIRST_ACK,
-  OPENING_ACKNOWLEDGMENT,
-  OPENING_SEQUENCE,
-  SIDE_FRAME,
-  SYN,
-  TRAIL_DNS,
-  type Trails,
-} from './trails.ts'
 
 /** Its messages look like those of DNS, and go out by the handful from one socket. */
 const NETBIOS_NAMES = 137
@@ -27,8 +22,8 @@ const USUAL_RETRY = 5e9
 const RETRY_TOLERANCE = 0.15e9
 /** An answer to a repetition comes sooner. */
 const ANSWER_TIME = 1e9
-/** Pairs that wait for their answers, 0.4 kB each. */
-const MOST_PAIRS = 1024
+/** Pairs that wait for their answers, 0.4 kB each: those of some seconds, where a resolver asks 10,000 times in one. */
+const MOST_PAIRS = 1 << 16
 /** Races and exposed pairs that are named. */
 const MOST_NAMED = 256
 const NAMED_EXPOSED = 5
@@ -60,81 +55,90 @@ interface Pair {
 }
 
 export class TwinQueries {
-  private readonly trails: Trails
+  private readonly legs: Legs
   private readonly cases: Cases
   private readonly forms: FlowForms
-  /** By trail. */
+  /** By leg. */
   private readonly pairs = new Map<number, Pair>()
-  /** Pairs that are over and lost one, with their trail. */
-  private readonly races: { trail: number; pair: Pair }[] = []
+  /** Pairs that are over and lost one. */
+  private readonly races: { pair: Pair; point: number; form: FlowForm }[] = []
   /** Exposed pairs by point, and the first few of them. */
   private readonly exposed = new Map<number, number>()
   private readonly named: { flow: string; frames: FrameReference[] }[] = []
+  readonly budget = new Budget('pairs of DNS queries that wait for their answers', MOST_PAIRS)
   /** Queries that were lost alone, or with their twin. */
   private otherLosses = 0
 
-  constructor(trails: Trails, cases: Cases, forms: FlowForms) {
-    this.trails = trails
+  constructor(legs: Legs, cases: Cases, forms: FlowForms) {
+    this.legs = legs
     this.cases = cases
     this.forms = forms
   }
 
-  /** The first datagram of a flow. Of its trail, the SYN's numbers tell the last query: its id, and whether it came last. */
-  begin(trail: number, sight: Sight): void {
-    if ((sight.dns & DNS_QUERY) === 0 || sight.destinationPort === NETBIOS_NAMES) return
-    this.trails.mark(trail, TRAIL_DNS)
-    this.trails.set(trail, SYN + OPENING_SEQUENCE, -1)
+  /** The first datagram of a flow. */
+  begin(leg: number, seen: Observation): void {
+    if ((seen.dns & DNS_QUERY) === 0 || seen.destinationPort === NETBIOS_NAMES) return
+    this.legs.mark(leg, LEG_DNS)
+    this.legs.set(leg, DNS_LAST_ID, -1)
   }
 
-  /** A datagram of a flow that began with a query; the trail does not know of it yet. */
-  message(trail: number, sight: Sight): void {
-    const { trails } = this
-    const pair = this.pairOf(trail)
-    if (trails.direction === 1) {
-      trails.set(trail, SYN + OPENING_ACKNOWLEDGMENT, 0)
-      if (pair !== null && (sight.dns & DNS_HEAD) !== 0) answer(pair, sight.dns & DNS_ID)
+  /** A datagram of a flow that began with a query; the leg does not know of it yet. */
+  message(leg: number, seen: Observation): void {
+    const { legs } = this
+    const pair = this.pairOf(leg)
+    if (legs.direction === 1) {
+      legs.set(leg, DNS_IS_QUERY_LAST, 0)
+      if (pair !== null && (seen.dns & DNS_HEAD) !== 0) answer(pair, seen.dns & DNS_ID)
       return
     }
-    if ((sight.dns & DNS_QUERY) === 0) return
-    const id = sight.dns & DNS_ID
-    const last = trails.get(trail, SYN + OPENING_SEQUENCE)
-    const isQueryLast = trails.get(trail, SYN + OPENING_ACKNOWLEDGMENT) !== 0
-    const pause = sight.time - trails.time(trail)
+    if ((seen.dns & DNS_QUERY) === 0) return
+    const id = seen.dns & DNS_ID
+    const last = legs.get(leg, DNS_LAST_ID)
+    const isQueryLast = legs.get(leg, DNS_IS_QUERY_LAST) !== 0
+    const pause = seen.time - legs.time(leg)
     const known = pair?.queries.find(query => query.id === id)
-    if (pair !== null && known !== undefined) this.again(pair, known, sight)
-    else if (isQueryLast && id !== last && pause <= TWIN_TIME) this.twin(trail, id, sight)
+    if (pair !== null && known !== undefined) this.again(pair, known, seen)
+    else if (isQueryLast && id !== last && pause <= TWIN_TIME) this.twin(leg, id, seen)
     else if (isQueryLast && id === last && pause >= LEAST_RETRY) this.otherLosses++
-    if (id !== last || pause > TWIN_TIME) trails.set(trail, FIRST_ACK, UNKNOWN)
-    trails.set(trail, SYN + OPENING_SEQUENCE, id)
-    trails.set(trail, SYN + OPENING_ACKNOWLEDGMENT, 1)
+    if (id !== last || pause > TWIN_TIME) legs.set(leg, DNS_LAST_WAY, UNKNOWN)
+    legs.set(leg, DNS_LAST_ID, id)
+    legs.set(leg, DNS_IS_QUERY_LAST, 1)
   }
 
   /** Whether the last query of a flow was seen to leave the host. */
-  passed(trail: number, hasLeft: boolean): void {
+  passed(leg: number, hasLeft: boolean): void {
     const way = hasLeft ? LEFT : STAYED
-    this.trails.set(trail, FIRST_ACK, way)
-    const pair = this.pairOf(trail)
-    const id = this.trails.get(trail, SYN + OPENING_SEQUENCE)
+    this.legs.set(leg, DNS_LAST_WAY, way)
+    const pair = this.pairOf(leg)
+    const id = this.legs.get(leg, DNS_LAST_ID)
     if (pair === null || pair.lost !== null) return
     for (const query of pair.queries) if (query.id === id) query.way = way
   }
 
+  /** A leg goes: what became of its queries is known. */
+  ended(leg: number): void {
+    const pair = this.pairs.get(leg)
+    if (pair === undefined) return
+    this.finish(leg, pair)
+    this.pairs.delete(leg)
+  }
+
   /** Says what was lost; `now` is the time of the last packet. */
   conclude(now: number): void {
-    for (const [trail, pair] of this.pairs) this.finish(trail, pair)
+    for (const [leg, pair] of this.pairs) this.finish(leg, pair)
     this.pairs.clear()
     const isRace = ({ pair }: { pair: Pair }): boolean => {
       const isOver = pair.isRetryAnswered || now - pair.retryTime < ANSWER_TIME
       return isOver && !pair.isHopeless && !pair.queries.every(query => query.way === LEFT)
     }
-    const races = this.races.filter(isRace).map(race => ({ ...race, form: this.forms.of(race.trail) }))
+    const races = this.races.filter(isRace)
     const others = this.otherLosses + this.races.length - races.length
     const isProven = races.some(({ pair }) => hasProof(pair))
     const lookups = new Set(races.map(({ pair, form }) => `${form.client} ${pair.lost?.id}`)).size
     // a network that loses packets loses single queries, too
     if (!isProven && lookups <= others) return
     const exposed = Math.max(...this.exposed.values())
-    for (const { trail, pair, form } of races) {
+    for (const { point, pair, form } of races) {
       const { confidence, why } = assess(pair, lookups, others)
       this.cases.add({
         id: 'dns-race',
@@ -142,7 +146,7 @@ export class TwinQueries {
         reason: `${why}; ${lookups} lost of ${exposed} pairs that left one socket within a millisecond`,
         client: form.client,
         flow: form.flow,
-        point: this.trails.point(trail),
+        point,
         steps: stepsOf(pair),
       })
     }
@@ -169,32 +173,32 @@ export class TwinQueries {
     ]
   }
 
-  private twin(trail: number, id: number, sight: Sight): void {
-    const { trails } = this
-    const point = trails.point(trail)
-    const old = this.pairOf(trail)
-    if (old !== null) this.finish(trail, old)
-    this.pairs.delete(trail)
+  private twin(leg: number, id: number, seen: Observation): void {
+    const { legs } = this
+    const point = legs.point(leg)
+    const old = this.pairOf(leg)
+    if (old !== null) this.finish(leg, old)
+    this.pairs.delete(leg)
     if (this.pairs.size === MOST_PAIRS) {
-      for (const [oldest, pair] of this.pairs) {
-        this.finish(oldest, pair)
-        this.pairs.delete(oldest)
+      for (const oldest of this.pairs.keys()) {
+        this.budget.refused++
+        this.ended(oldest)
         break
       }
     }
-    const { capture, frame, time } = sight
+    const { capture, frame, time } = seen
     const first = {
-      id: trails.get(trail, SYN + OPENING_SEQUENCE),
-      frame: { capture, frame: trails.side(trail, 0, SIDE_FRAME) },
-      time: trails.time(trail),
-      way: trails.get(trail, FIRST_ACK),
+      id: legs.get(leg, DNS_LAST_ID),
+      frame: { capture, frame: legs.side(leg, 0, SIDE_FRAME) },
+      time: legs.time(leg),
+      way: legs.get(leg, DNS_LAST_WAY),
       hasAnswer: false,
     }
     const second = { id, frame: { capture, frame }, time, way: UNKNOWN, hasAnswer: false }
-    this.pairs.set(trail, {
-      serial: trails.serial(trail),
+    this.pairs.set(leg, {
+      serial: legs.serial(leg),
       queries: [first, second],
-      isFresh: isFresh(sight.ttl),
+      isFresh: isFresh(seen.ttl),
       lost: null,
       retry: null,
       retryTime: Number.NEGATIVE_INFINITY,
@@ -203,12 +207,12 @@ export class TwinQueries {
     })
     this.exposed.set(point, (this.exposed.get(point) ?? 0) + 1)
     if (this.named.length === NAMED_EXPOSED) return
-    const flow = `udp ${trails.initiator(trail)} -> ${trails.responder(trail)}`
+    const flow = `udp ${legs.initiatorText(leg)} -> ${legs.responderText(leg)}`
     this.named.push({ flow, frames: [first.frame, second.frame] })
   }
 
   /** A query of a pair is sent once more. */
-  private again(pair: Pair, query: Query, { capture, frame, time }: Sight): void {
+  private again(pair: Pair, query: Query, { capture, frame, time }: Observation): void {
     if (time - query.time < LEAST_RETRY || query.hasAnswer || pair.retry !== null) return
     pair.lost = query
     pair.retry = { capture, frame }
@@ -216,15 +220,17 @@ export class TwinQueries {
     pair.isHopeless = pair.queries.every(({ hasAnswer }) => !hasAnswer)
   }
 
-  private finish(trail: number, pair: Pair): void {
-    if (pair.lost === null || this.trails.serial(trail) !== pair.serial) return
+  private finish(leg: number, pair: Pair): void {
+    if (pair.lost === null || this.legs.serial(leg) !== pair.serial) return
     if (pair.isHopeless) this.otherLosses++
-    else if (this.races.length < MOST_NAMED) this.races.push({ trail, pair })
+    else if (this.races.length < MOST_NAMED) {
+      this.races.push({ pair, point: this.legs.point(leg), form: this.forms.of(leg) })
+    }
   }
 
-  private pairOf(trail: number): Pair | null {
-    const pair = this.pairs.get(trail)
-    return pair === undefined || pair.serial !== this.trails.serial(trail) ? null : pair
+  private pairOf(leg: number): Pair | null {
+    const pair = this.pairs.get(leg)
+    return pair === undefined || pair.serial !== this.legs.serial(leg) ? null : pair
   }
 }
 

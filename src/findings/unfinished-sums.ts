@@ -1,8 +1,9 @@
 // TCP checksums that were captured unfinished, because hardware or nobody adds the rest later. Evidence of nothing.
+
 import type { Case, Cases } from './cases.ts'
+import type { Legs } from './evidence/legs.ts'
+import { type Observation, SUM_UNFINISHED, SUM_UNKNOWN } from './evidence/observation.ts'
 import type { RemarkId } from './flow-catalogue.ts'
-import { type Sight, SUM_UNFINISHED, SUM_UNKNOWN } from './sight.ts'
-import type { Trails } from './trails.ts'
 
 /** SYNs that are looked at: what a host does to its packets it does to all of them. */
 const MOST_LOOKS = 4096
@@ -11,33 +12,33 @@ const CHANCE = 64
 const MOST_NAMED = 20
 
 export class UnfinishedSums {
-  private readonly trails: Trails
+  private readonly legs: Legs
   private readonly notes: Cases<RemarkId>
   private readonly found: Case<RemarkId>[] = []
   private looks = 0
   private count = 0
 
-  constructor(trails: Trails, notes: Cases<RemarkId>) {
-    this.trails = trails
+  constructor(legs: Legs, notes: Cases<RemarkId>) {
+    this.legs = legs
     this.notes = notes
   }
 
   /** The first SYN or SYN-ACK of a connection at a point. */
-  opening(trail: number, { capture, frame, point, sum }: Sight): void {
-    const { trails } = this
+  opening(leg: number, { capture, frame, point, sum }: Observation): void {
+    const { legs } = this
     if (this.looks === MOST_LOOKS || sum === SUM_UNKNOWN) return
     this.looks++
     if (sum !== SUM_UNFINISHED) return
     this.count++
     if (this.found.length === MOST_NAMED) return
-    const client = trails.initiator(trail)
+    const client = legs.initiatorText(leg)
     this.found.push({
       id: 'offload-checksum',
       confidence: 'certain',
       reason:
         'the checksum is the sum of the pseudo header, as the kernel leaves it to whoever sends the packet',
       client,
-      flow: `tcp ${client} -> ${trails.responder(trail)}`,
+      flow: `tcp ${client} -> ${legs.responderText(leg)}`,
       point,
       steps: [{ what: 'SYN with an unfinished checksum', frames: [{ capture, frame }] }],
     })

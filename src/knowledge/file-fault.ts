@@ -8,24 +8,27 @@ export interface Remark {
 }
 
 export class FileFault extends Error {
+  readonly line: number
   override name = 'FileFault'
 
-  constructor(
-    readonly line: number,
-    message: string,
-  ) {
+  constructor(line: number, message: string) {
     super(message)
+    this.line = line
   }
 }
 
 /** Remarks that are kept; a file of another kind would have one for each line. */
 const MOST_REMARKS = 5
 
+/** Characters of one that are kept: a word of the file in it may be as long as the file. */
+const LONGEST_REMARK = 300
+
 /** What was passed over in a file. */
 export class Remarks {
   readonly all: Remark[] = []
 
   add(line: number, text: string): void {
-    if (this.all.length < MOST_REMARKS) this.all.push({ line, text })
+    if (this.all.length >= MOST_REMARKS) return
+    this.all.push({ line, text: text.length > LONGEST_REMARK ? `${text.slice(0, LONGEST_REMARK)}…` : text })
   }
 }

@@ -24,6 +24,10 @@ import {
 
 /** Options that end what the rule looks at. */
 const TARGET = new Set(['-j', '--jump', '-g', '--goto'])
+/** Addresses that one option may have; iptables-save writes a rule for each. */
+const MOST_VALUES = 256
+/** kernel: XT_MULTI_PORTS */
+const MOST_PORTS = 15
 /** Options of matches that say nothing about the packet. */
 const SILENT = new Set(['--comment', '-m', '--match', '-c', '--set-counters'])
 
@@ -89,8 +93,7 @@ export class IptablesOptions {
   /** The words up to the next option. */
   private valuesOf(): string[] {
     const values: string[] = []
-    while (this.at < this.words.length) {
-      const word = this.words[this.at]
+    for (const word of this.words.slice(this.at)) {
       const isComment = this.words[this.at - 1] === '--comment'
       if (!isComment && (word === '!' || /^-[a-z-]/i.test(word))) break
       values.push(word)
@@ -147,7 +150,8 @@ export class IptablesOptions {
 }
 
 function networkTest(make: typeof ofSource, option: string, value: string): Test | string {
-  const networks = value.split(',').map(parseNetwork)
+  const networks = value.split(',', MOST_VALUES + 1).map(parseNetwork)
+  if (networks.length > MOST_VALUES) return `${option}: more than ${MOST_VALUES} addresses`
   if (networks.some(network => network === null))
     return `${option} ${value}: expected an address or a network`
   return anyOf(networks.flatMap(network => (network === null ? [] : [make(network)])))
@@ -165,7 +169,8 @@ function interfaceTest(which: 'input' | 'output', value: string): Test | string 
 }
 
 function portTest(which: ('sourcePort' | 'destinationPort')[], option: string, value: string): Test | string {
-  const ranges = value.split(',').map(parsePorts)
+  const ranges = value.split(',', MOST_PORTS + 1).map(parsePorts)
+  if (ranges.length > MOST_PORTS) return `${option}: more than ${MOST_PORTS} ports`
   if (ranges.some(range => range === null)) return `${option} ${value}: expected port numbers`
   const known = ranges.flatMap(range => (range === null ? [] : [range]))
   return anyOf(which.map(port => ofPort(port, known)))

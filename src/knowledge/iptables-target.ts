@@ -100,11 +100,12 @@ function parseTarget(text: string, family: Family): NatTarget | null {
       ? /^([\d.-]*)(?::([\d-]+)(?:\/\d+)?)?$/.exec(text)
       : /^\[?([0-9a-f:.]*(?:-[0-9a-f:.]+)?)\]?(?:(?<=\]):([\d-]+)(?:\/\d+)?)?$/i.exec(text)
   if (match === null || text === '') return null
-  const addresses = match[1] === '' ? null : parseNetwork(match[1])
-  if (match[1] !== '' && addresses?.family !== family) return null
+  const [, address = '', port] = match
+  const addresses = address === '' ? null : parseNetwork(address)
+  if (address !== '' && addresses?.family !== family) return null
   let ports: PortRange | null = null
-  if (match[2] !== undefined) {
-    ports = parsePorts(match[2])
+  if (port !== undefined) {
+    ports = parsePorts(port)
     if (ports === null) return null
   }
   return { addresses, ports }

@@ -1,33 +1,31 @@
 // iptables-save, ip6tables-save and `iptables -S` into chains of rules.
+import { shellWord } from '../net/shell-word.ts'
 import type { Remarks } from './file-fault.ts'
 import { IptablesOptions } from './iptables-options.ts'
 import type { Family } from './network.ts'
+import { wordsOf } from './rule-words.ts'
 import type { BaseChain, Chain, Hook, Ruleset } from './ruleset.ts'
+import { type Line, linesOf } from './text-lines.ts'
 
 /** Longest text of a rule that is kept for reports. */
-const LONGEST_TEXT = 300
+const LONGEST_TEXT = 2000
 
-const HOOKS: Record<string, Hook | undefined> = {
-  PREROUTING: 'prerouting',
-  INPUT: 'input',
-  FORWARD: 'forward',
-  OUTPUT: 'output',
-  POSTROUTING: 'postrouting',
-}
+const HOOKS = new Map<string, Hook>([
+  ['PREROUTING', 'prerouting'],
+  ['INPUT', 'input'],
+  ['FORWARD', 'forward'],
+  ['OUTPUT', 'output'],
+  ['POSTROUTING', 'postrouting'],
+])
 
 /** NF_IP_PRI_* of the tables; source NAT comes after what else there is. */
-const PRIORITIES: Record<string, number | undefined> = {
-  raw: -300,
-  mangle: -150,
-  nat: -100,
-  filter: 0,
-  security: 50,
-}
-
-interface Line {
-  number: number
-  text: string
-}
+const PRIORITIES = new Map([
+  ['raw', -300],
+  ['mangle', -150],
+  ['nat', -100],
+  ['filter', 0],
+  ['security', 50],
+])
 
 /** A table's lines, before its family is known. */
 interface Section {
@@ -62,8 +60,8 @@ function sectionsOf(text: string, remarks: Remarks): Section[] {
   let hasRules = false
   /** The line of the table that has not ended yet. */
   let begun: Line | null = null
-  for (const [i, raw] of text.split('\n').entries()) {
-    const line = { number: i + 1, text: raw.trim() }
+  for (const { number, text: raw } of linesOf(text)) {
+    const line = { number, text: raw.trim() }
     if (line.text === '') continue
     const told = toldBy(line.text)
     if (told !== null) {
@@ -76,11 +74,11 @@ function sectionsOf(text: string, remarks: Remarks): Section[] {
       continue
     }
     if (line.text.startsWith('#')) continue
-    const star = /^\*(\w+)$/.exec(line.text)
-    if (star !== null) {
+    const table = /^\*(\w+)$/.exec(line.text)?.[1]
+    if (table !== undefined) {
       noteCut(begun, remarks)
       begun = line
-      current = { table: star[1], family, lines: [] }
+      current = { table, family, lines: [] }
       sections.push(current)
     } else if (line.text === 'COMMIT') {
       begun = null
@@ -151,12 +149,14 @@ function readLine(
   }
   const declared = /^(?::|-[PN]\s+)(\S+)(?:\s+(\S+))?/.exec(line.text)
   if (declared !== null && !line.text.startsWith('-A')) {
-    const chain = open(declared[1])
-    if (chain.base !== null && declared[2] === 'DROP') chain.base.policy = 'drop'
+    const [, name = '', policy] = declared
+    const { base } = open(name)
+    if (base !== null && policy === 'DROP') base.policy = 'drop'
     return true
   }
   const words = wordsOf(line.text.replace(/^\[\d+:\d+\]\s*/, ''))
-  if (words === null || words.length < 2) {
+  const chain = words?.[1]
+  if (words === null || chain === undefined) {
     remarks.add(line.number, 'a rule that is not complete, passed over')
     return false
   }
@@ -166,18 +166,18 @@ function readLine(
   if (problem !== null) {
     remarks.add(line.number, `${problem}, the rule is passed over`)
     // what it may have done is not known
-    open(words[1]).rules.push({
-      source: { place, chain: words[1], text: line.text.slice(0, LONGEST_TEXT), comment: '' },
+    open(chain).rules.push({
+      source: { place, chain, text: commandOf(words), comment: '' },
       steps: [{ action: { kind: 'unknown' } }],
       destination: null,
     })
     return false
   }
-  open(words[1]).rules.push({
+  open(chain).rules.push({
     source: {
       place,
-      chain: words[1],
-      text: line.text.replace(/^\[\d+:\d+\]\s*/, '').slice(0, LONGEST_TEXT),
+      chain,
+      text: commandOf(words),
       comment: options.comment,
     },
     steps: options.steps,
@@ -186,23 +186,16 @@ function readLine(
   return true
 }
 
-function baseOf(table: string, chain: string): BaseChain | null {
-  const hook = HOOKS[chain]
-  if (hook === undefined) return null
-  const priority =
-    table === 'nat' && (hook === 'postrouting' || hook === 'input') ? 100 : (PRIORITIES[table] ?? 0)
-  return { type: table, hook, priority, policy: 'accept' }
+/** The rule as arguments of iptables, safe to copy into a shell. */
+function commandOf(words: readonly string[]): string {
+  const text = words.map(shellWord).join(' ')
+  return text.length > LONGEST_TEXT ? `${words.slice(0, 2).map(shellWord).join(' ')} …` : text
 }
 
-/** Words as iptables-save quotes them; null where a quotation does not end. */
-function wordsOf(text: string): string[] | null {
-  const words: string[] = []
-  const pattern = /\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]+)|(\S))/y
-  while (pattern.lastIndex < text.length) {
-    const match = pattern.exec(text)
-    if (match === null) return null
-    if (match[3] !== undefined) return null
-    words.push(match[1]?.replace(/\\(.)/g, '$1') ?? match[2])
-  }
-  return words
+function baseOf(table: string, chain: string): BaseChain | null {
+  const hook = HOOKS.get(chain)
+  if (hook === undefined) return null
+  const priority =
+    table === 'nat' && (hook === 'postrouting' || hook === 'input') ? 100 : (PRIORITIES.get(table) ?? 0)
+  return { type: table, hook, priority, policy: 'accept' }
 }

@@ -62,7 +62,10 @@ export function emptyEntry(): ListedEntry {
 /** A flow table keeps the entries of its flows for a day at a time, and the kernel lists no timeout for them. kernel: NF_CT_DAY */
 const OFFLOADED_SECONDS = '86400'
 /** Names that other kernels have for states. */
-const STATE_ALIASES: Record<string, string> = { LISTEN: 'SYN_SENT2', HEARTBEAT_ACKED: 'ESTABLISHED' }
+const STATE_ALIASES = new Map([
+  ['LISTEN', 'SYN_SENT2'],
+  ['HEARTBEAT_ACKED', 'ESTABLISHED'],
+])
 const MOST_ZONE = 0xffff
 const MOST_SECONDS = 0xffffffff
 
@@ -104,28 +107,29 @@ function addressed({ src, dst }: ListedTuple, protocol: number): Tuple {
   const tuple = new Tuple()
   const isIpv6 = src.includes(':')
   tuple.kind = protocol | (isIpv6 ? KIND_IPV6 : 0)
-  const [source, destination] = [addressOf(src, isIpv6), addressOf(dst, isIpv6)]
   if (!isIpv6) {
-    tuple.source = source[0]
-    tuple.destination = destination[0]
+    tuple.source = ipv4Of(src)
+    tuple.destination = ipv4Of(dst)
     return tuple
   }
+  const [source, destination] = [ipv6Of(src), ipv6Of(dst)]
   ;[tuple.source0, tuple.source1, tuple.source2, tuple.source3] = source
   ;[tuple.destination0, tuple.destination1, tuple.destination2, tuple.destination3] = destination
-  tuple.source = foldAddress(source[0], source[1], source[2], source[3])
-  tuple.destination = foldAddress(destination[0], destination[1], destination[2], destination[3])
+  tuple.source = foldAddress(...source)
+  tuple.destination = foldAddress(...destination)
   return tuple
 }
 
-function addressOf(text: string, isIpv6: boolean): number[] {
-  if (isIpv6) {
-    const words = parseIpv6(text)
-    if (words === null) throw new ListingError(`${text} is no IPv6 address`)
-    return words
-  }
+function ipv4Of(text: string): number {
   const word = parseIpv4(text)
   if (word === null) throw new ListingError(`${text} is no IPv4 address`)
-  return [word]
+  return word
+}
+
+function ipv6Of(text: string): [number, number, number, number] {
+  const words = parseIpv6(text)
+  if (words === null) throw new ListingError(`${text} is no IPv6 address`)
+  return words
 }
 
 /** Sets what tuples have beside their addresses; true where the listing leaves it out. */
@@ -220,7 +224,7 @@ function stateOf(protocol: number, name: string | null): number {
   if (names === null) return 0
   // the kernel lists no state of an offloaded connection
   const known = name ?? 'ESTABLISHED'
-  const state = names.indexOf(STATE_ALIASES[known] ?? known)
+  const state = names.indexOf(STATE_ALIASES.get(known) ?? known)
   if (state < 0) throw new ListingError(`unknown state ${known}, expected one of ${names.join(', ')}`)
   return state
 }

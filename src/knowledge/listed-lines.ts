@@ -15,7 +15,7 @@ const TUPLE_FIELDS = new Set([
   'bytes',
 ])
 /** Of `-o ktimestamp`; they have blanks in them. */
-const TIMES = /\[(start|stop)=[^\]]*\]/g
+const TIMES = /\[(start|stop)=[^[\]]*\]/g
 /** Of `-o timestamp`. */
 const STAMP = /^\[\d+\.\d+\]\s+/
 const EVENT = /^\s*\[(NEW|UPDATE|DESTROY)\]/
@@ -27,13 +27,19 @@ export function readListLine(line: string): ListedEntry {
   const words = (text.includes('[st') ? text.replace(TIMES, '') : text).trim().split(/\s+/)
   const entry = emptyEntry()
   let at = 0
+  const next = (form: RegExp): string | null => {
+    const word = words[at]
+    if (word === undefined || !form.test(word)) return null
+    at++
+    return word
+  }
   if ((words[0] === 'ipv4' && words[1] === '2') || (words[0] === 'ipv6' && words[1] === '10')) at = 2
-  entry.protocol = protocolOf(words[at], words[at + 1])
+  entry.protocol = protocolOf(words[at] ?? '', words[at + 1])
   at += 2
-  if (/^\d+$/.test(words[at] ?? '')) entry.timeout = words[at++]
-  if (/^[A-Z][A-Z0-9_]*$/.test(words[at] ?? '')) entry.state = words[at++]
+  entry.timeout = next(/^\d+$/)
+  entry.state = next(/^[A-Z][A-Z0-9_]*$/)
   // /proc shows the timeouts of GRE here
-  while (/^(stream_)?timeout=\d+,?$/.test(words[at] ?? '')) at++
+  while (next(/^(stream_)?timeout=\d+,?$/) !== null);
   if (!words[at]?.startsWith('src=')) {
     throw new ListingError(`${words[at] ?? 'the end of the line'}: expected the original tuple, src=… dst=…`)
   }
@@ -57,9 +63,9 @@ function readFields(words: readonly string[], entry: ListedEntry): void {
   let tuple: ListedTuple = entry.original
   let tuples = 0
   for (const word of words) {
-    const flag = /^\[([A-Z_]+)\]$/.exec(word)
-    if (flag !== null) {
-      readFlag(flag[1], entry)
+    const flag = /^\[([A-Z_]+)\]$/.exec(word)?.[1]
+    if (flag !== undefined) {
+      readFlag(flag, entry)
       continue
     }
     const equals = word.indexOf('=')
@@ -95,28 +101,28 @@ const PROTOCOLS = new Map(
 )
 PROTOCOLS.delete('unknown')
 
-const SAVED_FIELDS: Record<string, ['original' | 'reply', string]> = {
-  '-s': ['original', 'src'],
-  '-d': ['original', 'dst'],
-  '-r': ['reply', 'src'],
-  '-g': ['reply', 'src'],
-  '-q': ['reply', 'dst'],
-  '-n': ['reply', 'dst'],
-  '--sport': ['original', 'sport'],
-  '--dport': ['original', 'dport'],
-  '--reply-port-src': ['reply', 'sport'],
-  '--reply-port-dst': ['reply', 'dport'],
-  '--srckey': ['original', 'srckey'],
-  '--dstkey': ['original', 'dstkey'],
-  '--reply-key-src': ['reply', 'srckey'],
-  '--reply-key-dst': ['reply', 'dstkey'],
-  '--icmp-type': ['original', 'type'],
-  '--icmp-code': ['original', 'code'],
-  '--icmp-id': ['original', 'id'],
-  '--icmpv6-type': ['original', 'type'],
-  '--icmpv6-code': ['original', 'code'],
-  '--icmpv6-id': ['original', 'id'],
-}
+const SAVED_FIELDS = new Map<string, readonly ['original' | 'reply', string]>([
+  ['-s', ['original', 'src']],
+  ['-d', ['original', 'dst']],
+  ['-r', ['reply', 'src']],
+  ['-g', ['reply', 'src']],
+  ['-q', ['reply', 'dst']],
+  ['-n', ['reply', 'dst']],
+  ['--sport', ['original', 'sport']],
+  ['--dport', ['original', 'dport']],
+  ['--reply-port-src', ['reply', 'sport']],
+  ['--reply-port-dst', ['reply', 'dport']],
+  ['--srckey', ['original', 'srckey']],
+  ['--dstkey', ['original', 'dstkey']],
+  ['--reply-key-src', ['reply', 'srckey']],
+  ['--reply-key-dst', ['reply', 'dstkey']],
+  ['--icmp-type', ['original', 'type']],
+  ['--icmp-code', ['original', 'code']],
+  ['--icmp-id', ['original', 'id']],
+  ['--icmpv6-type', ['original', 'type']],
+  ['--icmpv6-code', ['original', 'code']],
+  ['--icmpv6-id', ['original', 'id']],
+])
 
 /** A line of `conntrack -L -o save`: the arguments that make the entry again. @throws ListingError */
 export function readSavedLine(line: string): ListedEntry {
@@ -125,15 +131,17 @@ export function readSavedLine(line: string): ListedEntry {
   const tags: [string, string] = ['0', '0']
   entry.isReplied = false
   for (let at = 1; at < words.length; at += 2) {
-    const [option, value] = [words[at], words[at + 1]]
+    const [option = '', value] = words.slice(at, at + 2)
     if (!option.startsWith('-') || value === undefined) {
       throw new ListingError(
         `${option}: expected options with their values, as conntrack -o save prints them`,
       )
     }
-    const field = SAVED_FIELDS[option]
-    if (field !== undefined) entry[field[0]][field[1]] = value
-    else if (option === '-t') entry.timeout = value
+    const field = SAVED_FIELDS.get(option)
+    if (field !== undefined) {
+      const [tuple, name] = field
+      entry[tuple][name] = value
+    } else if (option === '-t') entry.timeout = value
     else if (option === '-u') readStatus(value, entry)
     else if (option === '-w') entry.zone = value
     else if (option === '-p') entry.protocol = PROTOCOLS.get(value) ?? numberedProtocol(value)
@@ -158,13 +166,16 @@ function readStatus(list: string, entry: ListedEntry): void {
   entry.isOffloaded = bits.includes('OFFLOAD') || bits.includes('HW_OFFLOAD')
 }
 
+/** A field of one direction in a JSON line. */
+const TUPLE_NAME = /^(orig|reply)_(src|dst|sport|dport|type|code|id|srckey|dstkey|packets|bytes)$/
+
 /** A JSON line with the field names of `ctpcap list --format ndjson`. @throws ListingError */
 export function readJsonLine(line: string): ListedEntry {
   const fields = parseObject(line)
-  if ('event' in fields) throw new ListingError('an event, expected an entry of ctpcap list')
+  if (Object.hasOwn(fields, 'event')) throw new ListingError('an event, expected an entry of ctpcap list')
   const entry = emptyEntry()
   const text = (name: string): string | null => {
-    const value = fields[name]
+    const value = Object.hasOwn(fields, name) ? fields[name] : null
     return typeof value === 'string' || typeof value === 'number' ? String(value) : null
   }
   entry.protocol = typeof fields.proto_number === 'number' ? fields.proto_number : -1
@@ -175,8 +186,9 @@ export function readJsonLine(line: string): ListedEntry {
   for (const name of Object.keys(fields)) {
     const value = text(name)
     if (value === null) continue
-    if (name.startsWith('orig_')) entry.original[name.slice('orig_'.length)] = value
-    else if (name.startsWith('reply_')) entry.reply[name.slice('reply_'.length)] = value
+    const [, direction, field = ''] = TUPLE_NAME.exec(name) ?? []
+    if (direction === 'orig') entry.original[field] = value
+    else if (direction === 'reply') entry.reply[field] = value
   }
   const status: unknown[] = Array.isArray(fields.status) ? fields.status : []
   entry.isReplied = !status.includes('UNREPLIED')

@@ -5,13 +5,18 @@ import { TCP_STATE_NAMES } from '../conntrack/proto/tcp-table.ts'
 import { IPPROTO_SCTP } from '../net/numbers.ts'
 import { emptyEntry, type ListedEntry, type ListedTuple, ListingError } from './listed-entry.ts'
 
-const META = /<meta\s+direction="(original|reply|independent)"\s*>(.*?)<\/meta>/gs
+const META = /<meta\s+direction="(original|reply|independent)"\s*>/g
+const META_END = '</meta>'
 const TUPLE_ELEMENTS = ['src', 'dst', 'sport', 'dport', 'srckey', 'dstkey', 'packets', 'bytes'] as const
 
 /** @throws ListingError */
 export function readXmlFlow(text: string): ListedEntry {
   const entry = emptyEntry()
-  for (const [, direction, content] of text.matchAll(META)) {
+  for (const { 0: tag, 1: direction, index } of text.matchAll(META)) {
+    const start = index + tag.length
+    const end = text.indexOf(META_END, start)
+    if (end < 0) break
+    const content = text.slice(start, end)
     if (direction === 'independent') readIndependent(content, entry)
     else readDirection(content, entry, direction === 'original' ? entry.original : entry.reply)
   }
@@ -25,7 +30,7 @@ export function readXmlFlow(text: string): ListedEntry {
 }
 
 function readDirection(content: string, entry: ListedEntry, tuple: ListedTuple): void {
-  const protocol = /<layer4\s[^>]*protonum="(\d{1,3})"/.exec(content)
+  const protocol = /<layer4\s[^<>]*protonum="(\d{1,3})"/.exec(content)
   if (protocol !== null) entry.protocol = Number(protocol[1])
   for (const name of TUPLE_ELEMENTS) {
     const value = textOf(content, name)
@@ -44,5 +49,10 @@ function readIndependent(content: string, entry: ListedEntry): void {
 }
 
 function textOf(content: string, element: string): string | null {
-  return new RegExp(`<${element}>\\s*([^<\\s]*)\\s*</${element}>`).exec(content)?.[1] ?? null
+  const start = content.indexOf(`<${element}>`)
+  if (start < 0) return null
+  const end = content.indexOf('<', start + 1)
+  if (end < 0 || !content.startsWith(`</${element}>`, end)) return null
+  const text = content.slice(start + element.length + 2, end).trim()
+  return /\s/.test(text) ? null : text
 }

@@ -1,5 +1,6 @@
 // Addresses, networks and ranges as rules and topologies write them; an address is four words as in Packet, IPv4 in the first.
 import { formatIpv4, formatIpv6 } from '../net/address.ts'
+import { parseIpv4, parseIpv6 } from '../net/parse-address.ts'
 
 export type Family = 4 | 6
 
@@ -17,7 +18,12 @@ export interface Network {
 
 /** An IPv4 or IPv6 address (RFC 4291, without a zone), or null. */
 export function parseAddress(text: string): Address | null {
-  return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
+  if (text.includes(':')) {
+    const words = parseIpv6(text)
+    return words === null ? null : { family: 6, words: Int32Array.from(words) }
+  }
+  const word = parseIpv4(text)
+  return word === null ? null : { family: 4, words: Int32Array.of(word, 0, 0, 0) }
 }
 
 /** `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.0.0.1`, `10.0.0.1-10.0.0.9`, the same of IPv6; null for anything else. */
@@ -38,20 +44,15 @@ export function parseNetwork(text: string): Network | null {
 
 /** The network of the first `length` bits of an address. */
 export function networkOf({ family, words }: Address, length: number): Network {
-  const first = new Int32Array(4)
-  const last = new Int32Array(4)
-  for (let i = 0; i < bitsOf(family) / 32; i++) {
-    const bits = Math.min(Math.max(length - i * 32, 0), 32)
-    const mask = bits === 0 ? 0 : -1 << (32 - bits)
-    first[i] = words[i] & mask
-    last[i] = words[i] | ~mask
-  }
+  const used = bitsOf(family) / 32
+  const first = words.map((word, i) => (i < used ? word & maskOf(i, length) : 0))
+  const last = words.map((word, i) => (i < used ? word | ~maskOf(i, length) : 0))
   return { family, first, last }
 }
 
 /** Whether an address of the network's family lies in it. */
 export function contains({ first, last }: Network, address: Int32Array): boolean {
-  return compare(first, address) <= 0 && compare(address, last) <= 0
+  return compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0
 }
 
 /** Whether it is one address alone. */
@@ -64,7 +65,8 @@ export function sameAddress(a: Int32Array, b: Int32Array): boolean {
 }
 
 export function formatAddress(family: Family, words: Int32Array): string {
-  return family === 4 ? formatIpv4(words[0]) : formatIpv6(words[0], words[1], words[2], words[3])
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words
+  return family === 4 ? formatIpv4(w0) : formatIpv6(w0, w1, w2, w3)
 }
 
 /** `10.0.0.1:80`, `[fd00::1]:80`; without a port (-1) the address alone. */
@@ -88,68 +90,45 @@ export function formatNetwork({ family, first, last }: Network): string {
 /** The reverse of formatEndpoint(), or null. */
 export function parseEndpoint(text: string): (Address & { port: number }) | null {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text)
-  if (match === null) return null
-  const address = parseAddress(match[1] ?? match[2])
-  return address === null ? null : { ...address, port: Number(match[3]) }
+  const [, bracketed, bare = '', port] = match ?? []
+  const address = parseAddress(bracketed ?? bare)
+  return address === null ? null : { ...address, port: Number(port) }
 }
 
 function bitsOf(family: Family): number {
   return family === 4 ? 32 : 128
 }
 
-function compare(a: Int32Array, b: Int32Array): number {
-  for (let i = 0; i < 4; i++) if (a[i] !== b[i]) return (a[i] >>> 0) - (b[i] >>> 0)
+/** Mask of a network of `length` bits in the i-th word. */
+function maskOf(i: number, length: number): number {
+  const bits = Math.min(Math.max(length - i * 32, 0), 32)
+  return bits === 0 ? 0 : -1 << (32 - bits)
+}
+
+/** Below 0 where `a` comes first, above 0 where `b` does. */
+export function compareAddresses(a: Int32Array, b: Int32Array): number {
+  for (let i = 0; i < 4; i++) {
+    const difference = unsignedWord(a, i) - unsignedWord(b, i)
+    if (difference !== 0) return difference
+  }
   return 0
+}
+
+function unsignedWord(address: Int32Array, i: number): number {
+  return (address[i] ?? 0) >>> 0
 }
 
 function parseLength(text: string, family: Family): number | null {
   if (/^\d{1,3}$/.test(text)) return Number(text) <= bitsOf(family) ? Number(text) : null
   const mask = parseAddress(text)
   if (mask === null || mask.family !== family) return null
+  // up to the first word that is not all ones; a mask with holes is none that a network has
   let length = 0
-  while (length < bitsOf(family) && (mask.words[length >> 5] & (1 << (31 - (length & 31)))) !== 0) length++
-  // a mask with holes is none that a network has
+  for (const word of mask.words) {
+    length += Math.clz32(~word)
+    if (word !== -1) break
+  }
   return sameAddress(networkOf({ family, words: new Int32Array(4).fill(-1) }, length).first, mask.words)
     ? length
     : null
-}
-
-function parseIpv4(text: string): Address | null {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
-  if (match === null) return null
-  let word = 0
-  for (let i = 1; i <= 4; i++) {
-    const byte = Number(match[i])
-    if (byte > 255) return null
-    word = (word << 8) | byte
-  }
-  return { family: 4, words: Int32Array.of(word, 0, 0, 0) }
-}
-
-function parseIpv6(text: string): Address | null {
-  if (!/^[0-9a-f:.]{2,45}$/i.test(text)) return null
-  const halves = text.split('::')
-  if (halves.length > 2) return null
-  const head = groupsOf(halves[0])
-  const tail = halves.length === 2 ? groupsOf(halves[1]) : []
-  if (head === null || tail === null) return null
-  const missing = 8 - head.length - tail.length
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return null
-  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail]
-  const words = new Int32Array(4)
-  for (let i = 0; i < 4; i++) words[i] = (groups[i * 2] << 16) | groups[i * 2 + 1]
-  return { family: 6, words }
-}
-
-function groupsOf(text: string): number[] | null {
-  if (text === '') return []
-  const groups: number[] = []
-  const parts = text.split(':')
-  for (const [i, part] of parts.entries()) {
-    const dotted = i === parts.length - 1 && part.includes('.') ? parseIpv4(part) : null
-    if (dotted !== null) groups.push(dotted.words[0] >>> 16, dotted.words[0] & 0xffff)
-    else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(Number.parseInt(part, 16))
-    else return null
-  }
-  return groups
 }

@@ -1,6 +1,7 @@
 // What rules of nft look at: fields of a packet, alone or several together, compared with values and looked up in sets.
 import { asList, asObject, asText, type JsonObject } from './json-documents.ts'
 import { networkOf, parseAddress, parseNetwork } from './network.ts'
+import { NetworkIndex, type NetworkItem } from './networks.ts'
 import {
   type Answer,
   answer,
@@ -32,6 +33,8 @@ export interface NftField {
   key: (subject: Subject) => string | null
   /** The same text of a single value, or null: a range, or not understood. */
   keyOf: (value: unknown) => string | null
+  /** Of an address: the network that a value is, or null; and the packet's. */
+  address?: { networkOf: typeof networkFrom; of: (subject: Subject) => Int32Array }
 }
 
 const OPAQUE: NftField = { needs: [], equals: () => perhaps, key: () => null, keyOf: () => null }
@@ -87,6 +90,7 @@ function addressField(which: 'source' | 'destination', needs: Test[]): NftField 
     },
     key: subject => subject[which].join(),
     keyOf: value => (typeof value === 'string' ? (parseAddress(value)?.words.join() ?? null) : null),
+    address: { networkOf: networkFrom, of: subject => subject[which] },
   }
 }
 
@@ -124,19 +128,24 @@ export function portsFrom(value: unknown): readonly [number, number] | null {
 const PROTOCOL: NftField = {
   needs: [],
   equals: value => {
-    const protocol = parseProtocol(String(value))
+    const protocol = protocolFrom(value)
     return protocol === null ? perhaps : ofProtocol(protocol)
   },
   key: subject => String(subject.protocol),
   keyOf: value => {
-    const protocol = parseProtocol(String(value))
+    const protocol = protocolFrom(value)
     return protocol === null ? null : String(protocol)
   },
 }
 
+/** A name or a number. */
+function protocolFrom(value: unknown): number | null {
+  return typeof value === 'string' || typeof value === 'number' ? parseProtocol(String(value)) : null
+}
+
 const STATE: NftField = {
   needs: [],
-  equals: value => ofState(Array.isArray(value) ? value.map(String) : [String(value)]),
+  equals: value => ofState(Array.isArray(value) ? value.map(asText) : [asText(value)]),
   key: ({ state }) => state,
   keyOf: value => (typeof value === 'string' ? value : null),
 }
@@ -255,7 +264,8 @@ function oneEqual(fields: readonly NftField[], value: unknown): Test {
   const values = fields.length === 1 ? [value] : asList(asObject(value)?.concat)
   if (values.length !== fields.length) return perhaps
   const tests = fields.map((field, i) => field.equals(values[i]))
-  if (tests.length === 1) return tests[0]
+  const [only] = tests
+  if (tests.length === 1 && only !== undefined) return only
   return (subject, mark) => {
     let found: Answer = YES
     for (const test of tests) {
@@ -272,10 +282,14 @@ interface Element<T> {
   data: T
 }
 
+/** Ranges above this in a set are looked up by the address they hold. */
+const MANY_RANGES = 16
+
 /** The elements of a set or map by the fields of a packet: single values by a key, ranges one after the other. */
 export class Lookup<T> {
   private readonly exact = new Map<string, Element<T>>()
   private readonly loose: { element: Element<T>; test: Test }[] = []
+  private readonly networks: NetworkIndex<Element<T>> | null
   private readonly fields: readonly NftField[]
 
   constructor(fields: readonly NftField[], elements: readonly Element<T>[]) {
@@ -287,6 +301,21 @@ export class Lookup<T> {
       if (key !== null) this.exact.set(key, element)
       else this.loose.push({ element, test: value === '*' ? perhaps : oneEqual(fields, value) })
     }
+    this.networks = this.indexNetworks()
+  }
+
+  /** The index of the ranges, where all are networks: then an address is in one of them or in none. */
+  private indexNetworks(): NetworkIndex<Element<T>> | null {
+    const [field] = this.fields
+    if (this.loose.length < MANY_RANGES || this.fields.length !== 1) return null
+    if (field?.address === undefined) return null
+    const items: NetworkItem<Element<T>>[] = []
+    for (const { element } of this.loose) {
+      const network = field.address.networkOf(element.value)
+      if (network === null) return null
+      items.push({ network, item: element })
+    }
+    return NetworkIndex.of(items)
   }
 
   /** The element for a packet, and those that may be its where that is not known. */
@@ -300,6 +329,10 @@ export class Lookup<T> {
       for (const element of this.exact.values()) {
         if (oneEqual(this.fields, element.value)(subject, mark) !== NO) possible.push(element)
       }
+    }
+    const address = this.fields[0]?.address
+    if (this.networks !== null && address !== undefined) {
+      return { found: this.networks.find(subject.family, address.of(subject)), possible }
     }
     for (const { element, test } of this.loose) {
       const own = test(subject, mark)

@@ -81,7 +81,8 @@ export function stepsOf(statement: unknown, sets: NftSets): Step[] | string {
 function verdictOf(value: unknown): Action | null {
   const steps = stepsOf(value, new Map())
   if (typeof steps === 'string' || steps.length !== 1) return null
-  return 'action' in steps[0] ? steps[0].action : null
+  const [step] = steps
+  return step !== undefined && 'action' in step ? step.action : null
 }
 
 function needsOf(fields: readonly NftField[]): Step[] {

@@ -1,12 +1,18 @@
 // `nft -j list ruleset` into chains of rules.
-import type { Remarks } from './file-fault.ts'
+import { FileFault, type Remarks } from './file-fault.ts'
 import { asList, asObject, asText, type JsonDocument, type JsonObject } from './json-documents.ts'
 import { type Family, parseAddress } from './network.ts'
 import { stepsOf } from './nft-statement.ts'
 import type { Hook, Rule, Ruleset, Step } from './ruleset.ts'
 
 /** Families whose hooks see IP packets; those of bridge, netdev and arp are others. */
-const FAMILIES: Record<string, readonly Family[] | undefined> = { ip: [4], ip6: [6], inet: [4, 6] }
+const FAMILIES = new Map<string, readonly Family[]>([
+  ['ip', [4]],
+  ['ip6', [6]],
+  ['inet', [4, 6]],
+])
+/** What else nft has. */
+const OTHER_FAMILIES = new Set(['arp', 'bridge', 'netdev'])
 
 const HOOKS: readonly Hook[] = ['prerouting', 'input', 'forward', 'output', 'postrouting']
 
@@ -26,10 +32,10 @@ export function readNft(path: string, document: JsonDocument, ruleset: Ruleset, 
   for (const item of items) {
     const chain = asObject(asObject(item)?.chain)
     const rule = asObject(asObject(item)?.rule)
-    if (chain !== null && openChain(chain, ruleset)) understood++
+    if (chain !== null && openChain(chain, ruleset, document.line)) understood++
     if (rule === null) continue
-    const families = FAMILIES[asText(rule.family)]
-    if (families === undefined) continue
+    const families = familiesOf(rule, document.line)
+    if (families === null) continue
     const space = spaceOf(rule)
     const target = ruleset.open(space, asText(rule.chain), families)
     target.rules.push(readRule(path, document.line, rule, sets.get(space) ?? new Map(), remarks))
@@ -59,9 +65,21 @@ function setsOf(items: readonly unknown[]): Map<string, Map<string, readonly unk
   return sets
 }
 
-function openChain(chain: JsonObject, ruleset: Ruleset): boolean {
-  const families = FAMILIES[asText(chain.family)]
-  if (families === undefined) return false
+/** The families whose packets a chain or rule sees, null for none. @throws FileFault for a family nobody knows */
+function familiesOf({ family }: JsonObject, line: number): readonly Family[] | null {
+  const known = FAMILIES.get(asText(family))
+  if (known !== undefined) return known
+  if (OTHER_FAMILIES.has(asText(family))) return null
+  const names = [...FAMILIES.keys(), ...OTHER_FAMILIES].join(', ')
+  throw new FileFault(
+    line,
+    `unknown family ${JSON.stringify(asText(family).slice(0, 40))} in the listing that begins here, expected one of ${names}`,
+  )
+}
+
+function openChain(chain: JsonObject, ruleset: Ruleset, line: number): boolean {
+  const families = familiesOf(chain, line)
+  if (families === null) return false
   const opened = ruleset.open(spaceOf(chain), asText(chain.name), families)
   const hook = HOOKS.find(known => known === chain.hook)
   if (hook !== undefined) {

@@ -103,8 +103,8 @@ export class Rules {
 
   /** What becomes of an INVALID packet at hooks behind conntrack; of a file without a chain at the last of them nobody knows. */
   invalid(subject: Subject, hooks: readonly Hook[]): DropAnswer {
-    const last = hooks[hooks.length - 1]
-    let isSure = this.at(last, subject.family, 'behind').length > 0
+    const last = hooks.at(-1)
+    let isSure = last !== undefined && this.at(last, subject.family, 'behind').length > 0
     let mayBe: Rule | null = null
     const invalid: Subject = { ...subject, state: 'invalid' }
     for (const hook of hooks) {
@@ -212,7 +212,8 @@ export function onlyTarget(
   { family, destinationPort }: Subject,
 ): { address: Int32Array; port: number; text: string; way: readonly Rule[] } | null {
   const [choice] = choices
-  if (choices.length !== 1 || mayPass || isUnknown || choice.action.kind !== 'dnat') return null
+  if (choice === undefined || choices.length > 1 || mayPass || isUnknown) return null
+  if (choice.action.kind !== 'dnat') return null
   const { addresses, ports } = choice.action.target
   if (addresses === null || !isSingle(addresses) || (ports !== null && ports[0] !== ports[1])) return null
   const port = ports === null ? destinationPort : ports[0]
@@ -230,8 +231,10 @@ export function onlyTarget(
  */
 export function nameOf(way: readonly Rule[]): string {
   for (const { source } of way.toReversed()) {
-    const named = /^(?:endpoint|service|external)-[A-Z0-9]{8}-([^_]+?\/[^_]+?)(?:__.*)?$/.exec(source.chain)
-    if (named !== null) return named[1]
+    const named = /^(?:endpoint|service|external)-[A-Z0-9]{8}-([^_]+?\/[^_]+?)(?:__.*)?$/.exec(
+      source.chain,
+    )?.[1]
+    if (named !== undefined) return named
     if (source.comment !== '') return source.comment
   }
   return ''

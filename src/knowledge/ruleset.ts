@@ -9,7 +9,7 @@ export interface RuleSource {
   /** `rules.txt:34`, or of nft `ruleset.json handle 23`. */
   place: string
   chain: string
-  /** The rule as it was written, cut where it is long. */
+  /** The rule as arguments of the tool that wrote it, safe to copy into a shell; cut where it is long. */
   text: string
   comment: string
 }
@@ -127,28 +127,31 @@ export class Ruleset {
   }
 }
 
+interface PlacedRule {
+  at: number
+  rule: Rule
+}
+
 class ChainIndex {
-  /** Places of the rules without a destination of their own, and of those for each destination, in ascending order. */
-  private readonly general: number[] = []
-  private readonly byDestination = new Map<string, number[]>()
-  private readonly rules: readonly Rule[]
+  /** The rules without a destination of their own, and those for each destination, in their order. */
+  private readonly general: PlacedRule[] = []
+  private readonly byDestination = new Map<string, PlacedRule[]>()
 
   constructor(rules: readonly Rule[]) {
-    this.rules = rules
-    for (const [at, { destination }] of rules.entries()) {
-      if (destination === null) {
-        this.general.push(at)
+    for (const [at, rule] of rules.entries()) {
+      if (rule.destination === null) {
+        this.general.push({ at, rule })
         continue
       }
-      const key = destination.join()
+      const key = rule.destination.join()
       const own = this.byDestination.get(key)
-      if (own === undefined) this.byDestination.set(key, [at])
-      else own.push(at)
+      if (own === undefined) this.byDestination.set(key, [{ at, rule }])
+      else own.push({ at, rule })
     }
   }
 
   rulesFor(destination: Int32Array): readonly Rule[] {
     const own = this.byDestination.get(destination.join()) ?? []
-    return [...this.general, ...own].sort((a, b) => a - b).map(at => this.rules[at])
+    return [...this.general, ...own].sort((a, b) => a.at - b.at).map(({ rule }) => rule)
   }
 }

@@ -101,7 +101,8 @@ export function ofMark(value: number, mask: number): Test {
 export function ofLocal(which: 'source' | 'destination'): Test {
   return subject => {
     const address = subject[which]
-    if (subject.family === 4 && address[0] >>> 24 === 127) return YES
+    const [word = 0] = address
+    if (subject.family === 4 && word >>> 24 === 127) return YES
     return subject.isLocal === null ? PERHAPS : answer(subject.isLocal(subject.family, address))
   }
 }
@@ -109,27 +110,27 @@ export function ofLocal(which: 'source' | 'destination'): Test {
 /** What the protocol number is called in rules, or null. */
 export function parseProtocol(text: string): number | null {
   if (/^\d{1,3}$/.test(text)) return Number(text) < 256 ? Number(text) : null
-  return PROTOCOLS[text.toLowerCase()] ?? null
+  return PROTOCOLS.get(text.toLowerCase()) ?? null
 }
 
-const PROTOCOLS: Record<string, number | undefined> = {
-  icmp: 1,
-  igmp: 2,
-  ipencap: 4,
-  ipip: 4,
-  tcp: 6,
-  udp: 17,
-  dccp: 33,
-  ipv6: 41,
-  gre: 47,
-  esp: 50,
-  ah: 51,
-  'ipv6-icmp': 58,
-  icmpv6: 58,
-  ospf: 89,
-  sctp: 132,
-  udplite: 136,
-}
+const PROTOCOLS = new Map([
+  ['icmp', 1],
+  ['igmp', 2],
+  ['ipencap', 4],
+  ['ipip', 4],
+  ['tcp', 6],
+  ['udp', 17],
+  ['dccp', 33],
+  ['ipv6', 41],
+  ['gre', 47],
+  ['esp', 50],
+  ['ah', 51],
+  ['ipv6-icmp', 58],
+  ['icmpv6', 58],
+  ['ospf', 89],
+  ['sctp', 132],
+  ['udplite', 136],
+])
 
 /** `80`, `8000:8080`, `:1023`, `1024:`; null for anything else. */
 export function parsePorts(text: string): PortRange | null {

@@ -21,25 +21,35 @@ const SUMMARY = /: \d+ flow entr(y has|ies have) been shown\./
 const XML_FRAME = /^(<\?xml[^>]*\?>|<\/?conntrack\s*>|\s)*$/
 /** A flow has a few hundred bytes; a file that never ends one is no listing. */
 const LONGEST_FLOW = 65_536
+const FLOW_END = '</flow>'
+const NO_END = `a <flow> without its end ${FLOW_END}`
+/** Entries of all listings that a node can hold, and more; a known one takes half a kilobyte. */
+const MOST_ENTRIES = 4_000_000
 
 /** Takes the lines of a listing in their order. Forms may be mixed: each line says which it is of. */
 export class TableListing {
   readonly entries: KnownEntry[] = []
   private line = 0
-  /** A `<flow>` that has begun, and the line it did on. */
-  private flow = ''
+  /** Lines of a `<flow>` that has begun, none where none has; their length, and the line it began on. */
+  private flow: string[] = []
+  private flowLength = 0
   private flowLine = 0
 
   /** @throws TableListingError */
   add(text: string): void {
     this.line++
-    if (this.flow !== '' || text.trimStart().startsWith('<')) this.addXml(text)
+    if (this.flow.length > 0 || text.trimStart().startsWith('<')) this.addXml(text)
     else this.addLine(text)
+  }
+
+  /** The line added last cannot be. @throws TableListingError */
+  refuse(reason: string): never {
+    throw new TableListingError(this.line, reason)
   }
 
   /** To be called behind the last line. @throws TableListingError */
   finish(): void {
-    if (this.flow !== '') throw new TableListingError(this.flowLine, 'a <flow> without its end </flow>')
+    if (this.flow.length > 0) throw new TableListingError(this.flowLine, NO_END)
   }
 
   private addLine(line: string): void {
@@ -52,22 +62,33 @@ export class TableListing {
   }
 
   private addXml(line: string): void {
-    let rest = this.flow === '' ? line : `${this.flow}\n${line}`
-    const from = this.flow === '' ? this.line : this.flowLine
-    this.flow = ''
+    let rest = line
+    if (this.flow.length > 0) {
+      const end = line.indexOf(FLOW_END)
+      this.flow.push(end < 0 ? line : line.slice(0, end))
+      this.flowLength += line.length
+      if (end < 0) {
+        if (this.flowLength > LONGEST_FLOW || this.flow.length > LONGEST_FLOW)
+          throw new TableListingError(this.flowLine, NO_END)
+        return
+      }
+      const flow = this.flow.join('\n')
+      this.flow = []
+      this.keep(this.flowLine, () => readXmlFlow(flow))
+      rest = line.slice(end + FLOW_END.length)
+    }
     for (let start = rest.indexOf('<flow'); start >= 0; start = rest.indexOf('<flow')) {
       this.requireFrame(rest.slice(0, start))
-      const end = rest.indexOf('</flow>', start)
+      const end = rest.indexOf(FLOW_END, start)
       if (end < 0) {
-        if (rest.length - start > LONGEST_FLOW)
-          throw new TableListingError(from, 'a <flow> without its end </flow>')
-        this.flow = rest.slice(start)
-        this.flowLine = from
+        this.flow = [rest.slice(start)]
+        this.flowLength = rest.length - start
+        this.flowLine = this.line
         return
       }
       const flow = rest.slice(start, end)
-      this.keep(from, () => readXmlFlow(flow))
-      rest = rest.slice(end + '</flow>'.length)
+      this.keep(this.line, () => readXmlFlow(flow))
+      rest = rest.slice(end + FLOW_END.length)
     }
     this.requireFrame(rest)
   }
@@ -79,6 +100,8 @@ export class TableListing {
   }
 
   private keep(line: number, read: () => ListedEntry): void {
+    if (this.entries.length === MOST_ENTRIES)
+      throw new TableListingError(line, `more than ${MOST_ENTRIES} entries, the most that are read`)
     try {
       this.entries.push(knownEntry(read()))
     } catch (error) {

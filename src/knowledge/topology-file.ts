@@ -1,12 +1,16 @@
 // `--topology`: what ip and bridge print, as JSON or as text, of one network namespace or of several.
 import { FileFault } from './file-fault.ts'
 import { looksLikeJson, readJsonDocuments } from './json-documents.ts'
+import { MOST_LINES } from './text-lines.ts'
 import type { Topology } from './topology.ts'
 import { readTopologyJson } from './topology-json.ts'
 import { readTopologyText } from './topology-text.ts'
 
 const EXPECTED =
   'expected the output of ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb'
+
+/** Namespaces of a file; a node has some hundreds. */
+const MOST_HOSTS = 100_000
 
 /** A line that says whose what follows is: `### namespace node`, `netns: node`. */
 const NAMESPACE = /^(?:#+\s*(?:network )?namespace|#*\s*netns:?)\s+(\S+)\s*$/
@@ -18,10 +22,20 @@ const NAMESPACE = /^(?:#+\s*(?:network )?namespace|#*\s*netns:?)\s+(\S+)\s*$/
 export function readTopology(text: string, topology: Topology): void {
   let understood = 0
   for (const part of partsOf(text)) {
+    if (topology.hosts.length > MOST_HOSTS || understood > MOST_LINES) {
+      throw new FileFault(
+        part.lines + 1,
+        `more than ${MOST_HOSTS} namespaces or ${MOST_LINES} lines, the most that are read`,
+      )
+    }
     const host = topology.host(part.name)
-    if (looksLikeJson(part.text)) {
-      for (const document of documentsOf(part)) understood += readTopologyJson(document, host)
-    } else understood += readTopologyText(part.text, host)
+    try {
+      if (looksLikeJson(part.text)) {
+        for (const document of readJsonDocuments(part.text)) understood += readTopologyJson(document, host)
+      } else understood += readTopologyText(part.text, host)
+    } catch (error) {
+      throw error instanceof FileFault ? new FileFault(error.line + part.lines, error.message) : error
+    }
   }
   if (understood === 0) throw new FileFault(1, `no interfaces, routes or neighbours in it, ${EXPECTED}`)
 }
@@ -33,31 +47,22 @@ interface Part {
   text: string
 }
 
-function partsOf(text: string): Part[] {
-  const parts: Part[] = []
-  let current: { name: string; lines: number; own: string[] } = { name: '', lines: 0, own: [] }
-  const close = (): void => {
-    const own = current.own.join('\n')
-    if (own.trim() !== '') parts.push({ name: current.name, lines: current.lines, text: own })
+/** What stands between the lines that name a namespace; parts of blanks alone are left out. */
+function* partsOf(text: string): Generator<Part> {
+  let part = { name: '', lines: 0, start: 0 }
+  const until = (end: number): Part[] => {
+    const own = text.slice(part.start, end)
+    return own.trim() === '' ? [] : [{ name: part.name, lines: part.lines, text: own }]
   }
-  for (const [i, line] of text.split('\n').entries()) {
-    const name = NAMESPACE.exec(line)
-    if (name === null) {
-      current.own.push(line)
-      continue
-    }
-    close()
-    current = { name: name[1], lines: i + 1, own: [] }
+  const lines = /^[ \t]*(?:#|netns).*$/gm
+  let number = 1
+  let at = 0
+  for (let match = lines.exec(text); match !== null; match = lines.exec(text)) {
+    const name = NAMESPACE.exec(match[0])?.[1]
+    if (name === undefined) continue
+    for (; at < match.index; number++) at = text.indexOf('\n', at) + 1
+    yield* until(match.index)
+    part = { name, lines: number - 1, start: lines.lastIndex }
   }
-  close()
-  return parts
-}
-
-function documentsOf({ text, lines }: Part) {
-  try {
-    return readJsonDocuments(text)
-  } catch (error) {
-    if (error instanceof FileFault) throw new FileFault(error.line + lines, error.message)
-    throw error
-  }
+  yield* until(text.length)
 }

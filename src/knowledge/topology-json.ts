@@ -1,17 +1,35 @@
 // `ip -j addr`, `ip -j link`, `ip -j route`, `ip -j neigh`, `bridge -j link`, `bridge -j fdb`: told apart by their fields.
+import { FileFault } from './file-fault.ts'
+import { interfaceNameFault, isInterfaceName } from './interface-name.ts'
 import { asList, asObject, asText, type JsonDocument, type JsonObject } from './json-documents.ts'
 import { networkOf, parseAddress } from './network.ts'
 import type { Host } from './topology.ts'
 import { addRoute } from './topology-text.ts'
 
-/** Reads one document of a host. @returns how many of its items were understood */
-export function readTopologyJson({ value }: JsonDocument, host: Host): number {
+/**
+ * Reads one document of a host.
+ * @returns how many of its items were understood
+ * @throws FileFault for a name that no interface has
+ */
+export function readTopologyJson({ line, value }: JsonDocument, host: Host): number {
   let understood = 0
   for (const item of asList(value)) {
     const object = asObject(item)
-    if (object !== null && readItem(object, host)) understood++
+    if (object === null) continue
+    checkNames(object, line)
+    if (readItem(object, host)) understood++
   }
   return understood
+}
+
+/** Every name of an interface that an item may have. */
+function checkNames(item: JsonObject, line: number): void {
+  const [hop] = asList(item.nexthops).map(asObject)
+  for (const name of [item.ifname, item.master, item.dev, hop?.dev]) {
+    if (typeof name === 'string' && name !== '' && !isInterfaceName(name)) {
+      throw new FileFault(line, `${interfaceNameFault(name)}; in the listing that begins here`)
+    }
+  }
 }
 
 function readItem(item: JsonObject, host: Host): boolean {
@@ -60,10 +78,10 @@ function readNeighbour(item: JsonObject, host: Host): boolean {
 function readRoute(item: JsonObject, host: Host): boolean {
   const destination = asText(item.dst)
   const isOnLink = item.gateway === undefined && item.via === undefined
-  const family = asText(item.gateway).includes(':') || 'pref' in item ? 6 : 4
+  const family = asText(item.gateway).includes(':') || item.pref !== undefined ? 6 : 4
   const [hop] = asList(item.nexthops).map(asObject)
   const device = asText(item.dev) || asText(hop?.dev)
   // what leads nowhere still ends the search for a way
-  if (device === '' && !('type' in item)) return false
+  if (device === '' && item.type === undefined) return false
   return addRoute(host, destination, device, isOnLink && hop === undefined, family)
 }

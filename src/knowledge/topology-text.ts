@@ -1,5 +1,8 @@
 // The text that `ip addr`, `ip route`, `ip neigh`, `bridge link` and `bridge fdb` print for people, line by line.
+import { FileFault } from './file-fault.ts'
+import { interfaceNameFault, isInterfaceName } from './interface-name.ts'
 import { networkOf, parseAddress, parseNetwork } from './network.ts'
+import { type Line, linesOf } from './text-lines.ts'
 import type { Host, HostInterface } from './topology.ts'
 
 const MAC = '[0-9a-f]{2}(?::[0-9a-f]{2}){5}'
@@ -11,11 +14,15 @@ const NEIGHBOUR = new RegExp(`^([0-9a-f.:]+) dev \\S+ lladdr (${MAC})`)
 const ROUTE = /^(?:(?:unicast|blackhole|unreachable|prohibit|throw) )?(default|[0-9a-f.:]+(?:\/\d+)?)\s(.*)$/
 const NEXT_HOP = /^\s+nexthop .*\bdev (\S+)/
 
-/** Reads what one host printed. @returns how many lines were understood */
+/**
+ * Reads what one host printed.
+ * @returns how many lines were understood
+ * @throws FileFault for a name that no interface has
+ */
 export function readTopologyText(text: string, host: Host): number {
   const reader = new TextReader(host)
   let understood = 0
-  for (const line of text.split('\n')) if (reader.read(line)) understood++
+  for (const line of linesOf(text)) if (reader.read(line)) understood++
   return understood
 }
 
@@ -23,22 +30,32 @@ class TextReader {
   private device: HostInterface | null = null
   /** Destination of a route with several ways, which stand in the lines below. */
   private destination = ''
+  private number = 0
   private readonly host: Host
 
   constructor(host: Host) {
     this.host = host
   }
 
-  read(line: string): boolean {
-    return this.readDevice(line) || this.readDetail(line) || this.readTable(line)
+  read({ number, text }: Line): boolean {
+    this.number = number
+    return this.readDevice(text) || this.readDetail(text) || this.readTable(text)
+  }
+
+  /** A name that the kernel may have printed; `''` where none stands. */
+  private nameOf(name: string | undefined): string {
+    if (name === undefined || name === '') return ''
+    if (!isInterfaceName(name)) throw new FileFault(this.number, interfaceNameFault(name))
+    return name
   }
 
   private readDevice(line: string): boolean {
     const match = DEVICE.exec(line)
     if (match === null) return false
-    const device = this.host.open(match[2])
-    device.index = Number(match[1])
-    device.master = /\bmaster (\S+)/.exec(match[3])?.[1] ?? device.master
+    const [, index, name = '', rest = ''] = match
+    const device = this.host.open(this.nameOf(name))
+    device.index = Number(index)
+    device.master = this.nameOf(/\bmaster (\S+)/.exec(rest)?.[1]) || device.master
     this.device = device
     return true
   }
@@ -46,9 +63,9 @@ class TextReader {
   /** What stands below the line of an interface. */
   private readDetail(line: string): boolean {
     if (this.device === null || !/^\s/.test(line)) return false
-    const link = LINK.exec(line)
-    if (link !== null) {
-      this.device.mac = link[1]
+    const mac = LINK.exec(line)?.[1]
+    if (mac !== undefined) {
+      this.device.mac = mac
       return true
     }
     const hairpin = /\bhairpin (on|off)\b/.exec(line)
@@ -56,45 +73,48 @@ class TextReader {
       this.device.hairpin = hairpin[1] === 'on'
       return true
     }
-    const address = ADDRESS.exec(line)
-    const own = address === null ? null : parseAddress(address[1])
-    if (address === null || own === null || Number(address[2]) > 128) return false
-    this.host.addAddress(this.device, own, networkOf(own, Number(address[2])))
+    const [, address = '', length] = ADDRESS.exec(line) ?? []
+    const own = parseAddress(address)
+    if (own === null || Number(length) > 128) return false
+    this.host.addAddress(this.device, own, networkOf(own, Number(length)))
     return true
   }
 
   private readTable(line: string): boolean {
     const forwarding = FORWARDING.exec(line)
     if (forwarding !== null) {
-      const [, mac, port, rest] = forwarding
+      const [, mac = '', name = '', rest = ''] = forwarding
+      const port = this.nameOf(name)
       if (!/\b(self|permanent)\b/.test(rest)) this.host.forwarding.set(mac, port)
-      const master = /\bmaster (\S+)/.exec(rest)?.[1]
-      if (master !== undefined && master !== port) this.host.open(port).master = master
+      const master = this.nameOf(/\bmaster (\S+)/.exec(rest)?.[1])
+      if (master !== '' && master !== port) this.host.open(port).master = master
       return true
     }
-    const neighbour = NEIGHBOUR.exec(line)
-    const address = neighbour === null ? null : parseAddress(neighbour[1])
-    if (neighbour !== null && address !== null) {
-      this.host.addNeighbour(address, neighbour[2])
+    const [, neighbour = '', mac = ''] = NEIGHBOUR.exec(line) ?? []
+    const address = parseAddress(neighbour)
+    if (address !== null) {
+      this.host.addNeighbour(address, mac)
       return true
     }
     return this.readRoute(line)
   }
 
   private readRoute(line: string): boolean {
-    const hop = NEXT_HOP.exec(line)
-    if (hop !== null && this.destination !== '') return addRoute(this.host, this.destination, hop[1], false)
+    const hop = NEXT_HOP.exec(line)?.[1]
+    if (hop !== undefined && this.destination !== '')
+      return addRoute(this.host, this.destination, this.nameOf(hop), false)
     const match = ROUTE.exec(line)
     if (match === null) return false
+    const [, destination = '', way = ''] = match
     // a neighbour that does not answer has no hardware address
     if (/\b(FAILED|INCOMPLETE)\b/.test(line)) return true
-    const device = /\bdev (\S+)/.exec(match[2])?.[1] ?? ''
-    const gateway = /\bvia (\S+)/.exec(match[2])?.[1] ?? ''
+    const device = this.nameOf(/\bdev (\S+)/.exec(way)?.[1])
+    const gateway = /\bvia (\S+)/.exec(way)?.[1] ?? ''
     const isLost = device === '' && /^(blackhole|unreachable|prohibit|throw)/.test(line)
-    this.destination = device === '' ? match[1] : ''
-    if (device === '' && !isLost) return match[2].trim() === '' || /\bproto\b/.test(match[2])
-    const family = gateway.includes(':') || /\bpref\b/.test(match[2]) ? 6 : 4
-    return addRoute(this.host, match[1], device, gateway === '', family)
+    this.destination = device === '' ? destination : ''
+    if (device === '' && !isLost) return way.trim() === '' || /\bproto\b/.test(way)
+    const family = gateway.includes(':') || /\bpref\b/.test(way) ? 6 : 4
+    return addRoute(this.host, destination, device, gateway === '', family)
   }
 }
 

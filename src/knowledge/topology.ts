@@ -1,5 +1,5 @@
 // Hosts with their interfaces, bridges, routes and neighbours, and what that says of addresses.
-import { type Address, contains, type Family, type Network } from './network.ts'
+import { type Address, compareAddresses, contains, type Family, type Network } from './network.ts'
 
 export interface HostInterface {
   index: number
@@ -109,11 +109,13 @@ export class Host {
 
 export class Topology {
   readonly hosts: Host[] = []
+  private readonly byName = new Map<string, Host>()
 
   host(name: string): Host {
-    let found = this.hosts.find(host => host.name === name)
+    let found = this.byName.get(name)
     if (found === undefined) {
       found = new Host(name)
+      this.byName.set(name, found)
       this.hosts.push(found)
     }
     return found
@@ -121,7 +123,7 @@ export class Topology {
 
   /** The only host there is, or null. */
   get onlyHost(): Host | null {
-    return this.hosts.length === 1 ? this.hosts[0] : null
+    return only(this.hosts)
   }
 
   /** The one host that has interfaces of all these indexes, and of those names that any has; null: none, or several. */
@@ -133,7 +135,7 @@ export class Topology {
         indexes.every(index => host.interfaces.size === 0 || host.byIndex(index) !== null) &&
         told.every(name => host.interfaces.has(name)),
     )
-    return fitting.length === 1 ? fitting[0] : null
+    return only(fitting)
   }
 
   /** The port of a bridge that an address is behind, by neighbours and what the bridge learnt; or the bridge alone. */
@@ -169,15 +171,19 @@ export class Topology {
   }
 }
 
+function only(hosts: readonly Host[]): Host | null {
+  return hosts.length === 1 ? (hosts[0] ?? null) : null
+}
+
 function keyOf(family: Family, words: Int32Array): string {
   return `${family} ${words.join()}`
 }
 
 function isNarrower(a: Network, b: Network): boolean {
-  for (let i = 0; i < 4; i++) {
-    const own = (a.last[i] ^ a.first[i]) >>> 0
-    const other = (b.last[i] ^ b.first[i]) >>> 0
-    if (own !== other) return own < other
-  }
-  return false
+  return compareAddresses(spanOf(a), spanOf(b)) < 0
+}
+
+/** How far its last address is from the first. */
+function spanOf({ first, last }: Network): Int32Array {
+  return last.map((word, i) => word ^ (first[i] ?? 0))
 }

@@ -8,14 +8,14 @@ export function parseIpv4(text: string): number | null {
   return Math.max(a, b, c, d) > 255 ? null : (a << 24) | (b << 16) | (c << 8) | d
 }
 
-/** Four words, or null for what is no IPv6 address. */
-export function parseIpv6(text: string): number[] | null {
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text)
+/** Four words, or null for what is no IPv6 address (RFC 4291, without a zone). */
+export function parseIpv6(text: string): [number, number, number, number] | null {
+  const dotted = /^(.*:)([\d.]+)$/.exec(text)
   if (dotted !== null) {
-    const [, head, ...digits] = dotted
-    const [a, b, c, d] = digits.map(Number)
-    if (Math.max(a, b, c, d) > 255) return null
-    return parseIpv6(`${head}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`)
+    const [, head, tail] = dotted
+    const word = parseIpv4(tail)
+    if (word !== null)
+      return parseIpv6(`${head}${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`)
   }
   const halves = text.split('::')
   if (halves.length > 2) return null
@@ -24,6 +24,6 @@ export function parseIpv6(text: string): number[] | null {
   if (tail === undefined ? missing !== 0 : missing < 1) return null
   const groups = [...head, ...new Array<string>(missing).fill('0'), ...(tail ?? [])]
   if (!groups.every(group => /^[0-9a-f]{1,4}$/i.test(group))) return null
-  const words = groups.map(group => Number.parseInt(group, 16))
-  return [0, 2, 4, 6].map(at => (words[at] << 16) | words[at + 1])
+  const [a, b, c, d, e, f, g, h] = groups.map(group => Number.parseInt(group, 16))
+  return [(a << 16) | b, (c << 16) | d, (e << 16) | f, (g << 16) | h]
 }

@@ -14,15 +14,15 @@ const LEVELS: readonly (readonly Operator[])[] = [
   ['*', '/', '%'],
 ]
 
-const RELATIONS: Record<string, Relation> = {
-  '=': '=',
-  '==': '=',
-  '!=': '!=',
-  '<': '<',
-  '>': '>',
-  '<=': '<=',
-  '>=': '>=',
-}
+const RELATIONS: ReadonlyMap<string, Relation> = new Map([
+  ['=', '='],
+  ['==', '='],
+  ['!=', '!='],
+  ['<', '<'],
+  ['>', '>'],
+  ['<=', '<='],
+  ['>=', '>='],
+])
 
 const BASES: readonly string[] = [
   'ether',
@@ -44,7 +44,7 @@ export function parseRelation(tokens: TokenStream): Expression | null {
     const left = parseLevel(tokens, 0)
     if (left === null) return null
     const { kind, text } = tokens.peek()
-    const relation = kind === 'operator' ? RELATIONS[text] : undefined
+    const relation = kind === 'operator' ? RELATIONS.get(text) : undefined
     if (relation === undefined) return null
     tokens.next()
     const right = parseLevel(tokens, 0)

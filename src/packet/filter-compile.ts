@@ -16,6 +16,7 @@ import {
   byteIs,
   type Condition,
   either,
+  joined,
   NO,
   negate,
   never,
@@ -47,17 +48,18 @@ export function compileExpression(expression: Expression, link: Link): Condition
 
 /** Goes through the tree in the order of the text, since a `vlan` moves what comes after it. */
 class Compiler {
-  constructor(private link: Link) {}
+  private link: Link
+
+  constructor(link: Link) {
+    this.link = link
+  }
 
   compile(expression: Expression): Condition {
     const { link } = this
     switch (expression.kind) {
       case 'and':
-      case 'or': {
-        const left = this.compile(expression.left)
-        const right = this.compile(expression.right)
-        return expression.kind === 'and' ? both(left, right) : either(left, right)
-      }
+      case 'or':
+        return this.join(expression)
       case 'not':
         return negate(this.compile(expression.operand))
       case 'link':
@@ -83,6 +85,30 @@ class Compiler {
         return compileRelation(expression.relation, expression.left, expression.right, link)
     }
   }
+
+  private join(expression: Conjunction): Condition {
+    const { first, others } = linksOf(expression)
+    const start = this.compile(first)
+    const rest = others.map(({ right }) => this.compile(right))
+    return joined(
+      start,
+      rest,
+      others.map(({ kind }) => (kind === 'and' ? YES : NO)),
+    )
+  }
+}
+
+type Conjunction = Extract<Expression, { kind: 'and' | 'or' }>
+
+/** The conditions of a chain such as `a or b and c`, whose tree is as deep as it is long: the first, and the others by how they are joined. */
+function linksOf(expression: Conjunction): { first: Expression; others: Conjunction[] } {
+  const others: Conjunction[] = []
+  let first: Expression = expression
+  while (first.kind === 'and' || first.kind === 'or') {
+    others.push(first)
+    first = first.left
+  }
+  return { first, others: others.reverse() }
 }
 
 function isLinkProtocol(protocol: LinkProtocol, link: Link): Condition {

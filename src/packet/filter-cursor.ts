@@ -70,11 +70,33 @@ export function negate(condition: Condition): Condition {
   }
 }
 
+/** Conditions that may call each other in turn: a longer chain is a loop, so that it does not use up the stack. */
+const MOST_CALLS = 8
+
 /** All of them, from the first to the last. */
 export function all(conditions: readonly Condition[]): Condition {
-  return conditions.reduce(both)
+  const [first, ...rest] = conditions
+  return joined(first, rest, new Array<number>(rest.length).fill(YES))
 }
 
 export function any(conditions: readonly Condition[]): Condition {
-  return conditions.reduce(either)
+  const [first, ...rest] = conditions
+  return joined(first, rest, new Array<number>(rest.length).fill(NO))
+}
+
+/**
+ * Conditions joined from the left: each of `rest` is asked where the answer so far is that of `goesOn` in its place,
+ * YES for `and`, NO for `or`.
+ */
+export function joined(first: Condition, rest: readonly Condition[], goesOn: readonly number[]): Condition {
+  if (rest.length <= MOST_CALLS)
+    return rest.reduce(
+      (left, right, i) => (goesOn[i] === YES ? both(left, right) : either(left, right)),
+      first,
+    )
+  return cursor => {
+    let answer = first(cursor)
+    for (let i = 0; i < rest.length; i++) if (answer === goesOn[i]) answer = rest[i](cursor)
+    return answer
+  }
 }

@@ -10,6 +10,9 @@ export interface Token {
   column: number
 }
 
+/** Ten times what fits into an argument of a program; a condition takes up to a kilobyte. */
+const MOST_TOKENS = 200_000
+
 const SPACE = /[ \t\r\n]+/y
 const MAC = /[0-9a-f]{1,2}([:.-])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4}(?![:.\w-])/iy
 const IPV6 = /(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{0,4}|\d+\.\d+\.\d+\.\d+)(?![:.\w])/iy
@@ -36,7 +39,8 @@ export function tokenize(text: string): Token[] {
     }
     const token = readToken(match, at + 1)
     if (token === null) throw new FilterError(at + 1, `${JSON.stringify(text[at])} means nothing in a filter`)
-    tokens.push(token)
+    if (tokens.push(token) > MOST_TOKENS)
+      throw new FilterError(token.column, `more than ${MOST_TOKENS} words, the most that a filter may have`)
     at += token.text.length
   }
   tokens.push({ kind: 'end', text: '', column: text.length + 1 })

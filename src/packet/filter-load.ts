@@ -37,7 +37,10 @@ export function compileRelation(
   link: Link,
 ): Condition {
   const compare = comparison(relation, compileValue(left, link), compileValue(right, link))
-  const guards = [...guardsOf(right, link), ...guardsOf(left, link)]
+  const bases = new Set<Base>()
+  addBases(right, bases)
+  addBases(left, bases)
+  const guards = [...bases].flatMap(base => baseGuards(base, link))
   return guards.length === 0 ? compare : both(all(guards), compare)
 }
 
@@ -85,16 +88,35 @@ function compileValue(value: Arithmetic, link: Link): Value {
     }
     case 'load':
       return compileLoad(value.base, compileValue(value.at, link), value.size, link)
-    case 'operation': {
-      const left = compileValue(value.left, link)
-      const right = compileValue(value.right, link)
-      const { operator } = value
-      return cursor => {
-        const one = left(cursor)
-        const other = one === NOTHING ? NOTHING : right(cursor)
-        return other === NOTHING ? NOTHING : operate(operator, one, other)
-      }
+    case 'operation':
+      return compileOperations(value, link)
+  }
+}
+
+type Operation = Extract<Arithmetic, { kind: 'operation' }>
+
+/** The operations of a chain such as `1 + 2 * 3 - 4`, whose tree is as deep as it is long, and what they begin with. */
+function operationsOf(value: Operation): { first: Arithmetic; operations: Operation[] } {
+  const operations: Operation[] = []
+  let first: Arithmetic = value
+  while (first.kind === 'operation') {
+    operations.push(first)
+    first = first.left
+  }
+  return { first, operations: operations.reverse() }
+}
+
+function compileOperations(value: Operation, link: Link): Value {
+  const { first, operations } = operationsOf(value)
+  const start = compileValue(first, link)
+  const steps = operations.map(({ operator, right }) => ({ operator, right: compileValue(right, link) }))
+  return cursor => {
+    let number = start(cursor)
+    for (let i = 0; i < steps.length && number !== NOTHING; i++) {
+      const other = steps[i].right(cursor)
+      number = other === NOTHING ? NOTHING : operate(steps[i].operator, number, other)
     }
+    return number
   }
 }
 
@@ -170,20 +192,25 @@ function protocolOf(base: Base): number {
   }
 }
 
-/** What a frame has to be for the loads of a value to mean anything: `tcp[13]` is of unfragmented TCP over IPv4. */
-function guardsOf(value: Arithmetic, link: Link): Condition[] {
+/** Adds the bases of the loads of a value, in the order in which they are read. */
+function addBases(value: Arithmetic, bases: Set<Base>): void {
   switch (value.kind) {
     case 'load':
-      return [...guardsOf(value.at, link), ...baseGuards(value.base, link)]
+      addBases(value.at, bases)
+      bases.add(value.base)
+      return
     case 'negative':
-      return guardsOf(value.operand, link)
-    case 'operation':
-      return [...guardsOf(value.left, link), ...guardsOf(value.right, link)]
-    default:
-      return []
+      addBases(value.operand, bases)
+      return
+    case 'operation': {
+      const { first, operations } = operationsOf(value)
+      addBases(first, bases)
+      for (const { right } of operations) addBases(right, bases)
+    }
   }
 }
 
+/** What a frame has to be for loads of a base to mean anything: `tcp[13]` is of unfragmented TCP over IPv4. */
 function baseGuards(base: Base, link: Link): Condition[] {
   switch (base) {
     case 'ether':

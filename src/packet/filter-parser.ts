@@ -233,7 +233,8 @@ function readProtocolId(tokens: TokenStream, { protocol }: Qualifiers): Expressi
   const token = tokens.next()
   const name = token.text.replace('\\', '')
   const known = protocol === 'ether' ? ETHER_TYPES : IP_PROTOCOLS
-  const value = token.kind === 'number' ? readNumber(token) : known[name]
+  const named = Object.hasOwn(known, name) ? known[name] : undefined
+  const value = token.kind === 'number' ? readNumber(token) : named
   if (value === undefined)
     throw new FilterError(
       token.column,

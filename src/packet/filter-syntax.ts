@@ -37,13 +37,12 @@ export type Arithmetic =
 
 /** An expression that is not understood: where, and what was expected there. */
 export class FilterError extends Error {
+  readonly column: number
   override name = 'FilterError'
 
   /** @param column the first character that is wrong, counted from 1 */
-  constructor(
-    readonly column: number,
-    reason: string,
-  ) {
+  constructor(column: number, reason: string) {
     super(`column ${column}: ${reason}`)
+    this.column = column
   }
 }

@@ -28,10 +28,13 @@ const ARITHMETIC = new Set([
 ])
 
 export class TokenStream {
+  private readonly tokens: readonly Token[]
   private at = 0
   private depth = 0
 
-  constructor(private readonly tokens: readonly Token[]) {}
+  constructor(tokens: readonly Token[]) {
+    this.tokens = tokens
+  }
 
   /** The token `ahead` of the next one; behind the last there is no end of ends. */
   peek(ahead = 0): Token {

@@ -15,6 +15,7 @@ import { Packet } from './packet.ts'
  * fragment alone. Where a link type has no VLANs, tcpdump refuses `vlan`; here it is never true.
  */
 export class Filter {
+  readonly text: string
   private readonly expression: Expression | null
   /** For packets without a link header, and where a link header tells no filter anything (NFLOG). */
   private readonly raw: Condition
@@ -25,7 +26,8 @@ export class Filter {
   private condition: Condition | null = null
 
   /** @throws FilterError for what is no expression, or says what is not supported */
-  constructor(readonly text: string) {
+  constructor(text: string) {
+    this.text = text
     this.expression = parseFilter(text)
     this.raw = this.compileFor(RAW_LINK)
   }

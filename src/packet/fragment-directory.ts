@@ -1,5 +1,6 @@
 // All unfinished datagrams of one IP version: lookup, memory limit, expiry (net/ipv4/inet_fragment.c, struct fqdir).
 
+import { maskedWord, seededFold, seededHash } from '../net/seeded-hash.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import type { Packet } from './packet.ts'
 
@@ -21,6 +22,7 @@ export class FragmentDirectory {
   private readonly timeout: number
   private readonly highThreshold: number
   private readonly maxDistance: number
+  /** By maskedWord() of their addresses. */
   private readonly peers = new Map<number, Peer>()
   private readonly chains = new Map<number, FragmentQueue>()
   /** In the order in which they expire. */
@@ -63,7 +65,7 @@ export class FragmentDirectory {
    * last one for this to be the same datagram. kernel: ip_frag_too_far()
    */
   isTooFar(queue: FragmentQueue): boolean {
-    const peer = this.peers.get(queue.source0)
+    const peer = this.peers.get(maskedWord(queue.source0))
     if (!peer) return false
     const start = queue.rid
     queue.rid = ++peer.rid
@@ -122,14 +124,14 @@ export class FragmentDirectory {
 
   private meet(source: number): void {
     if (this.maxDistance === 0) return
-    const peer = this.peers.get(source)
+    const peer = this.peers.get(maskedWord(source))
     if (peer) peer.queues++
-    else this.peers.set(source, { rid: 0, queues: 1 })
+    else this.peers.set(maskedWord(source), { rid: 0, queues: 1 })
   }
 
   private part(source: number): void {
-    const peer = this.peers.get(source)
-    if (peer && --peer.queues === 0) this.peers.delete(source)
+    const peer = this.peers.get(maskedWord(source))
+    if (peer && --peer.queues === 0) this.peers.delete(maskedWord(source))
   }
 }
 
@@ -138,12 +140,12 @@ function queueMemory(queue: FragmentQueue): number {
 }
 
 function hashKey(packet: Packet): number {
-  let hash = packet.identification ^ packet.family
-  hash = Math.imul(hash ^ packet.source0 ^ (packet.destination0 << 1), 0x9e3779b1)
-  if (packet.family === 6) {
-    hash = Math.imul(hash ^ packet.source1 ^ (packet.destination1 << 1), 0x85ebca6b)
-    hash = Math.imul(hash ^ packet.source2 ^ (packet.destination2 << 1), 0xc2b2ae35)
-    hash = Math.imul(hash ^ packet.source3 ^ (packet.destination3 << 1), 0x27d4eb2f)
-  }
-  return hash ^ (hash >>> 15)
+  const { family, identification, source0, destination0 } = packet
+  if (family === 4) return seededHash(source0, destination0, identification, family)
+  return seededHash(
+    seededFold(source0, packet.source1, packet.source2, packet.source3),
+    seededFold(destination0, packet.destination1, packet.destination2, packet.destination3),
+    identification,
+    family,
+  )
 }

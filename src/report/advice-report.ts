@@ -20,12 +20,12 @@ export function adviceReport(
   const { need, isEnough, timeout } = advice
   if (need === 0) return { need, isEnough, lines: [], noTimeout: null }
   const lines = [maximumLine(advice, settings), bucketsLine(advice, settings)]
-  if (timeout !== null) {
-    const { name, value, saves, scenario } = timeout
-    const { loss } = scenarios[scenario]
+  const tried = timeout === null ? undefined : scenarios[timeout.scenario]
+  if (timeout !== null && tried !== undefined) {
+    const { name, value, saves } = timeout
     lines.push({
       command: set(name, value),
-      reason: `${plural(Math.round(saves), 'entry', 'entries')} less (now ${settings[name]} s); ${costOf(loss, value, duration)}`,
+      reason: `${plural(Math.round(saves), 'entry', 'entries')} less (now ${settings[name]} s); ${costOf(tried.loss, value, duration)}`,
     })
   }
   return { need, isEnough, lines, noTimeout: timeout === null ? noTimeout(advice) : null }

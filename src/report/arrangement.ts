@@ -14,8 +14,9 @@ export const ARRANGEMENT_WORDS: Record<Arrangement, string> = {
 /** Rotated files follow each other; those of several points lie side by side. */
 export function arrangementOf(captures: readonly CaptureReport[]): Arrangement {
   const spans = captures
-    .flatMap(({ firstTime, lastTime }) => (firstTime && lastTime ? [[firstTime, lastTime]] : []))
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(({ firstTime: first, lastTime: last }) => (first && last ? [{ first, last }] : []))
+    .sort((a, b) => (a.first < b.first ? -1 : 1))
   if (spans.length < 2) return 'single'
-  return spans.every(([first], i) => i === 0 || first >= spans[i - 1][1]) ? 'in-turn' : 'simultaneous'
+  const isInTurn = spans.every(({ first }, i) => first >= (spans[i - 1]?.last ?? first))
+  return isInTurn ? 'in-turn' : 'simultaneous'
 }

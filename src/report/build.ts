@@ -1,5 +1,6 @@
 // Engine, counts and findings into the Report.
 import type { Settings } from '../conntrack/settings.ts'
+import type { Budget } from '../findings/evidence/budget.ts'
 import type { Finding, FrameReference } from '../findings/finding.ts'
 import type { FrameGroup } from '../findings/frame-group.ts'
 import type { InvalidPackets } from '../findings/invalid.ts'
@@ -66,6 +67,8 @@ export interface Tracked {
   flows: Flows
   findings: Finding[]
   owners: LargestOwners
+  /** Searches of findings that had to stop. */
+  searches: readonly Budget[]
 }
 
 /** The packets inside of one kind of tunnel. */
@@ -112,6 +115,7 @@ export function buildReport(replayed: Replayed): Report {
       midStream: replayed.midStream.withoutStart,
       knownTable,
       tuned: Object.keys(settings).length > 0,
+      searches: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].flatMap(each => each.searches),
     }),
   }
 }
@@ -136,7 +140,7 @@ function tableOfFlows(
 }
 
 function frameCount(group: FrameGroup): { count: number; firstFrame: number; frames: FrameReference[] } {
-  return { count: group.count, firstFrame: group.frames[0].frame, frames: group.frames }
+  return { count: group.count, firstFrame: group.frames[0]?.frame ?? 0, frames: group.frames }
 }
 
 function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {

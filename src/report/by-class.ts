@@ -1,5 +1,5 @@
 // Counts by occupancy class summed up for the report: by protocol, by state, by whether there was a reply.
-import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
+import { describeClass } from '../conntrack/occupancy-class.ts'
 
 /** Counts by occupancy class: entries now, flows, … */
 export type ByClass = Int32Array | Float64Array
@@ -12,27 +12,27 @@ export function sum(counts: ByClass): number {
 
 export function sumByReply(counts: ByClass, reply: string): number {
   let total = 0
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) if (describeClass(i).reply === reply) total += counts[i]
+  for (const [i, count] of counts.entries()) if (describeClass(i).reply === reply) total += count
   return total
 }
 
 export function byProtocol(counts: ByClass): Record<string, number> {
   const totals: Record<string, number> = {}
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
-    if (counts[i] === 0) continue
+  for (const [i, count] of counts.entries()) {
+    if (count === 0) continue
     const { protocol } = describeClass(i)
-    totals[protocol] = (totals[protocol] ?? 0) + counts[i]
+    totals[protocol] = (totals[protocol] ?? 0) + count
   }
   return totals
 }
 
 export function byState(counts: ByClass): Record<string, Record<string, number>> {
   const totals: Record<string, Record<string, number>> = {}
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
+  for (const [i, count] of counts.entries()) {
     const { protocol, state } = describeClass(i)
-    if (counts[i] === 0 || state === '') continue
+    if (count === 0 || state === '') continue
     totals[protocol] ??= {}
-    totals[protocol][state] = (totals[protocol][state] ?? 0) + counts[i]
+    totals[protocol][state] = (totals[protocol][state] ?? 0) + count
   }
   return totals
 }

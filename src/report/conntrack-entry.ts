@@ -24,9 +24,9 @@ export function stateName(table: Table, ct: number): string {
   const state = table.state(ct)
   switch (table.protocol(ct)) {
     case IPPROTO_TCP:
-      return TCP_STATE_NAMES[state]
+      return TCP_STATE_NAMES[state] ?? ''
     case IPPROTO_SCTP:
-      return SCTP_STATE_NAMES[state]
+      return SCTP_STATE_NAMES[state] ?? ''
     default:
       return ''
   }

@@ -15,12 +15,14 @@ import {
 } from './conntrack-tuple.ts'
 
 /** `"family":"ipv4","family_number":2,"proto":"tcp","proto_number":6` by family and protocol number. */
-const PROTOCOL_FIELDS = ['"family":"ipv4","family_number":2', '"family":"ipv6","family_number":10'].map(
-  family =>
-    Array.from({ length: 256 }, (_, protocol) =>
-      flat(`${family},"proto":"${protocolName(protocol)}","proto_number":${protocol}`),
-    ),
-)
+const IPV4_FIELDS = allProtocolFields('"family":"ipv4","family_number":2')
+const IPV6_FIELDS = allProtocolFields('"family":"ipv6","family_number":10')
+
+function allProtocolFields(family: string): string[] {
+  return Array.from({ length: 256 }, (_, protocol) =>
+    flat(`${family},"proto":"${protocolName(protocol)}","proto_number":${protocol}`),
+  )
+}
 
 /** Appends the fields of an entry, without braces. */
 export function writeEntryFields(out: Ascii, table: Table, ct: number, shown: Shown): void {
@@ -48,7 +50,7 @@ export function writeEntryFields(out: Ascii, table: Table, ct: number, shown: Sh
 
 /** Family and protocol as JSON fields. */
 export function protocolFields(isIpv6: boolean, protocol: number): string {
-  return PROTOCOL_FIELDS[isIpv6 ? 1 : 0][protocol]
+  return (isIpv6 ? IPV6_FIELDS : IPV4_FIELDS)[protocol] ?? ''
 }
 
 /** Names of a tuple's fields with what stands around them; whole, since joining them for each line takes time. */

@@ -50,7 +50,7 @@ export function writeProcLine(
 ): void {
   const protocol = table.protocol(ct)
   out.text(table.isIpv6(ct) ? FAMILY_IPV6 : FAMILY_IPV4)
-  out.text(protocol === IPPROTO_DCCP ? protocolColumns('unknown', protocol) : PROTOCOLS[protocol])
+  out.text(protocol === IPPROTO_DCCP ? protocolColumns('unknown', protocol) : (PROTOCOLS[protocol] ?? ''))
   writeSeconds(out, shown)
   writeState(out, table, ct)
   if (protocol === IPPROTO_GRE) out.text(`timeout=${greTimeouts[0]}, stream_timeout=${greTimeouts[1]} `)
@@ -66,7 +66,7 @@ export function writeProcLine(
 }
 
 function writeFlow(out: Ascii, table: Table, ct: number, shown: Shown): void {
-  out.text(PROTOCOLS[table.protocol(ct)])
+  out.text(PROTOCOLS[table.protocol(ct)] ?? '')
   writeSeconds(out, shown)
   if (shown.state) writeState(out, table, ct)
   writeTuple(out, table, ct * 2)

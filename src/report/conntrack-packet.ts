@@ -133,7 +133,7 @@ function writePacketFields(out: Ascii, packet: ShownPacket): void {
   out.decimal(destinationPort)
   if (protocol !== IPPROTO_TCP) return
   out.text(',"tcp_flags":"')
-  out.text(FLAGS[packet.tcpFlags & 0xff])
+  out.text(FLAGS[packet.tcpFlags & 0xff] ?? '')
   out.text('","tcp_seq":')
   out.decimal(packet.sequence >>> 0)
   out.text(',"tcp_ack":')
@@ -238,7 +238,7 @@ function formatProtocol(protocol: number): string {
 function formatDetail(packet: ShownPacket): string {
   const { protocol, destinationPort } = packet
   if (!packet.hasTuple) return '-'
-  if (protocol === IPPROTO_TCP) return FLAGS[packet.tcpFlags & 0xff]
+  if (protocol === IPPROTO_TCP) return FLAGS[packet.tcpFlags & 0xff] ?? ''
   if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6)
     return `${destinationPort >>> 8}/${destinationPort & 0xff}`
   return '-'

@@ -80,8 +80,7 @@ export function sparkline(values: readonly number[], maximum: number, width: num
   for (let column = 0; column < columns; column++) {
     const from = Math.floor((column * values.length) / columns)
     const to = Math.floor(((column + 1) * values.length) / columns)
-    let largest = 0
-    for (let i = from; i < to; i++) largest = Math.max(largest, values[i])
+    const largest = Math.max(0, ...values.slice(from, to))
     line += BARS[maximum === 0 ? 0 : Math.ceil((largest / maximum) * (BARS.length - 1))]
   }
   return line

@@ -90,7 +90,7 @@ export interface Surveyed {
 }
 
 export function buildInfoReport(surveyed: Surveyed): InfoReport {
-  const { captures, survey, bridging, epoch } = surveyed
+  const { captures, survey, bridging } = surveyed
   return {
     schema: INFO_SCHEMA,
     generator: surveyed.generator,
@@ -101,17 +101,7 @@ export function buildInfoReport(surveyed: Surveyed): InfoReport {
     arrangement: arrangementOf(captures),
     duration: surveyed.end / 1e9,
     clocks: clockReports(surveyed.offsets),
-    points: survey.points.all.map(({ interface: index, interfaceIndex, frames }, point) => ({
-      name: survey.points.name(point),
-      capture: surveyed.interfaces[index].capture,
-      interface: index,
-      interfaceIndex,
-      linkTypeName: surveyed.interfaces[index].linkTypeName,
-      frames,
-      bytes: survey.atPoint[point].bytes,
-      firstTime: formatTime(epoch + wholeNanoseconds(survey.atPoint[point].first)),
-      lastTime: formatTime(epoch + wholeNanoseconds(survey.atPoint[point].last)),
-    })),
+    points: pointReports(surveyed),
     switched: bridging.switched,
     bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
     packets: { ipv4: byProtocol(survey.protocols, 0), ipv6: byProtocol(survey.protocols, 256) },
@@ -119,6 +109,24 @@ export function buildInfoReport(surveyed: Surveyed): InfoReport {
     undecodable: survey.undecodable(),
     tunnels: survey.tunnels(),
   }
+}
+
+function pointReports({ survey, interfaces, epoch }: Surveyed): InfoReport['points'] {
+  return survey.points.all.flatMap(({ interface: index, interfaceIndex, frames }, point) => {
+    const [at, seen] = [interfaces[index], survey.atPoint[point]]
+    if (at === undefined || seen === undefined) return []
+    return {
+      name: survey.points.name(point),
+      capture: at.capture,
+      interface: index,
+      interfaceIndex,
+      linkTypeName: at.linkTypeName,
+      frames,
+      bytes: seen.bytes,
+      firstTime: formatTime(epoch + wholeNanoseconds(seen.first)),
+      lastTime: formatTime(epoch + wholeNanoseconds(seen.last)),
+    }
+  })
 }
 
 /** Beyond 104 days a double has no single nanoseconds any more. */
@@ -140,10 +148,8 @@ function captureInfo(capture: CaptureReport, survey: CaptureSurvey | undefined):
 }
 
 function byProtocol(counts: Float64Array, from: number): Record<string, number> {
-  const named: Record<string, number> = {}
-  const numbers = Array.from({ length: 256 }, (_, number) => number)
-    .filter(number => counts[from + number] > 0)
-    .sort((a, b) => counts[from + b] - counts[from + a] || a - b)
-  for (const number of numbers) named[PROTOCOL_NAMES[number] ?? String(number)] = counts[from + number]
-  return named
+  const found = [...counts.subarray(from, from + 256).entries()]
+    .filter(([, count]) => count > 0)
+    .sort(([a, countA], [b, countB]) => countB - countA || a - b)
+  return Object.fromEntries(found.map(([number, count]) => [PROTOCOL_NAMES[number] ?? String(number), count]))
 }

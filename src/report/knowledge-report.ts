@@ -61,9 +61,9 @@ export function withTarget(flow: FlowReport, knowledge: Knowledge | null): FlowR
   if (from === null || to === null) return flow
   const subject = knowledge.subject(flow.protocolNumber, { ...from, port: sport }, { ...to, port: dport })
   const target = onlyTarget(rules.destinations(subject), subject)
-  if (target === null) return flow
-  const rule = target.way[target.way.length - 1].source.place
-  return { ...flow, byRules: { to: target.text, name: nameOf(target.way), rule } }
+  const rule = target?.way.at(-1)
+  if (target === null || rule === undefined) return flow
+  return { ...flow, byRules: { to: target.text, name: nameOf(target.way), rule: rule.source.place } }
 }
 
 /** The line under a flow that says so. */

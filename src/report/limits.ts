@@ -1,6 +1,6 @@
 // What the captures cannot show: each limit of the evidence, and which of the report's numbers it touches.
-import { OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import type { Settings, SysctlName } from '../conntrack/settings.ts'
+import type { Budget } from '../findings/evidence/budget.ts'
 import type { VerdictCounts } from '../findings/verdicts.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import { timeoutOf } from '../sizing/held-by.ts'
@@ -35,6 +35,8 @@ export interface Evidence {
   knownTable: KnownTableReport | null
   /** Whether any sysctl differs from the defaults. */
   tuned: boolean
+  /** Searches of findings that had to stop. */
+  searches: readonly Budget[]
 }
 
 /** The limits that apply, those that touch most first. */
@@ -50,6 +52,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['snaplen', snaplen(evidence)],
     ['replay-filter', replayFilter(evidence)],
     ['capture-filter', captureFilter(evidence)],
+    ['search-budget', stoppedSearches(evidence)],
     ['clock', clock(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
@@ -130,6 +133,12 @@ function clock({ captures, sightings }: Evidence): string {
   return `${parts.join(', ')}: replayed ${order}.`
 }
 
+function stoppedSearches({ searches }: Evidence): string {
+  if (searches.length === 0) return ''
+  const named = searches.map(({ what, most }) => `${what} (${formatCount(most)})`)
+  return `Not everything was looked at: more than there is room or time for were ${named.join(', ')}. A finding may be missing for that, none is there because of it.`
+}
+
 function defaultSysctls({ tuned }: Evidence): string {
   return tuned
     ? ''
@@ -139,10 +148,10 @@ function defaultSysctls({ tuned }: Evidence): string {
 /** Entries that outlive the capture: the table would have gone on filling. */
 function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
   const held = new Map<SysctlName, number>()
-  for (let i = 0; i < OCCUPANCY_CLASSES; i++) {
+  for (const [i, count] of occupancy.classes.entries()) {
     const name = timeoutOf(i)
-    if (occupancy.classes[i] === 0 || name === null || settings[name] * 1e9 <= end) continue
-    held.set(name, (held.get(name) ?? 0) + occupancy.classes[i])
+    if (count === 0 || name === null || settings[name] * 1e9 <= end) continue
+    held.set(name, (held.get(name) ?? 0) + count)
   }
   if (held.size === 0) return ''
   const named = [...held]

@@ -20,7 +20,13 @@ export function layOut(rows: string[][], widths: readonly number[], alignments: 
 
 /** Columns of the widest line of each cell. */
 export function widthsOf(rows: readonly string[][]): number[] {
-  return rows[0].map((_, i) => Math.max(...rows.flatMap(row => row[i].split('\n').map(line => line.length))))
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) {
+      widths[i] = Math.max(widths[i] ?? 0, ...cell.split('\n').map(line => line.length))
+    }
+  }
+  return widths
 }
 
 const BORDERLESS = {

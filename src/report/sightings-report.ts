@@ -74,7 +74,7 @@ export function sightingLines({ sightings, captures, packets }: Report): string[
 
 /** Says how far the clock of a capture is off. */
 export function clockText(clock: ClockReport, captures: readonly Pick<CaptureReport, 'path'>[]): string {
-  const path = (index: number) => printable(captures[index].path)
+  const path = (index: number) => printable(captures[index]?.path ?? '')
   const seconds = Math.abs(clock.correction).toFixed(6)
   const where = clock.correction < 0 ? 'ahead of' : 'behind'
   return (

@@ -5,8 +5,6 @@ import type { Style } from './style.ts'
 
 /** Lines of the chart, its axes apart. */
 const HEIGHT = 12
-/** States with an area of their own; the others share one. */
-const STATES = 5
 
 export interface ChartOptions {
   /** Columns of the whole chart. */
@@ -22,15 +20,15 @@ export interface ChartOptions {
 interface Area {
   name: string
   entries: number[]
-  fill: string
+  /** What a cell of it is drawn as, with its colour. */
+  cell: string
 }
 
 /** The chart with its axes and its key; nothing where there is no more than one step. */
 export function chartLines(series: SeriesReport, options: ChartOptions, style: Style): string[] {
   const steps = series.count.length
-  const areas = areasOf(series, options.ascii)
+  const areas = areasOf(series, cellsOf(style, options.ascii))
   if (steps < 2 || areas.length === 0) return []
-  const paints = paintsOf(style)
   const largest = Math.max(...series.count.map((_, step) => liveAt(areas, step)))
   const hasLimit = options.limit > 0 && options.limit <= largest * 1.5
   const top = niceCeiling(hasLimit ? Math.max(largest, options.limit) : largest)
@@ -40,7 +38,7 @@ export function chartLines(series: SeriesReport, options: ChartOptions, style: S
   for (let row = HEIGHT; row > 0; row--) {
     const label = row === HEIGHT || row === HEIGHT / 2 ? formatCount((top * row) / HEIGHT) : ''
     const isLimit = hasLimit && Math.ceil((options.limit / top) * HEIGHT) === row
-    const cells = columns.map(column => cellOf(column, areas, paints, (top * (row - 0.5)) / HEIGHT))
+    const cells = columns.map(column => cellOf(column, areas, (top * (row - 0.5)) / HEIGHT))
     const drawn = isLimit ? cells.map(cell => (cell === ' ' ? style.red('-') : cell)) : cells
     lines.push(`${label.padStart(margin)} ${options.ascii ? '|' : '┤'}${drawn.join('').trimEnd()}`)
   }
@@ -48,27 +46,37 @@ export function chartLines(series: SeriesReport, options: ChartOptions, style: S
   lines.push(`${'0'.padStart(margin)} ${options.ascii ? '+' : '┼'}${axis}`)
   const end = `+${formatDuration(options.duration)}`
   lines.push(`${' '.repeat(margin + 2)}+0${end.padStart(Math.max(columns.length - 2, end.length + 1))}`)
-  const key = areas.map(({ name, fill }, i) => `${paints[i](fill)} ${name}`)
+  const key = areas.map(({ name, cell }) => `${cell} ${name}`)
   if (hasLimit) key.push(`${style.red('-')} nf_conntrack_max`)
   lines.push(`${' '.repeat(margin + 2)}${key.join('  ')}`)
   return lines
 }
 
-function areasOf({ states }: SeriesReport, ascii: boolean): Area[] {
-  const fills = ascii ? ['#', '=', '+', ':', '~', '.'] : ['█', '▓', '▒', '░', '▞', '·']
-  const areas = states.slice(0, STATES).map(({ name, entries }, i) => ({ name, entries, fill: fills[i] }))
-  const rest = states.slice(STATES)
-  if (rest.length === 0) return areas
-  const entries = rest[0].entries.map((_, step) => rest.reduce((sum, state) => sum + state.entries[step], 0))
-  return [...areas, { name: 'others', entries, fill: fills[STATES] }]
+function cellsOf(style: Style, ascii: boolean): string[] {
+  const looks = [
+    { paint: style.blue, fill: '█', plain: '#' },
+    { paint: style.green, fill: '▓', plain: '=' },
+    { paint: style.yellow, fill: '▒', plain: '+' },
+    { paint: style.magenta, fill: '░', plain: ':' },
+    { paint: style.cyan, fill: '▞', plain: '~' },
+    { paint: style.gray, fill: '·', plain: '.' },
+  ]
+  return looks.map(({ paint, fill, plain }) => paint(ascii ? plain : fill))
 }
 
-function paintsOf(style: Style): ((text: string) => string)[] {
-  return [style.blue, style.green, style.yellow, style.magenta, style.cyan, style.gray]
+/** The largest states first, as many as there are cells; what is left shares the last one. */
+function areasOf({ states, count }: SeriesReport, cells: readonly string[]): Area[] {
+  const rest = states.slice(cells.length - 1)
+  const others = { name: 'others', entries: count.map((_, step) => liveAt(rest, step)) }
+  const shown = rest.length === 0 ? states : [...states.slice(0, cells.length - 1), others]
+  return cells.flatMap((cell, i) => {
+    const state = shown[i]
+    return state === undefined ? [] : { ...state, cell }
+  })
 }
 
-function liveAt(areas: readonly Area[], step: number): number {
-  return areas.reduce((sum, { entries }) => sum + entries[step], 0)
+function liveAt(states: readonly { entries: readonly number[] }[], step: number): number {
+  return states.reduce((sum, { entries }) => sum + (entries[step] ?? 0), 0)
 }
 
 /** The step that a column shows: that with most entries of those it stands for. */
@@ -84,16 +92,11 @@ function columnsOf(areas: readonly Area[], steps: number, width: number): number
 }
 
 /** What stands at a height of a column: the area that reaches it first, from below. */
-function cellOf(
-  step: number,
-  areas: readonly Area[],
-  paints: readonly ((text: string) => string)[],
-  height: number,
-): string {
+function cellOf(step: number, areas: readonly Area[], height: number): string {
   let sum = 0
-  for (let i = 0; i < areas.length; i++) {
-    sum += areas[i].entries[step]
-    if (sum >= height) return paints[i](areas[i].fill)
+  for (const { entries, cell } of areas) {
+    sum += entries[step] ?? 0
+    if (sum >= height) return cell
   }
   return ' '
 }

@@ -1,4 +1,5 @@
 // The SizeReport: all that `ctpcap size` knows, plain and serialisable; its JSON form is docs/size-schema.md.
+import type { CapturedFirst } from '../sizing/scenario.ts'
 import type { CaptureReport, FilterReport, FlowReport, TableReport } from './model.ts'
 
 export const SIZE_SCHEMA = 'ctpcap.size/1'
@@ -16,7 +17,7 @@ export interface SizeReport {
   settings: Record<string, number>
   series: SeriesReport
   /** The first is the table as the traffic needs it, with the sysctls as they are. */
-  scenarios: ScenarioReport[]
+  scenarios: CapturedFirst<ScenarioReport>
   advice: AdviceReport
 }
 

@@ -5,7 +5,7 @@ import { advise, type Outcome } from '../sizing/advice.ts'
 import { tableMemory } from '../sizing/memory.ts'
 import type { Occupancy } from '../sizing/occupancy.ts'
 import { isTelling } from '../sizing/projection.ts'
-import type { Scenario } from '../sizing/scenario.ts'
+import { type CapturedFirst, mapScenarios, type Scenario } from '../sizing/scenario.ts'
 import type { Loss } from '../sizing/what-if.ts'
 import { adviceReport } from './advice-report.ts'
 import { changedSettings } from './changed-settings.ts'
@@ -30,7 +30,7 @@ export interface Sized {
   /** The table as captured. */
   captured: Scenario
   /** As the user sees them; several may share one engine. */
-  rows: { name: string; sized: SizedScenario }[]
+  rows: CapturedFirst<{ name: string; sized: SizedScenario }>
 }
 
 /** What a scenario came to, as plain data: it may have been replayed on another thread. */
@@ -42,7 +42,7 @@ export interface SizedScenario {
 export function buildSizeReport(sized: Sized): SizeReport {
   const { rows, end, captured } = sized
   const { settings } = captured.spec
-  const scenarios = rows.map(({ name, sized: { report } }) => ({ name, ...report }))
+  const scenarios = mapScenarios(rows, ({ name, sized: { report } }) => ({ name, ...report }))
   const advice = advise(rows.map(row => row.sized.outcome))
   return {
     schema: SIZE_SCHEMA,
@@ -115,8 +115,7 @@ function seriesReport({ timeline }: Occupancy, end: number): SeriesReport {
     const { protocol, state } = describeClass(i)
     const name = state === '' ? protocol : `${protocol} ${state}`
     const sums = states.get(name)
-    if (sums === undefined) states.set(name, entries)
-    else for (let step = 0; step < sums.length; step++) sums[step] += entries[step]
+    states.set(name, sums === undefined ? entries : entries.map((count, step) => count + (sums[step] ?? 0)))
   }
   const area = (entries: number[]): number => entries.reduce((sum, count) => sum + count, 0)
   return {

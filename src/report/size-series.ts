@@ -90,9 +90,9 @@ interface Totals {
 function totalsOf({ occupancy, refusals, outside }: SeriesSubject): Totals {
   let assured = 0
   let unreplied = 0
-  for (let i = 0; i < OCCUPANCY_CLASSES; i += 3) {
-    unreplied += occupancy.classes[i]
-    assured += occupancy.classes[i + 2]
+  for (const [i, count] of occupancy.classes.entries()) {
+    if (i % 3 === 0) unreplied += count
+    if (i % 3 === 2) assured += count
   }
   return {
     live: occupancy.live,
@@ -105,7 +105,7 @@ function totalsOf({ occupancy, refusals, outside }: SeriesSubject): Totals {
 }
 
 function stateCount({ classes }: Occupancy, state: number): number {
-  return classes[state * 3] + classes[state * 3 + 1] + classes[state * 3 + 2]
+  return classes.subarray(state * 3, state * 3 + 3).reduce((sum, count) => sum + count, 0)
 }
 
 /** Metrics of one sample, all gauges as node_exporter's are. */
@@ -150,8 +150,8 @@ class OpenMetricsWriter implements SeriesWriter {
   private readonly subject: SeriesSubject
   private readonly write: (text: string) => void
   private readonly stamps: string[] = []
-  private readonly values: number[][] = FAMILIES.map(() => [])
-  private readonly states: number[][] = NAMES.map(() => [])
+  private readonly families = FAMILIES.map(family => ({ ...family, values: [] as number[] }))
+  private readonly states = NAMES.map(name => ({ ...name, counts: [] as number[] }))
 
   constructor(subject: SeriesSubject, write: (text: string) => void) {
     this.subject = subject
@@ -162,19 +162,19 @@ class OpenMetricsWriter implements SeriesWriter {
     // milliseconds are what a Prometheus keeps
     this.stamps.push((Number((epoch + BigInt(time)) / 1_000_000n) / 1000).toFixed(3))
     const totals = totalsOf(this.subject)
-    for (const [i, { value }] of FAMILIES.entries()) this.values[i].push(value(totals, this.subject.max))
-    for (const [i, counts] of this.states.entries()) counts.push(stateCount(this.subject.occupancy, i))
+    for (const { value, values } of this.families) values.push(value(totals, this.subject.max))
+    for (const [i, { counts }] of this.states.entries()) counts.push(stateCount(this.subject.occupancy, i))
   }
 
   finish(): void {
-    for (const [i, { name, help }] of FAMILIES.entries()) {
+    for (const { name, help, values } of this.families) {
       this.family(name, help)
-      this.metric(name, '', this.values[i])
+      this.metric(name, '', values)
     }
     this.family('entries_by_state', 'Modelled live entries by protocol and state.')
-    for (const [i, { protocol, state }] of NAMES.entries()) {
-      if (this.states[i].every(count => count === 0)) continue
-      this.metric('entries_by_state', `{protocol="${protocol}",state="${state}"}`, this.states[i])
+    for (const { protocol, state, counts } of this.states) {
+      if (counts.every(count => count === 0)) continue
+      this.metric('entries_by_state', `{protocol="${protocol}",state="${state}"}`, counts)
     }
     this.write('# EOF\n')
   }

@@ -57,15 +57,15 @@ const HEADER = ['', 'peak live', 'peak count', 'levels off at', 'refused', 'lost
 /** A line a scenario. */
 function scenarioLines(scenarios: readonly ScenarioReport[], style: Style): string[] {
   const rows = [HEADER, ...scenarios.map((scenario, i) => scenarioRow(scenario, i === 0, style))]
-  const widths = HEADER.map((_, column) => Math.max(...rows.map(row => columns(row[column]))))
-  return rows.map(row =>
-    row
-      .map((cell, column) => {
-        const padding = ' '.repeat(widths[column] - columns(cell))
-        return column === 0 ? cell + padding : padding + cell
-      })
-      .join('  '),
-  )
+  const padded = HEADER.map((_, column) => {
+    const cells = rows.map(row => row[column] ?? '')
+    const width = Math.max(...cells.map(columns))
+    return cells.map(cell => {
+      const padding = ' '.repeat(width - columns(cell))
+      return column === 0 ? cell + padding : padding + cell
+    })
+  })
+  return rows.map((_, row) => padded.map(cells => cells[row]).join('  '))
 }
 
 function scenarioRow(scenario: ScenarioReport, isFirst: boolean, style: Style): string[] {

@@ -1,5 +1,6 @@
 // Commands to look at the frames of a report with tshark: made to be copied into a shell.
 import type { FrameReference } from '../findings/finding.ts'
+import { shellWord } from '../net/shell-word.ts'
 import { printable } from './format.ts'
 import type { CaptureReport } from './model.ts'
 
@@ -12,24 +13,24 @@ export function tsharkFrames(captures: readonly CaptureReport[], frames: readonl
     }))
     .filter(({ numbers }) => numbers.length > 0)
     .map(
-      ({ capture, numbers }) => `tshark -r ${quote(capture.path)} -Y 'frame.number in {${setOf(numbers)}}'`,
+      ({ capture, numbers }) =>
+        `tshark -r ${shellWord(printable(capture.path))} -Y 'frame.number in {${setOf(numbers)}}'`,
     )
     .join('; ')
 }
 
 /** Members of a set in a display filter; three numbers in a row and more are a range. */
 function setOf(numbers: readonly number[]): string {
-  const members: string[] = []
-  for (let first = 0, last = 0; first < numbers.length; first = ++last) {
-    while (numbers[last + 1] === numbers[last] + 1) last++
-    if (last - first < 2) members.push(...numbers.slice(first, last + 1).map(String))
-    else members.push(`${numbers[first]}..${numbers[last]}`)
+  const runs: { first: number; last: number }[] = []
+  for (const number of numbers) {
+    const run = runs.at(-1)
+    if (run?.last === number - 1) run.last = number
+    else runs.push({ first: number, last: number })
   }
-  return members.join(', ')
-}
-
-/** A word for a POSIX shell. */
-function quote(word: string): string {
-  const safe = printable(word)
-  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", `'\\''`)}'`
+  return runs
+    .map(({ first, last }) => {
+      if (first === last) return `${first}`
+      return last === first + 1 ? `${first}, ${last}` : `${first}..${last}`
+    })
+    .join(', ')
 }

@@ -89,7 +89,7 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
     `${style.yellow(`${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`)} (${formatShare(total, tracked)}): not translated by NAT, and dropped where rules drop INVALID`,
   ]
   const named = invalid.slice(0, NAMED)
-  const width = formatCount(named[0].count).length
+  const width = formatCount(named[0]?.count ?? 0).length
   for (const group of named) {
     const words = group.logged ? `"${group.reason}"` : group.reason
     lines.push(`  ${formatCount(group.count).padStart(width)}  ${words}: ${groupFrames(group, captures)}`)
@@ -126,7 +126,7 @@ function unrepliedLines(report: Report, style: Style): string[] {
 
 function destinationLines(groups: UnrepliedGroup[], total: number): string[] {
   const named = groups.slice(0, NAMED)
-  const width = formatCount(named[0].flows).length
+  const width = formatCount(named[0]?.flows ?? 0).length
   const lines = named.map(group => {
     const protocol = protocolText(group.protocol, group.protocolNumber)
     const what = group.state === '' ? protocol : `${protocol} ${group.state}`

@@ -25,7 +25,7 @@ function wrapLine(line: string, width: number): string[] {
   // under the first word after a mark such as `- ` or `12  `
   const indent = ' '.repeat(/^\s*(-\s|[\d,]+\s\s|cause:\s|fix:\s+)?/.exec(plainText(line))?.[0].length ?? 0)
   const lines: string[] = []
-  const [first, ...words] = line.split(/(?<=\S) (?=\S)/)
+  const [first = '', ...words] = line.split(/(?<=\S) (?=\S)/)
   let current = first
   for (const word of words) {
     if (columns(current) + 1 + columns(word) <= width) current += ` ${word}`

@@ -2,7 +2,6 @@
 import type { Table } from '../conntrack/table.ts'
 import { KIND_IPV6 } from '../conntrack/tuple.ts'
 import type { RecordQueue } from '../queue/record-queue.ts'
-import { RECORD_ENTERED, RECORD_LEFT } from '../queue/record-type.ts'
 
 // words of a record; addresses and ports are those of the original tuple
 export const TYPE = 0
@@ -18,6 +17,10 @@ export const TIME = 7
 export const SOURCE_REST = 16
 export const DESTINATION_REST = 19
 
+/** The types: an entry of the table begins, or ends. */
+export const OWNER_ENTERED = 1
+export const OWNER_LEFT = 2
+export const OWNER_TYPE_MASK = 0xff
 /** A bit beside the type: there are more live entries now than ever before. */
 export const OWNER_PEAK = 1 << 8
 
@@ -37,7 +40,7 @@ export class OwnerFeed {
     const { words, doubles } = this.queue
     const at = this.queue.next()
     const kind = table.kind(ct)
-    words[at + TYPE] = isPeak ? RECORD_ENTERED | OWNER_PEAK : RECORD_ENTERED
+    words[at + TYPE] = isPeak ? OWNER_ENTERED | OWNER_PEAK : OWNER_ENTERED
     words[at + ENTRY] = ct
     words[at + KIND] = kind
     words[at + PORTS] = table.ports(ct * 2)
@@ -55,7 +58,7 @@ export class OwnerFeed {
   ended(ct: number, time: number): void {
     const { words, doubles } = this.queue
     const at = this.queue.next()
-    words[at + TYPE] = RECORD_LEFT
+    words[at + TYPE] = OWNER_LEFT
     words[at + ENTRY] = ct
     doubles[(at >> 1) + TIME] = time
   }

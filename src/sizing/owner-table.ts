@@ -1,7 +1,7 @@
 // Owners of entries in a hash: live entries, entries at the peak, entry-time. Of the idle ones the smallest are forgotten.
-import { hashWords, KIND_IPV6 } from '../conntrack/tuple.ts'
-import { foldAddress } from '../net/address.ts'
+import { KIND_IPV6 } from '../conntrack/tuple.ts'
 import { alignedInt32, doublesOf } from '../net/cache-line.ts'
+import { seededFold, seededHash } from '../net/seeded-hash.ts'
 import { TopList } from './top-list.ts'
 
 /** The reused record of whom an entry belongs to: a source address, or an address with its protocol and port. */
@@ -282,6 +282,6 @@ function hashOf(key: OwnerKey): number {
 }
 
 function hash6(w0: number, w1: number, w2: number, w3: number, kind: number, port: number): number {
-  const address = kind >= KIND_IPV6 ? foldAddress(w0, w1, w2, w3) : w0
-  return hashWords(address, port, kind, 0)
+  const address = kind >= KIND_IPV6 ? seededFold(w0, w1, w2, w3) : w0
+  return seededHash(address, port, kind, 0)
 }

@@ -2,13 +2,15 @@
 import { KIND_IPV6 } from '../conntrack/tuple.ts'
 import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../net/numbers.ts'
 import { localQueue, RECORD_SHIFT, type RecordQueue } from '../queue/record-queue.ts'
-import { RECORD_ENTERED, RECORD_LEFT, RECORD_TYPE_MASK } from '../queue/record-type.ts'
 import {
   DESTINATION,
   DESTINATION_REST,
   ENTRY,
   KIND,
+  OWNER_ENTERED,
+  OWNER_LEFT,
   OWNER_PEAK,
+  OWNER_TYPE_MASK,
   PORTS,
   SOURCE,
   SOURCE_REST,
@@ -43,16 +45,17 @@ export class Owners {
   private readonly key = new OwnerKey()
   /** Owners of each entry, as the numbers that the two tables have for them. */
   private ownersOf = new Int32Array(INITIAL_ENTRIES * 2)
+  private readonly positions = new Int32Array(BATCH)
   private readonly ahead = new Int32Array(BATCH * 2)
   /** What was read ahead: a compiler leaves out reads that nothing comes of. */
   private sum = 0
 
-  /** To be called before records are taken: reads the cache lines that they are going to need, all at once. */
-  lookAhead(words: Int32Array, positions: Int32Array, count: number): void {
+  /** Reads the cache lines that records are going to need, all at once. */
+  private lookAhead(words: Int32Array, positions: Int32Array, count: number): void {
     const { sources, services, ahead } = this
     for (let i = 0; i < count; i++) {
       const at = positions[i]
-      if ((words[at + TYPE] & RECORD_TYPE_MASK) === RECORD_LEFT) {
+      if ((words[at + TYPE] & OWNER_TYPE_MASK) === OWNER_LEFT) {
         ahead[i * 2] = this.ownersOf[words[at + ENTRY] * 2]
         ahead[i * 2 + 1] = this.ownersOf[words[at + ENTRY] * 2 + 1]
       } else {
@@ -68,15 +71,26 @@ export class Owners {
     this.sum = sum
   }
 
+  /** Takes the records numbered from `from` up to `to` out of a queue of `capacity`, a power of two. */
+  takeAll(words: Int32Array, doubles: Float64Array, capacity: number, from: number, to: number): void {
+    const { positions } = this
+    for (let n = from; n < to; n += BATCH) {
+      const count = Math.min(to - n, BATCH)
+      for (let i = 0; i < count; i++) positions[i] = ((n + i) & (capacity - 1)) << RECORD_SHIFT
+      this.lookAhead(words, positions, count)
+      for (let i = 0; i < count; i++) this.take(words, doubles, positions[i])
+    }
+  }
+
   /** Takes a record that an OwnerFeed has written. */
-  take(words: Int32Array, doubles: Float64Array, at: number): void {
+  private take(words: Int32Array, doubles: Float64Array, at: number): void {
     const ct = words[at + ENTRY]
     const time = doubles[(at >> 1) + TIME]
-    switch (words[at + TYPE] & RECORD_TYPE_MASK) {
-      case RECORD_ENTERED:
+    switch (words[at + TYPE] & OWNER_TYPE_MASK) {
+      case OWNER_ENTERED:
         this.enter(words, at, ct, time)
         break
-      case RECORD_LEFT:
+      case OWNER_LEFT:
         this.sources.leave(this.ownersOf[ct * 2], time)
         this.services.leave(this.ownersOf[ct * 2 + 1], time)
         break
@@ -128,19 +142,20 @@ export class Owners {
   }
 }
 
+/** Whoever counts the owners of what an OwnerFeed writes into its queue. */
+export interface OwnerSink {
+  readonly queue: RecordQueue
+  /** To be asked once, after the last record. @param end nanoseconds from the first frame to the last */
+  largest(end: number): LargestOwners | Promise<LargestOwners>
+}
+
 /** Counts owners on the thread that replays. */
-export class LocalOwners {
+export class LocalOwners implements OwnerSink {
   readonly queue: RecordQueue
   private readonly owners = new Owners()
 
   constructor() {
-    const positions = new Int32Array(BATCH)
-    this.queue = localQueue(BATCH, (words, doubles, capacity, from, to) => {
-      const count = to - from
-      for (let i = 0; i < count; i++) positions[i] = ((from + i) & (capacity - 1)) << RECORD_SHIFT
-      this.owners.lookAhead(words, positions, count)
-      for (let i = 0; i < count; i++) this.owners.take(words, doubles, positions[i])
-    })
+    this.queue = localQueue(BATCH, (...records) => this.owners.takeAll(...records))
   }
 
   /** @param end nanoseconds from the first frame to the last */

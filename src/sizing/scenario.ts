@@ -22,6 +22,16 @@ export interface ScenarioSpec {
   notrack: ((packet: Packet) => boolean) | null
 }
 
+/** The table as captured, and what is held against it. */
+export type CapturedFirst<T> = [T, ...T[]]
+
+export function mapScenarios<T, U>(
+  [captured, ...others]: CapturedFirst<T>,
+  make: (each: T, index: number) => U,
+): CapturedFirst<U> {
+  return [make(captured, 0), ...others.map((each, i) => make(each, i + 1))]
+}
+
 export class Scenario implements Observer {
   readonly spec: ScenarioSpec
   readonly engine: Engine

@@ -26,6 +26,7 @@ class SparingEngine extends KnownEngine {
   override track(packet: Packet, translation: Translation | null = null): number {
     if (!this.spares(packet)) return super.track(packet, translation)
     this.met = -1
+    this.key = -1
     this.advance(packet.time)
     this.ct = -1
     this.direction = -1

@@ -65,6 +65,11 @@ export class WhatIf {
     this.idles = new Float64Array(size)
   }
 
+  /** Each scenario with what flows lost in it. */
+  get outcomes(): { scenario: Scenario; loss: Loss }[] {
+    return this.scenarios.map((scenario, i) => ({ scenario, loss: this.losses[i] }))
+  }
+
   /** The packets are gathered here once more, and looked ahead for then. */
   lookAhead(): void {}
 

@@ -12,6 +12,7 @@ import {
   KIND,
   LAST_SIGHTING,
   LINK_TYPE,
+  MOST_RECORDS,
   NEXT_SIGHTING,
   PLACE,
   PORTS,
@@ -27,6 +28,8 @@ import {
 } from './record-ring.ts'
 
 const HEADS = 1 << 14
+const NONE = -1
+const OUT = -2
 
 /** How the sightings of a group and a new record go together. */
 const STRANGERS = 0
@@ -47,7 +50,9 @@ const MOST_STEPS = 64
 
 export class Groups {
   private readonly ring: RecordRing
-  private readonly heads = new Int32Array(HEADS).fill(-1)
+  private readonly heads = new Int32Array(HEADS).fill(NONE)
+  /** The group before one in its chain, NONE for the first, OUT where it is in none: equal packets may be very many. */
+  private readonly previous = new Int32Array(MOST_RECORDS).fill(OUT)
   private readonly joinTime: number
   private readonly lateTime: number
 
@@ -100,24 +105,26 @@ export class Groups {
   }
 
   private unlink(slot: number): void {
+    const { previous } = this
     const { words } = this.ring
-    const head = words[(slot << RECORD_SHIFT) + FIRST_HASH] & (HEADS - 1)
     const next = words[(slot << RECORD_SHIFT) + CHAIN_NEXT]
-    let at = this.heads[head]
-    if (at === slot) {
-      this.heads[head] = next
-      return
-    }
-    while (at >= 0 && words[(at << RECORD_SHIFT) + CHAIN_NEXT] !== slot)
-      at = words[(at << RECORD_SHIFT) + CHAIN_NEXT]
-    if (at >= 0) words[(at << RECORD_SHIFT) + CHAIN_NEXT] = next
+    const before = previous[slot]
+    if (before === OUT) return
+    previous[slot] = OUT
+    if (next >= 0) previous[next] = before
+    if (before >= 0) words[(before << RECORD_SHIFT) + CHAIN_NEXT] = next
+    else this.heads[words[(slot << RECORD_SHIFT) + FIRST_HASH] & (HEADS - 1)] = next
   }
 
   private link(slot: number): void {
+    const { previous, heads } = this
     const { words } = this.ring
     const head = words[(slot << RECORD_SHIFT) + FIRST_HASH] & (HEADS - 1)
-    words[(slot << RECORD_SHIFT) + CHAIN_NEXT] = this.heads[head]
-    this.heads[head] = slot
+    const next = heads[head]
+    words[(slot << RECORD_SHIFT) + CHAIN_NEXT] = next
+    previous[slot] = NONE
+    if (next >= 0) previous[next] = slot
+    heads[head] = slot
   }
 
   /**

@@ -27,7 +27,7 @@ export class SuperPackets {
   /** The group of the packet that a record's was cut out of, -1 where that is gone; `slot` for a packet in one piece. */
   groupOf(slot: number): number {
     const { ring, sightings, packet } = this
-    if (!this.isConcerned(ring.times[slot], ring.word(slot, ORIGINAL_LENGTH))) return slot
+    if (!this.isConcerned(slot)) return slot
     sightings.take(slot)
     if (!sightings.decode(0, packet)) return slot
     const place = ring.word(slot, PLACE)
@@ -39,9 +39,11 @@ export class SuperPackets {
     return whole === WHOLE_GONE ? -1 : ring.word(whole, GROUP)
   }
 
-  /** Whether a frame of `length` bytes at `time` may hold a packet that will be cut, or a part of one. */
-  private isConcerned(time: number, length: number): boolean {
-    return length >= LEAST_FRAME || this.segments.awaits(time) || this.datagrams.awaits(time)
+  /** Whether a frame may hold a packet that will be cut, or a part of one. A time as argument would be allocated. */
+  private isConcerned(slot: number): boolean {
+    if (this.ring.word(slot, ORIGINAL_LENGTH) >= LEAST_FRAME) return true
+    const time = this.ring.times[slot]
+    return this.segments.awaits(time) || this.datagrams.awaits(time)
   }
 
   private wholeOf(packet: Packet, place: number): number {

@@ -62,6 +62,7 @@ export interface WindowOptions {
 }
 
 export class SightingWindow {
+  private readonly source: PointSource
   readonly points: Points
   readonly bridging: Bridging
   /** The sightings of the packet that `next` gave last. */
@@ -100,10 +101,8 @@ export class SightingWindow {
   private flushes = false
   private isOver = false
 
-  constructor(
-    private readonly source: PointSource,
-    options: WindowOptions,
-  ) {
+  constructor(source: PointSource, options: WindowOptions) {
+    this.source = source
     this.points = new Points(source)
     this.bridging = new Bridging(options.bridgeCalls)
     this.sightings = new Sightings(this.ring)

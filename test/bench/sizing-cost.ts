@@ -1,6 +1,6 @@
 // What sizing costs beside the replay alone, and eight scenarios beside one: npm run build && tsx test/bench/sizing-cost.ts CAPTURE.
 import { openCaptures } from '../../src/capture/open.ts'
-import { ThreadHearing } from '../../src/cli/thread-hearing.ts'
+import { OwnerThread } from '../../src/cli/owner-thread.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import type { Observer } from '../../src/conntrack/events.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
@@ -22,7 +22,7 @@ const SCENARIOS = [
   'tcp_timeout_fin_wait=30',
 ]
 const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
-const LISTENER = new URL('../../dist/listener.js', import.meta.url)
+const OWNERS = new URL('../../dist/owners.js', import.meta.url)
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 
 const path = process.argv[2]
@@ -42,9 +42,9 @@ function replayAlone(): Promise<number> {
   return timeOf(new Engine(defaultSettings(), SILENT), async () => {})
 }
 
-/** As in `analyze`: owners are counted on the listening thread. */
+/** As in `analyze`: owners are counted on a thread of their own. */
 async function replaySized(): Promise<number> {
-  const hearing = new ThreadHearing(LISTENER, false, true)
+  const owners = new OwnerThread(OWNERS, true)
   let sizing: Sizing | null = null
   const observer: Observer = {
     created: (ct, time) => sizing?.created(ct, time),
@@ -54,14 +54,14 @@ async function replaySized(): Promise<number> {
     destroyed: (ct, cause, time) => sizing?.destroyed(ct, cause, time),
   }
   const engine = new Engine(defaultSettings(), observer)
-  const own = new Sizing(engine.table, defaultSettings(), new OwnerFeed(engine.table, hearing.queue), null)
+  const own = new Sizing(engine.table, defaultSettings(), new OwnerFeed(engine.table, owners.queue), null)
   sizing = own
   const seconds = await timeOf(engine, async end => {
     own.finish(end)
     endEntries(engine.table, ct => own.left(ct, end))
-    await hearing.conclude({ pointNames: [], end })
+    await owners.largest(end)
   })
-  await hearing.close()
+  await owners.close()
   return seconds
 }
 

@@ -166,9 +166,11 @@ describe.skipIf(!hasFifos)('FIFO', () => {
     }
 
     it('is not waited for without a writer', async () => {
-      const abort = new AbortController()
-      const opening = openCaptures([fifo()], { signal: abort.signal })
-      await Promise.all([abortLater(abort), expect(opening).rejects.toThrow('aborted')])
+      for (const others of [[], [`${FORMATS}/pcap-nflog.pcap`]]) {
+        const abort = new AbortController()
+        const opening = openCaptures([...others, fifo()], { signal: abort.signal })
+        await Promise.all([abortLater(abort), expect(opening).rejects.toThrow('aborted')])
+      }
     })
 
     it('is not waited for without a frame, among several', async () => {

@@ -31,18 +31,21 @@ describe('a signal', () => {
     vi.useRealTimers()
   })
 
+  /** What a wait that is never over comes to. */
+  const stuck = () => interrupt.unlessEnded(() => new Promise<never>(() => {}))
+
   it('before the captures are open breaks the opening off', () => {
     cli.signal('SIGINT')
-    expect(interrupt.beforeOpen.reason).toBeInstanceOf(Interrupted)
+    expect(interrupt.ending.reason).toBeInstanceOf(Interrupted)
     expect(() => interrupt.finish()).toThrow(Interrupted)
   })
 
-  it('while a file is read ends the run', () => {
-    const source = sourceOf(1000)
-    interrupt.watch(source)
+  it('while a file is read ends the run, whatever it waits for', async () => {
+    interrupt.watch(sourceOf(1000))
+    const run = stuck()
     cli.signal('SIGINT')
-    expect(source.closed).toBe(1)
-    expect(() => interrupt.finish()).toThrow(Interrupted)
+    await expect(run).rejects.toThrow(Interrupted)
+    await expect(stuck()).rejects.toThrow(Interrupted)
   })
 
   it('while a pipe is read leaves its writer a second to finish, then reports', () => {
@@ -56,12 +59,23 @@ describe('a signal', () => {
     expect(() => interrupt.finish()).not.toThrow()
   })
 
-  it('a second time does not wait', () => {
+  it('a second time ends the run, and a third is for the process', async () => {
     const source = sourceOf(0)
     interrupt.watch(source)
+    const run = stuck()
     cli.signal('SIGINT')
-    cli.signal('SIGINT')
-    expect(source.closed).toBe(1)
+    expect(interrupt.ending.aborted).toBe(false)
+    cli.signal('SIGTERM')
+    await expect(run).rejects.toMatchObject({ exitCode: 143 })
+    expect(cli.listening).toBe(0)
+  })
+
+  it('when a pipe has been read ends the run: nothing can be lost any more', async () => {
+    interrupt.watch(sourceOf(0))
+    interrupt.finish()
+    const run = stuck()
+    cli.signal('SIGHUP')
+    await expect(run).rejects.toMatchObject({ exitCode: 129 })
   })
 
   it('is no longer listened to after the run', () => {
@@ -75,6 +89,7 @@ describe('a signal', () => {
   })
 
   it.each([
+    ['SIGHUP', 129],
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('%s is exit code %i', (signal, code) => {

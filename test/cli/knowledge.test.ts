@@ -167,7 +167,7 @@ describe('files that are something else', () => {
       'fixtures/knowledge/nft-ruleset.json',
       /^ctpcap: --topology .*:1: no interfaces, routes or neighbours in it/,
     ],
-    ['--topology', 'not/there', /^ctpcap: --topology not\/there: ENOENT/],
+    ['--topology', 'not/there', /^ctpcap: --topology not\/there: no such file/],
   ])('are refused in one line: %s %s', async (option, path, message) => {
     const { code, stderr } = await runCli(['analyze', CAPTURE, option, path])
     expect(code).toBe(2)

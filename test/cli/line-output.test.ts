@@ -5,12 +5,14 @@ import { LineOutput } from '../../src/cli/line-output.ts'
 
 /** A stream that takes nothing until it is released. */
 class Valve extends Writable {
+  private open: boolean
   text = ''
   writes = 0
   private release: (() => void) | null = null
 
-  constructor(private open: boolean) {
+  constructor(open: boolean) {
     super({ highWaterMark: 1024 })
+    this.open = open
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {

@@ -208,6 +208,51 @@ describe('INVALID packets', () => {
   })
 })
 
+/** A ruleset of nft, as JSON, of one rule that translates the source of 10.244.0.0/16. */
+function nftRules(statement: string): string {
+  const match = /^snat to ([\d.-]+)(?::([\d-]+))?$/.exec(statement)
+  const range = (text: string, read: (end: string) => unknown): unknown => {
+    const [first, last] = text.split('-').map(read)
+    return last === undefined ? first : { range: [first, last] }
+  }
+  const target =
+    match === null
+      ? { masquerade: null }
+      : {
+          snat: {
+            family: 'ip',
+            addr: range(match[1], String),
+            ...(match[2] === undefined ? {} : { port: range(match[2], Number) }),
+          },
+        }
+  const chain = { family: 'ip', table: 'nat', name: 'postrouting' }
+  return JSON.stringify({
+    nftables: [
+      { metainfo: { json_schema_version: 1 } },
+      { table: { family: 'ip', name: 'nat', handle: 1 } },
+      { chain: { ...chain, handle: 2, type: 'nat', hook: 'postrouting', prio: 100, policy: 'accept' } },
+      {
+        rule: {
+          family: 'ip',
+          table: 'nat',
+          chain: 'postrouting',
+          handle: 5,
+          expr: [
+            {
+              match: {
+                op: '==',
+                left: { payload: { protocol: 'ip', field: 'saddr' } },
+                right: { prefix: { addr: '10.244.0.0', len: 16 } },
+              },
+            },
+            target,
+          ],
+        },
+      },
+    ],
+  })
+}
+
 describe('a race for a port', () => {
   const rules = fixture('snat-port-race-udp.rules.txt')
   const parties = { protocol: 17, client: '10.244.0.5:5353', backend: '203.0.113.10:53' }
@@ -219,6 +264,19 @@ describe('a race for a port', () => {
     expect(found.fix).toMatch(
       /^add --random-fully to rules\.txt:\d+: iptables -t nat -A POSTROUTING .* --random-fully/,
     )
+  })
+
+  it.each([
+    ['snat to 192.168.56.11', 'snat to 192.168.56.11 fully-random'],
+    [
+      'snat to 192.168.56.11-192.168.56.19:1024-2047',
+      'snat to 192.168.56.11-192.168.56.19:1024-2047 fully-random',
+    ],
+    ['masquerade', 'masquerade fully-random'],
+  ])('keeps the statement of nft %s', (statement, fix) => {
+    const found = inform('snat-insert-race', 'likely', parties, { rules: nftRules(statement) })
+    expect(found.reason).toContain('without fully-random')
+    expect(found.fix).toMatch(new RegExp(`: ${fix}$`))
   })
 
   it('is no surer where the rule chooses ports at random', () => {

@@ -1,14 +1,17 @@
-// What is found in every capture of every recorded NAT scenario: the right fault, no other, and none in healthy ones.
+// What is found in every capture of every recorded NAT scenario: the right fault, no other, none in healthy ones, and what is said beside.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../src/findings/finding.ts'
+import { brief, findingsOf, isGrave } from '../support/findings-of.ts'
 import { captureSets, LAB, labPath, labRuns } from '../support/lab.ts'
-import { watchCaptures } from '../support/watch-captures.ts'
 
 const GOLDEN = 'fixtures/lab/lab-matrix.tsv'
 if (LAB === null)
   console.warn('lab-matrix.test.ts: skipped, CTPCAP_CORPUS names no folder with recorded scenarios in `lab`')
+
+/** Captures that show what every interface of the node saw. */
+const WHOLE = /^any\.|^multi\.|\+/
 
 interface Truth {
   verdict: string
@@ -38,7 +41,7 @@ function objections(finding: Finding, truth: Truth, capture: string): string[] {
     : []
   if (strangers.length > 0) found.push(`healthy: ${strangers.join('; ')}`)
   // single interfaces show some of the flows only
-  const isWhole = /^any\.|^multi\.|\+/.test(capture)
+  const isWhole = WHOLE.test(capture)
   const missing = clients.filter(client => !finding.flows.some(flow => flow.includes(`${client} `)))
   if (named && isWhole && missing.length > 0) found.push(`not named: ${missing.join(', ')}`)
   if (finding.id === 'syn-flood' && finding.flowCount !== 1)
@@ -56,22 +59,26 @@ function objections(finding: Finding, truth: Truth, capture: string): string[] {
 
 describe.skipIf(LAB === null)('recorded NAT scenarios', () => {
   it('show their faults where they can be seen, and nothing else', async () => {
-    const lines = ['run\tproblem\tcapture\tfound\tconfidence\tflows\toccurrences']
+    const lines = ['run\tproblem\tcapture\tfound\tconfidence\tflows\toccurrences\tseverity\tbeside']
     const wrong: string[] = []
     for (const run of labRuns()) {
       const truth = JSON.parse(readFileSync(labPath(run, 'truth.json'), 'utf8')) as Truth
       for (const files of captureSets(run)) {
         const name = files.join('+')
-        const findings = await watchCaptures(files.map(file => labPath(run, 'captures', file)))
-        for (const finding of findings) {
+        const findings = await findingsOf(files.map(file => labPath(run, 'captures', file)))
+        if (findings === null) throw new Error(`${run} ${name}: not to be read`)
+        const grave = findings.filter(isGrave)
+        for (const finding of grave) {
           wrong.push(...objections(finding, truth, name).map(objection => `${run} ${name}: ${objection}`))
         }
-        const [first] = findings
+        const [first] = grave
+        if (!first && truth.verdict === 'faulty' && WHOLE.test(name)) wrong.push(`${run} ${name}: nothing`)
         const what = first
-          ? [first.id, first.confidence, first.flowCount, first.occurrences]
-          : ['-', '', '', '']
-        if (truth.verdict === 'faulty' || first)
-          lines.push([run, truth.problem ?? '', name, ...what].join('\t'))
+          ? [first.id, first.confidence, first.flowCount, first.occurrences, first.severity]
+          : ['-', '', '', '', '']
+        const beside = brief(findings.filter(finding => finding !== first))
+        if (truth.verdict === 'faulty' || findings.length > 0)
+          lines.push([run, truth.problem ?? '', name, ...what, beside].join('\t'))
       }
     }
     expect(wrong).toEqual([])

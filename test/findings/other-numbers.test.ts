@@ -61,6 +61,16 @@ describe('findings', () => {
     },
   )
 
+  it.each([
+    ['connections that all begin with the number 0', { startsAtZero: true }],
+    ['a port of 0', { hasPortZero: true }],
+  ] as [string, Renumbering][])('are the same with %s', async (_, what) => {
+    for (const file of readdirSync(FOLDER).filter(name => /\.pcap/.test(name))) {
+      const path = join(FOLDER, file)
+      expect(await foundIn([path], bytes => renumber(bytes, what)), file).toEqual(await foundBefore([path]))
+    }
+  })
+
   it.skipIf(LAB === null)('do not depend on any numbers', async () => {
     let faulty = 0
     for (const paths of everySet()) {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { LAB, labPath, labRuns } from '../support/lab.ts'
-import { type PcapRecords, pcapRecords } from '../support/pcap-records.ts'
+import { type PcapRecords, pcapRecords, withLoss } from '../support/pcap-records.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const FOLDER = 'fixtures/findings'
@@ -76,12 +76,7 @@ describe('parts of captures', () => {
 
   it('are sure of no other fault when frames were lost', async () => {
     const property = fc.asyncProperty(pick, fc.integer({ min: 1 }), async (index, seed) => {
-      let state = seed
-      const random = (): number => {
-        state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-        return state / 0x80000000
-      }
-      const kept = all[index].records.filter(() => random() > 0.1)
+      const kept = withLoss(all[index].records, 0.1, seed)
       const found = await strangers(all[index], kept)
       expect(
         found.filter(finding => finding.startsWith('certain')),

@@ -3,13 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT } from '../../src/conntrack/events.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
+import { Legs } from '../../src/findings/evidence/legs.ts'
 import type { Finding } from '../../src/findings/finding.ts'
-import { LocalHearing } from '../../src/findings/listener.ts'
 import { PortPressure } from '../../src/findings/port-pressure.ts'
-import { Whereabouts } from '../../src/findings/whereabouts.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { Points } from '../../src/vantage/points.ts'
 import { type Bytes, ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
 
 /** Where the TCP header begins, behind those of Ethernet and IPv4. */
@@ -17,10 +15,7 @@ const TCP = 34
 
 /** Counts the ports of what an engine tracks. */
 class Counter {
-  private readonly hearing = new LocalHearing()
-  readonly pressure = new PortPressure(
-    new Whereabouts(this.hearing.queue, new Points({ captures: [], interfaces: [] })),
-  )
+  readonly pressure: PortPressure
   private readonly engine: Engine
   private readonly packet = new Packet()
   private fresh = -1
@@ -42,6 +37,7 @@ class Counter {
         this.pressure.ended(this.engine.table, ct)
       },
     })
+    this.pressure = new PortPressure(new Legs(this.engine.table))
   }
 
   /** A connection that is answered, `time` in seconds. */
@@ -53,8 +49,7 @@ class Counter {
   async conclude(): Promise<Finding[]> {
     const { table } = this.engine
     for (let ct = 0; ct < table.top; ct++) if (table.status(ct) !== 0) this.pressure.ended(table, ct)
-    const { places } = await this.hearing.conclude({ pointNames: [], end: 0 })
-    return this.pressure.conclude(places, String)
+    return this.pressure.conclude(String)
   }
 
   /** @param portAt where the client's port stands in the TCP header */

@@ -110,6 +110,10 @@ function equal(what: string, one: number, other: number): void {
 
 /** Frames of one mutated capture after the other. */
 class BatchSource implements FrameSource {
+  private readonly seeds: Seeds
+  private readonly random: Random
+  private readonly inputs: number
+  private readonly begin: (index: number, input: Input) => void
   readonly captures: CaptureFile[] = []
   readonly interfaces: CaptureInterface[] = []
   readonly epoch = 0n
@@ -126,12 +130,12 @@ class BatchSource implements FrameSource {
   private base = 0
   private endless = false
 
-  constructor(
-    private readonly seeds: Seeds,
-    private readonly random: Random,
-    private readonly inputs: number,
-    private readonly begin: (index: number, input: Input) => void,
-  ) {}
+  constructor(seeds: Seeds, random: Random, inputs: number, begin: (index: number, input: Input) => void) {
+    this.seeds = seeds
+    this.random = random
+    this.inputs = inputs
+    this.begin = begin
+  }
 
   next(): Frame | null {
     const frame = this.reader?.next() ?? null

@@ -118,10 +118,12 @@ function inPcapng(frames: readonly SeedFrame[], random: Random): Uint8Array {
 
 /** Time stamps that mostly go forward: by microseconds, by the timeouts of entries, now and then by decades. */
 class Clock {
+  private readonly random: Random
   private now = BigInt(EPOCH) * 1_000_000_000n
   private readonly step: number
 
-  constructor(private readonly random: Random) {
+  constructor(random: Random) {
+    this.random = random
     this.step = random.pick([1e3, 1e6, 1e9, 40e9, 200e9])
   }
 

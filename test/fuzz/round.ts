@@ -6,6 +6,8 @@ import { BATCH } from './order.ts'
 import type { Seeds } from './seeds.ts'
 import { runProgram } from './whole-program.ts'
 
+/** Runs of the program beside the one on two captures. */
+const RUNS = 4
 /** Every so many captures one is kept for the program. */
 const KEPT_EVERY = 100
 
@@ -26,7 +28,7 @@ export async function runRound(
     if (index % KEPT_EVERY === 0) kept.push(bytes)
   })
   const random = new Random(seed ^ 0x5bd1e995)
-  for (const captures of [kept.slice(0, random.between(1, 2)), kept.slice(1)]) {
+  for (const captures of [kept.slice(0, random.between(1, 2)), ...new Array(RUNS).fill(kept.slice(1, 2))]) {
     // a user runs it in a process of its own: what went before is no part of its memory
     globalThis.gc?.()
     await runProgram(captures, folder, random, command => begin(command, captures[0]))

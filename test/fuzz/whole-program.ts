@@ -1,8 +1,9 @@
-// The whole program on one mutated capture in a file: every command and output, nothing but exit codes and lines.
+// The whole program on mutated captures in files, with spoilt files and filters beside them: every command and output, nothing but exit codes and lines.
 import { writeFileSync } from 'node:fs'
 import type { Random } from '../kernel/generate/random.ts'
 import { runCli } from '../support/cli.ts'
 import { Violation } from './batch.ts'
+import { sideOptions } from './side-files.ts'
 
 const COMMANDS = [
   ['analyze', '--json'],
@@ -20,7 +21,14 @@ const COMMANDS = [
   ['list', '--format', 'xml', '--set', 'acct=1'],
   ['list', '--format', 'save'],
   ['list', '--format', 'ndjson', '--set', 'timestamp=1'],
+  ['size', '--json'],
+  ['size', '--presets', 'ovs', '--set', 'max=20'],
+  ['info', '--json'],
+  ['info'],
 ]
+
+/** Longest line on stderr: a word of a file may be quoted, but not at any length. */
+const LONGEST_LINE = 3000
 
 /** Runs one command on one or two captures, written to `folder`. */
 export async function runProgram(
@@ -34,13 +42,17 @@ export async function runProgram(
     writeFileSync(path, bytes)
     return path
   })
-  const [command, ...options] = random.pick(COMMANDS)
-  const shown = `${command} ${options.join(' ')} ${paths.join(' ')}`
+  const [command, ...fixed] = random.pick(COMMANDS)
+  const options = [...fixed, ...sideOptions(command, folder, random)]
+  const shown = `${command} ${options.map(option => JSON.stringify(option)).join(' ')} ${paths.join(' ')}`
   begin(shown)
   const { code, stdout, stderr } = await runCli([command, ...options, ...paths])
   if (code !== 0 && code !== 1 && code !== 2) throw new Violation(`${shown}: exit code ${code}\n${stderr}`)
+  if (stderr.split('\n').some(line => line.length > LONGEST_LINE))
+    throw new Violation(`${shown}: a line without end\n${stderr.slice(0, 5000)}`)
   if (code === 2 && stdout !== '') throw new Violation(`${shown}: refused after output`)
-  if (/\bNaN\b|\bundefined\b|\bInfinity\b|\[object/.test(stdout + stderr))
+  // errors quote what they were given
+  if (/\bNaN\b|\bundefined\b|\bInfinity\b|\[object/.test(code === 2 ? '' : stdout))
     throw new Violation(`${shown}: no number\n${stdout}${stderr}`)
   checkJson(command, options, stdout)
 }

@@ -87,7 +87,7 @@ if (process.argv[1] === import.meta.filename) {
     seed: Number(values.seed),
     packets: Number(values.packets),
     profile: profileNamed(values.profile),
-    only: values.only,
+    ...(values.only && { only: values.only }),
   })
   writeCapture(positionals[0], capture)
   console.log(`${positionals[0]}: ${capture.frames.length} packets`)

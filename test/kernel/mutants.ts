@@ -62,10 +62,12 @@ function inPart(grid: string, part: string, line: string): string {
 
 /** A copy of the sources in which mistakes are planted one after the other. */
 class Workshop {
+  private readonly recordings: readonly string[]
   readonly directory = mkdtempSync(join(tmpdir(), 'mutants-'))
   private child: ChildProcess | null = null
 
-  constructor(private readonly recordings: readonly string[]) {
+  constructor(recordings: readonly string[]) {
+    this.recordings = recordings
     cpSync(join(ROOT, 'src'), join(this.directory, 'src'), { recursive: true })
     cpSync(join(ROOT, 'test/kernel'), join(this.directory, 'test/kernel'), { recursive: true })
     for (const name of ['package.json', 'tsconfig.json', 'node_modules'])

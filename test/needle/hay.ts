@@ -82,6 +82,9 @@ export interface Bale {
 export class Hay implements PacketSink {
   /** Packets in all. */
   readonly length: number
+  private readonly frames: SyntheticFrames
+  private readonly bale: Bale
+  private readonly vantage: Vantage
   private readonly random: Random
   private readonly concurrent: number
   private readonly live: HayConversation[] = []
@@ -91,11 +94,10 @@ export class Hay implements PacketSink {
   private packets = 0
   private talk: HayConversation | null = null
 
-  constructor(
-    private readonly frames: SyntheticFrames,
-    private readonly bale: Bale,
-    private readonly vantage: Vantage,
-  ) {
+  constructor(frames: SyntheticFrames, bale: Bale, vantage: Vantage) {
+    this.frames = frames
+    this.bale = bale
+    this.vantage = vantage
     const { from, to, duration } = bale
     this.random = new Random(SEED + from)
     this.length = packetsOf(to) - packetsOf(from)

@@ -74,6 +74,56 @@ describe('an expression that is none', () => {
   })
 })
 
+describe('an expression as long as an argument may be', () => {
+  const frame = frameOf(ethernet(ipv4({ protocol: 6 }, tcp({ destinationPort: 443 }))))
+  const selects = (text: string) => new Filter(text).matchesFrame(frame)
+  const many = 10_000
+
+  it.each([
+    ['or', `${'port 1 or '.repeat(many)}port 443`, true],
+    ['or, nothing of it', `${'port 1 or '.repeat(many)}port 2`, false],
+    ['and', `${'not port 1 and '.repeat(many)}port 443`, true],
+    ['both, from the left', `${'port 1 or port 443 and '.repeat(many)}port 2`, false],
+    ['both, from the left, the last saves it', `${'port 443 and port 1 or '.repeat(many)}tcp`, true],
+    ['ids', `port ${'1 or '.repeat(many)}443`, true],
+    ['a sum', `tcp[2:2]${'+1'.repeat(many)} = ${443 + many}`, true],
+    ['a sum of loads', `${'tcp[2:2]+'.repeat(many)}0 = ${443 * many}`, true],
+    ['a difference, from the left', `${many}${' - 1'.repeat(many)} = 0`, true],
+  ])('joins by %s', (_what, text, isSelected) => {
+    expect(selects(text)).toBe(isSelected)
+  })
+
+  it('answers beyond the captured bytes as a short one does', () => {
+    const cut = frameOf(ethernet(ipv4({ protocol: 6 }, tcp())).subarray(0, 36))
+    for (const text of ['ip or tcp[13] = 0', 'tcp[13] = 0 or ip', 'not tcp[13] = 0 and ip']) {
+      const [first, word, second] = text.split(/ (or|and) /)
+      const long = `${first} ${`${word} ${second} `.repeat(20)}`
+      expect([text, new Filter(long).matchesFrame(cut)]).toEqual([text, new Filter(text).matchesFrame(cut)])
+    }
+  })
+
+  it('has a bound', () => {
+    expect(errorOf('tcp or '.repeat(100_001)).message).toContain('more than 200000 words')
+  })
+})
+
+describe('names that every object has', () => {
+  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf'])('mean nothing: %s', name => {
+    for (const text of [
+      '%',
+      'proto %',
+      'ether proto %',
+      'proto \\%',
+      'port %',
+      'host %',
+      '%[0] = 1',
+      'tcp[%] = 1',
+      '1 % 2',
+    ])
+      expect([text, errorOf(text.replace('%', name)).column]).not.toEqual([text, 0])
+  })
+})
+
 describe('a packet', () => {
   const decoded = (bytes: Bytes): Packet => {
     const packet = new Packet()

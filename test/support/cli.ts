@@ -1,6 +1,6 @@
 // Runs the program inside the test with streams that keep what was written.
 import { Writable } from 'node:stream'
-import type { Io, Output, Signal } from '../../src/cli/io.ts'
+import type { Io, Output, Signal, StandardDescriptors } from '../../src/cli/io.ts'
 import { run } from '../../src/cli/run.ts'
 
 export class CapturedOutput extends Writable implements Output {
@@ -24,6 +24,7 @@ export class Cli implements Io {
   readonly stdout: Output & CapturedOutput = new CapturedOutput()
   readonly stderr: Output & CapturedOutput = new CapturedOutput()
   readonly env: Record<string, string | undefined>
+  descriptors: StandardDescriptors | null = null
   readonly threads = null
   private readonly listeners = new Set<(signal: Signal) => void>()
 

@@ -26,6 +26,8 @@ export interface Connection {
 
 export interface ConntrackEvent extends Connection {
   event: string
+  /** Whether a program did it over ctnetlink. */
+  isByHand: boolean
   /** Seconds since 1970. */
   time: number
 }
@@ -40,7 +42,13 @@ export function parseEvents(text: string): ConntrackEvent[] {
   return linesOf(text).map(line => {
     const match = /^\[(\d+\.\d+)\]\s*\[(\w+)\]\s*(.*)$/.exec(line)
     if (match === null) throw new Error(`no event: ${line}`)
-    return { time: Number(match[1]), event: match[2], ...parseConnection(match[3]) }
+    const [, time, event, entry] = match
+    return {
+      time: Number(time),
+      event,
+      isByHand: entry.includes('[USERSPACE]'),
+      ...parseConnection(entry),
+    }
   })
 }
 
@@ -73,6 +81,9 @@ function tupleText(table: Table, key: number): string {
   return out.take().toString().trim()
 }
 
+/** What follows the reply tuple. */
+const NO_TUPLE = / (\[ASSURED\]|\[USERSPACE\].*|helper=\S+|mark=.*|use=.*|delta-time=.*)/g
+
 function parseConnection(line: string): Connection {
   const match = /^(\w+)\s+\d+\s+(?:(\d+) )?(?:([A-Z_0-9]+) )?(src=.*?)( \[UNREPLIED\])? (src=.*)$/.exec(
     line.trim(),
@@ -80,7 +91,7 @@ function parseConnection(line: string): Connection {
   if (match === null) throw new Error(`no entry: ${line}`)
   const [, protocol, seconds, state, original, unreplied, rest] = match
   return {
-    key: `${protocol} ${original} | ${rest.replace(/ (\[ASSURED\]|mark=.*|use=.*|delta-time=.*)/g, '').trim()}`,
+    key: `${protocol} ${original} | ${rest.replace(NO_TUPLE, '').trim()}`,
     state: state ?? '',
     assured: rest.includes('[ASSURED]'),
     replied: unreplied === undefined,

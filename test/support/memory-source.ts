@@ -3,14 +3,16 @@
 import type { ByteSource } from '../../src/capture/byte-source.ts'
 
 export class MemorySource implements ByteSource {
+  private readonly bytes: Uint8Array
+  private readonly piece: number | (() => number)
   position = 0
   closed = false
 
   /** @param piece how many bytes a read gives at most; a function is asked anew for every read */
-  constructor(
-    private readonly bytes: Uint8Array,
-    private readonly piece: number | (() => number) = Number.POSITIVE_INFINITY,
-  ) {}
+  constructor(bytes: Uint8Array, piece: number | (() => number) = Number.POSITIVE_INFINITY) {
+    this.bytes = bytes
+    this.piece = piece
+  }
 
   async read(target: Uint8Array, offset: number, length: number): Promise<number> {
     if (this.closed) return 0

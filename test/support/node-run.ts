@@ -2,18 +2,18 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openCaptures } from '../../src/capture/open.ts'
-import { makeEngine } from '../../src/cli/line-replay.ts'
+import { loadTable, makeEngine } from '../../src/cli/line-replay.ts'
 import { readSysctls } from '../../src/cli/sysctl.ts'
+import { tableOf } from '../../src/cli/table-file.ts'
 import type { Engine } from '../../src/conntrack/engine.ts'
-
 import { CAUSE_TIMEOUT } from '../../src/conntrack/events.ts'
-import { IPCT_PROTOINFO, IPS_NAT_CLASH } from '../../src/conntrack/status.ts'
+import { IPCT_PROTOINFO, IPS_NAT_CLASH, STATE_INVALID } from '../../src/conntrack/status.ts'
 import type { Knowledge } from '../../src/knowledge/knowledge.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { replay, type Witness } from '../../src/replay.ts'
+import { FRAME_TRACKED, replay } from '../../src/replay.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import {
   type Connection,
@@ -32,6 +32,8 @@ export interface NodeRun {
   events: Map<string, string[]>
   expectedEntries: Map<string, string>
   expectedEvents: Map<string, string[]>
+  /** Packets that the model calls INVALID. */
+  invalid: number
 }
 
 export interface NodeRunOptions {
@@ -41,7 +43,8 @@ export interface NodeRunOptions {
   set?: string[]
   /** Rules and topology of the node. */
   knowledge?: Knowledge
-  witness?: (engine: Engine) => Witness
+  /** The listing of its table before the captures, a file in its folder. */
+  table?: string
 }
 
 /** Replays captures of the run in `folder`, which has conntrack-final.txt, conntrack-events.txt and sysctl.txt. */
@@ -57,6 +60,7 @@ export async function replayNode(
     given ? [{ path: sysctlFile, text: readFileSync(sysctlFile, 'utf8') }] : [],
     options.set ?? [],
   )
+  const table = tableOf(options.table === undefined ? {} : { table: join(folder, options.table) })
   const events = new Map<string, string[]>()
   const note = (ct: number, event: string, withState: boolean) => {
     const connection = describe(engine.table, ct)
@@ -71,8 +75,11 @@ export async function replayNode(
       expired: () => {},
       destroyed: (ct, cause) => cause !== CAUSE_TIMEOUT && note(ct, 'DESTROY', true),
     },
-    { knowledge: options.knowledge ?? null, table: null },
+    { knowledge: options.knowledge ?? null, table },
   )
+  loadTable(engine, table)
+  // of what was in the table nobody heard anew
+  events.clear()
   const source = await openCaptures(paths)
   const window = new SightingWindow(source, {
     bridgeCalls: {
@@ -81,20 +88,28 @@ export async function replayNode(
     },
     keepsPayload: false,
   })
-  const witness = options.witness?.(engine) ?? { seen: () => {} }
+  let invalid = 0
+  const witness = {
+    seen(_packet: Packet, outcome: number): void {
+      if (outcome === FRAME_TRACKED && engine.state === STATE_INVALID) invalid++
+    },
+  }
   await replay(source, [engine], new Defragmenter(), witness, window)
   const epoch = Number(source.epoch / 1000n) / 1e6
   await source.close()
-  const isCaptured = await tuplesOf(paths)
+  // what was there before is in no capture: only a listing tells of it
+  const isCaptured = table === null ? await tuplesOf(paths) : () => true
   const expected = parseList(readFileSync(join(folder, 'conntrack-final.txt'), 'utf8')).filter(isCaptured)
   const allEvents = parseEvents(readFileSync(join(folder, 'conntrack-events.txt'), 'utf8'))
   const expectedEvents = allEvents.filter(isCaptured)
   // whoever listened began after the entries that were there, but of which no event tells
   const told = new Set(allEvents.map(({ key }) => key))
-  for (const { key } of expected) if (!told.has(key)) events.delete(key)
+  if (table === null) for (const { key } of expected) if (!told.has(key)) events.delete(key)
   const lastEvent = allEvents.at(-1)
   if (lastEvent !== undefined) engine.advance((lastEvent.time - epoch) * 1e9)
-  engine.advance(engine.context.time + elapsed(listEngine(engine), expected) * 1e9)
+  const listed = listedAt(folder)
+  if (listed !== null && engine.context.time > 0) engine.advance((listed - epoch) * 1e9)
+  else engine.advance(engine.context.time + elapsed(listEngine(engine), expected) * 1e9)
   return {
     window,
     engine,
@@ -102,6 +117,7 @@ export async function replayNode(
     events,
     expectedEntries: entriesOf(expected),
     expectedEvents: eventsOf(expectedEvents),
+    invalid,
   }
 }
 
@@ -129,7 +145,7 @@ function entriesOf(connections: Connection[]): Map<string, string> {
 function eventsOf(all: ConntrackEvent[]): Map<string, string[]> {
   const events = new Map<string, string[]>()
   for (const event of all) {
-    if (event.event === 'DESTROY' && event.seconds < 0) continue
+    if (event.event === 'DESTROY' && event.seconds < 0 && !event.isByHand) continue
     add(events, event.key, `${event.event} ${event.state}${flagsOf(event)}`)
   }
   return events
@@ -143,6 +159,12 @@ function add(events: Map<string, string[]>, key: string, event: string): void {
   const known = events.get(key)
   if (known === undefined) events.set(key, [event])
   else known.push(event)
+}
+
+/** When the node was listed, in seconds since 1970; null where the run does not say. */
+function listedAt(folder: string): number | null {
+  const path = join(folder, 'conntrack-final-time.txt')
+  return existsSync(path) ? Number(readFileSync(path, 'utf8')) : null
 }
 
 /** Seconds between the last packet and the list: by so much less time is left in it. */

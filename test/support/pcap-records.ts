@@ -21,6 +21,16 @@ export function pcapRecords(bytes: Uint8Array): PcapRecords {
   return { header: bytes.subarray(0, HEADER), records }
 }
 
+/** What is left of records when each is lost with that probability; the same seed loses the same ones. */
+export function withLoss(records: readonly Uint8Array[], probability: number, seed: number): Uint8Array[] {
+  let state = seed
+  const random = (): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return state / 0x80000000
+  }
+  return records.filter(() => random() > probability)
+}
+
 export function linkTypeOf(bytes: Uint8Array): number {
   return viewOf(bytes).getUint32(LINK_TYPE_AT, true)
 }

@@ -59,9 +59,12 @@ export interface PcapngOption {
 
 /** A pcapng file, built block by block; every method appends one block and returns the writer. */
 export class PcapngWriter {
+  private little: boolean
   private readonly parts: Uint8Array[] = []
 
-  constructor(private little = true) {}
+  constructor(little = true) {
+    this.little = little
+  }
 
   /** A section header; `byteOrder` holds for the blocks that follow. */
   section(options: PcapngOption[] = [], byteOrder: 'little' | 'big' = this.little ? 'little' : 'big'): this {

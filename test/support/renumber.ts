@@ -12,6 +12,10 @@ export interface Renumbering {
   time?: boolean
   /** Whether unfinished checksums are finished. */
   finishesSums?: boolean
+  /** Every TCP connection begins with the number 0, in both directions: numbers are equal, and equal to "none". */
+  startsAtZero?: boolean
+  /** The first ephemeral port is 0 instead. */
+  hasPortZero?: boolean
 }
 
 export const EVERYTHING: Renumbering = {
@@ -36,6 +40,9 @@ const FIRST_BYTES = new Map([
 ])
 const SHIFT = 0x61234567
 const SECONDS = 12_345_678
+/** How far a connection's numbers may be from its first. */
+const FURTHEST = 1 << 26
+const EPHEMERAL = 32_768
 
 const SECTION_HEADER = 0x0a0d0d0a
 const INTERFACE_DESCRIPTION = 1
@@ -45,10 +52,22 @@ const ENHANCED_PACKET = 6
 export function renumber(original: Uint8Array, what: Renumbering): Uint8Array {
   const bytes = Uint8Array.from(original)
   const view = new DataView(bytes.buffer)
-  const renumberer = new Renumberer(view, what)
+  const openings = what.startsAtZero === true ? openingsOf(original) : []
+  renumberWith(view, what, new Renumberer(view, what, openings))
+  return bytes
+}
+
+/** The sequence numbers that connections begin with. */
+function openingsOf(original: Uint8Array): number[] {
+  const view = new DataView(Uint8Array.from(original).buffer)
+  const collector = new Renumberer(view, {}, [])
+  renumberWith(view, {}, collector)
+  return [...collector.seenOpenings]
+}
+
+function renumberWith(view: DataView, what: Renumbering, renumberer: Renumberer): void {
   if (view.getUint32(0, true) === SECTION_HEADER) renumberPcapng(view, what, renumberer)
   else renumberPcap(view, what, renumberer)
-  return bytes
 }
 
 function renumberPcap(view: DataView, what: Renumbering, renumberer: Renumberer): void {
@@ -75,10 +94,18 @@ function renumberPcapng(view: DataView, what: Renumbering, renumberer: Renumbere
 }
 
 class Renumberer {
-  constructor(
-    private readonly view: DataView,
-    private readonly what: Renumbering,
-  ) {}
+  readonly seenOpenings = new Set<number>()
+  private zeroPort = -1
+  private readonly view: DataView
+  private readonly what: Renumbering
+  private readonly openings: readonly number[]
+
+  /** @param openings sequence numbers that connections begin with, where those are to be 0 */
+  constructor(view: DataView, what: Renumbering, openings: readonly number[]) {
+    this.view = view
+    this.what = what
+    this.openings = openings
+  }
 
   frame(at: number, end: number, linkType: number): void {
     const { view } = this
@@ -154,7 +181,11 @@ class Renumberer {
       const destination = view.getUint16(at + 2)
       if (this.what.ports)
         for (const port of [at, at + 2]) view.setUint16(port, portFor(view.getUint16(port)))
-      if (protocol === 6 && this.what.sequences) this.sequences(at, end)
+      if (this.what.hasPortZero) for (const port of [at, at + 2]) this.makeZero(port)
+      if (protocol === 6 && end - at > 13 && (view.getUint8(at + 13) & 0x02) !== 0) {
+        this.seenOpenings.add(view.getUint32(at + 4))
+      }
+      if (protocol === 6 && (this.what.sequences || this.what.startsAtZero)) this.sequences(at, end)
       if (protocol === 17 && VXLAN_PORTS.includes(destination)) this.frame(at + 16, at + length, 1)
     } else if (!isQuoted && isError(protocol, view.getUint8(at))) this.packet(at + 8, end, true)
   }
@@ -175,7 +206,21 @@ class Renumberer {
   }
 
   private shift(at: number): void {
-    this.view.setUint32(at, this.view.getUint32(at) + SHIFT)
+    const number = this.view.getUint32(at)
+    this.view.setUint32(at, this.what.startsAtZero ? this.sinceOpening(number) : number + SHIFT)
+  }
+
+  /** A number counted from the nearest below that a connection began with; one of no connection stays. */
+  private sinceOpening(number: number): number {
+    let nearest = number
+    for (const opening of this.openings) nearest = Math.min(nearest, (number - opening) >>> 0)
+    return nearest <= FURTHEST ? nearest : number
+  }
+
+  private makeZero(at: number): void {
+    const port = this.view.getUint16(at)
+    if (this.zeroPort < 0 && port >= EPHEMERAL) this.zeroPort = port
+    if (port === this.zeroPort) this.view.setUint16(at, 0)
   }
 
   private isUnfinished(transport: Transport): boolean {

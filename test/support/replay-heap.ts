@@ -1,11 +1,20 @@
-// Replays captures as `ctpcap analyze` does and prints what each took of the heap; to be run with --expose-gc.
+// Replays captures as a command does and prints what each took of the heap; to be run with --expose-gc.
 
+import type { FrameSource } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
 import { Analysis } from '../../src/cli/analysis.ts'
+import { windowFor } from '../../src/cli/sightings.ts'
 import { fragmentSettings, readSysctls } from '../../src/cli/sysctl.ts'
+import type { Table } from '../../src/conntrack/table.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
-import { replay } from '../../src/replay.ts'
+import { replay, type Tracker, type Witness } from '../../src/replay.ts'
+import { Scenario } from '../../src/sizing/scenario.ts'
+import { WhatIf } from '../../src/sizing/what-if.ts'
 import { Points } from '../../src/vantage/points.ts'
+import type { SightingWindow } from '../../src/vantage/window.ts'
+
+/** `analyze` of a capture, or of two that show each packet twice; `size` with two scenarios. */
+export type ReplayKind = 'analyze' | 'sightings' | 'size'
 
 /** Bytes that a replay allocated, those still held at its end, and those of typed arrays among the latter. */
 export interface ReplayHeap {
@@ -16,20 +25,47 @@ export interface ReplayHeap {
   arrays: number
 }
 
-async function replayOnce(path: string): Promise<ReplayHeap> {
-  const sysctls = readSysctls([], [])
-  const source = await openCaptures([path])
+interface Prepared {
+  engine: Tracker
+  witness: Witness
+  window: SightingWindow | null
+  table: Table
+}
+
+const sysctls = readSysctls([], [])
+
+function prepare(kind: ReplayKind, source: FrameSource): Prepared {
+  const { settings } = sysctls
+  if (kind === 'size') {
+    const short = { ...settings, nf_conntrack_udp_timeout: 10 }
+    const [captured, other] = [settings, short].map(
+      each => new Scenario({ name: '', settings: each, enforced: false, notrack: null }, true),
+    )
+    return {
+      engine: new WhatIf([captured, other]),
+      witness: { seen: () => {} },
+      window: null,
+      table: captured.engine.table,
+    }
+  }
+  const window = kind === 'analyze' ? null : windowFor(source, sysctls, 'auto')
   const flows = { top: 5, sort: 'bytes', sink: null } as const
-  const analysis = new Analysis({ settings: sysctls.settings, flows, points: new Points(source) })
+  const analysis = new Analysis({ settings, flows, points: window?.points ?? new Points(source) })
+  return { engine: analysis.engine, witness: analysis, window, table: analysis.engine.table }
+}
+
+async function replayOnce(kind: ReplayKind, path: string): Promise<ReplayHeap> {
+  const source = await openCaptures(kind === 'sightings' ? [path, path] : [path])
+  const { engine, witness, window, table } = prepare(kind, source)
   collectGarbage()
   const before = process.memoryUsage().heapUsed
-  await replay(source, [analysis.engine], new Defragmenter(fragmentSettings(sysctls)), analysis)
+  await replay(source, [engine], new Defragmenter(fragmentSettings(sysctls)), witness, window)
   const allocated = process.memoryUsage().heapUsed - before
   collectGarbage()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   await source.close()
   const packets = source.captures[0].frames
-  return { packets, entries: analysis.engine.table.count, allocated, held: heapUsed, arrays: arrayBuffers }
+  return { packets, entries: table.count, allocated, held: heapUsed, arrays: arrayBuffers }
 }
 
 function collectGarbage(): void {
@@ -39,6 +75,7 @@ function collectGarbage(): void {
   globalThis.gc()
 }
 
+const [kind, ...paths] = process.argv.slice(2)
 const results: ReplayHeap[] = []
-for (const path of process.argv.slice(2)) results.push(await replayOnce(path))
+for (const path of paths) results.push(await replayOnce(kind as ReplayKind, path))
 console.log(JSON.stringify(results))

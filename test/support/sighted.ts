@@ -45,7 +45,7 @@ export function frameSeen(sighting: Sighting, number: number): Frame {
           sequence: sighting.sequence ?? 100,
           acknowledgment: sighting.acknowledgment ?? 0,
           flags: sighting.flags ?? 0x10,
-          options: sighting.options,
+          ...(sighting.options && { options: sighting.options }),
         },
         sighting.payload,
       )

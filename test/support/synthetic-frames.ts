@@ -56,10 +56,10 @@ export class SyntheticFrames implements PacketSink {
   private readonly view = new DataView(this.bytes.buffer)
   private end = FILE_HEADER
 
-  constructor(
-    private readonly snapLength: number,
-    linkType = LINKTYPE_ETHERNET,
-  ) {
+  private readonly snapLength: number
+
+  constructor(snapLength: number, linkType = LINKTYPE_ETHERNET) {
+    this.snapLength = snapLength
     this.view.setUint32(0, 0xa1b2c3d4, true)
     this.view.setUint16(4, 2, true)
     this.view.setUint16(6, 4, true)

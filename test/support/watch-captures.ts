@@ -1,17 +1,15 @@
 // Runs the NAT detectors over captures, as sighted packets.
 import { openCaptures } from '../../src/capture/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
+import { CAUSE_REOPENED, CAUSE_RESET } from '../../src/conntrack/events.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import type { Informant } from '../../src/findings/cases.ts'
 import type { Finding } from '../../src/findings/finding.ts'
-import { LocalHearing } from '../../src/findings/listener.ts'
-import { SightFeed } from '../../src/findings/sight-feed.ts'
+import { FlowTracker } from '../../src/findings/flow-tracker.ts'
 import { Defragmenter } from '../../src/packet/fragments.ts'
 import { FRAME_LATE, FRAME_TRACKED, FRAME_UNMET, replay } from '../../src/replay.ts'
 import { Points } from '../../src/vantage/points.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
-
-const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
 
 /** The findings of a replay of `paths`, merged by time; with the sightings of each packet, or frame by frame. */
 export async function watchCaptures(
@@ -26,9 +24,19 @@ export async function watchCaptures(
       keepsPayload: false,
     })
     const points = isSighted ? window.points : new Points(source)
-    const hearing = new LocalHearing()
-    const feed = new SightFeed(hearing.queue, points)
-    const engine = new Engine(defaultSettings(), SILENT)
+    let dying = -1
+    const engine = new Engine(defaultSettings(), {
+      created() {},
+      updated() {},
+      reclassified() {},
+      expired() {},
+      destroyed(ct, cause) {
+        if (cause === CAUSE_REOPENED) tracker.reopens(ct)
+        else if (cause === CAUSE_RESET) dying = ct
+        else tracker.ended(ct)
+      },
+    })
+    const tracker = new FlowTracker(engine.table, points, false)
     await replay(
       source,
       [engine],
@@ -36,14 +44,15 @@ export async function watchCaptures(
       {
         seen(packet, outcome, sightings) {
           if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
-            feed.packet(packet, sightings)
+            tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? engine.key >> 1 : -1)
+            if (dying >= 0) tracker.ended(dying, true)
+            dying = -1
           }
         },
       },
       isSighted ? window : null,
     )
-    const pointNames = points.all.map((_, point) => points.name(point))
-    const { found } = await hearing.conclude({ pointNames, end: 0 })
+    const found = tracker.conclude(point => points.name(point))
     return found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
   } finally {
     await source.close()

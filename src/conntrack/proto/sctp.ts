@@ -11,7 +11,7 @@ import {
   REASON_SCTP_VTAG,
 } from '../reason.ts'
 import { IPCT_PROTOINFO, IPS_ASSURED } from '../status.ts'
-import { ENTRY_SHIFT, EVENTS, PROTO, STATE, STATUS, TRACKER } from '../table.ts'
+import { ENTRY_SHIFT, EVENTS, PROTO, STATE, STATUS, TRACKER } from '../table-layout.ts'
 import {
   CHUNK_ABORT,
   CHUNK_COOKIE_ACK,

@@ -3,7 +3,7 @@ import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { hasPlainOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
 import type { Context } from '../context.ts'
-import { ENTRY_SHIFT, PROTO, STATE } from '../table.ts'
+import { ENTRY_SHIFT, PROTO, STATE } from '../table-layout.ts'
 import { accepted } from './tcp.ts'
 import { INDEX_ACK, INDEX_FIN, nextState, TCP_INVALID } from './tcp-table.ts'
 import {

@@ -11,7 +11,7 @@ import {
   REASON_TCP_SEQ_OVER,
   REASON_TCP_SEQ_UNDER,
 } from '../reason.ts'
-import { ENTRY_SHIFT, PROTO, TRACKER } from '../table.ts'
+import { ENTRY_SHIFT, PROTO, TRACKER } from '../table-layout.ts'
 import { INDEX_ACK, TCP_SYN_RECV, TCP_SYN_SENT } from './tcp-table.ts'
 
 /** Words of an entry that a direction has (struct ip_ct_tcp_state); the original direction's come first. */

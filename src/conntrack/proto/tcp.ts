@@ -17,7 +17,7 @@ import {
   REASON_TCP_TRUNCATED,
 } from '../reason.ts'
 import { IPCT_PROTOINFO, IPS_ASSURED, IPS_FIXED_TIMEOUT, IPS_SEEN_REPLY } from '../status.ts'
-import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from '../table.ts'
+import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from '../table-layout.ts'
 import { HZ, TIMEOUT_RETRANS, TIMEOUT_UNACK } from '../timeouts.ts'
 import {
   INDEX_ACK,

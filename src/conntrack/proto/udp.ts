@@ -10,7 +10,7 @@ import {
   REASON_UDPLITE_COVERAGE,
 } from '../reason.ts'
 import { IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from '../status.ts'
-import { ENTRY_SHIFT, PROTO } from '../table.ts'
+import { ENTRY_SHIFT, PROTO } from '../table-layout.ts'
 import { HZ } from '../timeouts.ts'
 
 const HEADER = 8

@@ -23,6 +23,8 @@ const BURST = 60e6
 const LAST_BURST = 7
 
 export class Conversation {
+  readonly random: Random
+  private readonly timeouts: readonly number[]
   readonly packets: SentPacket[] = []
   readonly family: 4 | 6
   readonly hosts: readonly [Uint8Array, Uint8Array]
@@ -35,11 +37,9 @@ export class Conversation {
    * @param index the number of the conversation, which gives it addresses of its own
    * @param timeouts the whole seconds that pauses should fall short of, or cross
    */
-  constructor(
-    readonly random: Random,
-    index: number,
-    private readonly timeouts: readonly number[],
-  ) {
+  constructor(random: Random, index: number, timeouts: readonly number[]) {
+    this.random = random
+    this.timeouts = timeouts
     this.family = random.chance(0.7) ? 4 : 6
     this.hosts = [address(this.family, 1, index), address(this.family, 2, index)]
     this.identification = random.below(0x10000)

@@ -207,8 +207,8 @@ function sendPiece(conversation: Conversation, piece: Piece): void {
   }
   if (family === 4) {
     const fragment = (piece.offset >>> 3) | (piece.more ? 0x2000 : 0) | (random.chance(0.02) ? 0x4000 : 0)
-    const extra = random.chance(0.03) ? new Uint8Array(4).fill(1) : undefined
-    const packet = ipPacket({ ...fields, identification: id & 0xffff, fragment, extra }, piece.bytes)
+    const options = random.chance(0.03) ? { extra: new Uint8Array(4).fill(1) } : {}
+    const packet = ipPacket({ ...fields, identification: id & 0xffff, fragment, ...options }, piece.bytes)
     conversation.sendPacket(packet)
     return
   }

@@ -62,12 +62,14 @@ export function talkSctp(conversation: Conversation): void {
 }
 
 class SctpTalk {
+  readonly conversation: Conversation
   readonly random: Random
   /** The tag that packets of each side should bear. */
   readonly tags: [number, number] = [0, 0]
   private readonly ports: readonly [number, number]
 
-  constructor(readonly conversation: Conversation) {
+  constructor(conversation: Conversation) {
+    this.conversation = conversation
     this.random = conversation.random
     this.ports = [conversation.port(), conversation.port()]
   }

@@ -11,6 +11,7 @@ export const TCP = 6
 const OLDEST_ACK = 66000
 
 export class TcpTalk {
+  readonly conversation: Conversation
   readonly random: Random
   readonly shadow = new TcpShadow()
   readonly ports: readonly [number, number]
@@ -20,7 +21,8 @@ export class TcpTalk {
   opener: Direction = ORIGINAL
   private timestamps: boolean
 
-  constructor(readonly conversation: Conversation) {
+  constructor(conversation: Conversation) {
+    this.conversation = conversation
     this.random = conversation.random
     this.ports = [conversation.port(), conversation.port()]
     this.timestamps = this.random.chance(0.3)

@@ -1,0 +1,259 @@
+// The words of legs (leg-layout.ts) behind names: what each observation point saw of a connection.
+
+import { formatIpv4, formatIpv6 } from '../../net/address.ts'
+import { RecordPool } from '../../net/record-pool.ts'
+import {
+  DESTINATION,
+  ENTRY,
+  FLAGS,
+  KIND,
+  LEG_WORDS,
+  OPENING_COUNTS,
+  OPENING_TTLS,
+  POINT,
+  PORTS,
+  RARE,
+  RARE_WORDS,
+  REPLY_SIDE,
+  SCALES,
+  SERIAL,
+  SIDE,
+  SOURCE,
+  START,
+  TIME,
+  WIDE,
+} from './leg-layout.ts'
+import type { Observation } from './observation.ts'
+
+const WIDE_WORDS = 8
+const MOST_COUNTED = 0xffff
+
+/** A leg is an integer; its memory grows by chunks, and a leg that is given back is used again. */
+export class LegRecords {
+  protected readonly pool = new RecordPool(LEG_WORDS)
+  protected readonly rarePool = new RecordPool(RARE_WORDS)
+  protected readonly widePool = new RecordPool(WIDE_WORDS)
+
+  /** Legs in use. */
+  get count(): number {
+    return this.pool.count
+  }
+
+  get(leg: number, word: number): number {
+    return this.pool.get(leg, word)
+  }
+
+  set(leg: number, word: number, value: number): void {
+    this.pool.set(leg, word, value)
+  }
+
+  has(leg: number, flags: number): boolean {
+    return (this.pool.get(leg, FLAGS) & flags) !== 0
+  }
+
+  mark(leg: number, flags: number): void {
+    this.pool.set(leg, FLAGS, this.pool.get(leg, FLAGS) | flags)
+  }
+
+  /** When the last packet was seen. */
+  time(leg: number): number {
+    return this.pool.getDouble(leg, TIME)
+  }
+
+  /** A packet of the leg was seen. It is handed over whole: a time as an argument would be boxed. */
+  noteTime(leg: number, seen: Observation): void {
+    this.pool.setDouble(leg, TIME, seen.time)
+  }
+
+  /** When the first packet was seen. */
+  start(leg: number): number {
+    return this.pool.getDouble(leg, START)
+  }
+
+  setStart(leg: number, time: number): void {
+    this.pool.setDouble(leg, START, time)
+  }
+
+  /** Word `word` of a side: 0 the initiator's, 1 the responder's. */
+  side(leg: number, direction: number, word: number): number {
+    return this.pool.get(leg, (direction === 0 ? SIDE : REPLY_SIDE) + word)
+  }
+
+  setSide(leg: number, direction: number, word: number, value: number): void {
+    this.pool.set(leg, (direction === 0 ? SIDE : REPLY_SIDE) + word, value)
+  }
+
+  scale(leg: number, direction: number): number {
+    return (this.pool.get(leg, SCALES) >> (direction << 3)) & 0xff
+  }
+
+  setScale(leg: number, direction: number, scale: number): void {
+    this.setByte(leg, SCALES, direction, scale)
+  }
+
+  /** TTL of a side's opening, or of the segment it was picked up with; 0 before. */
+  ttl(leg: number, direction: number): number {
+    return (this.pool.get(leg, SCALES) >>> (16 + (direction << 3))) & 0xff
+  }
+
+  setTtl(leg: number, direction: number, ttl: number): void {
+    this.setByte(leg, SCALES, 2 + direction, ttl)
+  }
+
+  /** TTL of the SYN (direction 0) or the SYN-ACK (1); of UDP of a side's first datagram. */
+  openingTtl(leg: number, direction: number): number {
+    return (this.pool.get(leg, OPENING_TTLS) >> (direction << 3)) & 0xff
+  }
+
+  setOpeningTtl(leg: number, direction: number, ttl: number): void {
+    this.setByte(leg, OPENING_TTLS, direction, ttl)
+  }
+
+  /** SYNs (direction 0) or SYN-ACKs (1) seen. */
+  openings(leg: number, direction: number): number {
+    return (this.pool.get(leg, OPENING_COUNTS) >>> (direction << 4)) & MOST_COUNTED
+  }
+
+  countOpening(leg: number, direction: number): void {
+    if (this.openings(leg, direction) === MOST_COUNTED) return
+    this.pool.set(leg, OPENING_COUNTS, (this.pool.get(leg, OPENING_COUNTS) + (1 << (direction << 4))) | 0)
+  }
+
+  /** A word of what few legs have; 0 where it was never set. */
+  rare(leg: number, word: number): number {
+    const record = this.pool.get(leg, RARE)
+    return record === 0 ? 0 : this.rarePool.get(record - 1, word)
+  }
+
+  setRare(leg: number, word: number, value: number): void {
+    let record = this.pool.get(leg, RARE)
+    if (record === 0) {
+      if (value === 0) return
+      record = this.rarePool.allocate() + 1
+      this.pool.set(leg, RARE, record)
+    }
+    this.rarePool.set(record - 1, word, value)
+  }
+
+  serial(leg: number): number {
+    return this.pool.get(leg, SERIAL)
+  }
+
+  point(leg: number): number {
+    return this.pool.get(leg, POINT)
+  }
+
+  capture(leg: number): number {
+    return this.pool.get(leg, KIND) >>> 16
+  }
+
+  family(leg: number): number {
+    return (this.pool.get(leg, KIND) >> 8) & 0xff
+  }
+
+  protocol(leg: number): number {
+    return this.pool.get(leg, KIND) & 0xff
+  }
+
+  /** The entry that a leg belongs to; -1 for a stray. */
+  entry(leg: number): number {
+    return this.pool.get(leg, ENTRY)
+  }
+
+  /** The chunk of memory that a leg stands in and where: for what is done to every packet. */
+  chunkOf(leg: number): Int32Array {
+    return this.pool.chunkOf(leg)
+  }
+
+  at(leg: number): number {
+    return this.pool.at(leg)
+  }
+
+  /** Whether two legs have the same responder, address and port. */
+  sameResponder(a: number, b: number): boolean {
+    const { pool } = this
+    if (this.family(a) !== this.family(b)) return false
+    if ((pool.get(a, PORTS) & 0xffff) !== (pool.get(b, PORTS) & 0xffff)) return false
+    return this.sameEnd(a, DESTINATION, b, DESTINATION)
+  }
+
+  /** Whether two legs have the same initiator, address and port. */
+  sameInitiator(a: number, b: number): boolean {
+    return this.family(a) === this.family(b) && this.isPortShared(a, b) && this.sameEnd(a, SOURCE, b, SOURCE)
+  }
+
+  /** Whether two legs have the same port at their initiators. */
+  isPortShared(a: number, b: number): boolean {
+    return this.pool.get(a, PORTS) >>> 16 === this.pool.get(b, PORTS) >>> 16
+  }
+
+  /** Whether the initiator's port is the lower one, as a server's is that answers what was not seen. */
+  hasLowerPort(leg: number): boolean {
+    const ports = this.pool.get(leg, PORTS)
+    return ports >>> 16 < (ports & 0xffff)
+  }
+
+  /** Whether a flow goes from an address to itself. */
+  isToItself(leg: number): boolean {
+    return this.sameEnd(leg, SOURCE, leg, DESTINATION)
+  }
+
+  /** `10.0.0.1:80`, `[fd00::1]:80` */
+  initiatorText(leg: number): string {
+    return this.endpoint(leg, SOURCE, this.pool.get(leg, PORTS) >>> 16)
+  }
+
+  responderText(leg: number): string {
+    return this.endpoint(leg, DESTINATION, this.pool.get(leg, PORTS) & 0xffff)
+  }
+
+  private endpoint(leg: number, which: number, port: number): string {
+    const wide = this.pool.get(leg, WIDE)
+    if (wide < 0) return `${formatIpv4(this.pool.get(leg, which))}:${port}`
+    const from = which === SOURCE ? 0 : 4
+    const word = (i: number): number => this.widePool.get(wide, from + i)
+    return `[${formatIpv6(word(0), word(1), word(2), word(3))}]:${port}`
+  }
+
+  private setByte(leg: number, word: number, index: number, value: number): void {
+    const shift = index << 3
+    this.pool.set(leg, word, (this.pool.get(leg, word) & ~(0xff << shift)) | (value << shift))
+  }
+
+  protected setWide(leg: number, source: Int32Array, destination: Int32Array): void {
+    const wide = this.widePool.allocate()
+    this.pool.set(leg, WIDE, wide)
+    for (let i = 0; i < 4; i++) {
+      this.widePool.set(wide, i, source[i])
+      this.widePool.set(wide, 4 + i, destination[i])
+    }
+  }
+
+  protected isWide(leg: number, source: Int32Array, destination: Int32Array): boolean {
+    const wide = this.pool.get(leg, WIDE)
+    return wide < 0 || (this.isWideEnd(wide, 0, source) && this.isWideEnd(wide, 4, destination))
+  }
+
+  protected isWideEnd(wide: number, from: number, address: Int32Array): boolean {
+    for (let i = 0; i < 4; i++) if (this.widePool.get(wide, from + i) !== address[i]) return false
+    return true
+  }
+
+  protected isAddress(leg: number, which: number, word: number, address: Int32Array): boolean {
+    if (this.pool.get(leg, which) !== word) return false
+    const wide = this.pool.get(leg, WIDE)
+    return wide < 0 || this.isWideEnd(wide, which === SOURCE ? 0 : 4, address)
+  }
+
+  protected sameEnd(a: number, ofA: number, b: number, ofB: number): boolean {
+    if (this.pool.get(a, ofA) !== this.pool.get(b, ofB)) return false
+    const wide = this.pool.get(a, WIDE)
+    const other = this.pool.get(b, WIDE)
+    if (wide < 0 || other < 0) return wide === other
+    for (let i = 0; i < 4; i++) {
+      const word = this.widePool.get(wide, (ofA === SOURCE ? 0 : 4) + i)
+      if (word !== this.widePool.get(other, (ofB === SOURCE ? 0 : 4) + i)) return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,434 @@
+// What each observation point saw of a connection: a leg for each, with the entry of the table, or as a stray without one.
+
+import type { Table } from '../../conntrack/table.ts'
+import { IPPROTO_TCP } from '../../net/numbers.ts'
+import { pointOfSide } from '../../vantage/points.ts'
+import { ChainedHeads } from './chained-heads.ts'
+import { endHash, pairHash, wideEndHash } from './flow-hash.ts'
+import {
+  DESTINATION,
+  ENTRY,
+  KIND,
+  NEXT,
+  POINT,
+  PORTS,
+  RARE,
+  REPLY_SIDE,
+  RESPONDER,
+  RESPONDER_NEXT,
+  RESPONDER_PREVIOUS,
+  SENDER_NEXT,
+  SENDER_PREVIOUS,
+  SERIAL,
+  SOURCE,
+  WIDE,
+} from './leg-layout.ts'
+import { LegRecords } from './leg-records.ts'
+import type { Observation } from './observation.ts'
+import { LEGS, NEWEST, Responders } from './responders.ts'
+
+/** Flows of one end that a search looks at. */
+const MOST_SIBLINGS = 64
+const KIND_MASK = 0xffff
+
+/**
+ * A leg is an integer. Legs of an entry are chained from the entry itself (Table.record), so that a packet that has
+ * found its entry has found its leg; a flow that is translated between two points has a leg at each, with other
+ * addresses. Packets without an entry have a stray, found by its tuple.
+ */
+export class Legs extends LegRecords {
+  readonly responders = new Responders()
+  /** Of the packet that was looked up last: 0 as the leg's initiator sends, 1 the other way. */
+  direction = 0
+  /** Strays that there are. */
+  strayCount = 0
+  private readonly table: Table
+  private readonly strays = new ChainedHeads()
+  private readonly senders = new ChainedHeads()
+  private serials = 0
+  /** An IPv6 address on its way into a hash. */
+  private readonly words = new Int32Array(4)
+
+  constructor(table: Table) {
+    super()
+    this.table = table
+  }
+
+  /** Reads the cache lines of an entry's first leg (Companion of the engine); the value means nothing. */
+  touch(record: number): number {
+    const words = this.pool.chunkOf(record - 1)
+    const at = this.pool.at(record - 1)
+    return words[at] ^ words[at + REPLY_SIDE]
+  }
+
+  /** First leg of an entry, -1 for none; go on with next(). */
+  firstOf(ct: number): number {
+    return this.table.record(ct) - 1
+  }
+
+  next(leg: number): number {
+    return this.pool.get(leg, NEXT)
+  }
+
+  /**
+   * The leg of a packet at its point, or -1; `direction` tells which way it goes. A stray that an entry was made for
+   * becomes the entry's. One with other ends than the entry has (translated once more, or by halves) stays a stray:
+   * its packets do not find the entry where they are seen alone.
+   * @param ct entry of the packet, -1 for none
+   */
+  find(seen: Observation, ct: number): number {
+    const leg = ct >= 0 ? this.findIn(this.firstOf(ct), seen) : -1
+    if (leg >= 0) return leg
+    const stray = this.strayCount > 0 ? this.findStray(seen, ct) : -1
+    return stray >= 0 ? stray : this.findElsewhere(seen)
+  }
+
+  private findStray(seen: Observation, ct: number): number {
+    const hash = hashOfObservation(seen)
+    const stray = this.findIn(this.strays.get(hash), seen)
+    if (stray >= 0 && ct >= 0 && this.isFormOf(stray, ct)) {
+      this.unlinkStray(stray, hash)
+      this.attach(stray, ct)
+    }
+    return stray
+  }
+
+  /**
+   * The leg of another entry, where two have the same ends: frames that the capture lost make an answer that is not
+   * translated back look like the first packet of a flow.
+   */
+  private findElsewhere(seen: Observation): number {
+    for (const turned of [false, true]) {
+      let leg = this.nextOf(-1, seen, turned)
+      for (let i = 0; i < MOST_SIBLINGS && leg >= 0; i++, leg = this.nextOf(leg, seen, turned)) {
+        if (this.isTuple(leg, seen)) return leg
+      }
+    }
+    return -1
+  }
+
+  /**
+   * Opens a leg for a packet, as its initiator's or, `turned`, as the answer to one that was not seen.
+   * @param ct entry of the packet, -1 for none
+   */
+  open(seen: Observation, turned: boolean, ct: number): number {
+    const { pool } = this
+    const leg = pool.allocate()
+    const { source, destination, sourceWord, destinationWord, sourcePort, destinationPort, family } = seen
+    pool.set(leg, KIND, kindOf(seen) | (seen.capture << 16))
+    pool.set(leg, POINT, seen.point)
+    const ports = turned ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort
+    pool.set(leg, PORTS, ports)
+    pool.set(leg, SOURCE, turned ? destinationWord : sourceWord)
+    pool.set(leg, DESTINATION, turned ? sourceWord : destinationWord)
+    pool.set(leg, WIDE, -1)
+    if (family === 6) this.setWide(leg, turned ? destination : source, turned ? source : destination)
+    this.serials = (this.serials + 1) | 0
+    pool.set(leg, SERIAL, this.serials)
+    this.setStart(leg, seen.time)
+    this.noteTime(leg, seen)
+    if (ct >= 0 && this.isFormOf(leg, ct)) this.attach(leg, ct)
+    else this.linkStray(leg)
+    this.linkSender(leg)
+    pool.set(leg, RESPONDER, -1)
+    if (seen.protocol === IPPROTO_TCP) this.linkResponder(leg)
+    this.direction = turned ? 1 : 0
+    return leg
+  }
+
+  /** Gives a leg of no entry any more back: what is known of it is gone. */
+  free(leg: number): void {
+    this.unlinkSender(leg)
+    if (this.pool.get(leg, RESPONDER) >= 0) this.unlinkResponder(leg)
+    const rare = this.pool.get(leg, RARE)
+    if (rare !== 0) this.rarePool.free(rare - 1)
+    const wide = this.pool.get(leg, WIDE)
+    if (wide >= 0) this.widePool.free(wide)
+    // no leg that is in use has kind 0
+    this.pool.set(leg, KIND, 0)
+    this.pool.free(leg)
+  }
+
+  /** Takes all legs off an entry; returns the first of them, -1 for none. They stay chained. */
+  detach(ct: number): number {
+    const first = this.firstOf(ct)
+    this.table.setRecord(ct, 0)
+    return first
+  }
+
+  /** Gives an entry one more leg, which belongs to nobody. */
+  attach(leg: number, ct: number): void {
+    const { pool, table } = this
+    pool.set(leg, ENTRY, ct)
+    // the first point's leg stays the first: a plain segment looks at no other
+    const first = table.record(ct) - 1
+    if (first < 0) {
+      pool.set(leg, NEXT, -1)
+      table.setRecord(ct, leg + 1)
+      return
+    }
+    pool.set(leg, NEXT, pool.get(first, NEXT))
+    pool.set(first, NEXT, leg)
+  }
+
+  /** Keeps a leg that belongs to nobody as a stray. */
+  linkStray(leg: number): void {
+    if (this.strays.grow(this.strayCount + 1)) this.relinkStrays()
+    this.strayCount++
+    this.pool.set(leg, ENTRY, -1)
+    this.pushStray(leg)
+  }
+
+  /** Visits every stray; those for which `visit` answers true are taken out, and belong to nobody then. */
+  takeStrays(visit: (leg: number) => boolean): void {
+    const taken: number[] = []
+    this.strays.forEach(first => {
+      for (let leg = first; leg >= 0; leg = this.pool.get(leg, NEXT)) if (visit(leg)) taken.push(leg)
+    })
+    for (const leg of taken) this.unlinkStray(leg, this.hashOf(leg))
+  }
+
+  /** One more than the highest leg ever used; isUsed() tells whether one is. */
+  get top(): number {
+    return this.pool.top
+  }
+
+  isUsed(leg: number): boolean {
+    return this.pool.get(leg, KIND) !== 0
+  }
+
+  /** The next leg after `leg` (-1: the first) that an address and port opened, at any point; -1: none. */
+  nextOf(leg: number, seen: Observation, ofDestination: boolean): number {
+    const address = ofDestination ? seen.destinationWord : seen.sourceWord
+    const port = ofDestination ? seen.destinationPort : seen.sourcePort
+    const kind = kindOf(seen)
+    const { pool } = this
+    let next = leg < 0 ? this.senders.get(hashOfEnd(seen, ofDestination)) : pool.get(leg, SENDER_NEXT)
+    for (; next >= 0; next = pool.get(next, SENDER_NEXT)) {
+      if ((pool.get(next, KIND) & KIND_MASK) !== kind || pool.get(next, PORTS) >>> 16 !== port) continue
+      if (this.isAddress(next, SOURCE, address, ofDestination ? seen.destination : seen.source)) return next
+    }
+    return -1
+  }
+
+  /** The next leg of the same initiator as `of`, at any point, itself excepted; -1: none. */
+  nextSibling(leg: number, of: number): number {
+    const { pool } = this
+    let next = leg < 0 ? this.senders.get(this.senderHash(of)) : pool.get(leg, SENDER_NEXT)
+    for (; next >= 0; next = pool.get(next, SENDER_NEXT)) {
+      if (next === of || (pool.get(next, KIND) & KIND_MASK) !== (pool.get(of, KIND) & KIND_MASK)) continue
+      if (this.isPortShared(next, of) && this.sameEnd(next, SOURCE, of, SOURCE)) return next
+    }
+    return -1
+  }
+
+  /** The record of the responder that a packet goes to, at its point; -1: no TCP leg has it. */
+  responderOf(seen: Observation): number {
+    const { family, destinationWord, destinationPort, point } = seen
+    return this.responders.find(family, destinationWord, destinationPort, pointOfSide(point))
+  }
+
+  /** The leg of a responder that began last; go on with olderOf(). */
+  newestOf(responder: number): number {
+    return this.responders.get(responder, NEWEST)
+  }
+
+  /** The leg of the same responder that began before, -1: none. */
+  older(leg: number): number {
+    return this.pool.get(leg, RESPONDER_NEXT)
+  }
+
+  /** The leg of the same responder that began after, -1: none. */
+  newer(leg: number): number {
+    return this.pool.get(leg, RESPONDER_PREVIOUS)
+  }
+
+  /** The responder's record of a TCP leg. */
+  responder(leg: number): number {
+    return this.pool.get(leg, RESPONDER)
+  }
+
+  /** Whether the leg's responder is the packet's destination. */
+  isAnsweredBy(leg: number, seen: Observation): boolean {
+    const { pool } = this
+    return (
+      (pool.get(leg, KIND) & KIND_MASK) === kindOf(seen) &&
+      (pool.get(leg, PORTS) & 0xffff) === seen.destinationPort &&
+      this.isAddress(leg, DESTINATION, seen.destinationWord, seen.destination)
+    )
+  }
+
+  /** Whether the leg's initiator has the address of the packet's source. */
+  isFrom(leg: number, seen: Observation): boolean {
+    return this.isAddress(leg, SOURCE, seen.sourceWord, seen.source)
+  }
+
+  private findIn(first: number, seen: Observation): number {
+    let leg = first
+    while (leg >= 0 && !this.isTuple(leg, seen)) leg = this.pool.get(leg, NEXT)
+    return leg
+  }
+
+  /** Whether a packet is of a leg; `direction` tells which way it goes then. */
+  private isTuple(leg: number, seen: Observation): boolean {
+    const words = this.pool.chunkOf(leg)
+    const at = this.pool.at(leg)
+    const { sourceWord, destinationWord, sourcePort, destinationPort } = seen
+    if (words[at + POINT] !== seen.point || (words[at + KIND] & KIND_MASK) !== kindOf(seen)) return false
+    if (
+      words[at + PORTS] === ((sourcePort << 16) | destinationPort) &&
+      words[at + SOURCE] === sourceWord &&
+      words[at + DESTINATION] === destinationWord &&
+      this.isWide(leg, seen.source, seen.destination)
+    ) {
+      this.direction = 0
+      return true
+    }
+    if (
+      words[at + PORTS] === ((destinationPort << 16) | sourcePort) &&
+      words[at + SOURCE] === destinationWord &&
+      words[at + DESTINATION] === sourceWord &&
+      this.isWide(leg, seen.destination, seen.source)
+    ) {
+      this.direction = 1
+      return true
+    }
+    return false
+  }
+
+  /** Whether packets of a leg find the entry: it has the ends of one of the entry's keys. */
+  private isFormOf(leg: number, ct: number): boolean {
+    return this.hasKey(leg, ct * 2) || this.hasKey(leg, ct * 2 + 1)
+  }
+
+  private hasKey(leg: number, key: number): boolean {
+    const { pool, table } = this
+    const ports = pool.get(leg, PORTS)
+    const wanted = table.ports(key)
+    const source = pool.get(leg, SOURCE)
+    const destination = pool.get(leg, DESTINATION)
+    if (ports === wanted && source === table.source(key) && destination === table.destination(key))
+      return true
+    const turned = (ports << 16) | (ports >>> 16)
+    return turned === wanted && destination === table.source(key) && source === table.destination(key)
+  }
+
+  // strays
+
+  private pushStray(leg: number): void {
+    const hash = this.hashOf(leg)
+    this.pool.set(leg, NEXT, this.strays.get(hash))
+    this.strays.set(hash, leg)
+  }
+
+  private unlinkStray(leg: number, hash: number): void {
+    const { pool, strays } = this
+    this.strayCount--
+    const next = pool.get(leg, NEXT)
+    let at = strays.get(hash)
+    if (at === leg) {
+      strays.set(hash, next)
+      return
+    }
+    while (at >= 0 && pool.get(at, NEXT) !== leg) at = pool.get(at, NEXT)
+    if (at >= 0) pool.set(at, NEXT, next)
+  }
+
+  private relinkStrays(): void {
+    for (let leg = 0; leg < this.pool.top; leg++) {
+      if (this.isUsed(leg) && this.pool.get(leg, ENTRY) < 0) this.pushStray(leg)
+    }
+  }
+
+  private hashOf(leg: number): number {
+    return pairHash(this.endHash(leg, SOURCE), this.endHash(leg, DESTINATION), this.pool.get(leg, POINT))
+  }
+
+  private endHash(leg: number, which: number): number {
+    const { pool } = this
+    const ports = pool.get(leg, PORTS)
+    const port = which === SOURCE ? ports >>> 16 : ports & 0xffff
+    const kind = pool.get(leg, KIND) & KIND_MASK
+    const wide = pool.get(leg, WIDE)
+    if (wide < 0) return endHash(pool.get(leg, which), port, kind)
+    for (let i = 0; i < 4; i++) this.words[i] = this.widePool.get(wide, (which === SOURCE ? 0 : 4) + i)
+    return wideEndHash(this.words, port, kind)
+  }
+
+  // legs of one initiator, newest first
+
+  private senderHash(leg: number): number {
+    return this.endHash(leg, SOURCE)
+  }
+
+  private linkSender(leg: number): void {
+    if (this.senders.grow(this.pool.count)) this.pushSenders()
+    else this.pushSender(leg)
+  }
+
+  private pushSenders(): void {
+    for (let leg = 0; leg < this.pool.top; leg++) if (this.isUsed(leg)) this.pushSender(leg)
+  }
+
+  private pushSender(leg: number): void {
+    const { pool, senders } = this
+    const hash = this.senderHash(leg)
+    const next = senders.get(hash)
+    pool.set(leg, SENDER_NEXT, next)
+    pool.set(leg, SENDER_PREVIOUS, -1)
+    if (next >= 0) pool.set(next, SENDER_PREVIOUS, leg)
+    senders.set(hash, leg)
+  }
+
+  private unlinkSender(leg: number): void {
+    const { pool } = this
+    const next = pool.get(leg, SENDER_NEXT)
+    const previous = pool.get(leg, SENDER_PREVIOUS)
+    if (next >= 0) pool.set(next, SENDER_PREVIOUS, previous)
+    if (previous >= 0) pool.set(previous, SENDER_NEXT, next)
+    else this.senders.set(this.senderHash(leg), next)
+  }
+
+  // legs of one responder at one point, newest first
+
+  private linkResponder(leg: number): void {
+    const { pool, responders } = this
+    const responder = responders.findOrAdd(
+      this.family(leg),
+      pool.get(leg, DESTINATION),
+      pool.get(leg, PORTS) & 0xffff,
+      pointOfSide(pool.get(leg, POINT)),
+    )
+    const newest = responders.get(responder, NEWEST)
+    pool.set(leg, RESPONDER, responder)
+    pool.set(leg, RESPONDER_NEXT, newest)
+    pool.set(leg, RESPONDER_PREVIOUS, -1)
+    if (newest >= 0) pool.set(newest, RESPONDER_PREVIOUS, leg)
+    responders.pool.set(responder, NEWEST, leg)
+    responders.pool.set(responder, LEGS, responders.get(responder, LEGS) + 1)
+  }
+
+  private unlinkResponder(leg: number): void {
+    const { pool, responders } = this
+    const responder = pool.get(leg, RESPONDER)
+    const next = pool.get(leg, RESPONDER_NEXT)
+    const previous = pool.get(leg, RESPONDER_PREVIOUS)
+    if (next >= 0) pool.set(next, RESPONDER_PREVIOUS, previous)
+    if (previous >= 0) pool.set(previous, RESPONDER_NEXT, next)
+    else responders.pool.set(responder, NEWEST, next)
+    responders.pool.set(responder, LEGS, responders.get(responder, LEGS) - 1)
+  }
+}
+
+const kindOf = (seen: Observation): number => (seen.family << 8) | seen.protocol
+
+function hashOfObservation(seen: Observation): number {
+  return pairHash(hashOfEnd(seen, false), hashOfEnd(seen, true), seen.point)
+}
+
+function hashOfEnd(seen: Observation, ofDestination: boolean): number {
+  const kind = kindOf(seen)
+  const port = ofDestination ? seen.destinationPort : seen.sourcePort
+  if (seen.family === 6) return wideEndHash(ofDestination ? seen.destination : seen.source, port, kind)
+  return endHash(ofDestination ? seen.destinationWord : seen.sourceWord, port, kind)
+}

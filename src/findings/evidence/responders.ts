@@ -1,0 +1,129 @@
+// What is known of a TCP responder at one observation point: its legs in the order they began, sums of those that ended.
+import { RecordPool } from '../../net/record-pool.ts'
+import { seededHash } from '../../net/seeded-hash.ts'
+import { ChainedHeads } from './chained-heads.ts'
+
+// words of a record; word 0 is the pool's while it is free
+/** Address, of IPv6 a fold. */
+const ADDRESS = 0
+/** IP version << 16 | port. */
+const PORT = 1
+const POINT = 2
+/** Next record of the same hash. */
+const NEXT = 3
+/** The leg that began last, -1 for none. */
+export const NEWEST = 4
+/** Legs in that chain. */
+export const LEGS = 5
+/** Of legs that have ended: all, completed, refused, with repeated SYNs, answered, with repeated SYN-ACKs. */
+export const ENDED = 6
+export const COMPLETED = 7
+export const REFUSED = 8
+export const REPEATED = 9
+export const ANSWERED = 10
+export const REPEATED_ANSWERS = 11
+/** When the latest connection began that was accepted, a double; NaN for never. */
+export const ACCEPTED_START = 12
+/** When an ended connection was last heard of whose responder had answered to the end, a double; NaN for never. */
+export const ENDED_LAST = 14
+const WORDS = 16
+
+/** A record lives as long as a leg of it, and longer where it has sums to keep. */
+export class Responders {
+  readonly pool = new RecordPool(WORDS)
+  private readonly heads = new ChainedHeads()
+
+  /** The record of a responder, or -1. */
+  find(family: number, address: number, port: number, point: number): number {
+    const key = (family << 16) | port
+    let record = this.heads.get(hashOf(address, key, point))
+    for (; record >= 0; record = this.pool.get(record, NEXT)) {
+      if (this.pool.get(record, ADDRESS) !== address || this.pool.get(record, PORT) !== key) continue
+      if (this.pool.get(record, POINT) === point) return record
+    }
+    return -1
+  }
+
+  /** The record of a responder, a new one where there was none. */
+  findOrAdd(family: number, address: number, port: number, point: number): number {
+    const known = this.find(family, address, port, point)
+    if (known >= 0) return known
+    if (this.heads.grow(this.pool.count + 1)) this.relink()
+    const record = this.pool.allocate()
+    this.pool.set(record, ADDRESS, address)
+    this.pool.set(record, PORT, (family << 16) | port)
+    this.pool.set(record, POINT, point)
+    this.pool.set(record, NEWEST, -1)
+    this.pool.setDouble(record, ACCEPTED_START, Number.NaN)
+    this.pool.setDouble(record, ENDED_LAST, Number.NaN)
+    this.link(record)
+    return record
+  }
+
+  get(record: number, word: number): number {
+    return this.pool.get(record, word)
+  }
+
+  point(record: number): number {
+    return this.pool.get(record, POINT)
+  }
+
+  count(record: number, word: number): void {
+    this.pool.set(record, word, this.pool.get(record, word) + 1)
+  }
+
+  /** Moves a time on, ACCEPTED_START or ENDED_LAST, unless it is later already. */
+  note(record: number, word: number, time: number): void {
+    const known = this.pool.getDouble(record, word)
+    if (!(known >= time)) this.pool.setDouble(record, word, time)
+  }
+
+  time(record: number, word: number): number {
+    return this.pool.getDouble(record, word)
+  }
+
+  /** Visits every record. */
+  forEach(visit: (record: number) => void): void {
+    this.heads.forEach(first => {
+      for (let record = first, next = -1; record >= 0; record = next) {
+        next = this.pool.get(record, NEXT)
+        visit(record)
+      }
+    })
+  }
+
+  remove(record: number): void {
+    const hash = this.hashOfRecord(record)
+    const next = this.pool.get(record, NEXT)
+    let at = this.heads.get(hash)
+    if (at === record) this.heads.set(hash, next)
+    else {
+      while (at >= 0 && this.pool.get(at, NEXT) !== record) at = this.pool.get(at, NEXT)
+      if (at >= 0) this.pool.set(at, NEXT, next)
+    }
+    this.pool.set(record, PORT, 0)
+    this.pool.free(record)
+  }
+
+  private link(record: number): void {
+    const hash = this.hashOfRecord(record)
+    this.pool.set(record, NEXT, this.heads.get(hash))
+    this.heads.set(hash, record)
+  }
+
+  /** Links all again, after the heads have grown: the old chains are lost, so the records themselves are gone over. */
+  private relink(): void {
+    for (let record = 0; record < this.pool.top; record++) {
+      if (this.pool.get(record, PORT) > 0) this.link(record)
+    }
+  }
+
+  private hashOfRecord(record: number): number {
+    const { pool } = this
+    return hashOf(pool.get(record, ADDRESS), pool.get(record, PORT), pool.get(record, POINT))
+  }
+}
+
+function hashOf(address: number, port: number, point: number): number {
+  return seededHash(address, port, point, 0)
+}

@@ -1,0 +1,200 @@
+// What a TCP segment says of its connection at one point: updates its leg, and asks the detectors where it is no plain one.
+
+import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
+import { after } from '../net/sequence.ts'
+import type { Cases } from './cases.ts'
+import {
+  FIRST_ACK,
+  FLAGS,
+  GAP_FRAME,
+  GAP_SIDE,
+  LEG_ACKNOWLEDGED,
+  LEG_FIN,
+  LEG_FIN_BACK,
+  LEG_OPEN,
+  LEG_RST,
+  LEG_SYN,
+  LEG_SYN_ACK,
+  OPENING_COUNTS,
+  RARE,
+  REPLY_SIDE,
+  SIDE,
+  SIDE_ACK,
+  SIDE_END,
+  SIDE_FRAME,
+  SIDE_LIMIT,
+  SIDE_PACKETS,
+  SYN_ACK_ACKNOWLEDGMENT,
+  SYN_ACK_DESTINATION_MAC,
+  SYN_ACK_FRAME,
+  SYN_ACK_SOURCE_MAC,
+  SYN_DESTINATION_MAC,
+  SYN_FRAME,
+  SYN_PACKET,
+  SYN_SEQUENCE,
+  SYN_SOURCE_MAC,
+} from './evidence/leg-layout.ts'
+import type { Legs } from './evidence/legs.ts'
+import type { Observation } from './evidence/observation.ts'
+import { ACCEPTED_START } from './evidence/responders.ts'
+import type { FlowFindings } from './flow-findings.ts'
+import { notePause } from './idle-gap.ts'
+import { type Leaks, PAUSE } from './leaks.ts'
+import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './stray-answers.ts'
+
+/** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
+const UNKNOWN_SCALE = 14
+
+/** A RST that tells something only if the packet it is was routed. */
+interface Doubt {
+  leg: number
+  seen: Observation
+}
+
+export class Segments {
+  private readonly legs: Legs
+  private readonly seen: Observation
+  private readonly cases: Cases
+  private readonly leaks: Leaks
+  private readonly detectors: FlowFindings
+  private doubt: Doubt | null = null
+
+  /** @param seen the view that each segment is taken from */
+  constructor(legs: Legs, seen: Observation, cases: Cases, leaks: Leaks, detectors: FlowFindings) {
+    this.legs = legs
+    this.seen = seen
+    this.cases = cases
+    this.leaks = leaks
+    this.detectors = detectors
+  }
+
+  /** Another packet comes: what was in doubt of the last one stays so. */
+  begin(): void {
+    this.doubt = null
+  }
+
+  /** @param isNew whether nothing was seen of its leg before */
+  take(leg: number, direction: number, isNew: boolean): void {
+    const { flags } = this.seen
+    if ((flags & TCP_RST) !== 0) this.reset(leg, direction, isNew)
+    else if ((flags & TCP_SYN) !== 0) this.open(leg, direction)
+    else this.progress(leg, direction)
+  }
+
+  /** Whether the packet taken last was seen to leave the host. */
+  passed(isRouted: boolean): void {
+    if (this.doubt === null) return
+    const { leg, seen } = this.doubt
+    if (isRouted) strayAnswer(this.legs, this.cases, leg, seen, true, true)
+    this.doubt = null
+  }
+
+  /** A segment in the middle of a connection. */
+  progress(leg: number, direction: number): void {
+    const { legs, seen } = this
+    const words = legs.chunkOf(leg)
+    const at = legs.at(leg)
+    const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
+    const packets = words[side + SIDE_PACKETS]
+    let length = seen.payload
+    let flags = words[at + FLAGS]
+    if ((seen.flags & TCP_FIN) !== 0) {
+      length++
+      flags |= direction === 0 ? LEG_FIN : LEG_FIN_BACK
+    }
+    if (direction === 0) {
+      if ((flags & LEG_SYN_ACK) !== 0) flags |= LEG_OPEN
+      if ((seen.flags & TCP_ACK) !== 0) flags |= LEG_ACKNOWLEDGED
+    }
+    words[at + FLAGS] = flags
+    const end = (seen.sequence + length) | 0
+    const known = words[side + SIDE_END]
+    if (length > 0 && seen.sequence === known && seen.time - legs.time(leg) >= PAUSE) {
+      notePause(legs, leg, direction, seen)
+    } else if (words[at + RARE] !== 0 && legs.rare(leg, GAP_FRAME) !== 0) {
+      if (direction !== legs.rare(leg, GAP_SIDE)) legs.setRare(leg, GAP_FRAME, 0)
+    }
+    const isPickedUp = packets === 0 && (flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0
+    if (isPickedUp && direction === 1 && (flags & LEG_SYN) !== 0) {
+      this.leaks.strayHalf(leg, seen)
+      this.detectors.challenged(leg, seen)
+    }
+    if (isPickedUp) this.pickUp(leg, direction, end)
+    else if (after(end, known)) words[side + SIDE_END] = end
+    const limit = (seen.acknowledgment + (seen.window << legs.scale(leg, direction))) | 0
+    if (packets === 0 || after(limit, words[side + SIDE_LIMIT])) words[side + SIDE_LIMIT] = limit
+    words[side + SIDE_ACK] = seen.acknowledgment
+    words[side + SIDE_FRAME] = seen.frame
+    words[side + SIDE_PACKETS] = packets + 1
+  }
+
+  private pickUp(leg: number, direction: number, end: number): void {
+    const { legs, seen } = this
+    legs.setScale(leg, direction, UNKNOWN_SCALE)
+    legs.setSide(leg, direction, SIDE_END, end)
+    legs.setTtl(leg, direction, seen.ttl)
+    legs.set(leg, FIRST_ACK, seen.acknowledgment)
+  }
+
+  private reset(leg: number, direction: number, isNew: boolean): void {
+    const { legs, seen, cases } = this
+    // made without a socket: nothing but the number that the offending segment acknowledged
+    if ((seen.flags & TCP_ACK) === 0 && seen.window === 0) {
+      const stray = direction === 0 ? strayAnswer(legs, cases, leg, seen, isNew, false) : NO_STRAY
+      if (stray === NO_STRAY) this.leaks.reset(leg, direction, seen)
+      else legs.mark(leg, LEG_RST)
+      if (stray === STRAY_IF_ROUTED) this.doubt = { leg, seen: seen.copy() }
+    }
+    this.detectors.reset(leg, direction, seen)
+    legs.mark(leg, LEG_RST)
+  }
+
+  private open(leg: number, direction: number): void {
+    const { legs, seen } = this
+    const isAnswer = (seen.flags & TCP_ACK) !== 0
+    // a port that is used again is a new flow
+    if (!isAnswer && legs.has(leg, LEG_SYN) && legs.get(leg, SYN_SEQUENCE) !== seen.sequence)
+      this.reopen(leg, direction)
+    const isFirst = isAnswer ? !legs.has(leg, LEG_SYN_ACK) : !legs.has(leg, LEG_SYN)
+    this.detectors.opening(leg, seen, isFirst)
+    // a SYN that is answered by a RST each time gets another SYN-ACK each time
+    if (isFirst || isAnswer) noteOpening(legs, seen, leg, isAnswer ? 1 : 0)
+    legs.mark(leg, isAnswer ? LEG_SYN_ACK : LEG_SYN)
+    if (isAnswer) {
+      legs.countOpening(leg, 1)
+      legs.responders.note(legs.responder(leg), ACCEPTED_START, legs.start(leg))
+    } else if (isFirst || legs.get(leg, SYN_PACKET) !== seen.number) {
+      legs.set(leg, SYN_PACKET, seen.number)
+      legs.countOpening(leg, 0)
+    }
+    legs.setScale(leg, direction, seen.windowScale)
+    legs.setTtl(leg, direction, seen.ttl)
+    legs.setSide(leg, direction, SIDE_END, (seen.sequence + 1) | 0)
+    legs.setSide(leg, direction, SIDE_ACK, seen.acknowledgment)
+    legs.setSide(leg, direction, SIDE_LIMIT, (seen.acknowledgment + seen.window) | 0)
+    legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
+  }
+
+  private reopen(leg: number, direction: number): void {
+    const { legs, seen } = this
+    if (direction === 0) this.detectors.reopened(leg, seen)
+    legs.set(leg, FLAGS, 0)
+    legs.set(leg, OPENING_COUNTS, 0)
+    legs.setRare(leg, GAP_FRAME, 0)
+    for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)
+    legs.setStart(leg, seen.time)
+  }
+}
+
+/** @param direction 0 for the SYN, 1 for the SYN-ACK; of UDP the first datagram of a side */
+export function noteOpening(legs: Legs, seen: Observation, leg: number, direction: number): void {
+  const isAnswer = direction === 1
+  if (seen.protocol === IPPROTO_TCP) {
+    if (isAnswer) legs.set(leg, SYN_ACK_ACKNOWLEDGMENT, seen.acknowledgment)
+    else legs.set(leg, SYN_SEQUENCE, seen.sequence)
+  }
+  legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
+  legs.setOpeningTtl(leg, direction, seen.ttl)
+  legs.set(leg, isAnswer ? SYN_ACK_SOURCE_MAC : SYN_SOURCE_MAC, seen.sourceMac)
+  legs.set(leg, isAnswer ? SYN_ACK_DESTINATION_MAC : SYN_DESTINATION_MAC, seen.destinationMac)
+}

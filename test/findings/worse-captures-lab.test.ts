@@ -1,0 +1,4 @@
+// Worse captures of the runs in `lab` below CTPCAP_CORPUS.
+import { describeWorseCaptures } from '../support/worse-captures.ts'
+
+describeWorseCaptures('lab')
