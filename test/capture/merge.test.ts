@@ -176,8 +176,8 @@ describe('captures', () => {
     ])
   })
 
-  it('without a frame in any of them begin in 1970', async () => {
-    const source = await openCaptures([capture([]), capture([])])
+  it.each([1, 2])('without a frame in any of them begin in 1970: %i', async count => {
+    const source = await openCaptures(Array.from({ length: count }, () => capture([])))
     expect(source.next()).toBeNull()
     expect(source.epoch).toBe(0n)
     await source.close()

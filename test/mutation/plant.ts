@@ -13,17 +13,12 @@ export function withFault(source: string, { start, end, replacement }: Site): st
 /** The source with a mark at each of its sites; `numberOf` gives the number a mark calls. */
 export function withMarks(source: string, sites: readonly Site[], numberOf: (site: Site) => number): string {
   const inserts = sites.flatMap(site => {
-    const { start, end, isStatement } = site.anchor
-    const mark = `globalThis.noteHit?.(${numberOf(site)})`
-    return isStatement && isBare(source.slice(start, end))
-      ? [
-          { at: start, closes: false, size: end - start, text: `{${mark};` },
-          { at: end, closes: true, size: end - start, text: '}' },
-        ]
-      : [
-          { at: start, closes: false, size: end - start, text: `${isStatement ? 'void ' : ''}(${mark},` },
-          { at: end, closes: true, size: end - start, text: ')' },
-        ]
+    const { start, end } = site.anchor
+    const [before, after] = around(site, source.slice(start, end), `globalThis.noteHit?.(${numberOf(site)})`)
+    return [
+      { at: start, closes: false, size: end - start, text: before },
+      { at: end, closes: true, size: end - start, text: after },
+    ]
   })
   // where several meet, what ends goes before what begins, the inner end first and the outer beginning first
   inserts.sort(
@@ -39,7 +34,11 @@ export function withMarks(source: string, sites: readonly Site[], numberOf: (sit
   return text + source.slice(from)
 }
 
-/** Whether a statement is no expression. */
-function isBare(statement: string): boolean {
-  return /^(break|continue)\b/.test(statement)
+/** What goes before and behind an anchor so that the mark is run with it; lines here end without semicolons. */
+function around({ anchor }: Site, text: string, mark: string): [before: string, after: string] {
+  if (!anchor.isStatement) return [`(${mark},`, ')']
+  if (/^(break|continue)\b/.test(text)) return [`{${mark};`, '}']
+  // in front of it there is no `this` that fields could be set on
+  if (text.startsWith('super(')) return ['', `;${mark}`]
+  return [`void (${mark},`, ')']
 }
