@@ -21,7 +21,8 @@ export interface Measured {
   file: string
   /** What it took, loading the sources included. */
   milliseconds: number
-  /** Numbers of the faults. */
+  /** Numbers of the faults that were run through while it was loaded, and afterwards. */
+  loading: number[]
   hits: number[]
 }
 
@@ -72,16 +73,13 @@ class AsOrdered {
 
 let modules: TestModule[] = []
 let failures: string[] = []
-let stopsAtFailure = false
 
 const reporter: Reporter = {
   onTestModuleEnd: module => {
     modules.push(module)
   },
-  onTestCaseResult: async test => {
-    if (test.result().state !== 'failed') return
-    failures.push(`${pathOf(test.module)}: ${test.fullName}`)
-    if (stopsAtFailure) await vitest.cancelCurrentRun('test-failure')
+  onTestCaseResult: test => {
+    if (test.result().state === 'failed') failures.push(`${pathOf(test.module)}: ${test.fullName}`)
   },
   onTestRunEnd: (ended, errors) => {
     for (const module of ended)
@@ -99,6 +97,7 @@ const vitest: Vitest = await createVitest(
     pool: 'forks',
     isolate: false,
     maxWorkers: 1,
+    bail: 1,
     exclude: ['**/node_modules/**', '**/dist/**', ...BUILT, ...SLOW],
     execArgv: ['--max-old-space-size=3072'],
     setupFiles: [join(import.meta.dirname, 'note-hits.ts')],
@@ -135,7 +134,6 @@ async function carryOut(order: Order): Promise<Answer> {
     return { measured: modules.map(measuredOf), failures }
   }
   fault = order.plant.fault
-  stopsAtFailure = true
   vitest.invalidateFile(join(ROOT, 'src', fault.file))
   await runFiles(order.plant.files)
   vitest.invalidateFile(join(ROOT, 'src', fault.file))
@@ -149,11 +147,16 @@ async function runFiles(files: readonly string[]): Promise<void> {
 }
 
 function measuredOf(module: TestModule): Measured {
-  const { hits } = module.meta() as { hits?: number[] }
+  const { loading, hits } = module.meta() as Partial<Measured>
   const { duration, collectDuration, prepareDuration, environmentSetupDuration, setupDuration } =
     module.diagnostic()
   const milliseconds = duration + collectDuration + prepareDuration + environmentSetupDuration + setupDuration
-  return { file: pathOf(module), milliseconds: Math.ceil(milliseconds), hits: hits ?? [] }
+  return {
+    file: pathOf(module),
+    milliseconds: Math.ceil(milliseconds),
+    loading: loading ?? [],
+    hits: hits ?? [],
+  }
 }
 
 function pathOf({ moduleId }: TestModule): string {

@@ -14,6 +14,8 @@ const USAGE = 'run.ts [--seed TEXT] [--only TEXT] [--tests TEXT] [--lanes N] [--
 const LEAST_CAUGHT = 0.85
 /** Test files are run by so many milliseconds' worth, the quick ones first. */
 const GROUP = 2_000
+/** At first only so many milliseconds' worth, and those of the fault's own folder; the others when all faults have been planted. */
+const FIRST = 10_000
 /** Milliseconds that tests may take with a fault: far more than they take without, because machines are busy. */
 const patience = (milliseconds: number): number => 30_000 + 10 * milliseconds
 const MEASURING = 3_600_000
@@ -22,6 +24,8 @@ interface Result {
   name: string
   /** The first test that failed, `no end` when the tests did not end, null when all passed. */
   caughtBy: string | null
+  /** Whether only the tests that come first have been run. */
+  isFirst: boolean
 }
 
 const { values } = parseArgs({
@@ -46,7 +50,8 @@ mkdirSync(folder, { recursive: true })
 const digest = digestOfSources()
 const coverage = await measure()
 const results = readResults()
-await plantAll()
+await plantAll(true)
+await plantAll(false)
 summarize()
 if (digestOfSources() !== digest)
   throw new Error('sources or tests were changed while this went on: run it again')
@@ -94,12 +99,13 @@ function note(result: Result): void {
   if (keeps) appendFileSync(join(folder, 'results.jsonl'), `${JSON.stringify(result)}\n`)
 }
 
-/** Plants every fault that has no result yet. */
-async function plantAll(): Promise<void> {
+/** Plants every fault that has no result yet, with the tests that come first or with the others. */
+async function plantAll(isFirst: boolean): Promise<void> {
   const waiting = faults.filter(fault => {
     const isListed = reasons.has(nameOf(fault)) && !values.listed
     const result = results.get(nameOf(fault))
-    return !isListed && (result === undefined || (values.again && result.caughtBy === null))
+    if (isListed || (result !== undefined && result.caughtBy !== null)) return false
+    return isFirst ? result === undefined || values.again : result === undefined || result.isFirst
   })
   // by chance: a run that is cut off has planted a sample of the sample
   waiting.sort((a, b) => (digestOf(nameOf(a)) < digestOf(nameOf(b)) ? -1 : 1))
@@ -108,9 +114,10 @@ async function plantAll(): Promise<void> {
   const work = async (): Promise<void> => {
     const lane = new Lane()
     for (let fault = waiting.shift(); fault !== undefined; fault = waiting.shift()) {
-      const caughtBy = await plant(lane, fault, loaders)
-      note({ name: nameOf(fault), caughtBy })
-      if (caughtBy === null) console.log(`not caught: ${nameOf(fault)} (line ${fault.line})`)
+      const caughtBy = await plant(lane, fault, loaders, isFirst)
+      note({ name: nameOf(fault), caughtBy, isFirst })
+      if (caughtBy === null)
+        console.log(`not caught${isFirst ? ' at first' : ''}: ${nameOf(fault)} (line ${fault.line})`)
       if (++done % 50 === 0) console.log(`${done} planted, ${waiting.length} to go`)
     }
     lane.close()
@@ -118,12 +125,25 @@ async function plantAll(): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, work))
 }
 
-async function plant(lane: Lane, fault: Fault, loaders: Map<string, Set<string>>): Promise<string | null> {
+async function plant(
+  lane: Lane,
+  fault: Fault,
+  loaders: Map<string, Set<string>>,
+  isFirst: boolean,
+): Promise<string | null> {
   const number = faults.indexOf(fault)
+  // one test file loads a source for all that come after it
+  const isLoaded = fault.atLoad || coverage.some(({ loading }) => loading.includes(number))
   const runs = ({ file, hits }: Measured): boolean =>
-    fault.atLoad ? loaders.get(fault.file)!.has(file) : hits.includes(number)
+    hits.includes(number) || (isLoaded && (loaders.get(fault.file)?.has(file) ?? false))
   const files = coverage.filter(runs).sort((a, b) => a.milliseconds - b.milliseconds)
-  for (const group of groupsOf(files)) {
+  const own = `test/${fault.file.slice(0, fault.file.indexOf('/'))}/`
+  let sum = 0
+  const chosen = files.filter(({ file, milliseconds }) => {
+    sum += milliseconds
+    return (sum <= FIRST || file.startsWith(own)) === isFirst
+  })
+  for (const group of groupsOf(chosen)) {
     const order = { plant: { files: group.map(({ file }) => file), fault } }
     const answer = await lane.ask(
       order,
@@ -193,7 +213,8 @@ function summarize(): void {
 }
 
 function digestOfSources(): string {
-  const sources = [...readSourceFiles('src'), ...readSourceFiles('test')]
+  const tests = readSourceFiles('test').filter(({ path }) => !path.startsWith('mutation/'))
+  const sources = [...readSourceFiles('src'), ...tests]
   return digestOf(sources.map(({ path, lines }) => [path, lines]))
 }
 
