@@ -207,6 +207,12 @@ describe('a file that was cut off', () => {
     expect(remarksOn(cut)).toEqual([`${table}: the table *nat does not end with COMMIT: cut off?`])
   })
 
+  it('may give a policy to a chain of its own, which has none', () => {
+    const text = '*filter\n:FORWARD ACCEPT [0:0]\n:MINE DROP [0:0]\n-A FORWARD -j MINE\nCOMMIT\n'
+    const packet = packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2')
+    expect(rulesOf(text).invalid(packet, ['forward']).verdict).toBe('passes')
+  })
+
   it('is passed over where it is no rule', () => {
     expect(remarksOn('*nat\nsome words\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n')).toEqual([
       '2: no rule of iptables-save, passed over: some words',

@@ -201,6 +201,11 @@ describe('a listing', () => {
       good.replace('sport=9', 'sport=65536'),
       'sport of both tuples 65536: expected a number',
     ],
+    [
+      'an ICMP code too high',
+      'icmp 1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=256 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1',
+      'code of the ICMP tuple 256: expected a number from 0 to 255',
+    ],
     ['a port that is missing', good.replace(' sport=9', ''), 'expected sport of both tuples'],
     ['a false address', good.replace('10.0.0.1', '10.0.0.256'), '10.0.0.256 is no IPv4 address'],
     ['two families', good.replaceAll('dst=10.0.0', 'dst=fd00::'), 'is no IPv4 address'],

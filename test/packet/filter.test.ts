@@ -259,6 +259,38 @@ describe('a name', () => {
   })
 })
 
+describe('a direction', () => {
+  const selects = (text: string, source: string, destination: string): boolean => {
+    const packet = new Packet()
+    const ports = { sourcePort: Number(source.slice(-1)), destinationPort: Number(destination.slice(-1)) }
+    decode(frameOf(ethernet(ipv4({ protocol: 17, source, destination }, udp(ports)))), packet)
+    return new Filter(text).matchesPacket(packet)
+  }
+  const [A, B] = ['10.0.0.1', '10.0.0.2']
+  const ends = [
+    [A, A],
+    [A, B],
+    [B, A],
+    [B, B],
+  ]
+
+  it.each([
+    ['host', [true, true, true, false]],
+    ['src host', [true, true, false, false]],
+    ['dst host', [true, false, true, false]],
+    ['src or dst host', [true, true, true, false]],
+    ['dst or src host', [true, true, true, false]],
+    ['src and dst host', [true, false, false, false]],
+    ['dst and src host', [true, false, false, false]],
+  ])('%s', (direction, expected) => {
+    expect(ends.map(([source, destination]) => selects(`${direction} ${A}`, source, destination))).toEqual(
+      expected,
+    )
+    const port = direction.replace('host', 'port 1')
+    expect(ends.map(([source, destination]) => selects(port, source, destination))).toEqual(expected)
+  })
+})
+
 describe('a plain number', () => {
   it('is a whole address as a host, and the first bytes of one as a network', () => {
     const selects = (text: string, source: string): boolean => {
