@@ -301,6 +301,7 @@ describe('a plain number', () => {
     expect(selects('src host 10', '0.0.0.10')).toBe(true)
     expect(selects('src host 10', '10.0.0.0')).toBe(false)
     expect(selects('src host 0', '0.0.0.0')).toBe(true)
+    expect([selects('src net 0', '0.0.0.0'), selects('src net 0', '0.9.9.9')]).toEqual([true, false])
     expect([selects('src net 10', '10.9.9.9'), selects('src net 10', '11.9.9.9')]).toEqual([true, false])
     expect([selects('src net 2570', '10.10.9.9'), selects('src net 2570', '10.11.9.9')]).toEqual([
       true,

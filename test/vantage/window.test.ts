@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { Frame } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
+import { decode } from '../../src/packet/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { filler } from '../support/frames.ts'
 import { frameSeen, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'
@@ -244,5 +246,33 @@ describe('the window', () => {
       window,
     )
     expect(window.points.all.map((_, point) => window.points.name(point))).toEqual(['c0', 'c1#4'])
+  })
+})
+
+describe('a capture of several points', () => {
+  /** Numbers of the packets that are out when each of these frames has been taken in. */
+  function released(sightings: Sighting[]): number[][] {
+    const window = windowOf()
+    const packet = new Packet()
+    return sightings.map((sighting, index) => {
+      const frame = frameSeen(sighting, index + 1)
+      decode(frame, packet)
+      window.add(frame, packet)
+      const out: number[] = []
+      while (window.next(packet)) out.push(packet.frame)
+      return out
+    })
+  }
+
+  it('waits for ten seconds at its start for a packet that tells about the host', () => {
+    const at = (seconds: number, on: number): Sighting => ({
+      at: seconds * 1e6,
+      on,
+      tuple: `10.0.0.${on}:1000>10.1.0.1:80`,
+      id: Math.round(seconds * 100) + 1,
+    })
+    const out = released([at(0, 3), at(1, 4), at(9.9, 3), at(10.02, 4), at(10.2, 3), at(10.3, 4)])
+    expect(out.slice(0, 4).flat()).toEqual([])
+    expect(out.slice(4).flat().slice(0, 3)).toEqual([1, 2, 3])
   })
 })
