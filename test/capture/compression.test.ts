@@ -266,3 +266,29 @@ describe('a zstd frame in one segment', () => {
     }
   })
 })
+
+describe('skippable frames', () => {
+  const skippable = (length: number) => {
+    const frame = Buffer.alloc(8 + length, 0x28)
+    frame.writeUInt32LE(0x184d2a5b)
+    frame.writeUInt32LE(length, 4)
+    return frame
+  }
+
+  it.each([1, 2])('in front of a compressed capture are looked past: %s', async form => {
+    const stored = storedForms[form]
+    const { frames, captures } = await readBytes(
+      joinBytes([skippable(10), skippable(0), skippable(300), stored]),
+    )
+    expect(frames).toHaveLength(53)
+    expect(captures[0].compression).toBe(COMPRESSIONS[form])
+  })
+
+  it('are no capture by themselves, nor in front of a plain one, nor when they are longer than 1 MiB', async () => {
+    for (const behind of [new Uint8Array(0), plain])
+      await expect(readBytes(joinBytes([skippable(10), behind]))).rejects.toThrow('no capture')
+    const most = (1 << 20) - 8
+    expect((await readBytes(joinBytes([skippable(most), storedForms[2]]))).frames).toHaveLength(53)
+    await expect(readBytes(joinBytes([skippable(most + 1), storedForms[2]]))).rejects.toThrow('no capture')
+  })
+})
