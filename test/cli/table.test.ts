@@ -249,6 +249,12 @@ describe('packets --table', () => {
     expect(await states(capture, ESTABLISHED)).not.toContain('invalid')
   })
 
+  it('are no answer to a SYN that was ignored before the capture', async () => {
+    const answer = { ...backward, flags: TCP_SYN | TCP_ACK, sequence: 5000, acknowledgment: 0 }
+    const [line] = await run('list', new CaptureBuilder().tcp(answer), ESTABLISHED)
+    expect(line).toContain('ESTABLISHED')
+  })
+
   describe('teach the verification tags of an association', () => {
     const table = `sctp     132 200 ESTABLISHED src=${CLIENT} dst=${SERVER} sport=5 dport=6 src=${SERVER} dst=${CLIENT} sport=6 dport=5 [ASSURED] mark=0 use=1`
     const [DATA, INIT, ABORT, SHUTDOWN_COMPLETE] = [0, 1, 6, 14]

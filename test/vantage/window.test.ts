@@ -114,12 +114,17 @@ describe('one query to two servers', () => {
     ])
   })
 
-  it('is one that was routed on when its TTL is lower', () => {
-    const packets = release([
-      { at: 0, tuple: '10.0.0.5:4000>10.9.0.1:53', ...query },
-      { at: 9, tuple: '10.0.0.5:4000>10.0.0.7:53', ...query, on: 3, type: 4, mac: 9, ttl: 63 },
-    ])
-    expect(packets.map(packet => packet.translated)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+  it('is one that was routed on when its TTL is lower, within 5 ms of it', () => {
+    const routedAfter = (at: number, micros: number) =>
+      release([
+        { at, tuple: '10.0.0.5:4000>10.9.0.1:53', ...query },
+        { at: at + micros, tuple: '10.0.0.5:4000>10.0.0.7:53', ...query, on: 3, type: 4, mac: 9, ttl: 63 },
+      ]).map(packet => packet.translated)
+    for (const at of [0, 1e6]) {
+      expect(routedAfter(at, 9)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+      expect(routedAfter(at, 5000)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+      expect(routedAfter(at, 5001)).toEqual(['', ''])
+    }
   })
 })
 
