@@ -220,6 +220,23 @@ describe('a file that was cut off', () => {
   })
 })
 
+describe('a mark', () => {
+  const redirects = (options: string, set: string) => {
+    const rules = [`-A PREROUTING -j MARK ${set}`, `-A PREROUTING -m mark ${options} -j REDIRECT`]
+    const text = ['*nat', ':PREROUTING ACCEPT [0:0]', ...rules, 'COMMIT', ''].join('\n')
+    const { choices, mayPass } = rulesOf(text).destinations(packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2'))
+    expect(mayPass).toBe(choices.length === 0)
+    return choices.length === 1
+  }
+
+  it('is compared whole, or by its mask', () => {
+    expect(redirects('--mark 0x5', '--set-mark 0x5')).toBe(true)
+    expect(redirects('--mark 0x5', '--set-mark 0x80000005')).toBe(false)
+    expect(redirects('--mark 0x5/0xff', '--set-mark 0x80000005')).toBe(true)
+    expect(redirects('! --mark 0x5', '--set-mark 0x6')).toBe(true)
+  })
+})
+
 describe('a service of very many endpoints', () => {
   const count = 1000
   const endpoints = Array.from({ length: count }, (_, i) => {

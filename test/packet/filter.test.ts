@@ -119,6 +119,19 @@ describe('a frame', () => {
     ])
   })
 
+  it('goes to a group of stations, or to all, by its Ethernet destination', () => {
+    const sentTo = (station: string): string[] => {
+      const bytes = ethernet(ipv4({ protocol: 17 }, udp()))
+      bytes.set(station.split(':').map(byte => Number.parseInt(byte, 16)))
+      const words = ['broadcast', 'ether broadcast', 'multicast', 'ether multicast']
+      return words.filter(text => new Filter(text).matchesFrame(frameOf(bytes)))
+    }
+    expect(sentTo('ff:ff:ff:ff:ff:ff')).toHaveLength(4)
+    expect(sentTo('01:00:5e:00:00:01')).toEqual(['multicast', 'ether multicast'])
+    expect(sentTo('ff:ff:ff:ff:ff:fe')).toEqual(['multicast', 'ether multicast'])
+    expect(sentTo('02:00:00:00:00:01')).toEqual([])
+  })
+
   it('of NFLOG is matched by the packet inside, which tcpdump does not offer', () => {
     const nflog = Object.values(FRAMES).find(({ linkType }) => linkType === LINKTYPE_NFLOG)
     expect(nflog).toBeDefined()
