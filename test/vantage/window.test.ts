@@ -1,5 +1,5 @@
 // One packet out of all its sightings: copies, translations, retransmissions, order, and what is held meanwhile.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Frame } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
 import { decode } from '../../src/packet/decode.ts'
@@ -7,6 +7,9 @@ import { Packet } from '../../src/packet/packet.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { filler } from '../support/frames.ts'
 import { frameSeen, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'
+
+// bounded by its inputs, not by the clock of a busy machine
+vi.setConfig({ testTimeout: 60_000 })
 
 const POD = '10.0.0.5:4000>10.9.0.1:80'
 const BACKEND = '10.0.0.5:4000>10.0.0.7:8080'
