@@ -4,6 +4,7 @@ import { Frame } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
+import { MET, SWITCHED } from '../../src/vantage/sighting.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { filler } from '../support/frames.ts'
 import { frameSeen, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'
@@ -282,5 +283,31 @@ describe('a capture of several points', () => {
     const out = released([at(0, 3), at(1, 4), at(9.9, 3), at(10.02, 4), at(10.2, 3), at(10.3, 4)])
     expect(out.slice(0, 4).flat()).toEqual([])
     expect(out.slice(4).flat().slice(0, 3)).toEqual([1, 2, 3])
+  })
+})
+
+describe('a frame on a host whose bridges do not call iptables', () => {
+  const meeting = (...sightings: Partial<Sighting>[]): number => {
+    const frame = { tuple: POD, mac: 5, on: 4, type: 3 }
+    const frames = sightings.map((more, index) => frameSeen({ ...frame, at: index * 3, ...more }, index + 1))
+    return runWindow(frames, windowOf(1, 0))[0].meeting
+  }
+  const port = { on: 4, type: 3 }
+
+  it('was switched when it came in at a port and went out at another, and nothing of it changed', () => {
+    expect(meeting(port, { on: 6, type: 4 })).toBe(SWITCHED)
+    expect(meeting(port, { on: 2, type: 3 }, { on: 6, type: 4 })).toBe(SWITCHED)
+  })
+
+  it('met conntrack when the bridge took it in, when it went out where it came from, or was routed', () => {
+    expect(meeting(port, { on: 2, type: 0 })).toBe(MET)
+    expect(meeting(port, { on: 4, type: 4 })).toBe(MET)
+    expect(meeting(port, { on: 6, type: 4, ttl: 63 })).toBe(MET)
+    expect(meeting(port, { on: 6, type: 4, mac: 7 })).toBe(MET)
+    expect(meeting(port)).toBe(MET)
+  })
+
+  it('met conntrack when it went to more than one station', () => {
+    expect(meeting({ on: 4, type: 1 }, { on: 6, type: 4 })).toBe(MET)
   })
 })
