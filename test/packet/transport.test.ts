@@ -112,3 +112,12 @@ test('GRE: cut in the version, cut in the call id', () => {
   expect(decoded(pptp, 28)).toMatchObject({ ok: true, destinationPort: 0x4242 })
   expect(decoded(over4(47, join('0000 0800', filler(20))), 24).ok).toBe(true)
 })
+
+test('GRE: of a header too short to tell nothing is missed that a capture has cut off', () => {
+  for (let captured = 20; captured <= 23; captured++)
+    expect(decoded(over4(47, filler(3)), captured)).toMatchObject({
+      ok: true,
+      hasTuple: true,
+      fault: FAULT_NONE,
+    })
+})
