@@ -220,6 +220,19 @@ describe('a file that was cut off', () => {
   })
 })
 
+describe('iptables -S', () => {
+  it('is of the table that its command names', () => {
+    const invalidIn = (table: string) => {
+      const rule = '-A PREROUTING -m conntrack --ctstate INVALID -j DROP'
+      const text = `# iptables -t ${table} -S\n-P PREROUTING ACCEPT\n${rule}\n`
+      return rulesOf(text).invalid(packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2'), ['prerouting']).verdict
+    }
+    expect(invalidIn('mangle')).toBe('drops')
+    // in front of conntrack no packet is INVALID
+    expect(invalidIn('raw')).toBe('unknown')
+  })
+})
+
 describe('a mark', () => {
   const redirects = (options: string, set: string) => {
     const rules = [`-A PREROUTING -j MARK ${set}`, `-A PREROUTING -m mark ${options} -j REDIRECT`]

@@ -127,3 +127,9 @@ it('a file without rules is refused at its first line', () => {
   for (const text of ['', '\n\n', '{"nftables": []}'])
     expect(() => rulesOf(text)).toThrow(expect.objectContaining({ line: 1 }))
 })
+
+it('JSON that does not end is refused where it begins', () => {
+  expect(() => rulesOf('{"nftables": []}\n{"nftables": [')).toThrow(
+    expect.objectContaining({ line: 2, message: 'JSON that begins here does not end' }),
+  )
+})

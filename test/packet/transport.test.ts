@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { decode } from '../../src/packet/decode.ts'
-import { FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
+import { FAULT_LINK_TRUNCATED, FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { verificationTag } from '../../src/packet/sctp.ts'
 import { udpChecksum, udpLength } from '../../src/packet/udp.ts'
@@ -120,4 +120,12 @@ test('GRE: of a header too short to tell nothing is missed that a capture has cu
       hasTuple: true,
       fault: FAULT_NONE,
     })
+})
+
+test('a frame without a byte of IP is cut off, whatever stands behind it', () => {
+  for (const surround of [0x45, 0x60, 0xa5]) {
+    const packet = new Packet()
+    expect(decode(frameOf(join(), { linkType: 101, surround }), packet)).toBe(false)
+    expect(packet.fault).toBe(FAULT_LINK_TRUNCATED)
+  }
 })
