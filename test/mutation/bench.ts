@@ -119,7 +119,8 @@ const specifications = new Map(
 )
 
 process.on('message', (order: Order) => {
-  void carryOut(order).then(answer => process.send!(answer))
+  // nobody is left to hear it when the run was ended meanwhile
+  void carryOut(order).then(answer => process.send!(answer, () => {}))
 })
 // the workers are of this process's group
 process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'))

@@ -189,7 +189,7 @@ function groupsOf(files: readonly Measured[]): Measured[][] {
   return groups
 }
 
-/** Prints what was caught by part; any survivor that is not listed, and a list that does not fit, end the run with 1. */
+/** Prints what was caught by part; a survivor that is not listed, and too many survivors, end the run with 1. */
 function summarize(): void {
   const isCaught = (fault: Fault): boolean => typeof results.get(nameOf(fault))?.caughtBy === 'string'
   for (const { name } of PARTS) {
@@ -206,10 +206,11 @@ function summarize(): void {
   for (const fault of unlisted) console.log(`not listed: ${nameOf(fault)} (line ${fault.line})`)
   const names = new Set(faults.map(nameOf))
   const stale = keeps ? [...reasons.keys()].filter(name => !names.has(name)) : []
+  // the sample changes with the sources
   for (const name of stale) console.log(`listed, but not planted: ${name}`)
   for (const fault of faults)
     if (isCaught(fault) && reasons.has(nameOf(fault))) console.log(`listed, but caught: ${nameOf(fault)}`)
-  if (unlisted.length > 0 || stale.length > 0 || caught < LEAST_CAUGHT * faults.length) process.exitCode = 1
+  if (unlisted.length > 0 || caught < LEAST_CAUGHT * faults.length) process.exitCode = 1
 }
 
 function digestOfSources(): string {
