@@ -292,3 +292,13 @@ describe('skippable frames', () => {
     await expect(readBytes(joinBytes([skippable(most + 1), storedForms[2]]))).rejects.toThrow('no capture')
   })
 })
+
+it('a last block of zstd that cannot be decoded is what is told, not the checksum that is missing behind it', async () => {
+  // single segment of 10 bytes with a checksum; a compressed block of three bytes that are none
+  const stored = joinBytes([
+    ZSTD_MAGIC_BYTES,
+    Buffer.of(0x24, 10, (3 << 3) | (2 << 1) | 1, 0, 0, 0xff, 0xff, 0xff),
+  ])
+  const { failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+  expect(failure).toBe('zstd stream damaged at stored byte 6: invalid zstd data')
+})
