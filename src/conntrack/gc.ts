@@ -95,14 +95,15 @@ export class GarbageCollector {
         evicted++
         continue
       }
-      // each entry is met twice, by both its keys
+      // each entry is met twice, by both its keys, unless the first makes it go
       const clamped = left < INTERVAL_MIN ? INTERVAL_MIN : left > INTERVAL_CLAMP ? INTERVAL_CLAMP : left
-      average += Math.trunc((clamped - average) / ++samples)
       average += Math.trunc((clamped - average) / ++samples)
       if (threshold !== 0 && table.count + this.held >= threshold && this.canEarlyDrop(ct)) {
         this.evict(ct, true)
         evicted++
+        continue
       }
+      average += Math.trunc((clamped - average) / ++samples)
     }
     this.average = average
     this.samples = samples

@@ -12,9 +12,9 @@ export interface Outcome {
 
 type Mark = number | null
 
-/** Rules that one walk may look at, how deep chains call each other (as in the kernel), and outcomes that are told. */
+/** Rules that one walk may look at, how deep chains call each other (the kernel loads no deeper ones), outcomes that are told. */
 const MOST_RULES = 200_000
-const MOST_DEPTH = 16
+const MOST_DEPTH = 15
 const MOST_OUTCOMES = 4096
 /** Marks that are told apart. */
 const MOST_MARKS = 8

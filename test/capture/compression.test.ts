@@ -222,3 +222,88 @@ describe('decompression bombs', () => {
     expect(await memoryWhileReading(source, 256 << 20)).toBeLessThan(MOST)
   })
 })
+
+describe('a zstd frame in one segment', () => {
+  /** Stored blocks behind a header that has the content's size in 1 << flag bytes (RFC 8878, 3.1.1.1). */
+  function frame(content: Uint8Array, flag: number, size = content.length): Uint8Array {
+    const header = Buffer.alloc(5 + (1 << flag))
+    ZSTD_MAGIC_BYTES.copy(header)
+    header[4] = (flag << 6) | 0x20
+    if (flag === 0) header.writeUInt8(size, 5)
+    if (flag === 1) header.writeUInt16LE(size - 256, 5)
+    if (flag === 2) header.writeUInt32LE(size, 5)
+    if (flag === 3) header.writeBigUInt64LE(BigInt(size), 5)
+    const blocks: Uint8Array[] = []
+    for (let at = 0; at < content.length; at += 1 << 17) {
+      const block = content.subarray(at, at + (1 << 17))
+      const isLast = at + block.length === content.length ? 1 : 0
+      const head = (block.length << 3) | isLast
+      blocks.push(Buffer.of(head & 0xff, (head >> 8) & 0xff, head >> 16), block)
+    }
+    return joinBytes([header, ...blocks])
+  }
+
+  const content = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 7) ^ (index >> 8))
+  const decoded = (stored: Uint8Array) =>
+    readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+
+  it.each([
+    [200, 0],
+    [256, 1],
+    [300, 1],
+    [65_791, 1],
+    [300, 2],
+    [200_000, 2],
+    [300, 3],
+    [200_000, 3],
+  ])('of %i bytes has its size in a field of %i', async (length, flag) => {
+    const { bytes, failure } = await decoded(frame(content(length), flag))
+    expect(failure).toBeNull()
+    expect(Buffer.compare(bytes, content(length))).toBe(0)
+  })
+
+  it('may ask for as much memory as the zstd command gives, and no more', async () => {
+    for (const flag of [2, 3]) {
+      const most = 1 << 27
+      const { failure } = await decoded(frame(content(300), flag, most + 1))
+      expect(failure).toContain(`${most + 1}`)
+      expect((await decoded(frame(content(300), flag, most))).failure ?? '').not.toContain(`${most}`)
+    }
+  })
+})
+
+describe('skippable frames', () => {
+  const skippable = (length: number) => {
+    const frame = Buffer.alloc(8 + length, 0x28)
+    frame.writeUInt32LE(0x184d2a5b)
+    frame.writeUInt32LE(length, 4)
+    return frame
+  }
+
+  it.each([1, 2])('in front of a compressed capture are looked past: %s', async form => {
+    const stored = storedForms[form]
+    const { frames, captures } = await readBytes(
+      joinBytes([skippable(10), skippable(0), skippable(300), stored]),
+    )
+    expect(frames).toHaveLength(53)
+    expect(captures[0].compression).toBe(COMPRESSIONS[form])
+  })
+
+  it('are no capture by themselves, nor in front of a plain one, nor when they are longer than 1 MiB', async () => {
+    for (const behind of [new Uint8Array(0), plain])
+      await expect(readBytes(joinBytes([skippable(10), behind]))).rejects.toThrow('no capture')
+    const most = (1 << 20) - 8
+    expect((await readBytes(joinBytes([skippable(most), storedForms[2]]))).frames).toHaveLength(53)
+    await expect(readBytes(joinBytes([skippable(most + 1), storedForms[2]]))).rejects.toThrow('no capture')
+  })
+})
+
+it('a last block of zstd that cannot be decoded is what is told, not the checksum that is missing behind it', async () => {
+  // single segment of 10 bytes with a checksum; a compressed block of three bytes that are none
+  const stored = joinBytes([
+    ZSTD_MAGIC_BYTES,
+    Buffer.of(0x24, 10, (3 << 3) | (2 << 1) | 1, 0, 0, 0xff, 0xff, 0xff),
+  ])
+  const { failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+  expect(failure).toBe('zstd stream damaged at stored byte 6: invalid zstd data')
+})

@@ -1,6 +1,18 @@
 // Several captures: one order by time, each capture's own order kept, few files open, the same whatever order they are named in.
 
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -159,6 +171,23 @@ describe('captures', () => {
         stopped: true,
       },
     ])
+  })
+
+  it.each([1, 2])('without a frame in any of them begin in 1970: %i', async count => {
+    const source = await openCaptures(Array.from({ length: count }, () => capture([])))
+    expect(source.next()).toBeNull()
+    expect(source.epoch).toBe(0n)
+    await source.close()
+  })
+
+  it('that were open are closed when another cannot be opened', async () => {
+    const pipe = join(folder, `${made++}.pcap`)
+    execFileSync('mkfifo', [pipe])
+    const writer = openSync(pipe, 'r+')
+    writeSync(writer, readFileSync(capture([1, 2])))
+    await expect(openCaptures([pipe, join(folder, 'none')])).rejects.toThrow('no such file')
+    expect(openFiles()).toBe(1)
+    closeSync(writer)
   })
 
   it('closing ends them all', async () => {

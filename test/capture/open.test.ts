@@ -93,6 +93,7 @@ describe('refuses', () => {
     const named = path()
     await expect(openCaptures([named])).rejects.toThrow(new CaptureError(named, offset, expected))
     await expect(openCaptures([named])).rejects.toBeInstanceOf(CaptureError)
+    await expect(openCaptures([named])).rejects.toMatchObject({ name: 'CaptureError' })
     await expect(openCaptures([`${FORMATS}/pcap-nflog.pcap`, named])).rejects.toBeInstanceOf(CaptureError)
   })
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { InfoReport } from '../../src/report/info-report.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
+import { be32, ethernet, ipv4, join, udp } from '../support/frames.ts'
 
 async function infoOf(...captures: string[]): Promise<InfoReport> {
   return JSON.parse((await runCli(['info', '--json', ...captures])).stdout)
@@ -109,4 +110,22 @@ it('says it to people, too', async () => {
   expect(stdout).toMatch(/^Capture {3}fixtures\/lab\/published-port\/any\.pcap\n/)
   expect(stdout).toMatch(/^ +any#2 +Linux cooked v2 +51 /m)
   expect(stdout).toMatch(/^Packets {3}IPv4 137: tcp 134, igmp 3$/m)
+})
+
+describe('tunnels', () => {
+  it('have their ids in order, of the first 64 that were met', async () => {
+    using folder = new Folder()
+    const capture = new CaptureBuilder()
+    const inner = ethernet(ipv4({ protocol: 17 }, udp()))
+    for (let met = 0; met < 70; met++) {
+      const vxlan = join('08000000', be32((1000 - met) << 8), inner)
+      capture.packet(
+        { source: '10.0.0.1', destination: '10.0.0.2', protocol: 17 },
+        udp({ destinationPort: 4789 }, vxlan),
+      )
+    }
+    const { tunnels } = await infoOf(folder.write('vxlan.pcap', capture.bytes()))
+    const ids = Array.from({ length: 64 }, (_, index) => 1000 - 63 + index)
+    expect(tunnels).toEqual([{ kind: 'vxlan', frames: 70, inner: 70, ids }])
+  })
 })

@@ -66,6 +66,7 @@ describe('--set', () => {
     ['tcp_loose=', 'nothing is no whole number from 0 to 1'],
     ['tcp_loose=yes', 'yes is no whole number from 0 to 1'],
     ['tcp_loose=2', '2 is no whole number from 0 to 1'],
+    ['udp_timeout=2147483648', '2147483648 is no whole number from 0 to 2147483647'],
     ['udp_timeout=-1', '-1 is no whole number from 0 to 2147483647'],
     ['udp_timeout=1.5', '1.5 is no whole number'],
     ['udp_timeout=99999999999', 'is no whole number'],

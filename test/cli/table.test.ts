@@ -249,14 +249,37 @@ describe('packets --table', () => {
     expect(await states(capture, ESTABLISHED)).not.toContain('invalid')
   })
 
-  it('teach the verification tags of an association', async () => {
+  it('are no answer to a SYN that was ignored before the capture', async () => {
+    const answer = { ...backward, flags: TCP_SYN | TCP_ACK, sequence: 5000, acknowledgment: 0 }
+    const [line] = await run('list', new CaptureBuilder().tcp(answer), ESTABLISHED)
+    expect(line).toContain('ESTABLISHED')
+  })
+
+  describe('teach the verification tags of an association', () => {
     const table = `sctp     132 200 ESTABLISHED src=${CLIENT} dst=${SERVER} sport=5 dport=6 src=${SERVER} dst=${CLIENT} sport=6 dport=5 [ASSURED] mark=0 use=1`
-    const data = (tag: number) =>
-      Uint8Array.of(0, 5, 0, 6, 0, 0, 0, tag, 0, 0, 0, 0, 0, 3, 0, 20, ...new Array(16).fill(0))
-    const capture = new CaptureBuilder()
-    for (const tag of [7, 7, 8])
-      capture.packet({ source: CLIENT, destination: SERVER, protocol: 132 }, data(tag))
-    expect(await states(capture, table)).toEqual(['established original', 'established original', 'invalid'])
+    const [DATA, INIT, ABORT, SHUTDOWN_COMPLETE] = [0, 1, 6, 14]
+    const chunk = (tag: number, type = DATA) =>
+      Uint8Array.of(0, 5, 0, 6, 0, 0, 0, tag, 0, 0, 0, 0, type, 3, 0, 20, ...new Array(16).fill(0))
+    const verdicts = (...packets: Uint8Array[]) => {
+      const capture = new CaptureBuilder()
+      for (const packet of packets)
+        capture.packet({ source: CLIENT, destination: SERVER, protocol: 132 }, packet)
+      return states(capture, table)
+    }
+    const established = 'established original'
+
+    it('by the first packet of a direction', async () => {
+      expect(await verdicts(chunk(7), chunk(7), chunk(8))).toEqual([established, established, 'invalid'])
+    })
+
+    it.each([
+      ['INIT', INIT, 0],
+      ['ABORT', ABORT, 9],
+      ['SHUTDOWN COMPLETE', SHUTDOWN_COMPLETE, 9],
+    ])('not by that of an %s, which may be none or the peer’s', async (_, type, tag) => {
+      const [, ...later] = await verdicts(chunk(tag, type), chunk(7), chunk(7), chunk(8))
+      expect(later).toEqual([established, established, 'invalid'])
+    })
   })
 })
 

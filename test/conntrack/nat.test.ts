@@ -14,6 +14,7 @@ import {
   STATE_INVALID,
   STATE_NEW,
 } from '../../src/conntrack/status.ts'
+import { Tuple } from '../../src/conntrack/tuple.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { listEngine } from '../support/conntrack-text.ts'
@@ -55,6 +56,32 @@ describe('a translated connection', () => {
     ])
     expect(engine.track(packetOf('10.0.0.7:5353>192.0.2.1:31000'))).toBe(STATE_ESTABLISHED)
     expect(engine.direction).toBe(DIRECTION_REPLY)
+  })
+})
+
+describe('what of a packet was translated', () => {
+  const before = { family: 6, protocol: 17, sourcePort: 1, destinationPort: 2 }
+  const bitsOf = (family: number, after: Partial<Packet>) => {
+    const packet = Object.assign(new Packet(), before, { family })
+    const left = Object.assign(new Packet(), packet, after)
+    return new ObservedTranslation().observe(packet, left).apply(new Tuple())
+  }
+
+  it('is told by every word of an IPv6 address, and by the ports', () => {
+    expect(bitsOf(6, {})).toBe(0)
+    for (let word = 0; word < 4; word++) {
+      expect(bitsOf(6, { [`source${word}`]: 9 })).toBe(IPS_SRC_NAT)
+      expect(bitsOf(6, { [`destination${word}`]: 9 })).toBe(IPS_DST_NAT)
+    }
+    expect(bitsOf(6, { sourcePort: 9 })).toBe(IPS_SRC_NAT)
+    expect(bitsOf(6, { destinationPort: 9 })).toBe(IPS_DST_NAT)
+  })
+
+  it('is told by the first word alone in IPv4, whatever stands in the others', () => {
+    const rest = { source1: 7, source2: 8, source3: 9, destination1: 7, destination2: 8, destination3: 9 }
+    expect(bitsOf(4, rest)).toBe(0)
+    expect(bitsOf(4, { ...rest, source0: 9 })).toBe(IPS_SRC_NAT)
+    expect(bitsOf(4, { ...rest, destination0: 9 })).toBe(IPS_DST_NAT)
   })
 })
 

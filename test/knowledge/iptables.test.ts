@@ -207,10 +207,46 @@ describe('a file that was cut off', () => {
     expect(remarksOn(cut)).toEqual([`${table}: the table *nat does not end with COMMIT: cut off?`])
   })
 
+  it('may give a policy to a chain of its own, which has none', () => {
+    const text = '*filter\n:FORWARD ACCEPT [0:0]\n:MINE DROP [0:0]\n-A FORWARD -j MINE\nCOMMIT\n'
+    const packet = packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2')
+    expect(rulesOf(text).invalid(packet, ['forward']).verdict).toBe('passes')
+  })
+
   it('is passed over where it is no rule', () => {
     expect(remarksOn('*nat\nsome words\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n')).toEqual([
       '2: no rule of iptables-save, passed over: some words',
     ])
+  })
+})
+
+describe('iptables -S', () => {
+  it('is of the table that its command names', () => {
+    const invalidIn = (table: string) => {
+      const rule = '-A PREROUTING -m conntrack --ctstate INVALID -j DROP'
+      const text = `# iptables -t ${table} -S\n-P PREROUTING ACCEPT\n${rule}\n`
+      return rulesOf(text).invalid(packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2'), ['prerouting']).verdict
+    }
+    expect(invalidIn('mangle')).toBe('drops')
+    // in front of conntrack no packet is INVALID
+    expect(invalidIn('raw')).toBe('unknown')
+  })
+})
+
+describe('a mark', () => {
+  const redirects = (options: string, set: string) => {
+    const rules = [`-A PREROUTING -j MARK ${set}`, `-A PREROUTING -m mark ${options} -j REDIRECT`]
+    const text = ['*nat', ':PREROUTING ACCEPT [0:0]', ...rules, 'COMMIT', ''].join('\n')
+    const { choices, mayPass } = rulesOf(text).destinations(packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2'))
+    expect(mayPass).toBe(choices.length === 0)
+    return choices.length === 1
+  }
+
+  it('is compared whole, or by its mask', () => {
+    expect(redirects('--mark 0x5', '--set-mark 0x5')).toBe(true)
+    expect(redirects('--mark 0x5', '--set-mark 0x80000005')).toBe(false)
+    expect(redirects('--mark 0x5/0xff', '--set-mark 0x80000005')).toBe(true)
+    expect(redirects('! --mark 0x5', '--set-mark 0x6')).toBe(true)
   })
 })
 

@@ -108,3 +108,28 @@ describe('several documents in one file', () => {
     expect(both.natRules.destinations).toBe(2 * rules.natRules.destinations)
   })
 })
+
+describe('a rule', () => {
+  it('is named by its file and its handle', () => {
+    const chain = { family: 'ip', table: 'nat', name: 'pre', type: 'nat', hook: 'prerouting', prio: -100 }
+    const place = (handle: object) => {
+      const rule = { family: 'ip', table: 'nat', chain: 'pre', ...handle, expr: [{ redirect: { port: 80 } }] }
+      const text = JSON.stringify({ nftables: [{ chain }, { rule }] })
+      const { choices } = rulesOf(text).destinations(packetOf('tcp', '10.0.0.1:1', '10.0.0.2:2'))
+      return choices[0].way.map(({ source }) => source.place)
+    }
+    expect(place({ handle: 23 })).toEqual(['rules.txt handle 23'])
+    expect(place({})).toEqual(['rules.txt handle 0'])
+  })
+})
+
+it('a file without rules is refused at its first line', () => {
+  for (const text of ['', '\n\n', '{"nftables": []}'])
+    expect(() => rulesOf(text)).toThrow(expect.objectContaining({ line: 1 }))
+})
+
+it('JSON that does not end is refused where it begins', () => {
+  expect(() => rulesOf('{"nftables": []}\n{"nftables": [')).toThrow(
+    expect.objectContaining({ line: 2, message: 'JSON that begins here does not end' }),
+  )
+})

@@ -149,6 +149,22 @@ describe('a line of conntrack -L', () => {
     expect(parseOne(`ipv4     2 ${line.replace('[OFFLOAD]', '[HW_OFFLOAD]')}`)).toMatchObject(offloaded)
   })
 
+  it('is offloaded or not in every form that names status bits', () => {
+    const saved = (bits: string) =>
+      `-A -t 118 -u ${bits} -s 10.0.0.1 -d 10.0.0.2 -r 10.0.0.2 -q 10.0.0.1 -p tcp --sport 9 --dport 80 --reply-port-src 80 --reply-port-dst 9 --state ESTABLISHED`
+    const fields = { proto: 'tcp', proto_number: 6, timeout: 118, state: 'ESTABLISHED' }
+    const original = { orig_src: '10.0.0.1', orig_dst: '10.0.0.2', orig_sport: 9, orig_dport: 80 }
+    const reply = { reply_src: '10.0.0.2', reply_dst: '10.0.0.1', reply_sport: 80, reply_dport: 9 }
+    const json = (status: string[]) =>
+      JSON.stringify({ family: 'ipv4', family_number: 2, ...fields, ...original, ...reply, status })
+    const isOffloaded = (line: string) => parseOne(line).isOffloaded
+    for (const bit of ['OFFLOAD', 'HW_OFFLOAD']) {
+      expect(isOffloaded(saved(`SEEN_REPLY,ASSURED,${bit}`))).toBe(true)
+      expect(isOffloaded(json(['ASSURED', bit]))).toBe(true)
+    }
+    expect([isOffloaded(saved('SEEN_REPLY,ASSURED')), isOffloaded(json(['ASSURED']))]).toEqual([false, false])
+  })
+
   it('of a direction-bound zone is taken as of the default one', () => {
     const entry = parseOne(
       'udp      17 19 src=10.0.0.7 dst=10.0.0.2 sport=1002 dport=53 zone-orig=7 [UNREPLIED] src=10.0.0.2 dst=10.0.0.7 sport=53 dport=1002 mark=0 use=1',
@@ -200,6 +216,11 @@ describe('a listing', () => {
       'a port too high',
       good.replace('sport=9', 'sport=65536'),
       'sport of both tuples 65536: expected a number',
+    ],
+    [
+      'an ICMP code too high',
+      'icmp 1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=256 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1',
+      'code of the ICMP tuple 256: expected a number from 0 to 255',
     ],
     ['a port that is missing', good.replace(' sport=9', ''), 'expected sport of both tuples'],
     ['a false address', good.replace('10.0.0.1', '10.0.0.256'), '10.0.0.256 is no IPv4 address'],

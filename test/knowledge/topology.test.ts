@@ -131,3 +131,19 @@ describe('ip -d link', () => {
     })
   })
 })
+
+describe('a file that tells nothing', () => {
+  it('is refused at its first line', () => {
+    for (const text of ['', 'hello', '[]', '{"a": 1}'])
+      expect(() => topologyOf(text)).toThrow(/^no interfaces, routes or neighbours in it, expected/)
+  })
+})
+
+it('an address without the length of its prefix is passed over', () => {
+  const address = (more: object) => [
+    { ifindex: 2, ifname: 'eth0', addr_info: [{ family: 'inet', local: '10.0.0.1', ...more }] },
+  ]
+  const isLocal = (more: object) =>
+    topologyOf(JSON.stringify(address(more))).hosts[0].isLocal(4, wordsOf('10.0.0.1'))
+  expect([isLocal({ prefixlen: 24 }), isLocal({})]).toEqual([true, false])
+})

@@ -129,3 +129,17 @@ test('SCTP: CRC32c, little-endian, over the packet with a zero field', () => {
   expect(check(packet([...crc].reverse()))).toBe(CHECKSUM_BAD)
   expect(check(packet(crc), 47)).toBe(CHECKSUM_UNKNOWN)
 })
+
+test.each([
+  // RFC 3720, B.4
+  ['32 zeroes', new Uint8Array(32), 0x8a9136aa],
+  ['32 ones', new Uint8Array(32).fill(0xff), 0x62a8ab43],
+  ['32 bytes upwards', filler(32), 0x46dd794e],
+  ['32 bytes downwards', filler(32).reverse(), 0x113fdb5c],
+  ['digits', new TextEncoder().encode('123456789'), 0xe3069283],
+])('CRC32c of %s', (_, bytes, sum) => {
+  expect(~crc32c(bytes, 0, bytes.length, -1) >>> 0).toBe(sum)
+  // in two pieces, and in the middle of others
+  const within = Uint8Array.of(1, ...bytes, 2)
+  expect(~crc32c(within, 6, within.length - 1, crc32c(within, 1, 6, -1)) >>> 0).toBe(sum)
+})

@@ -1,11 +1,12 @@
 // Filters: what is no expression is refused at its column, packets are matched from their IP header on.
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LINKTYPE_ETHERNET, LINKTYPE_NFLOG } from '../../src/net/numbers.ts'
 import { decode } from '../../src/packet/decode.ts'
 import { Filter } from '../../src/packet/filter.ts'
 import { FilterError } from '../../src/packet/filter-syntax.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { type Bytes, ethernet, frameOf, ipv4, ipv6, tcp, udp } from '../support/frames.ts'
+import { type Bytes, ethernet, filler, frameOf, icmp, ipv4, ipv6, tcp, udp } from '../support/frames.ts'
 import { FRAMES } from './samples.ts'
 
 function errorOf(text: string): { column: number; message: string } {
@@ -33,6 +34,10 @@ describe('an expression that is none', () => {
     ['net 10.0.0.0/33', 14, 'no prefix length from 0 to 32'],
     ['net 2001:db8::1/32', 17, 'bits set outside of this prefix'],
     ['10.0.0.1', 1, 'expected host, net or port in front of 10.0.0.1'],
+    ['fd00::1', 1, 'expected host, net or port in front of fd00::1'],
+    ['5', 1, 'expected host, net or port in front of 5'],
+    ['tcp[] = 0', 5, 'expected the number of a byte'],
+    ['src proto 6', 1, 'a protocol has no direction'],
     ['tcp and 80', 9, 'expected host, net, port or another word'],
     ['tcp 80', 5, 'expected "and", "or" or the end'],
     ['tcp port 80)', 12, 'expected "and", "or" or the end'],
@@ -164,6 +169,19 @@ describe('a frame', () => {
     ])
   })
 
+  it('goes to a group of stations, or to all, by its Ethernet destination', () => {
+    const sentTo = (station: string): string[] => {
+      const bytes = ethernet(ipv4({ protocol: 17 }, udp()))
+      bytes.set(station.split(':').map(byte => Number.parseInt(byte, 16)))
+      const words = ['broadcast', 'ether broadcast', 'multicast', 'ether multicast']
+      return words.filter(text => new Filter(text).matchesFrame(frameOf(bytes)))
+    }
+    expect(sentTo('ff:ff:ff:ff:ff:ff')).toHaveLength(4)
+    expect(sentTo('01:00:5e:00:00:01')).toEqual(['multicast', 'ether multicast'])
+    expect(sentTo('ff:ff:ff:ff:ff:fe')).toEqual(['multicast', 'ether multicast'])
+    expect(sentTo('02:00:00:00:00:01')).toEqual([])
+  })
+
   it('of NFLOG is matched by the packet inside, which tcpdump does not offer', () => {
     const nflog = Object.values(FRAMES).find(({ linkType }) => linkType === LINKTYPE_NFLOG)
     expect(nflog).toBeDefined()
@@ -175,5 +193,182 @@ describe('a frame', () => {
 
   it('is selected by an empty expression', () => {
     expect(new Filter('  ').matchesFrame(frameOf(ethernet(ipv4({ protocol: 17 }, udp()))))).toBe(true)
+  })
+})
+
+describe('arithmetic', () => {
+  const bytes = ipv4(
+    { source: '10.1.2.0', destination: '255.254.128.3', protocol: 17, ttl: 200, identification: 0xfffe },
+    udp({ sourcePort: 0x8001, destinationPort: 7 }),
+  )
+  const packet = new Packet()
+  decode(frameOf(ethernet(bytes), { linkType: LINKTYPE_ETHERNET }), packet)
+  const matches = (text: string): boolean => new Filter(text).matchesPacket(packet)
+
+  interface Term {
+    text: string
+    /** null: a division by zero, for which nothing matches. */
+    value: number | null
+  }
+
+  const number = fc
+    .oneof(fc.nat(300), fc.constantFrom(0x7fffffff, 0x80000000, 0xffffffff))
+    .map((value): Term => ({ text: String(value), value }))
+  const load = fc.record({ at: fc.nat(16), size: fc.constantFrom(1, 2, 4) }).map(({ at, size }): Term => {
+    let value = 0
+    for (let i = 0; i < size; i++) value = value * 256 + bytes[at + i]
+    return { text: size === 1 ? `ip[${at}]` : `ip[${at}:${size}]`, value }
+  })
+  const OPERATORS: Record<string, (a: bigint, b: bigint) => bigint | null> = {
+    '+': (a, b) => a + b,
+    '-': (a, b) => a - b,
+    '*': (a, b) => a * b,
+    '/': (a, b) => (b === 0n ? null : a / b),
+    '%': (a, b) => (b === 0n ? null : a % b),
+    '&': (a, b) => a & b,
+    '|': (a, b) => a | b,
+    '^': (a, b) => a ^ b,
+    '<<': (a, b) => a << (b & 15n),
+    '>>': (a, b) => a >> (b & 15n),
+  }
+  const term = fc.letrec<{ term: Term; sum: Term }>(tie => ({
+    term: fc.oneof({ maxDepth: 3 }, number, load, tie('sum')),
+    sum: fc
+      .tuple(tie('term'), fc.constantFrom(...Object.keys(OPERATORS)), tie('term'))
+      .map(([a, operator, b]): Term => {
+        const right = operator === '<<' || operator === '>>' ? `(${b.text} & 15)` : b.text
+        const result =
+          a.value === null || b.value === null ? null : OPERATORS[operator](BigInt(a.value), BigInt(b.value))
+        const value = result === null ? null : Number(BigInt.asUintN(32, result))
+        return { text: `(${a.text} ${operator} ${right})`, value }
+      }),
+  })).term
+
+  it('is that of 32 bits without a sign', () => {
+    fc.assert(
+      fc.property(term, ({ text, value }) => {
+        // what divides by a constant zero is refused
+        if (/[/%] 0\)/.test(text)) return
+        try {
+          expect([text, matches(`${text} = ${value ?? 0}`)]).toEqual([text, value !== null])
+          expect([text, matches(`${text} != ${value ?? 0}`)]).toEqual([text, false])
+        } catch (error) {
+          if (!(error instanceof FilterError && /division by zero/.test(error.message))) throw error
+        }
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('compares without a sign', () => {
+    const relations = (a: string, b: string) =>
+      ['<', '<=', '=', '!=', '>=', '>'].filter(sign => matches(`${a} ${sign} ${b}`))
+    expect(relations('ip[16:4]', '5')).toEqual(['!=', '>=', '>'])
+    expect(relations('5', 'ip[16:4]')).toEqual(['<', '<=', '!='])
+    expect(relations('ip[8]', '200')).toEqual(['<=', '=', '>='])
+  })
+
+  it('knows no byte beyond the packet', () => {
+    const last = bytes.length - 1
+    expect(matches(`ip[${last}] >= 0`)).toBe(true)
+    expect(matches(`ip[${last + 1}] >= 0`)).toBe(false)
+    expect(matches(`ip[${last}:2] >= 0`)).toBe(false)
+    expect(matches(`1 + ip[${last + 1}] >= 0`)).toBe(false)
+    expect(matches(`ip[${last + 1}] + 1 >= 0`)).toBe(false)
+  })
+})
+
+describe('a name', () => {
+  it.each([
+    ['tcp-fin', 0x01],
+    ['tcp-syn', 0x02],
+    ['tcp-rst', 0x04],
+    ['tcp-push', 0x08],
+    ['tcp-ack', 0x10],
+    ['tcp-urg', 0x20],
+    ['tcp-ece', 0x40],
+    ['tcp-cwr', 0x80],
+  ])('of a TCP flag is its bit: %s', (name, bit) => {
+    const selects = (flags: number): boolean => {
+      const packet = new Packet()
+      decode(frameOf(ethernet(ipv4({ protocol: 6 }, tcp({ flags })))), packet)
+      return new Filter(`tcp[tcpflags] & ${name} != 0`).matchesPacket(packet)
+    }
+    expect([selects(bit), selects(0xff & ~bit)]).toEqual([true, false])
+  })
+
+  it.each([
+    // RFC 792, 1256, 4443
+    ['icmp-echoreply', 0],
+    ['icmp-unreach', 3],
+    ['icmp-sourcequench', 4],
+    ['icmp-redirect', 5],
+    ['icmp-echo', 8],
+    ['icmp-routeradvert', 9],
+    ['icmp-routersolicit', 10],
+    ['icmp-timxceed', 11],
+    ['icmp-paramprob', 12],
+    ['icmp-tstamp', 13],
+    ['icmp-tstampreply', 14],
+  ])('of an ICMP type is its number: %s', (name, type) => {
+    const types = Array.from({ length: 19 }, (_, other) => other)
+    const filter = new Filter(`icmp[icmptype] = ${name}`)
+    const selected = types.filter(other => {
+      const packet = new Packet()
+      decode(frameOf(ethernet(ipv4({ protocol: 1 }, icmp(other, 0, filler(12))))), packet)
+      return filter.matchesPacket(packet)
+    })
+    expect(selected).toEqual([type])
+  })
+})
+
+describe('a direction', () => {
+  const selects = (text: string, source: string, destination: string): boolean => {
+    const packet = new Packet()
+    const ports = { sourcePort: Number(source.slice(-1)), destinationPort: Number(destination.slice(-1)) }
+    decode(frameOf(ethernet(ipv4({ protocol: 17, source, destination }, udp(ports)))), packet)
+    return new Filter(text).matchesPacket(packet)
+  }
+  const [A, B] = ['10.0.0.1', '10.0.0.2']
+  const ends = [
+    [A, A],
+    [A, B],
+    [B, A],
+    [B, B],
+  ]
+
+  it.each([
+    ['host', [true, true, true, false]],
+    ['src host', [true, true, false, false]],
+    ['dst host', [true, false, true, false]],
+    ['src or dst host', [true, true, true, false]],
+    ['dst or src host', [true, true, true, false]],
+    ['src and dst host', [true, false, false, false]],
+    ['dst and src host', [true, false, false, false]],
+  ])('%s', (direction, expected) => {
+    expect(ends.map(([source, destination]) => selects(`${direction} ${A}`, source, destination))).toEqual(
+      expected,
+    )
+    const port = direction.replace('host', 'port 1')
+    expect(ends.map(([source, destination]) => selects(port, source, destination))).toEqual(expected)
+  })
+})
+
+describe('a plain number', () => {
+  it('is a whole address as a host, and the first bytes of one as a network', () => {
+    const selects = (text: string, source: string): boolean => {
+      const packet = new Packet()
+      decode(frameOf(ethernet(ipv4({ protocol: 17, source }, udp()))), packet)
+      return new Filter(text).matchesPacket(packet)
+    }
+    expect(selects('src host 10', '0.0.0.10')).toBe(true)
+    expect(selects('src host 10', '10.0.0.0')).toBe(false)
+    expect(selects('src host 0', '0.0.0.0')).toBe(true)
+    expect([selects('src net 0', '0.0.0.0'), selects('src net 0', '0.9.9.9')]).toEqual([true, false])
+    expect([selects('src net 10', '10.9.9.9'), selects('src net 10', '11.9.9.9')]).toEqual([true, false])
+    expect([selects('src net 2570', '10.10.9.9'), selects('src net 2570', '10.11.9.9')]).toEqual([
+      true,
+      false,
+    ])
   })
 })

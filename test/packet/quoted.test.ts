@@ -104,10 +104,17 @@ test('a quoted header that the error has no room for, or that was cut', () => {
 })
 
 test('a quoted first fragment has a tuple, a later one has none', () => {
-  expect(quote4(ipv4({ ...DATAGRAM, moreFragments: true }, udp())).ok).toBe(true)
-  expect(quote4(ipv4({ ...DATAGRAM, fragmentOffset: 8 }, udp()))).toMatchObject({
+  expect(quote4(ipv4(DATAGRAM, udp()))).toMatchObject({ ok: true, fragmentOffset: 0, moreFragments: false })
+  expect(quote4(ipv4({ ...DATAGRAM, moreFragments: true }, udp()))).toMatchObject({
+    ok: true,
+    fragmentOffset: 0,
+    moreFragments: true,
+  })
+  expect(quote4(ipv4({ ...DATAGRAM, fragmentOffset: 0xfff8 }, udp()))).toMatchObject({
     ok: false,
     fault: FAULT_NONE,
+    fragmentOffset: 0xfff8,
+    moreFragments: false,
   })
   const first = join(fragmentHeader(17, 1, 0, true), udp({ sourcePort: 6 }))
   expect(quote6(ipv6({ nextHeader: 44 }, first))).toMatchObject({ ok: true, sourcePort: 6 })

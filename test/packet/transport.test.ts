@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { decode } from '../../src/packet/decode.ts'
-import { FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
+import { FAULT_LINK_TRUNCATED, FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { verificationTag } from '../../src/packet/sctp.ts'
 import { udpChecksum, udpLength } from '../../src/packet/udp.ts'
@@ -111,4 +111,21 @@ test('GRE: cut in the version, cut in the call id', () => {
   expect(decoded(pptp, 27).fault).toBe(FAULT_TRANSPORT_TRUNCATED)
   expect(decoded(pptp, 28)).toMatchObject({ ok: true, destinationPort: 0x4242 })
   expect(decoded(over4(47, join('0000 0800', filler(20))), 24).ok).toBe(true)
+})
+
+test('GRE: of a header too short to tell nothing is missed that a capture has cut off', () => {
+  for (let captured = 20; captured <= 23; captured++)
+    expect(decoded(over4(47, filler(3)), captured)).toMatchObject({
+      ok: true,
+      hasTuple: true,
+      fault: FAULT_NONE,
+    })
+})
+
+test('a frame without a byte of IP is cut off, whatever stands behind it', () => {
+  for (const surround of [0x45, 0x60, 0xa5]) {
+    const packet = new Packet()
+    expect(decode(frameOf(join(), { linkType: 101, surround }), packet)).toBe(false)
+    expect(packet.fault).toBe(FAULT_LINK_TRUNCATED)
+  }
 })

@@ -153,6 +153,8 @@ test.each([
   ['GRE with source routes', overGre(join('4000 0800 00000000', IP)), FAULT_NOT_IP],
   ['a PPTP acknowledgment', overGre(join('2081 880b 0000 4242 00000001')), FAULT_NOT_IP],
   ['nothing behind the UDP header', overUdp(4789, join()), FAULT_LINK_TRUNCATED],
+  ['three bytes of GRE', overGre(join('0000 08')), FAULT_LINK_TRUNCATED],
+  ['a GRE header without its key', overGre(join('2000 0800 0000')), FAULT_LINK_TRUNCATED],
   ['an inner length beyond the outer packet', ipv4({ protocol: 4 }, IP.subarray(0, -1)), FAULT_IP_HEADER],
 ])('%s has no packet', (_name, outer, fault) => {
   const inner = inside(outer)

@@ -1,11 +1,17 @@
 // Where a table levels off: figures that are known from real hosts, what is measured and what is not, and the interval.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { describeClass, OCCUPANCY_CLASSES } from '../../src/conntrack/occupancy-class.ts'
 import { defaultSettings, type Settings } from '../../src/conntrack/settings.ts'
 import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
 import { replay } from '../../src/replay.ts'
-import type { Projection } from '../../src/sizing/projection.ts'
+import { isOpenClass } from '../../src/sizing/endings.ts'
+import { type Load, type Projection, project } from '../../src/sizing/projection.ts'
+import { Rates } from '../../src/sizing/rates.ts'
 import { Scenario } from '../../src/sizing/scenario.ts'
 import { ShortConnectionSource, type ShortConnections } from '../support/short-connections.ts'
+
+// bounded by its inputs, not by the clock of a busy machine
+vi.setConfig({ testTimeout: 60_000 })
 
 /** Replays connections into a table of its own and projects it. */
 async function projected(
@@ -79,5 +85,83 @@ describe('a projection', () => {
   it('is of an empty table nothing', async () => {
     const { projection } = await projected({ rate: 1, seconds: 0 })
     expect(projection).toMatchObject({ level: 0, low: 0, high: 0, parts: [], fullAfter: null })
+  })
+})
+
+const SECOND = 1e9
+const classes = Array.from({ length: OCCUPANCY_CLASSES }, (_, occupancy) => occupancy)
+const TIME_WAIT = classes.find(occupancy => describeClass(occupancy).state === 'TIME_WAIT')!
+const ESTABLISHED = classes.find(isOpenClass)!
+
+/** A load of flows that end in TIME_WAIT at these times, and are held for 120 s; and of established connections by step. */
+function loadOf(end: number, ends: readonly number[], established: readonly number[] = [0]): Load {
+  const rates = new Rates()
+  for (const time of ends) rates.add(TIME_WAIT, time)
+  const none = { entries: 0, active: 0, silent: 0 }
+  const closed = { entries: ends.length, active: 0, silent: ends.length * 120 * SECOND }
+  const timeline = {
+    step: end / established.length,
+    steps: () => established,
+    classAt: (step: number, occupancy: number) => (occupancy === ESTABLISHED ? established[step] : 0),
+  }
+  return {
+    occupancy: { live: 0, classes: new Float64Array(OCCUPANCY_CLASSES), timeline } as never,
+    endings: { rates, lasting: 0, of: (i: number) => (i === TIME_WAIT ? closed : none) } as never,
+    end,
+    room: Number.POSITIVE_INFINITY,
+  }
+}
+
+/** Numbers from 0 to 1, the same for a seed. */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+describe('the interval', () => {
+  it.each([
+    ['of a capture long enough to show its scatter', 60, 10],
+    ['of a short one', 0.005, 40_000],
+  ])('holds the true level with a probability of 95 %%: %s', (_, seconds, rate) => {
+    const random = randomOf(1)
+    const runs = 400
+    let held = 0
+    for (let run = 0; run < runs; run++) {
+      const ends: number[] = []
+      for (let time = 0; ; ) {
+        time -= (Math.log(1 - random()) / rate) * SECOND
+        if (time >= seconds * SECOND) break
+        ends.push(time)
+      }
+      const { low, high } = project(loadOf(seconds * SECOND, ends))
+      if (low <= rate * 120 && rate * 120 <= high) held++
+    }
+    expect(held / runs).toBeGreaterThan(0.91)
+    expect(held / runs).toBeLessThan(0.98)
+  })
+})
+
+describe('established connections', () => {
+  /** 32 steps: in the last half 100 at first, then more. */
+  const grownTo = (count: number) =>
+    project(loadOf(64 * SECOND, [], [...new Array(24).fill(100), ...new Array(8).fill(count)]))
+
+  it('rise when they do so by more than four standard errors, of which as many as they are have a root', () => {
+    expect(grownTo(148).rising).toBe(0)
+    expect(grownTo(148).open).toBe(124)
+    // the middles of both quarters are 16 s apart
+    expect(grownTo(149)).toMatchObject({ rising: 49 / 16, open: 149 })
+    expect(grownTo(52).rising).toBe(0)
+  })
+
+  it('are as many as at the end where there are fewer than eight steps', () => {
+    const counts = [10, 20, 30, 40, 50, 60, 90]
+    expect(project(loadOf(7 * SECOND, [], counts))).toMatchObject({ open: 90, rising: 0 })
+    expect(project(loadOf(8 * SECOND, [], [...counts, 90])).open).toBe(72.5)
   })
 })

@@ -25,7 +25,7 @@ export interface Sighting {
   sequence?: number
   acknowledgment?: number
   flags?: number
-  options?: Bytes
+  options?: Bytes | undefined
   payload?: Bytes
   /** Index of the capture, each with one interface. */
   capture?: number
@@ -76,10 +76,14 @@ export interface Released {
   isDirect: boolean
 }
 
-export function windowOf(captures = 1): SightingWindow {
+/** @param bridgeCalls bridge-nf-call-iptables and -ip6tables of the host, null: not told */
+export function windowOf(captures = 1, bridgeCalls: number | null = null): SightingWindow {
   const interfaces = Array.from({ length: captures }, (_, capture) => ({ capture, name: '' }))
   const source = { captures: interfaces.map((_, i) => ({ path: `c${i}.pcap` })), interfaces }
-  return new SightingWindow(source as never, { bridgeCalls: { ipv4: null, ipv6: null }, keepsPayload: false })
+  return new SightingWindow(source as never, {
+    bridgeCalls: { ipv4: bridgeCalls, ipv6: bridgeCalls },
+    keepsPayload: false,
+  })
 }
 
 /** Runs frames through a window, to its end. */

@@ -69,6 +69,32 @@ describe('other segments', () => {
     expect(frames([whole, segment(1, more)])).toEqual([[1], [2]])
   })
 
+  it('begin and end within the whole, to the byte', () => {
+    const [start, end] = [1000, 1000 + 3 * SEGMENT]
+    const last = end - SEGMENT
+    const from = (sequence: number) => frames([whole, segment(0, { sequence })]).length
+    expect([start - 1, start, last, last + 1].map(from)).toEqual([2, 1, 1, 2])
+  })
+
+  it('come within 50 ms of it', () => {
+    expect([50_000, 50_001].map(at => frames([whole, segment(1, { at })]).length)).toEqual([1, 2])
+  })
+
+  it('have the flags of one that can be cut, its window and its echo', () => {
+    const echo = join(1, 1, 8, 10, be32(50), be32(8))
+    for (const more of [{ flags: 0x14 }, { flags: 0x12 }, { options: echo }, { options: undefined }])
+      expect(frames([whole, segment(1, more)])).toEqual([[1], [2]])
+    expect(frames([whole, segment(1, { flags: 0x18 })])).toEqual([[1, 2]])
+  })
+
+  it('are of what no frame of the usual size has room for: 1461 bytes', () => {
+    const cut = (length: number) => {
+      const one = { ...whole, payload: filler(length) }
+      return frames([one, segment(0, { payload: filler(700) })]).length
+    }
+    expect([1460, 1461].map(cut)).toEqual([2, 1])
+  })
+
   it('are not looked for where nothing was larger than a frame', () => {
     const small = { ...whole, payload: filler(1400) }
     expect(frames([small, segment(0, { payload: filler(700) })])).toEqual([[1], [2]])

@@ -1,10 +1,16 @@
 // One packet out of all its sightings: copies, translations, retransmissions, order, and what is held meanwhile.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Frame } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open.ts'
+import { decode } from '../../src/packet/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
+import { MET, SWITCHED } from '../../src/vantage/sighting.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { filler } from '../support/frames.ts'
 import { frameSeen, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'
+
+// bounded by its inputs, not by the clock of a busy machine
+vi.setConfig({ testTimeout: 60_000 })
 
 const POD = '10.0.0.5:4000>10.9.0.1:80'
 const BACKEND = '10.0.0.5:4000>10.0.0.7:8080'
@@ -112,12 +118,17 @@ describe('one query to two servers', () => {
     ])
   })
 
-  it('is one that was routed on when its TTL is lower', () => {
-    const packets = release([
-      { at: 0, tuple: '10.0.0.5:4000>10.9.0.1:53', ...query },
-      { at: 9, tuple: '10.0.0.5:4000>10.0.0.7:53', ...query, on: 3, type: 4, mac: 9, ttl: 63 },
-    ])
-    expect(packets.map(packet => packet.translated)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+  it('is one that was routed on when its TTL is lower, within 5 ms of it', () => {
+    const routedAfter = (at: number, micros: number) =>
+      release([
+        { at, tuple: '10.0.0.5:4000>10.9.0.1:53', ...query },
+        { at: at + micros, tuple: '10.0.0.5:4000>10.0.0.7:53', ...query, on: 3, type: 4, mac: 9, ttl: 63 },
+      ]).map(packet => packet.translated)
+    for (const at of [0, 1e6]) {
+      expect(routedAfter(at, 9)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+      expect(routedAfter(at, 5000)).toEqual(['10.0.0.5:4000>10.0.0.7:53'])
+      expect(routedAfter(at, 5001)).toEqual(['', ''])
+    }
   })
 })
 
@@ -244,5 +255,59 @@ describe('the window', () => {
       window,
     )
     expect(window.points.all.map((_, point) => window.points.name(point))).toEqual(['c0', 'c1#4'])
+  })
+})
+
+describe('a capture of several points', () => {
+  /** Numbers of the packets that are out when each of these frames has been taken in. */
+  function released(sightings: Sighting[]): number[][] {
+    const window = windowOf()
+    const packet = new Packet()
+    return sightings.map((sighting, index) => {
+      const frame = frameSeen(sighting, index + 1)
+      decode(frame, packet)
+      window.add(frame, packet)
+      const out: number[] = []
+      while (window.next(packet)) out.push(packet.frame)
+      return out
+    })
+  }
+
+  it('waits for ten seconds at its start for a packet that tells about the host', () => {
+    const at = (seconds: number, on: number): Sighting => ({
+      at: seconds * 1e6,
+      on,
+      tuple: `10.0.0.${on}:1000>10.1.0.1:80`,
+      id: Math.round(seconds * 100) + 1,
+    })
+    const out = released([at(0, 3), at(1, 4), at(9.9, 3), at(10.02, 4), at(10.2, 3), at(10.3, 4)])
+    expect(out.slice(0, 4).flat()).toEqual([])
+    expect(out.slice(4).flat().slice(0, 3)).toEqual([1, 2, 3])
+  })
+})
+
+describe('a frame on a host whose bridges do not call iptables', () => {
+  const meeting = (...sightings: Partial<Sighting>[]): number => {
+    const frame = { tuple: POD, mac: 5, on: 4, type: 3 }
+    const frames = sightings.map((more, index) => frameSeen({ ...frame, at: index * 3, ...more }, index + 1))
+    return runWindow(frames, windowOf(1, 0))[0].meeting
+  }
+  const port = { on: 4, type: 3 }
+
+  it('was switched when it came in at a port and went out at another, and nothing of it changed', () => {
+    expect(meeting(port, { on: 6, type: 4 })).toBe(SWITCHED)
+    expect(meeting(port, { on: 2, type: 3 }, { on: 6, type: 4 })).toBe(SWITCHED)
+  })
+
+  it('met conntrack when the bridge took it in, when it went out where it came from, or was routed', () => {
+    expect(meeting(port, { on: 2, type: 0 })).toBe(MET)
+    expect(meeting(port, { on: 4, type: 4 })).toBe(MET)
+    expect(meeting(port, { on: 6, type: 4, ttl: 63 })).toBe(MET)
+    expect(meeting(port, { on: 6, type: 4, mac: 7 })).toBe(MET)
+    expect(meeting(port)).toBe(MET)
+  })
+
+  it('met conntrack when it went to more than one station', () => {
+    expect(meeting({ on: 4, type: 1 }, { on: 6, type: 4 })).toBe(MET)
   })
 })
