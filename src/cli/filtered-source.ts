@@ -1,5 +1,6 @@
 // `--filter EXPR`: the frames of a source that an expression in tcpdump's language selects.
-import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import type { Frame, FrameSource } from '../capture/frame.ts'
+import { FramesOf } from '../capture/frames-of.ts'
 import { Filter } from '../packet/filter.ts'
 import { FilterError } from '../packet/filter-syntax.ts'
 import type { FilterReport } from '../report/model.ts'
@@ -35,27 +36,14 @@ export function filterFault(option: string, filter: string, error: unknown): unk
   return new UsageError(`${option} ${shown}: ${reason}`)
 }
 
-export class FilteredSource implements FrameSource {
-  private readonly source: FrameSource
+export class FilteredSource extends FramesOf {
   private readonly filter: Filter
   private selected = 0
   private passedOver = 0
 
   constructor(source: FrameSource, filter: Filter) {
-    this.source = source
+    super(source)
     this.filter = filter
-  }
-
-  get captures(): readonly CaptureFile[] {
-    return this.source.captures
-  }
-
-  get interfaces(): readonly CaptureInterface[] {
-    return this.source.interfaces
-  }
-
-  get epoch(): bigint {
-    return this.source.epoch
   }
 
   /** What the filter let through so far. */
@@ -72,13 +60,5 @@ export class FilteredSource implements FrameSource {
       this.passedOver++
     }
     return null
-  }
-
-  fill(): Promise<boolean> {
-    return this.source.fill()
-  }
-
-  close(): Promise<void> {
-    return this.source.close()
   }
 }

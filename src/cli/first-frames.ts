@@ -1,26 +1,14 @@
 // The first frames of a source: enough to see what a capture is about.
-import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import type { Frame, FrameSource } from '../capture/frame.ts'
+import { FramesOf } from '../capture/frames-of.ts'
 
-export class FirstFrames implements FrameSource {
-  private readonly source: FrameSource
+export class FirstFrames extends FramesOf {
   private left: number
 
   /** @param count frames to hand out */
   constructor(source: FrameSource, count: number) {
-    this.source = source
+    super(source)
     this.left = count
-  }
-
-  get captures(): readonly CaptureFile[] {
-    return this.source.captures
-  }
-
-  get interfaces(): readonly CaptureInterface[] {
-    return this.source.interfaces
-  }
-
-  get epoch(): bigint {
-    return this.source.epoch
   }
 
   next(): Frame | null {
@@ -30,11 +18,7 @@ export class FirstFrames implements FrameSource {
     return frame
   }
 
-  async fill(): Promise<boolean> {
+  override async fill(): Promise<boolean> {
     return this.left > 0 && this.source.fill()
-  }
-
-  close(): Promise<void> {
-    return this.source.close()
   }
 }

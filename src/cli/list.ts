@@ -1,6 +1,7 @@
 // `ctpcap list`: the table as `conntrack -L` would have shown it at an instant of the capture.
 import { stat } from 'node:fs/promises'
-import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import type { Frame, FrameSource } from '../capture/frame.ts'
+import { FramesOf } from '../capture/frames-of.ts'
 import type { Engine } from '../conntrack/engine.ts'
 import type { Observer } from '../conntrack/events.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
@@ -213,35 +214,22 @@ const SILENT: Observer = {
 const REORDER_TIME = 1e9
 
 /** Frames up to an instant, and no further. */
-class StoppingSource implements FrameSource {
+class StoppingSource extends FramesOf {
   /** The instant in nanoseconds since the first frame; null where the replay goes to the end. */
   limit: number | null = null
-  private readonly source: FrameSource
   private readonly at: Instant
   /** Whether there was a frame before it. */
   hadFrames = false
   private stopped = false
 
   constructor(source: FrameSource, at: Instant) {
-    this.source = source
+    super(source)
     this.at = at
   }
 
   /** Hands no more frames out. */
   stop(): void {
     this.stopped = true
-  }
-
-  get captures(): readonly CaptureFile[] {
-    return this.source.captures
-  }
-
-  get interfaces(): readonly CaptureInterface[] {
-    return this.source.interfaces
-  }
-
-  get epoch(): bigint {
-    return this.source.epoch
   }
 
   next(): Frame | null {
@@ -258,12 +246,8 @@ class StoppingSource implements FrameSource {
     return null
   }
 
-  async fill(): Promise<boolean> {
+  override async fill(): Promise<boolean> {
     return !this.stopped && this.source.fill()
-  }
-
-  close(): Promise<void> {
-    return this.source.close()
   }
 
   /** The clock's zero is known with the first frame. */

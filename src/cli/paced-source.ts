@@ -1,5 +1,6 @@
 // Frames no faster than what is made of them can be written, and for as long as somebody reads it.
-import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../capture/frame.ts'
+import type { Frame, FrameSource } from '../capture/frame.ts'
+import { FramesOf } from '../capture/frames-of.ts'
 
 /** What is written to as frames are read. */
 export interface Pace {
@@ -11,25 +12,12 @@ export interface Pace {
   drained(): Promise<void>
 }
 
-export class PacedSource implements FrameSource {
-  private readonly source: FrameSource
+export class PacedSource extends FramesOf {
   private readonly output: Pace
 
   constructor(source: FrameSource, output: Pace) {
-    this.source = source
+    super(source)
     this.output = output
-  }
-
-  get captures(): readonly CaptureFile[] {
-    return this.source.captures
-  }
-
-  get interfaces(): readonly CaptureInterface[] {
-    return this.source.interfaces
-  }
-
-  get epoch(): bigint {
-    return this.source.epoch
   }
 
   next(): Frame | null {
@@ -37,13 +25,9 @@ export class PacedSource implements FrameSource {
   }
 
   /** Before waiting for input, what there is to show is shown: the capture may be live. */
-  async fill(): Promise<boolean> {
+  override async fill(): Promise<boolean> {
     this.output.flush()
     await this.output.drained()
     return !this.output.closed && this.source.fill()
-  }
-
-  close(): Promise<void> {
-    return this.source.close()
   }
 }
