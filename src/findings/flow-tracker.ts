@@ -1,7 +1,7 @@
 // Keeps what each point sees of each connection, and asks the detectors where something is out of the ordinary.
 
 import type { Table } from '../conntrack/table.ts'
-import { hashTuple, invertTuple, KIND_IPV6, Tuple, ZONE_SHIFT } from '../conntrack/tuple.ts'
+import { hashTuple, invertTuple, KIND_IPV6, Tuple, ZONE_SHIFT, zoneOf } from '../conntrack/tuple.ts'
 import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -71,6 +71,7 @@ export class FlowTracker {
   private readonly error = new Packet()
   private readonly tuple = new Tuple()
   private readonly inverse = new Tuple()
+  private readonly bothTuples = [this.tuple, this.inverse]
   /** Counts packets, in 32 bits: the copies of one have the same number. */
   private number = 0
   /** Packets so far. */
@@ -251,22 +252,49 @@ export class FlowTracker {
 
   /** The entry that a packet is of which conntrack did not meet, or met before: by either of its keys, or -1. */
   private entryOf(zone: number): number {
-    const { seen, tuple, inverse, table } = this
-    tuple.kind = seen.protocol | (zone << ZONE_SHIFT) | (seen.family === 6 ? KIND_IPV6 : 0)
-    tuple.ports = (seen.sourcePort << 16) | seen.destinationPort
-    tuple.source = seen.sourceWord
-    tuple.destination = seen.destinationWord
-    if (seen.family === 6) takeWords(tuple, seen)
+    const { tuple, inverse, table } = this
+    this.takeTuple(zone)
     const key = table.find(tuple, hashTuple(tuple))
     if (key >= 0) return key >> 1
     if (!invertTuple(tuple, inverse)) return -1
     return table.find(inverse, hashTuple(inverse)) >> 1
   }
 
+  /**
+   * The leg of another entry than the packet's, where two have the same ends: frames that the capture lost make an answer
+   * that is not translated back look like the first packet of a flow. Their keys are neighbours in the table.
+   */
+  private findElsewhere(ct: number): number {
+    const { table, legs, tuple, inverse, seen } = this
+    this.takeTuple(zoneOf(table.kind(ct)))
+    if (!invertTuple(tuple, inverse)) return -1
+    for (const each of this.bothTuples) {
+      let key = table.firstOf(hashTuple(each))
+      for (; key >= 0; key = table.nextKey(key)) {
+        if (key >> 1 === ct || !table.matches(key, each)) continue
+        const leg = legs.findAt(seen, key >> 1)
+        if (leg >= 0) return leg
+      }
+    }
+    return -1
+  }
+
+  /** The ends of the packet under way, in `tuple`. */
+  private takeTuple(zone: number): void {
+    const { seen, tuple } = this
+    tuple.kind = seen.protocol | (zone << ZONE_SHIFT) | (seen.family === 6 ? KIND_IPV6 : 0)
+    tuple.ports = (seen.sourcePort << 16) | seen.destinationPort
+    tuple.source = seen.sourceWord
+    tuple.destination = seen.destinationWord
+    if (seen.family === 6) takeWords(tuple, seen)
+  }
+
   /** @returns the leg of the packet at this point */
   private follow(ct: number): number {
     const { legs, seen } = this
     let leg = legs.find(seen, ct)
+    // what begins with a SYN begins here
+    if (leg < 0 && ct >= 0 && (seen.flags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) leg = this.findElsewhere(ct)
     const isNew = leg < 0
     if (seen.protocol === IPPROTO_UDP) {
       if (isNew) leg = this.leaks.openDatagram(seen, ct)

@@ -36,7 +36,7 @@ import {
 } from './evidence/leg-layout.ts'
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
-import { ACCEPTED_START } from './evidence/responders.ts'
+import { ACCEPTED_START, OPEN } from './evidence/responders.ts'
 import type { FlowFindings } from './flow-findings.ts'
 import { notePause } from './idle-gap.ts'
 import { type Leaks, PAUSE } from './leaks.ts'
@@ -103,7 +103,10 @@ export class Segments {
       flags |= direction === 0 ? LEG_FIN : LEG_FIN_BACK
     }
     if (direction === 0) {
-      if ((flags & LEG_SYN_ACK) !== 0) flags |= LEG_OPEN
+      if ((flags & (LEG_SYN_ACK | LEG_OPEN)) === LEG_SYN_ACK) {
+        flags |= LEG_OPEN
+        legs.responders.count(legs.responder(leg), OPEN)
+      }
       if ((seen.flags & TCP_ACK) !== 0) flags |= LEG_ACKNOWLEDGED
     }
     words[at + FLAGS] = flags
@@ -178,6 +181,7 @@ export class Segments {
   private reopen(leg: number, direction: number): void {
     const { legs, seen } = this
     if (direction === 0) this.detectors.reopened(leg, seen)
+    if (legs.has(leg, LEG_OPEN)) legs.responders.discount(legs.responder(leg), OPEN)
     legs.set(leg, FLAGS, 0)
     legs.set(leg, OPENING_COUNTS, 0)
     legs.setRare(leg, GAP_FRAME, 0)

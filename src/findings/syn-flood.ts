@@ -16,6 +16,7 @@ import {
   COMPLETED,
   ENDED,
   LEGS,
+  OPEN,
   REFUSED,
   REPEATED,
   REPEATED_ANSWERS,
@@ -28,6 +29,8 @@ const MOST_SIBLINGS = 64
 /** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
 const FLOOD = 100
 const NAMED_SYNS = 8
+/** What part of the connections completed leaves no room for a flood. */
+const NEARLY_ALL = 0.9
 const GRACE = 1.5e9
 
 /** New connections to one responder at one point. */
@@ -97,6 +100,10 @@ export class Floods {
   }
 
   private judge(responder: number, now: number): void {
+    const { responders } = this.legs
+    const all = responders.get(responder, ENDED) + responders.get(responder, LEGS)
+    // a busy server need not be counted connection by connection
+    if (responders.get(responder, COMPLETED) + responders.get(responder, OPEN) >= NEARLY_ALL * all) return
     const counts = this.countsOf(responder, now)
     if (!isFlood(counts)) return
     const name = this.names.get(responder) ?? nameOf(this.legs, this.oldest(responder))

@@ -1,4 +1,5 @@
 // Records of a fixed number of words in memory that grows by chunks: nothing is copied, freed records are used again.
+import { alignedInt32, doublesOf } from './cache-line.ts'
 
 /** Records of a chunk. */
 const CHUNK_SHIFT = 12
@@ -71,8 +72,8 @@ export class RecordPool {
   }
 
   private grow(): void {
-    const chunk = new Int32Array(this.words << CHUNK_SHIFT)
+    const chunk = alignedInt32(this.words << CHUNK_SHIFT)
     this.chunks.push(chunk)
-    this.doubles.push(new Float64Array(chunk.buffer))
+    this.doubles.push(doublesOf(chunk))
   }
 }

@@ -1,7 +1,7 @@
-// Holds the decoders against tshark, field by field, on every capture under CTPCAP_CORPUS (skipped when that is not set).
+// Holds the decoders against tshark, field by field, on the captures of others and of the lab under CTPCAP_CORPUS.
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { openCaptures } from '../../src/capture/open.ts'
@@ -183,7 +183,14 @@ function dissectedAddresses(row: Row): string[] {
   return names.flatMap(name => (name === 'ip' ? four : six).shift() ?? [])
 }
 
-const paths = CORPUS === '' ? [] : capturesBelow(CORPUS)
+/** Captures of all kinds; those that only one kind of machine made would each cost half a second of tshark. */
+const COLLECTIONS = ['captures', 'faults', 'helpers', 'lab']
+const paths =
+  CORPUS === ''
+    ? []
+    : COLLECTIONS.map(name => join(CORPUS, name))
+        .filter(existsSync)
+        .flatMap(capturesBelow)
 
 function capturesBelow(folder: string): string[] {
   const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' })

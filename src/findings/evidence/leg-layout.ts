@@ -1,7 +1,7 @@
 // The words of a leg: what one observation point has shown of one connection, in ascending order, typed by protocol.
 
-/** Words of a leg. A plain segment touches the first line of 16 words, and of the reply's direction the second. */
-export const LEG_WORDS = 44
+/** Words of a leg, three cache lines. A plain segment touches the first, and in the reply's direction the second. */
+export const LEG_WORDS = 48
 
 /** LEG_* bits. */
 export const FLAGS = 0

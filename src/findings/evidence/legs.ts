@@ -9,6 +9,7 @@ import {
   DESTINATION,
   ENTRY,
   KIND,
+  LEG_OPEN,
   NEXT,
   POINT,
   PORTS,
@@ -25,10 +26,8 @@ import {
 } from './leg-layout.ts'
 import { LegRecords } from './leg-records.ts'
 import type { Observation } from './observation.ts'
-import { LEGS, NEWEST, Responders } from './responders.ts'
+import { LEGS, NEWEST, OPEN, Responders } from './responders.ts'
 
-/** Flows of one end that a search looks at. */
-const MOST_SIBLINGS = 64
 const KIND_MASK = 0xffff
 
 /**
@@ -79,8 +78,12 @@ export class Legs extends LegRecords {
   find(seen: Observation, ct: number): number {
     const leg = ct >= 0 ? this.findIn(this.firstOf(ct), seen) : -1
     if (leg >= 0) return leg
-    const stray = this.strayCount > 0 ? this.findStray(seen, ct) : -1
-    return stray >= 0 ? stray : this.findElsewhere(seen)
+    return this.strayCount > 0 ? this.findStray(seen, ct) : -1
+  }
+
+  /** The leg of a packet among those of an entry that is not its own, or -1; `direction` tells which way it goes. */
+  findAt(seen: Observation, ct: number): number {
+    return this.findIn(this.firstOf(ct), seen)
   }
 
   private findStray(seen: Observation, ct: number): number {
@@ -91,20 +94,6 @@ export class Legs extends LegRecords {
       this.attach(stray, ct)
     }
     return stray
-  }
-
-  /**
-   * The leg of another entry, where two have the same ends: frames that the capture lost make an answer that is not
-   * translated back look like the first packet of a flow.
-   */
-  private findElsewhere(seen: Observation): number {
-    for (const turned of [false, true]) {
-      let leg = this.nextOf(-1, seen, turned)
-      for (let i = 0; i < MOST_SIBLINGS && leg >= 0; i++, leg = this.nextOf(leg, seen, turned)) {
-        if (this.isTuple(leg, seen)) return leg
-      }
-    }
-    return -1
   }
 
   /**
@@ -405,7 +394,7 @@ export class Legs extends LegRecords {
     pool.set(leg, RESPONDER_PREVIOUS, -1)
     if (newest >= 0) pool.set(newest, RESPONDER_PREVIOUS, leg)
     responders.pool.set(responder, NEWEST, leg)
-    responders.pool.set(responder, LEGS, responders.get(responder, LEGS) + 1)
+    responders.count(responder, LEGS)
   }
 
   private unlinkResponder(leg: number): void {
@@ -416,7 +405,8 @@ export class Legs extends LegRecords {
     if (next >= 0) pool.set(next, RESPONDER_PREVIOUS, previous)
     if (previous >= 0) pool.set(previous, RESPONDER_NEXT, next)
     else responders.pool.set(responder, NEWEST, next)
-    responders.pool.set(responder, LEGS, responders.get(responder, LEGS) - 1)
+    responders.discount(responder, LEGS)
+    if (this.has(leg, LEG_OPEN)) responders.discount(responder, OPEN)
   }
 }
 

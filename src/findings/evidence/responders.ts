@@ -26,7 +26,9 @@ export const REPEATED_ANSWERS = 11
 export const ACCEPTED_START = 12
 /** When an ended connection was last heard of whose responder had answered to the end, a double; NaN for never. */
 export const ENDED_LAST = 14
-const WORDS = 16
+/** Legs in the chain whose initiator has completed the handshake. */
+export const OPEN = 16
+const WORDS = 18
 
 /** A record lives as long as a leg of it, and longer where it has sums to keep. */
 export class Responders {
@@ -70,6 +72,10 @@ export class Responders {
 
   count(record: number, word: number): void {
     this.pool.set(record, word, this.pool.get(record, word) + 1)
+  }
+
+  discount(record: number, word: number): void {
+    this.pool.set(record, word, this.pool.get(record, word) - 1)
   }
 
   /** Moves a time on, ACCEPTED_START or ENDED_LAST, unless it is later already. */
