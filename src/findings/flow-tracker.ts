@@ -1,7 +1,6 @@
 // Keeps what each point sees of each connection, and asks the detectors where something is out of the ordinary.
 
 import type { Table } from '../conntrack/table.ts'
-import { hashTuple, invertTuple, KIND_IPV6, Tuple, ZONE_SHIFT, zoneOf } from '../conntrack/tuple.ts'
 import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -20,6 +19,7 @@ import { type Sightings, TRANSLATED_SOURCE } from '../vantage/sighting.ts'
 import { Cases, type Found } from './cases.ts'
 import { NAT_FINDINGS } from './catalogue.ts'
 import { Budget } from './evidence/budget.ts'
+import { EntryLookup } from './evidence/entry-lookup.ts'
 import {
   DESTINATION,
   LEG_DNS,
@@ -56,7 +56,6 @@ const PORT_UNREACHABLE_IPV6 = (1 << 8) | 4
 
 export class FlowTracker {
   readonly legs: Legs
-  private readonly table: Table
   private readonly points: Points
   private readonly cases = new Cases({ ...NAT_FINDINGS, ...FLOW_FINDINGS })
   private readonly strayBudget = new Budget('flows that an untranslated packet goes on with', 1 << 20)
@@ -65,13 +64,11 @@ export class FlowTracker {
   private readonly losses: Losses
   private readonly floods: Floods
   private readonly detectors: FlowFindings
+  private readonly entries: EntryLookup
   private readonly segments: Segments
   private readonly seen = new Observation()
   private readonly quoted = new Packet()
   private readonly error = new Packet()
-  private readonly tuple = new Tuple()
-  private readonly inverse = new Tuple()
-  private readonly bothTuples = [this.tuple, this.inverse]
   /** Counts packets, in 32 bits: the copies of one have the same number. */
   private number = 0
   /** Packets so far. */
@@ -87,9 +84,9 @@ export class FlowTracker {
    * @param isInside whether what is watched came out of a tunnel over UDP
    */
   constructor(table: Table, points: Points, isInside: boolean) {
-    this.table = table
     this.points = points
     this.legs = new Legs(table)
+    this.entries = new EntryLookup(table, this.legs)
     this.lifetimes = new Lifetimes(this.legs, leg => this.judge(leg))
     this.leaks = new Leaks(this.legs, this.cases, this.strayBudget)
     this.losses = new Losses(this.legs, this.cases)
@@ -179,7 +176,7 @@ export class FlowTracker {
       if (this.plainSegment(packet, point, ct)) return
     }
     seen.takeFrame(packet, point)
-    this.follow(ct >= 0 ? ct : this.entryOf(packet.zone))
+    this.follow(ct >= 0 ? ct : this.entries.of(this.seen, packet.zone))
   }
 
   /**
@@ -224,14 +221,14 @@ export class FlowTracker {
     for (let i = start; i < sightings.count; i++) {
       seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
       if (i === start) this.now = seen.time
-      const entry = ct >= 0 ? ct : this.entryOf(packet.zone)
+      const entry = ct >= 0 ? ct : this.entries.of(this.seen, packet.zone)
       if (isRepeated(sightings, start, i)) this.markFound(entry, LEG_REPEATED)
       else this.see(entry, i === start, isTold)
     }
     if (isTold) this.passed(sightings)
     else if (start === 1 && sightings.ttl(1) < sightings.ttl(0)) {
       seen.takeSighting(sightings, 0, pointOfSighting(sightings, 0))
-      this.markFound(ct >= 0 ? ct : this.entryOf(packet.zone), LEG_FORWARDED)
+      this.markFound(ct >= 0 ? ct : this.entries.of(this.seen, packet.zone), LEG_FORWARDED)
     }
   }
 
@@ -250,51 +247,13 @@ export class FlowTracker {
     this.firstDirection = this.legs.direction
   }
 
-  /** The entry that a packet is of which conntrack did not meet, or met before: by either of its keys, or -1. */
-  private entryOf(zone: number): number {
-    const { tuple, inverse, table } = this
-    this.takeTuple(zone)
-    const key = table.find(tuple, hashTuple(tuple))
-    if (key >= 0) return key >> 1
-    if (!invertTuple(tuple, inverse)) return -1
-    return table.find(inverse, hashTuple(inverse)) >> 1
-  }
-
-  /**
-   * The leg of another entry than the packet's, where two have the same ends: frames that the capture lost make an answer
-   * that is not translated back look like the first packet of a flow. Their keys are neighbours in the table.
-   */
-  private findElsewhere(ct: number): number {
-    const { table, legs, tuple, inverse, seen } = this
-    this.takeTuple(zoneOf(table.kind(ct)))
-    if (!invertTuple(tuple, inverse)) return -1
-    for (const each of this.bothTuples) {
-      let key = table.firstOf(hashTuple(each))
-      for (; key >= 0; key = table.nextKey(key)) {
-        if (key >> 1 === ct || !table.matches(key, each)) continue
-        const leg = legs.findAt(seen, key >> 1)
-        if (leg >= 0) return leg
-      }
-    }
-    return -1
-  }
-
-  /** The ends of the packet under way, in `tuple`. */
-  private takeTuple(zone: number): void {
-    const { seen, tuple } = this
-    tuple.kind = seen.protocol | (zone << ZONE_SHIFT) | (seen.family === 6 ? KIND_IPV6 : 0)
-    tuple.ports = (seen.sourcePort << 16) | seen.destinationPort
-    tuple.source = seen.sourceWord
-    tuple.destination = seen.destinationWord
-    if (seen.family === 6) takeWords(tuple, seen)
-  }
-
   /** @returns the leg of the packet at this point */
   private follow(ct: number): number {
     const { legs, seen } = this
     let leg = legs.find(seen, ct)
     // what begins with a SYN begins here
-    if (leg < 0 && ct >= 0 && (seen.flags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) leg = this.findElsewhere(ct)
+    if (leg < 0 && ct >= 0 && (seen.flags & (TCP_SYN | TCP_ACK)) !== TCP_SYN)
+      leg = this.entries.legElsewhere(seen, ct)
     const isNew = leg < 0
     if (seen.protocol === IPPROTO_UDP) {
       if (isNew) leg = this.leaks.openDatagram(seen, ct)
@@ -371,7 +330,7 @@ export class FlowTracker {
           ? pointOfFrame(shown, this.points.of(shown.interface, shown.interfaceIndex))
           : pointOfSighting(sightings, i)
       seen.takeQuoted(shown, quoted, point, this.number)
-      const leg = legs.find(seen, this.entryOf(packet.zone))
+      const leg = legs.find(seen, this.entries.of(this.seen, packet.zone))
       if (leg >= 0 && legs.direction === 0) strayDatagram(legs, this.cases, leg, seen)
     }
   }
@@ -420,15 +379,4 @@ function isPortUnreachable(packet: Packet): boolean {
   if (packet.fragmentOffset !== 0 || !packet.hasTuple) return false
   if (packet.protocol === IPPROTO_ICMP) return packet.destinationPort === PORT_UNREACHABLE
   return packet.protocol === IPPROTO_ICMPV6 && packet.destinationPort === PORT_UNREACHABLE_IPV6
-}
-
-function takeWords(tuple: Tuple, { source, destination }: Observation): void {
-  tuple.source0 = source[0]
-  tuple.source1 = source[1]
-  tuple.source2 = source[2]
-  tuple.source3 = source[3]
-  tuple.destination0 = destination[0]
-  tuple.destination1 = destination[1]
-  tuple.destination2 = destination[2]
-  tuple.destination3 = destination[3]
 }
