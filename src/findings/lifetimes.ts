@@ -13,7 +13,7 @@ const OPEN_HOLD = 7440e9
 const RESET_HOLD = 10e9
 /** How often what is remembered without an entry is gone over. */
 const SWEEP = 30e9
-/** Legs without an entry that memory is held for, 180 B each; where there are more, the oldest are judged earlier. */
+/** Legs without an entry that memory is held for, 200 B each; where there are more, the oldest are judged earlier. */
 const MOST_STRAYS = 1 << 20
 
 /** What a leg comes to is asked when it goes. */
