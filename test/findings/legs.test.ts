@@ -40,7 +40,8 @@ class Pair {
   take(step: Step): void {
     const { legs, naive } = this
     const seen = this.observe(step)
-    const ct = step.hasEntry ? this.entryOf(step) : -1
+    // a packet without an entry of its own is laid to that of its flow, where there is one (entry-lookup.ts)
+    const ct = step.hasEntry || this.entries.has(entryKey(step)) ? this.entryOf(step) : -1
     const forth = key(step, step.from, step.to)
     const back = key(step, step.to, step.from)
     const known = naive.get(forth) ?? naive.get(back)
