@@ -93,7 +93,7 @@ export class IptablesOptions {
   /** The words up to the next option. */
   private valuesOf(): string[] {
     const values: string[] = []
-    for (const word of this.words.slice(this.at)) {
+    for (let word = this.words[this.at]; word !== undefined; word = this.words[this.at]) {
       const isComment = this.words[this.at - 1] === '--comment'
       if (!isComment && (word === '!' || /^-[a-z-]/i.test(word))) break
       values.push(word)
