@@ -76,12 +76,12 @@ export class Legs extends LegRecords {
    * @param ct entry of the packet, -1 for none
    */
   find(seen: Observation, ct: number): number {
-    const leg = ct >= 0 ? this.findIn(this.firstOf(ct), seen) : -1
+    const leg = ct >= 0 ? this.findAt(seen, ct) : -1
     if (leg >= 0) return leg
     return this.strayCount > 0 ? this.findStray(seen, ct) : -1
   }
 
-  /** The leg of a packet among those of an entry that is not its own, or -1; `direction` tells which way it goes. */
+  /** The leg of a packet among those of an entry, its own or another, or -1; `direction` tells which way it goes. */
   findAt(seen: Observation, ct: number): number {
     return this.findIn(this.firstOf(ct), seen)
   }

@@ -139,13 +139,8 @@ export class Observation {
     this.number = number
     this.family = quoted.family
     this.protocol = quoted.protocol
-    this.flags = 0
-    this.sequence = 0
-    this.acknowledgment = 0
-    this.window = 0
-    this.windowScale = 0
+    this.clearSegment()
     this.dns = 0
-    this.sum = SUM_UNKNOWN
     this.payload = quoted.transportLength - UDP_HEADER
     this.sourcePort = quoted.destinationPort
     this.destinationPort = quoted.sourcePort
@@ -204,13 +199,18 @@ export class Observation {
     if (this.options.windowScaling) this.windowScale = this.options.windowScale
   }
 
-  private takeDatagram(packet: Packet): void {
+  /** What TCP alone has. */
+  private clearSegment(): void {
     this.flags = 0
     this.sequence = 0
     this.acknowledgment = 0
     this.window = 0
     this.windowScale = 0
     this.sum = SUM_UNKNOWN
+  }
+
+  private takeDatagram(packet: Packet): void {
+    this.clearSegment()
     this.payload = packet.transportLength - UDP_HEADER
     this.dns = hasDnsHead(packet) ? dnsId(packet) | DNS_HEAD | (isDnsQuery(packet) ? DNS_QUERY : 0) : 0
   }
