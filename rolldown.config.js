@@ -18,7 +18,7 @@ export default defineConfig({
     chunkFileNames: '[name].js',
     codeSplitting: {
       groups: [
-        { name: 'replay', test: /[\\/]src[\\/](net|queue|capture|packet|vantage|conntrack|sizing|knowledge|findings|replay)\b/ },
+        { name: 'replay', test: /[\\/]src[\\/](net|queue|capture|packet|filter|vantage|conntrack|sizing|host|findings|replay)\b/ },
       ],
     },
   },

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The executable: calls run() with the process's streams and sets its exit code.
-import { processIo } from './cli/io.ts'
+import { processIo } from './cli/io/io.ts'
+import { chooseSecret } from './cli/io/secret.ts'
 import { run } from './cli/run.ts'
-import { chooseSecret } from './cli/secret.ts'
 import { seedHashes } from './net/seeded-hash.ts'
 
 const threads = {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { seedHashes } from './net/seeded-hash.ts'
 import { readShared } from './queue/shared-queue.ts'
-import { Owners } from './sizing/owners.ts'
+import { Owners } from './sizing/owners/owners.ts'
 
 const { memory, secret } = workerData
 seedHashes(secret)

@@ -3,11 +3,16 @@ import type { Frame, FrameSource } from './capture/frame.ts'
 import { DatagramTranslations } from './conntrack/datagram-translations.ts'
 import type { Engine } from './conntrack/engine.ts'
 import { ObservedTranslation, type Translation } from './conntrack/nat.ts'
-import { decode } from './packet/decode.ts'
+import {
+  type Defragmenter,
+  FRAGMENT_COMPLETED,
+  FRAGMENT_NONE,
+  FRAGMENT_QUEUED,
+} from './packet/defrag/fragments.ts'
+import { decode } from './packet/encapsulation/decode.ts'
 import { FAULT_NONE } from './packet/fault.ts'
-import { type Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from './packet/fragments.ts'
 import { Packet } from './packet/packet.ts'
-import { MET, type Sightings } from './vantage/sighting.ts'
+import { MET, type Sightings } from './vantage/record/sighting.ts'
 import type { SightingWindow } from './vantage/window.ts'
 
 /** What became of a frame, or of a packet with all the frames that show it. */

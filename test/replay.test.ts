@@ -2,11 +2,16 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openCaptures } from '../src/capture/open.ts'
+import { openCaptures } from '../src/capture/open/open.ts'
 import { Engine } from '../src/conntrack/engine.ts'
 import { defaultSettings } from '../src/conntrack/settings.ts'
-import { decode } from '../src/packet/decode.ts'
-import { Defragmenter, FRAGMENT_COMPLETED, FRAGMENT_NONE, FRAGMENT_QUEUED } from '../src/packet/fragments.ts'
+import {
+  Defragmenter,
+  FRAGMENT_COMPLETED,
+  FRAGMENT_NONE,
+  FRAGMENT_QUEUED,
+} from '../src/packet/defrag/fragments.ts'
+import { decode } from '../src/packet/encapsulation/decode.ts'
 import { Packet } from '../src/packet/packet.ts'
 import { BATCH, FRAME_LOST, FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED, replay } from '../src/replay.ts'
 import { ROOT } from './support/source-files.ts'

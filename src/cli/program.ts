@@ -1,24 +1,20 @@
 // Commands, flags and help texts; the only file that knows commander.
 import { Command, Help, Option } from 'commander'
-import { SEVERITIES } from '../findings/finding.ts'
-import { VERDICT_STATES } from '../report/conntrack-packet.ts'
+import { SEVERITIES } from '../findings/wording/finding.ts'
+import { VERDICT_STATES } from '../report/conntrack/packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
-import { analyze } from './analyze.ts'
-import { EVENT_FORMATS, printEvents } from './events.ts'
-import { refuseClashes } from './file-clashes.ts'
-import { namedFiles } from './file-options.ts'
-import { FILTER_HELP, filterOf } from './filtered-source.ts'
-import { printInfo } from './info.ts'
-import {
-  ONE_TABLE_TUNNELS,
-  ONE_TABLE_TUNNELS_HELP,
-  type OneTableTunnels,
-  TUNNELS,
-  TUNNELS_HELP,
-} from './inner-replay.ts'
-import { AT_HELP, parseInstant } from './instant.ts'
-import type { Io, Output } from './io.ts'
+import { analyze } from './commands/analyze.ts'
+import { EVENT_FORMATS, printEvents } from './commands/events.ts'
+import { printInfo } from './commands/info.ts'
+import { LIST_FORMATS, printList } from './commands/list.ts'
+import { PACKET_FORMATS, parseStates, printPackets } from './commands/packets.ts'
+import { type SizeFlags, size, sizeOptions } from './commands/size.ts'
+import type { Io, Output } from './io/io.ts'
+import { SERIES_HELP } from './io/series-file.ts'
+import { shortened } from './io/usage-error.ts'
+import { refuseClashes } from './options/file-clashes.ts'
+import { namedFiles } from './options/file-options.ts'
 import {
   type KnowledgeFlags,
   knowledgeOf,
@@ -26,8 +22,8 @@ import {
   NOTRACK_RULES_HELP,
   RULES_HELP,
   TOPOLOGY_HELP,
-} from './knowledge-options.ts'
-import { LIST_FORMATS, printList } from './list.ts'
+} from './options/host-options.ts'
+import { AT_HELP, parseInstant } from './options/instant.ts'
 import {
   type AnalyzeFlags,
   analyzeOptions,
@@ -36,16 +32,20 @@ import {
   sysctlsOf,
   wantsColor,
   widthOf,
-} from './options.ts'
-import { PACKET_FORMATS, parseStates, printPackets } from './packets.ts'
-import { CORES_HELP, PRESET_HELP, PRESET_LIST } from './preset.ts'
-import { SERIES_HELP } from './series-file.ts'
-import { REPLAY_HELP, REPLAYS, type Replay } from './sightings.ts'
-import { type SizeFlags, size, sizeOptions } from './size.ts'
-import { SET_HELP, SYSCTL_HELP } from './sysctl.ts'
-import { TABLE_HELP, type TableFlags, tableOf } from './table-file.ts'
-import { shortened } from './usage-error.ts'
-import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './what-if-options.ts'
+} from './options/options.ts'
+import { CORES_HELP, PRESET_HELP, PRESET_LIST } from './options/preset.ts'
+import { SET_HELP, SYSCTL_HELP } from './options/sysctl.ts'
+import { TABLE_HELP, type TableFlags, tableOf } from './options/table-file.ts'
+import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './options/what-if-options.ts'
+import { FILTER_HELP, filterOf } from './replay/filtered-source.ts'
+import {
+  ONE_TABLE_TUNNELS,
+  ONE_TABLE_TUNNELS_HELP,
+  type OneTableTunnels,
+  TUNNELS,
+  TUNNELS_HELP,
+} from './replay/inner-replay.ts'
+import { REPLAY_HELP, REPLAYS, type Replay } from './replay/sightings.ts'
 
 const EXAMPLES = `
 Examples:

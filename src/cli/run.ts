@@ -1,12 +1,12 @@
 // One run of the program: arguments in, exit code out; every error that is not a bug becomes one line on stderr.
 import { CommanderError } from 'commander'
 import { CaptureError } from '../capture/error.ts'
-import { printable } from '../report/format.ts'
-import { Interrupted } from './interrupt.ts'
-import { type Io, type Output, writeText } from './io.ts'
-import { OutputError } from './output-error.ts'
+import { printable } from '../report/text/format.ts'
+import { Interrupted } from './io/interrupt.ts'
+import { type Io, type Output, writeText } from './io/io.ts'
+import { OutputError } from './io/output-error.ts'
+import { shortened, UsageError } from './io/usage-error.ts'
 import { createProgram } from './program.ts'
-import { shortened, UsageError } from './usage-error.ts'
 
 export const EXIT_OK = 0
 /** There are findings at or above `--fail-on`. */

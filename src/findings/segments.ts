@@ -2,7 +2,10 @@
 
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
-import type { Cases } from './cases.ts'
+import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/asymmetric-return.ts'
+import type { FlowFindings } from './detectors/flow-findings.ts'
+import { notePause } from './detectors/idle-gap.ts'
+import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
   FIRST_ACK,
   FLAGS,
@@ -37,10 +40,7 @@ import {
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
 import { ACCEPTED_START, OPEN } from './evidence/responders.ts'
-import type { FlowFindings } from './flow-findings.ts'
-import { notePause } from './idle-gap.ts'
-import { type Leaks, PAUSE } from './leaks.ts'
-import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './stray-answers.ts'
+import type { Cases } from './wording/cases.ts'
 
 /** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
 const UNKNOWN_SCALE = 14

@@ -1,7 +1,8 @@
 // A report as one JSON document: docs/report-schema.md, docs/size-schema.md, docs/info-schema.md.
-import type { InfoReport } from './info-report.ts'
-import type { Report } from './model.ts'
-import type { SizeReport } from './size-model.ts'
+
+import type { Report } from './analyze/model.ts'
+import type { InfoReport } from './info/info-report.ts'
+import type { SizeReport } from './size/size-model.ts'
 
 /** Objects and lists that are no longer than this stand on one line. */
 const LINE = 100

@@ -6,7 +6,7 @@ import { IPS_CONFIRMED, IPS_DYING, STATUS_EXPIRED } from '../conntrack/status.ts
 import type { Table } from '../conntrack/table.ts'
 import { JIFFY } from '../conntrack/timeouts.ts'
 import { CAUSE_OPEN, type Flow, flowOf } from './flow.ts'
-import { TopList } from './top-list.ts'
+import { TopList } from './owners/top-list.ts'
 
 /** What the largest flows are largest in. */
 export const SORT_KEYS = ['bytes', 'packets', 'entry-seconds'] as const

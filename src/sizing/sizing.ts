@@ -4,10 +4,10 @@ import { STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import { Endings } from './endings.ts'
 import { Occupancy } from './occupancy.ts'
-import type { OwnerFeed } from './owner-feed.ts'
+import type { OwnerFeed } from './owners/owner-feed.ts'
 import { type Projection, project } from './projection.ts'
-import type { Refusals } from './refusals.ts'
-import { roomOf } from './room.ts'
+import type { Refusals } from './refusals/refusals.ts'
+import { roomOf } from './refusals/room.ts'
 
 /** Fed with an engine's events; see Observer in events.ts. */
 export class Sizing {

@@ -1,6 +1,6 @@
 // Which packets met conntrack: a frame switched inside a bridge does so with bridge-nf-call-iptables alone (br_netfilter_hooks.c).
-import { hidesInterfaces, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './place.ts'
-import { MET, NOT_FOR_US, type Sightings, SWITCHED } from './sighting.ts'
+import { hidesInterfaces, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './record/place.ts'
+import { MET, NOT_FOR_US, type Sightings, SWITCHED } from './record/sighting.ts'
 
 /** How a value came about. */
 export const ORIGINS = ['assumed', 'concluded', 'given'] as const

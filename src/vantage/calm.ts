@@ -2,8 +2,8 @@
 import { IPPROTO_TCP, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { CopyFilter } from './copy-filter.ts'
-import type { Intake } from './intake.ts'
-import type { RecordRing } from './record-ring.ts'
+import type { Intake } from './record/intake.ts'
+import type { RecordRing } from './record/record-ring.ts'
 
 /** After so many frames of one point without a copy nothing waits; in code that is not yet compiled each takes 6 µs. */
 const QUIET_FRAMES = 1024

@@ -1,8 +1,16 @@
 // Notices the first copy in a capture that has shown none for long, at a fraction of what the window costs per frame.
 import type { Packet } from '../packet/packet.ts'
-import type { Fingerprint } from './fingerprint.ts'
 import { TWICE_TIME } from './groups.ts'
-import { DESTINATION, FRAME, PLACE, PORTS, RECORD_SHIFT, type RecordRing, SOURCE } from './record-ring.ts'
+import type { Fingerprint } from './record/fingerprint.ts'
+import {
+  DESTINATION,
+  FRAME,
+  PLACE,
+  PORTS,
+  RECORD_SHIFT,
+  type RecordRing,
+  SOURCE,
+} from './record/record-ring.ts'
 
 /** Packets that are remembered, a power of two; a newer one takes the place of an older one. */
 const MOST_PACKETS = 512

@@ -1,8 +1,8 @@
 // Finds the sightings of one packet: equal fingerprints, close in time, at other places; which are copies, which a new packet.
 
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
-import { isIcmpError } from './fingerprint.ts'
-import { hidesInterfaces } from './place.ts'
+import { isIcmpError } from './record/fingerprint.ts'
+import { hidesInterfaces } from './record/place.ts'
 import {
   CHAIN_NEXT,
   DESTINATION,
@@ -25,7 +25,7 @@ import {
   SOURCE,
   SOURCE_MAC,
   STATE,
-} from './record-ring.ts'
+} from './record/record-ring.ts'
 
 const HEADS = 1 << 14
 const NONE = -1

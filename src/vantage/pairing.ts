@@ -1,7 +1,7 @@
 // From the sightings of a packet to its translation: the tuple in front of conntrack's first hook, and behind the last.
 import type { ForwardingTable } from './forwarding.ts'
-import { PACKET_OUTGOING } from './place.ts'
-import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './sighting.ts'
+import { PACKET_OUTGOING } from './record/place.ts'
+import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './record/sighting.ts'
 
 /** Finds `before`, `after` and what was translated between them. */
 export function pair(sightings: Sightings, forwarding: ForwardingTable): void {

@@ -1,6 +1,6 @@
 // Which of two first packets of one connection made its entry, when both were under way at once (nf_ct_resolve_clash()).
-import { PACKET_OUTGOING } from './place.ts'
-import type { Sightings } from './sighting.ts'
+import { PACKET_OUTGOING } from './record/place.ts'
+import type { Sightings } from './record/sighting.ts'
 
 /** How far apart in time two packets may come in and still meet in the stack, in nanoseconds. */
 export const RACE_TIME = 100_000

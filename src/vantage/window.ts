@@ -6,13 +6,11 @@ import { Bridging } from './bridging.ts'
 import { Calm } from './calm.ts'
 import { ForwardingTable } from './forwarding.ts'
 import { Groups } from './groups.ts'
-import { HalfTranslated } from './half-translated.ts'
-import { Intake } from './intake.ts'
-import { LocalOutput } from './local-output.ts'
-import { LoopbackRedirect } from './loopback-redirect.ts'
+import { SuperPackets } from './offload/super-packets.ts'
 import { changesBetween, pair } from './pairing.ts'
-import { type PointSource, Points } from './points.ts'
 import { areRivals, overtakes, RACE_TIME } from './race.ts'
+import { Intake } from './record/intake.ts'
+import { type PointSource, Points } from './record/points.ts'
 import {
   GROUP,
   MOST_RECORDS,
@@ -27,10 +25,12 @@ import {
   SLOT_RELEASED,
   SOURCE_MAC,
   STATE,
-} from './record-ring.ts'
-import { MET, Sightings } from './sighting.ts'
-import { SuperPackets } from './super-packets.ts'
-import { TimeOrder } from './time-order.ts'
+} from './record/record-ring.ts'
+import { MET, Sightings } from './record/sighting.ts'
+import { TimeOrder } from './record/time-order.ts'
+import { HalfTranslated } from './restore/half-translated.ts'
+import { LocalOutput } from './restore/local-output.ts'
+import { LoopbackRedirect } from './restore/loopback-redirect.ts'
 
 const MILLISECOND = 1e6
 

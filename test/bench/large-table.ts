@@ -1,10 +1,10 @@
 // The table of 60,000 short connections a second for two minutes: tsx test/bench/large-table.ts [--rate N] [--seconds N].
 import { parseArgs } from 'node:util'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
-import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
+import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/defrag/fragments.ts'
 import { replay } from '../../src/replay.ts'
 import { tableMemory } from '../../src/sizing/memory.ts'
-import { Scenario } from '../../src/sizing/scenario.ts'
+import { Scenario } from '../../src/sizing/scenarios/scenario.ts'
 import { ShortConnectionSource } from '../support/short-connections.ts'
 
 const { values } = parseArgs({

@@ -1,13 +1,13 @@
 // What sizing costs beside the replay alone, and eight scenarios beside one: npm run build && tsx test/bench/sizing-cost.ts CAPTURE.
-import { openCaptures } from '../../src/capture/open.ts'
-import { OwnerThread } from '../../src/cli/owner-thread.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
+import { OwnerThread } from '../../src/cli/replay/owner-thread.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import type { Observer } from '../../src/conntrack/events.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
-import { Defragmenter } from '../../src/packet/fragments.ts'
+import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
 import { replay } from '../../src/replay.ts'
 import { endEntries } from '../../src/sizing/flows.ts'
-import { OwnerFeed } from '../../src/sizing/owner-feed.ts'
+import { OwnerFeed } from '../../src/sizing/owners/owner-feed.ts'
 import { Sizing } from '../../src/sizing/sizing.ts'
 import { measure } from './measure.ts'
 

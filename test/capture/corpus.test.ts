@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 
 const corpus = process.env.CTPCAP_CORPUS
 const lines = readFileSync('fixtures/corpus-counts.tsv', 'utf8').trimEnd().split('\n').slice(2)

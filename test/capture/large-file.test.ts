@@ -4,8 +4,8 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
-import { MAX_RECORD_LENGTH } from '../../src/capture/reader.ts'
+import { MAX_RECORD_LENGTH } from '../../src/capture/formats/reader.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { writePcap } from '../support/pcap-writer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ctpcap-large-'))

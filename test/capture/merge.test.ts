@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { PcapngWriter, writePcap } from '../support/pcap-writer.ts'
 import { readFiles } from '../support/read-frames.ts'
 

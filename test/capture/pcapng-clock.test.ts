@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PcapngClock } from '../../src/capture/pcapng-clock.ts'
+import { PcapngClock } from '../../src/capture/formats/pcapng-clock.ts'
 
 const BILLION = 1_000_000_000n
 /** A day in 2026, in nanoseconds since 1970, and stamps within 100 days of it. */

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ByteSource } from '../../src/capture/byte-source.ts'
-import { Window } from '../../src/capture/window.ts'
+import { Window } from '../../src/capture/read-buffer.ts'
 import { MemorySource } from '../support/memory-source.ts'
 
 const content = Uint8Array.from({ length: 5000 }, (_, index) => (index * 31) >> 3)

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { XxHash32, xxHash32 } from '../../src/capture/xxhash32.ts'
+import { XxHash32, xxHash32 } from '../../src/capture/compression/xxhash32.ts'
 
 describe('xxHash32', () => {
   it.each([

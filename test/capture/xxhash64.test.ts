@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { XxHash64 } from '../../src/capture/xxhash64.ts'
+import { XxHash64 } from '../../src/capture/compression/xxhash64.ts'
 
 function hashOf(bytes: Uint8Array): bigint {
   const hash = new XxHash64()

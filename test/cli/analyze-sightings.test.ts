@@ -1,6 +1,6 @@
 // What `ctpcap analyze` makes of packets that several interfaces show: one packet, one flow, its translation.
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { writeSyntheticCapture } from '../support/synthetic-capture.ts'

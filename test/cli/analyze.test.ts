@@ -1,6 +1,6 @@
 // The flags of `ctpcap analyze`: what each changes in the report, the exit code, the colours.
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 

@@ -1,7 +1,7 @@
 // Input that cannot be read, damage further in, wrong usage: one line each, and the right exit code.
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { supportsLinkType } from '../../src/packet/decode.ts'
+import { supportsLinkType } from '../../src/packet/encapsulation/decode.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 

@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { FILE_OPTIONS } from '../../src/cli/file-options.ts'
+import { FILE_OPTIONS } from '../../src/cli/options/file-options.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { BuiltProgram, MAIN, PATIENCE } from '../support/built-program.ts'
 import { Folder } from '../support/capture-builder.ts'

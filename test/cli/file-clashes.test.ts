@@ -1,9 +1,9 @@
 // Files that are in each other's way, also where they are not there yet, and under names that only the file system takes for one.
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { refuseClashes } from '../../src/cli/file-clashes.ts'
-import type { NamedFile } from '../../src/cli/file-options.ts'
-import { UsageError } from '../../src/cli/usage-error.ts'
+import { UsageError } from '../../src/cli/io/usage-error.ts'
+import { refuseClashes } from '../../src/cli/options/file-clashes.ts'
+import type { NamedFile } from '../../src/cli/options/file-options.ts'
 import { Folder } from '../support/capture-builder.ts'
 
 const written = (option: string, path: string): NamedFile => ({ role: 'written', option, path })

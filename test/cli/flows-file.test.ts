@@ -1,7 +1,7 @@
 // `--flows FILE`: a line for every flow as it ends, in a file that is whole or not there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { FlowReport } from '../../src/report/model.ts'
+import type { FlowReport } from '../../src/report/analyze/model.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 

@@ -1,7 +1,7 @@
 // What `ctpcap info` tells of captures, held against capinfos where that is installed.
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import type { InfoReport } from '../../src/report/info-report.ts'
+import type { InfoReport } from '../../src/report/info/info-report.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { be32, ethernet, ipv4, join, udp } from '../support/frames.ts'

@@ -1,6 +1,6 @@
 // Instants as `--at` takes them.
 import { describe, expect, it } from 'vitest'
-import { parseInstant } from '../../src/cli/instant.ts'
+import { parseInstant } from '../../src/cli/options/instant.ts'
 
 describe('--at', () => {
   it.each([

@@ -1,7 +1,7 @@
 // Ctrl-C before, during and after the reading of files and of pipes.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FrameSource } from '../../src/capture/frame.ts'
-import { Interrupt, Interrupted } from '../../src/cli/interrupt.ts'
+import { Interrupt, Interrupted } from '../../src/cli/io/interrupt.ts'
 import { Cli, runCli } from '../support/cli.ts'
 
 /** A source of which nothing is known but whether it is a pipe and whether it was closed. */

@@ -1,7 +1,7 @@
 // Lines by the chunk: nothing lost, nothing piled up before a slow reader, no complaint about one that has gone.
 import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { LineOutput } from '../../src/cli/line-output.ts'
+import { LineOutput } from '../../src/cli/io/line-output.ts'
 
 /** A stream that takes nothing until it is released. */
 class Valve extends Writable {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import type { Command, Option } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { FILE_OPTIONS } from '../../src/cli/file-options.ts'
+import { FILE_OPTIONS } from '../../src/cli/options/file-options.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { run } from '../../src/cli/run.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'

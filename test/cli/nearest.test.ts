@@ -1,6 +1,6 @@
 // The word that was most likely meant.
 import { describe, expect, it } from 'vitest'
-import { nearest } from '../../src/cli/nearest.ts'
+import { nearest } from '../../src/cli/options/nearest.ts'
 
 describe('nearest', () => {
   it('takes the word with the fewest edits, the first of equals', () => {

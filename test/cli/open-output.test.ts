@@ -13,8 +13,8 @@ import {
 } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { openOutput } from '../../src/cli/open-output.ts'
-import { OutputError } from '../../src/cli/output-error.ts'
+import { openOutput } from '../../src/cli/io/open-output.ts'
+import { OutputError } from '../../src/cli/io/output-error.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { MOUNTS_ONLY, ROOT_ONLY } from '../support/privileges.ts'
 

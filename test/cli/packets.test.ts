@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { parseStates } from '../../src/cli/packets.ts'
+import { parseStates } from '../../src/cli/commands/packets.ts'
 import { run } from '../../src/cli/run.ts'
 import { TCP_ACK, TCP_FIN, TCP_SYN } from '../../src/net/numbers.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'

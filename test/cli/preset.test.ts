@@ -1,7 +1,8 @@
 // Presets: every value is one the kernel would take, and kube-proxy's maximum follows the cores.
 import { describe, expect, it } from 'vitest'
-import { PRESET_NAMES, presetValues } from '../../src/cli/preset.ts'
-import { enforcesMaximum, readSysctls } from '../../src/cli/sysctl.ts'
+import { PRESET_NAMES, presetValues } from '../../src/cli/options/preset.ts'
+import { readSysctls } from '../../src/cli/options/sysctl.ts'
+import { enforcesMaximum } from '../../src/cli/replay/sysctls.ts'
 import { isSysctlName } from '../../src/conntrack/settings.ts'
 
 describe('presets', () => {

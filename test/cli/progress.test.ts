@@ -1,7 +1,7 @@
 // When the progress bar shows, what it says, and that it goes away.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FrameSource } from '../../src/capture/frame.ts'
-import { withProgress } from '../../src/cli/progress.ts'
+import { withProgress } from '../../src/cli/io/progress.ts'
 import { Cli } from '../support/cli.ts'
 import { PATIENCE } from '../support/patience.ts'
 

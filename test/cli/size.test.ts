@@ -1,7 +1,7 @@
 // `ctpcap size`: scenarios, sweeps, presets, series files, chart, advice, usage errors.
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { SizeReport } from '../../src/report/size-model.ts'
+import type { SizeReport } from '../../src/report/size/size-model.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { writeSyntheticCapture } from '../support/synthetic-capture.ts'

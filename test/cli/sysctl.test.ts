@@ -1,9 +1,10 @@
 // `--set` and `--sysctl`: names, ranges, files of real nodes, and what to say of a typing error.
 import { describe, expect, it } from 'vitest'
-import { fragmentSettings, readSysctls } from '../../src/cli/sysctl.ts'
-import { UsageError } from '../../src/cli/usage-error.ts'
+import { UsageError } from '../../src/cli/io/usage-error.ts'
+import { readSysctls } from '../../src/cli/options/sysctl.ts'
+import { fragmentSettings } from '../../src/cli/replay/sysctls.ts'
 import { defaultSettings, SYSCTLS } from '../../src/conntrack/settings.ts'
-import { FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
+import { FRAGMENT_DEFAULTS } from '../../src/packet/defrag/fragments.ts'
 
 const set = (...assignments: string[]) => readSysctls([], assignments)
 const file = (text: string, ...assignments: string[]) =>

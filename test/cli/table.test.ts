@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/net/numbers.ts'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { CaptureBuilder, Folder, quoted } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { ipv4, udp } from '../support/frames.ts'

@@ -1,6 +1,6 @@
 // `--tunnels`: what is inside of tunnels has a table of its own, and is what the tunnel's own interface shows.
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from '../support/cli.ts'
 
 const OUTSIDE = 'fixtures/tunnels/vxlan-overlay.eth0.pcap'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { DIRECTION_NAMES, STATE_NAMES } from '../../src/conntrack/status.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import {
   type Bytes,

@@ -15,7 +15,7 @@ import {
   STATE_NEW,
 } from '../../src/conntrack/status.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { listEngine } from '../support/conntrack-text.ts'
 import { ethernet, filler, frameOf, ipv4, tcp, udp } from '../support/frames.ts'

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { NAT_FINDINGS } from '../../src/findings/catalogue.ts'
-import { FLOW_FINDINGS } from '../../src/findings/flow-catalogue.ts'
+import { NAT_FINDINGS } from '../../src/findings/wording/catalogue.ts'
+import { FLOW_FINDINGS } from '../../src/findings/wording/flow-catalogue.ts'
 import { ROOT, readSourceFiles } from '../support/source-files.ts'
 
 /** Ids that a detector names itself: those of the table, which stand in no catalogue, are among them. */

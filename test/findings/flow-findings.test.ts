@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { findingsIn } from '../support/flow-captures.ts'

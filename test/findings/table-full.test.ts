@@ -1,7 +1,7 @@
 // A full table, told by the packets alone and by the model: what was recorded on a kernel whose table was full.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from '../support/cli.ts'
 import { labPath, labRuns } from '../support/lab.ts'
 

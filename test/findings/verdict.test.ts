@@ -1,6 +1,6 @@
 // What is counted INVALID, UNREPLIED and picked up, from captures built packet by packet.
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { CaptureBuilder, Folder, quoted } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { ethernet, filler, ipv4, join, udp } from '../support/frames.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { CaptureRecord } from '../../src/capture/capture-record.ts'
 import { CaptureError } from '../../src/capture/error.ts'
 import type { CaptureInterface } from '../../src/capture/frame.ts'
-import { readStored } from '../../src/capture/open-reader.ts'
+import { readStored } from '../../src/capture/open/open-reader.ts'
 import { MemorySource } from '../support/memory-source.ts'
 
 /** Bytes kept of a file: what stands further behind is more of the same. */

@@ -1,8 +1,8 @@
 // What stands beside the captures on a command line, spoilt: rules, topologies, tables, sysctls in files, and filters.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { SYSCTLS } from '../../src/conntrack/settings.ts'
+import { EXPRESSIONS, joinExpressions } from '../filter/expressions.ts'
 import type { Random } from '../kernel/generate/random.ts'
-import { EXPRESSIONS, joinExpressions } from '../packet/filter-expressions.ts'
 import { mutate } from './mutate.ts'
 
 /** Longest text: small ones find as much. */

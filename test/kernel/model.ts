@@ -1,6 +1,6 @@
 // What ctpcap's model says of a capture, as a Recording: the only file here that knows the engine.
 import type { Frame, FrameSource } from '../../src/capture/frame.ts'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT, type Observer } from '../../src/conntrack/events.ts'
 import { SCTP_STATE_NAMES } from '../../src/conntrack/proto/sctp-table.ts'
@@ -18,7 +18,7 @@ import {
 import { HZ } from '../../src/conntrack/timeouts.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
 import { IPPROTO_SCTP, IPPROTO_TCP } from '../../src/net/numbers.ts'
-import { Defragmenter } from '../../src/packet/fragments.ts'
+import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
 import type { Packet } from '../../src/packet/packet.ts'
 import { FRAME_SKIPPED, FRAME_TRACKED, replay, type Witness } from '../../src/replay.ts'
 import type { ConntrackEvent, Recording, Sysctls, TableEntry, Verdict } from './recording.ts'

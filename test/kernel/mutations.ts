@@ -22,9 +22,9 @@ const ENGINE = 'conntrack/engine.ts'
 const CONTEXT = 'conntrack/context.ts'
 const TIMEOUTS = 'conntrack/timeouts.ts'
 const TUPLE = 'conntrack/tuple.ts'
-const FRAGMENTS = 'packet/fragments.ts'
-const QUEUE = 'packet/fragment-queue.ts'
-const DIRECTORY = 'packet/fragment-directory.ts'
+const FRAGMENTS = 'packet/defrag/fragments.ts'
+const QUEUE = 'packet/defrag/fragment-queue.ts'
+const DIRECTORY = 'packet/defrag/fragment-directory.ts'
 
 const inFile = (file: string, ...pairs: readonly (readonly [string, string])[]): Mutation[] =>
   pairs.map(([from, to]) => ({ file, from, to }))

@@ -37,7 +37,7 @@ const SLOW = [
   '**/findings/other-numbers.test.ts',
   '**/findings/parts-of-captures.test.ts',
   '**/findings/port-pressure.test.ts',
-  '**/knowledge/malformed.test.ts',
+  '**/host/malformed.test.ts',
   '**/packet/filter-tcpdump.test.ts',
 ]
 

@@ -12,27 +12,27 @@ const inFile = (
 
 export const SURVIVORS: readonly Survivor[] = [
   ...inFile('capture/frame.ts', ['interface = 0', 'interface = 1', 'every source sets it']),
-  ...inFile('capture/merge.ts', [
+  ...inFile('capture/open/merge.ts', [
     'const MAX_CHUNK = 1 << 20',
     'const MAX_CHUNK = 1 >> 20',
     'how much is read at a time',
   ]),
-  ...inFile('capture/pcapng-clock.ts', [
+  ...inFile('capture/formats/pcapng-clock.ts', [
     'return exact < EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
     'return exact <= EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
     'the same value either way',
   ]),
-  ...inFile('capture/stored.ts', [
+  ...inFile('capture/open/stored.ts', [
     'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(0)',
     'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(1)',
     'standard input is read by a process of its own, which has no fault',
   ]),
-  ...inFile('capture/xxhash32.ts', [
+  ...inFile('capture/compression/xxhash32.ts', [
     'hash = Math.imul(rotate((hash + Math.imul(word(this.rest, at), PRIME3)) | 0, 17), PRIME4)',
     'hash = Math.imul(rotate((hash + Math.imul(PRIME3, word(this.rest, at))) | 0, 17), PRIME4)',
     'a product is the same in either order',
   ]),
-  ...inFile('capture/zstd.ts', [
+  ...inFile('capture/compression/zstd.ts', [
     'return view.getUint16(at - 2, true) + 256',
     'return view.getUint16(at - 2, true) - 256',
     'compared with a bound that two bytes never reach',
@@ -74,27 +74,27 @@ export const SURVIVORS: readonly Survivor[] = [
     'how much memory is taken ahead',
   ]),
   ...inFile('conntrack/timeouts.ts', ['0, // NONE', '1, // NONE', 'no entry is kept in this state']),
-  ...inFile('knowledge/listed-lines.ts', [
+  ...inFile('host/listing/listed-lines.ts', [
     `if (typeof value === 'object' && value !== null && !Array.isArray(value)) {`,
     `if (typeof value === 'object' && value !== null || !Array.isArray(value)) {`,
     'what begins with { is an object, or no JSON',
   ]),
-  ...inFile('knowledge/rules.ts', [
+  ...inFile('host/rules/rules.ts', [
     'leadsTo(step.action.target, address, port, -1),',
     'leadsTo(step.action.target, address, port, 1),',
     'the port before counts where a target names none, and this one names one',
   ]),
-  ...inFile('knowledge/ruleset.ts', [
+  ...inFile('host/rules/ruleset.ts', [
     'if (chain.rules.length <= LONG_CHAIN) return chain.rules',
     'if (chain.rules.length < LONG_CHAIN) return chain.rules',
     'an index finds the rules that a walk through the chain does',
   ]),
-  ...inFile('knowledge/untracked.ts', [
+  ...inFile('host/untracked.ts', [
     'for (let i = 0; i < KIND; i++) hash = Math.imul(hash ^ tuple[i], 0x9e3779b1) ^ (hash >>> 15)',
     'for (let i = 0; i < KIND; i++) hash = Math.imul(hash | tuple[i], 0x9e3779b1) ^ (hash >>> 15)',
     'another hash: answers are kept by the whole tuple',
   ]),
-  ...inFile('packet/fragment-queue.ts', [
+  ...inFile('packet/defrag/fragment-queue.ts', [
     'this.length = 0',
     'this.length = 1',
     'every piece ends behind byte 1',
@@ -104,7 +104,7 @@ export const SURVIVORS: readonly Survivor[] = [
     'packet.sourcePort = captured >= ID + 3 ? view.getUint16(at + ID) : 0',
     'so short a header is a fault, and nobody asks for its id',
   ]),
-  ...inFile('packet/loopback.ts', [
+  ...inFile('packet/encapsulation/loopback.ts', [
     'if (end - at < HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)',
     'if (end - at <= HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)',
     'the same fault is found at the byte behind',
@@ -118,22 +118,22 @@ export const SURVIVORS: readonly Survivor[] = [
     ],
     ['while (at < end) {', 'while (at <= end) {', 'one byte is no option, and what is read is in the buffer'],
   ),
-  ...inFile('vantage/fingerprint.ts', [
+  ...inFile('vantage/record/fingerprint.ts', [
     'Math.imul(sequence, 0x2c1b3c6d) +',
     'Math.imul(0x2c1b3c6d, sequence) +',
     'a product is the same in either order',
   ]),
-  ...inFile('vantage/half-translated.ts', [
+  ...inFile('vantage/restore/half-translated.ts', [
     'if ((state & (KNOWN | DECIDED)) !== KNOWN || !isToClient(handshakes, at, packet)) return',
     'if ((state & (KNOWN | DECIDED)) !== KNOWN) return',
     'seen where two connections have one slot, and one number by chance',
   ]),
-  ...inFile('vantage/joined-connections.ts', [
+  ...inFile('vantage/restore/joined-connections.ts', [
     'const SHIFT = 4',
     'const SHIFT = 5',
     'records are larger, and what is in them is the same',
   ]),
-  ...inFile('vantage/local-output.ts', [
+  ...inFile('vantage/restore/local-output.ts', [
     'return mix(Math.imul(source, 0x85ebca77) ^ Math.imul(destination, 0xc2b2ae3d) ^ ((sourcePort << 16) | port))',
     'return mix(Math.imul(source, 0x85ebca77) ^ Math.imul(destination, 0xc2b2ae3d) ^ ((sourcePort << 16) & port))',
     'a worse hash: seen where the host itself has two connections with one service at a time, which no test has',
@@ -143,7 +143,7 @@ export const SURVIVORS: readonly Survivor[] = [
     'for (let i = 1; i <= sightings.count; i++) {',
     'behind the last sighting stands one of an earlier packet, of another time',
   ]),
-  ...inFile('vantage/place.ts', [
+  ...inFile('vantage/record/place.ts', [
     'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) ^ macs',
     'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) | macs',
     'a worse hash: seen where two places fall together by chance, which no capture here has',

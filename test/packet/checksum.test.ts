@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { CHECKSUM_BAD, CHECKSUM_OK, CHECKSUM_UNKNOWN, transportChecksum } from '../../src/packet/checksum.ts'
 import { crc32c } from '../../src/packet/crc32c.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import {
   type Bytes,

@@ -1,7 +1,7 @@
-// Tests src/packet/cooked.ts: both versions of the Linux cooked header.
+// Tests src/packet/encapsulation/cooked.ts: both versions of the Linux cooked header.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { frameOf, ipv4, ipv6, join, tcp } from '../support/frames.ts'
 

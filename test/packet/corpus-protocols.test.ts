@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 
 const corpus = process.env.CTPCAP_CORPUS

@@ -4,10 +4,11 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
 import { CHECKSUM_BAD, CHECKSUM_OK, transportChecksum } from '../../src/packet/checksum.ts'
-import { decode, supportsLinkType } from '../../src/packet/decode.ts'
+import { decode, supportsLinkType } from '../../src/packet/encapsulation/decode.ts'
+import { decodeInner } from '../../src/packet/encapsulation/tunnel.ts'
 import {
   FAULT_IP_CHECKSUM,
   FAULT_IP_HEADER,
@@ -16,7 +17,6 @@ import {
   FAULT_NOT_IP,
 } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { decodeInner } from '../../src/packet/tunnel.ts'
 
 const CORPUS = process.env.CTPCAP_CORPUS ?? ''
 const HAS_TSHARK = spawnSync('tshark', ['--version']).status === 0

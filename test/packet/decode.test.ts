@@ -1,11 +1,11 @@
-// Tests src/packet/decode.ts: which link types decode, what is carried over, and that nothing is read beyond the capture.
+// Tests src/packet/encapsulation/decode.ts: which link types decode, what is carried over, and that nothing is read beyond the capture.
 
 import { expect, test } from 'vitest'
-import { decode, supportsLinkType } from '../../src/packet/decode.ts'
+import { decode, supportsLinkType } from '../../src/packet/encapsulation/decode.ts'
+import { decodeInner } from '../../src/packet/encapsulation/tunnel.ts'
 import { FAULT_LINK_TYPE, FAULT_NONE, faultText } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { decodeQuoted } from '../../src/packet/quoted.ts'
-import { decodeInner } from '../../src/packet/tunnel.ts'
 import { type Bytes, ethernet, filler, frameOf, ipv4, tcp } from '../support/frames.ts'
 import { FRAMES } from './samples.ts'
 

@@ -1,7 +1,7 @@
 // Which datagrams begin as a DNS query does (RFC 1035, 4.1.1).
 import { expect, it } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
 import { dnsId, isDnsQuery } from '../../src/packet/dns.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { be16, frameOf, ipv4, join, udp } from '../support/frames.ts'
 

@@ -1,7 +1,7 @@
-// Tests src/packet/ethernet.ts and mpls.ts: tags, labels, sessions and SNAP down to the IP packet.
+// Tests src/packet/encapsulation/ethernet.ts and mpls.ts: tags, labels, sessions and SNAP down to the IP packet.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { type Bytes, be16, ethernet, filler, frameOf, ipv4, ipv6, join, tcp } from '../support/frames.ts'

@@ -1,8 +1,6 @@
-// Tests src/packet/fragments.ts: what the kernel's reassembly queues, drops, completes and lets pass (checked against Linux 6.18).
+// Tests src/packet/defrag/fragments.ts: what the kernel's reassembly queues, drops, completes and lets pass (checked against Linux 6.18).
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
-import { FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import {
   Defragmenter,
   FRAGMENT_COMPLETED,
@@ -10,7 +8,9 @@ import {
   FRAGMENT_NONE,
   FRAGMENT_QUEUED,
   FRAGMENT_UNREADABLE,
-} from '../../src/packet/fragments.ts'
+} from '../../src/packet/defrag/fragments.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
+import { FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import {
   type Bytes,

@@ -1,7 +1,7 @@
 // Tests src/packet/ipv4.ts: fields, lengths and the tests by which ip_rcv() drops a packet.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_IP_TRUNCATED, FAULT_NONE } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import {

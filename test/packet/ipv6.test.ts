@@ -1,7 +1,7 @@
 // Tests src/packet/ipv6.ts: the header, the extension chain as ipv6_skip_exthdr() walks it, jumbograms.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_EXTENSION_TRUNCATED, FAULT_IP_HEADER, FAULT_IP_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import {

@@ -1,7 +1,7 @@
-// Tests src/packet/loopback.ts: address families of several systems in both byte orders.
+// Tests src/packet/encapsulation/loopback.ts: address families of several systems in both byte orders.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_NOT_IP } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { be32, frameOf, ipv4, ipv6, join, udp } from '../support/frames.ts'

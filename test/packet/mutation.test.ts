@@ -2,13 +2,13 @@
 
 import { expect, test } from 'vitest'
 import { transportChecksum } from '../../src/packet/checksum.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
+import { decodeInner } from '../../src/packet/encapsulation/tunnel.ts'
 import { FAULT_NONE } from '../../src/packet/fault.ts'
-import { Defragmenter } from '../../src/packet/fragments.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { decodeQuoted } from '../../src/packet/quoted.ts'
 import { highestSackEdge, readSynOptions } from '../../src/packet/tcp.ts'
-import { decodeInner } from '../../src/packet/tunnel.ts'
 import { type Bytes, frameOf } from '../support/frames.ts'
 import { FRAMES } from './samples.ts'
 

@@ -1,7 +1,7 @@
-// Tests src/packet/nflog.ts: attributes in both byte orders, the interface, a payload cut by the copy range.
+// Tests src/packet/encapsulation/nflog.ts: attributes in both byte orders, the interface, a payload cut by the copy range.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { type Bytes, be16, be32, filler, frameOf, ipv4, ipv6, join, tcp, udp } from '../support/frames.ts'

@@ -1,7 +1,7 @@
-// Tests src/packet/ppp.ts and hdlc.ts: framings and compressed fields.
+// Tests src/packet/encapsulation/ppp.ts and hdlc.ts: framings and compressed fields.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_NOT_IP } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { frameOf, ipv4, ipv6, join, udp } from '../support/frames.ts'

@@ -1,7 +1,7 @@
 // Tests src/packet/quoted.ts: what nf_ct_get_tuplepr() accepts of the packet in an ICMP error.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_IP_TRUNCATED, FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { decodeQuoted } from '../../src/packet/quoted.ts'

@@ -1,7 +1,7 @@
 // Tests src/packet/tcp.ts: header fields, and the options as tcp_options() and tcp_sack() read them.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { highestSackEdge, readSynOptions, type SynOptions } from '../../src/packet/tcp.ts'

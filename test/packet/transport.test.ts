@@ -1,7 +1,7 @@
 // Tests src/packet/transport.ts, udp.ts, icmp.ts, sctp.ts, gre.ts: tuples as nf_ct_get_tuple() finds them.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { FAULT_LINK_TRUNCATED, FAULT_NONE, FAULT_TRANSPORT_TRUNCATED } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { verificationTag } from '../../src/packet/sctp.ts'

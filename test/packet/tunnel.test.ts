@@ -1,7 +1,8 @@
-// Tests src/packet/tunnel.ts, udp-tunnel.ts, gre-tunnel.ts: the packet inside, its identity, nesting, what is no tunnel.
+// Tests src/packet/encapsulation/tunnel.ts, udp-tunnel.ts, gre-tunnel.ts: the packet inside, its identity, nesting, what is no tunnel.
 
 import { expect, test } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
+import { decodeInner, MAX_DEPTH, TUNNEL_NONE, tunnelName } from '../../src/packet/encapsulation/tunnel.ts'
 import {
   FAULT_DEPTH,
   FAULT_IP_HEADER,
@@ -10,7 +11,6 @@ import {
   FAULT_NOT_IP,
 } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { decodeInner, MAX_DEPTH, TUNNEL_NONE, tunnelName } from '../../src/packet/tunnel.ts'
 import {
   type Bytes,
   ethernet,

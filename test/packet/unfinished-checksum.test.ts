@@ -1,6 +1,6 @@
 // TCP checksums that a host leaves to its network card: the sum of the pseudo header, not complemented.
 import { expect, it } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { isSumUnfinished } from '../../src/packet/unfinished-checksum.ts'
 import {

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatIpv4 } from '../../src/net/address.ts'
-import { Ascii } from '../../src/report/ascii.ts'
+import { Ascii } from '../../src/report/text/ascii.ts'
 
 function textOf(write: (out: Ascii) => void): string {
   const out = new Ascii()

@@ -1,8 +1,8 @@
 // Times of a replay in words: exact to the nanosecond, before and after the first frame, and before 1970.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Ascii } from '../../src/report/ascii.ts'
-import { CaptureClock, formatElapsed } from '../../src/report/capture-clock.ts'
+import { Ascii } from '../../src/report/text/ascii.ts'
+import { CaptureClock, formatElapsed } from '../../src/report/text/capture-clock.ts'
 
 function stamp(epoch: bigint, time: number): string {
   const out = new Ascii()

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { Table } from '../../src/conntrack/table.ts'
 import { KIND_IPV6, Tuple } from '../../src/conntrack/tuple.ts'
 import { foldAddress } from '../../src/net/address.ts'
-import { sortEntries } from '../../src/report/conntrack-order.ts'
+import { sortEntries } from '../../src/report/conntrack/order.ts'
 
 interface Key {
   ipv6: boolean

@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest'
 import { Table } from '../../src/conntrack/table.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
-import { Ascii } from '../../src/report/ascii.ts'
-import { writeSaveLine } from '../../src/report/conntrack-save.ts'
+import { writeSaveLine } from '../../src/report/conntrack/save.ts'
+import { Ascii } from '../../src/report/text/ascii.ts'
 
 function tuple(source: number, destination: number, sourcePort: number, destinationPort: number): Tuple {
   return Object.assign(new Tuple(), {

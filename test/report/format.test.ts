@@ -11,7 +11,7 @@ import {
   plural,
   printable,
   sparkline,
-} from '../../src/report/format.ts'
+} from '../../src/report/text/format.ts'
 
 describe('numbers for people', () => {
   it.each([

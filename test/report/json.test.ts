@@ -1,8 +1,8 @@
 // The JSON document: its layout, and that every field of it is documented.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { renderJson } from '../../src/report/json.ts'
-import type { Report } from '../../src/report/model.ts'
 import { runCli } from '../support/cli.ts'
 
 const DOCUMENT = readFileSync(new URL('../../docs/report-schema.md', import.meta.url), 'utf8')

@@ -1,6 +1,6 @@
 // Which limits a capture is reported to have.
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import type { PcapOptions } from '../support/pcap-writer.ts'

@@ -1,8 +1,8 @@
 // The report for people: its sections, its alignment, its width.
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/report/model.ts'
-import { renderText } from '../../src/report/text.ts'
-import { columns } from '../../src/report/wrap.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
+import { renderText } from '../../src/report/analyze/text.ts'
+import { columns } from '../../src/report/text/wrap.ts'
 import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 

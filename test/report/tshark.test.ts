@@ -1,7 +1,7 @@
 // Commands for tshark, safe to paste into a shell.
 import { describe, expect, it } from 'vitest'
-import type { CaptureReport } from '../../src/report/model.ts'
-import { tsharkFrames } from '../../src/report/tshark.ts'
+import type { CaptureReport } from '../../src/report/analyze/model.ts'
+import { tsharkFrames } from '../../src/report/analyze/tshark.ts'
 
 const captures = (...paths: string[]): CaptureReport[] => paths.map(path => ({ path }) as CaptureReport)
 

@@ -1,6 +1,6 @@
 // Tuples in conntrack's notation.
 import { expect, it } from 'vitest'
-import { protocolText, tupleText } from '../../src/report/tuple-text.ts'
+import { protocolText, tupleText } from '../../src/report/analyze/tuple-text.ts'
 
 const addresses = { src: '10.0.0.1', dst: '10.0.0.2', packets: 0, bytes: 0 }
 

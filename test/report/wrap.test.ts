@@ -1,6 +1,6 @@
 // Lines broken at a width.
 import { describe, expect, it } from 'vitest'
-import { wrap } from '../../src/report/wrap.ts'
+import { wrap } from '../../src/report/text/wrap.ts'
 
 describe('wrap', () => {
   it('leaves what fits', () => expect(wrap(['a b c', ''], 5)).toEqual(['a b c', '']))

@@ -1,11 +1,11 @@
 // When the garbage collector runs and what it takes: the model against nf_conntrack_count of a real kernel.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { HZ } from '../../src/conntrack/timeouts.ts'
-import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
+import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/defrag/fragments.ts'
 import { replay } from '../../src/replay.ts'
 import { Occupancy } from '../../src/sizing/occupancy.ts'
 import { Sampler } from '../../src/sizing/sampler.ts'

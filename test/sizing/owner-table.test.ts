@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { KIND_IPV6 } from '../../src/conntrack/tuple.ts'
-import { OwnerKey, OwnerTable } from '../../src/sizing/owner-table.ts'
+import { OwnerKey, OwnerTable } from '../../src/sizing/owners/owner-table.ts'
 
 /** What happens to one of a few owners: an entry begins or ends. */
 interface Step {

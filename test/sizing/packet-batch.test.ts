@@ -4,7 +4,7 @@ import type { Translation } from '../../src/conntrack/nat.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
 import { IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../src/net/numbers.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { PacketBatch } from '../../src/sizing/packet-batch.ts'
+import { PacketBatch } from '../../src/sizing/scenarios/packet-batch.ts'
 
 /** Places in bytes: they are others in a batch. */
 const PLACES = ['bytes', 'view', 'capturedEnd', 'wireEnd', 'transportOffset']

@@ -2,12 +2,12 @@
 import { describe, expect, it, vi } from 'vitest'
 import { describeClass, OCCUPANCY_CLASSES } from '../../src/conntrack/occupancy-class.ts'
 import { defaultSettings, type Settings } from '../../src/conntrack/settings.ts'
-import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
+import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/defrag/fragments.ts'
 import { replay } from '../../src/replay.ts'
 import { isOpenClass } from '../../src/sizing/endings.ts'
 import { type Load, type Projection, project } from '../../src/sizing/projection.ts'
 import { Rates } from '../../src/sizing/rates.ts'
-import { Scenario } from '../../src/sizing/scenario.ts'
+import { Scenario } from '../../src/sizing/scenarios/scenario.ts'
 import { ShortConnectionSource, type ShortConnections } from '../support/short-connections.ts'
 
 // bounded by its inputs, not by the clock of a busy machine

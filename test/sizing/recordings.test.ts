@@ -2,17 +2,17 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import type { Engine } from '../../src/conntrack/engine.ts'
 import type { GarbageCollector } from '../../src/conntrack/gc.ts'
 import { defaultSettings, type Settings } from '../../src/conntrack/settings.ts'
 import { HZ } from '../../src/conntrack/timeouts.ts'
 import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
-import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
+import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/defrag/fragments.ts'
 import type { Packet } from '../../src/packet/packet.ts'
 import { replay } from '../../src/replay.ts'
 import { Sampler } from '../../src/sizing/sampler.ts'
-import { Scenario } from '../../src/sizing/scenario.ts'
+import { Scenario } from '../../src/sizing/scenarios/scenario.ts'
 
 /** What a recording says of itself; see `count.tsv` for what nf_conntrack_count showed, sampled some times a second. */
 interface Truth {

@@ -7,8 +7,8 @@ import { STATE_DROPPED, STATE_ESTABLISHED, STATE_NEW } from '../../src/conntrack
 import { Tuple } from '../../src/conntrack/tuple.ts'
 import { IPPROTO_TCP, IPPROTO_UDP, TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { Refusals } from '../../src/sizing/refusals.ts'
-import { FLOW_REFUSED, FLOW_UNKNOWN, RefusedFlows } from '../../src/sizing/refused-flows.ts'
+import { Refusals } from '../../src/sizing/refusals/refusals.ts'
+import { FLOW_REFUSED, FLOW_UNKNOWN, RefusedFlows } from '../../src/sizing/refusals/refused-flows.ts'
 
 const CLIENT = 0x0a000001
 const SERVER = 0x0a000002

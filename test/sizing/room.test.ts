@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { roomOf } from '../../src/sizing/room.ts'
+import { roomOf } from '../../src/sizing/refusals/room.ts'
 import { ethernet, filler, frameOf, ipv4, udp } from '../support/frames.ts'
 
 const silent = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }

@@ -1,7 +1,7 @@
 // The largest N against a sorted list.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TopList } from '../../src/sizing/top-list.ts'
+import { TopList } from '../../src/sizing/owners/top-list.ts'
 
 describe('TopList', () => {
   it('keeps the largest keys, the lower order first among equals', () => {

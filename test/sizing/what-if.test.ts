@@ -1,12 +1,12 @@
 // Scenarios side by side come to what each comes to alone; what a scenario loses is what the first one still had.
 import { afterAll, describe, expect, it } from 'vitest'
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { defaultSettings, type Settings } from '../../src/conntrack/settings.ts'
-import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/fragments.ts'
+import { Defragmenter, FRAGMENT_DEFAULTS } from '../../src/packet/defrag/fragments.ts'
 import type { Packet } from '../../src/packet/packet.ts'
 import { replay } from '../../src/replay.ts'
-import { Scenario, type ScenarioSpec } from '../../src/sizing/scenario.ts'
-import { WhatIf } from '../../src/sizing/what-if.ts'
+import { Scenario, type ScenarioSpec } from '../../src/sizing/scenarios/scenario.ts'
+import { WhatIf } from '../../src/sizing/scenarios/what-if.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { writeSyntheticCapture } from '../support/synthetic-capture.ts'
 

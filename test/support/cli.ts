@@ -1,6 +1,6 @@
 // Runs the program inside the test with streams that keep what was written.
 import { Writable } from 'node:stream'
-import type { Io, Output, Signal, StandardDescriptors } from '../../src/cli/io.ts'
+import type { Io, Output, Signal, StandardDescriptors } from '../../src/cli/io/io.ts'
 import { run } from '../../src/cli/run.ts'
 
 export class CapturedOutput extends Writable implements Output {

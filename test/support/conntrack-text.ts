@@ -10,8 +10,8 @@ import {
 } from '../../src/conntrack/status.ts'
 import type { Table } from '../../src/conntrack/table.ts'
 import { IPPROTO_TCP, protocolName } from '../../src/net/numbers.ts'
-import { Ascii } from '../../src/report/ascii.ts'
-import { writeTuple } from '../../src/report/conntrack-tuple.ts'
+import { writeTuple } from '../../src/report/conntrack/tuple.ts'
+import { Ascii } from '../../src/report/text/ascii.ts'
 
 /** An entry or event without its times: `tcp src=… dst=… sport=… dport=… | src=… …`, state, flags. */
 export interface Connection {

@@ -1,6 +1,6 @@
 // Counts the frames on standard input: a process of its own, since a test's own standard input is none to play with.
 
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 
 const source = await openCaptures(['-'])
 let frames = 0

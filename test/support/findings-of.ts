@@ -1,6 +1,6 @@
 // What `ctpcap analyze` finds in captures, the findings inside of tunnels included.
-import type { Confidence, Finding, Severity } from '../../src/findings/finding.ts'
-import type { Report } from '../../src/report/model.ts'
+import type { Confidence, Finding, Severity } from '../../src/findings/wording/finding.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from './cli.ts'
 
 /** A finding, and the kind of tunnel whose packets it is of; '' for those around them. */

@@ -1,5 +1,5 @@
 // Packets of single flows for captures that detectors look at: DNS messages, TCP segments with TTLs and stations of choice.
-import type { Report } from '../../src/report/model.ts'
+import type { Report } from '../../src/report/analyze/model.ts'
 import { CaptureBuilder, Folder } from './capture-builder.ts'
 import { runCli } from './cli.ts'
 import { type Bytes, be16, ethernet, ipv4, join, tcp, udp } from './frames.ts'

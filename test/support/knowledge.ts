@@ -1,14 +1,14 @@
 // Knowledge out of files, and packets to ask it about.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { Knowledge } from '../../src/knowledge/knowledge.ts'
-import { parseEndpoint } from '../../src/knowledge/network.ts'
-import { Rules } from '../../src/knowledge/rules.ts'
-import { readRules } from '../../src/knowledge/rules-file.ts'
-import { Ruleset } from '../../src/knowledge/ruleset.ts'
-import type { Subject } from '../../src/knowledge/subject.ts'
-import { Topology } from '../../src/knowledge/topology.ts'
-import { readTopology } from '../../src/knowledge/topology-file.ts'
+import { parseEndpoint } from '../../src/host/files/network.ts'
+import { Knowledge } from '../../src/host/knowledge.ts'
+import { Rules } from '../../src/host/rules/rules.ts'
+import { readRules } from '../../src/host/rules/rules-file.ts'
+import { Ruleset } from '../../src/host/rules/ruleset.ts'
+import type { Subject } from '../../src/host/rules/subject.ts'
+import { Topology } from '../../src/host/topology/topology.ts'
+import { readTopology } from '../../src/host/topology/topology-file.ts'
 
 export function rulesOf(...texts: string[]): Rules {
   const ruleset = new Ruleset()

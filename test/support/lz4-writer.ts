@@ -1,6 +1,6 @@
 // Writes LZ4 frames from chosen sequences, and decodes them by the letter: the model our decoder is held against.
 
-import { xxHash32 } from '../../src/capture/xxhash32.ts'
+import { xxHash32 } from '../../src/capture/compression/xxhash32.ts'
 import { joinBytes } from './pcap-writer.ts'
 
 /** Literals, then a match that copies `length` bytes from `distance` back; no match in a block's last sequence. */

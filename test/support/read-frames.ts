@@ -2,9 +2,9 @@
 
 import { CaptureRecord } from '../../src/capture/capture-record.ts'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../../src/capture/frame.ts'
-import { openCaptures } from '../../src/capture/open.ts'
-import { type OpenOptions, readStored } from '../../src/capture/open-reader.ts'
-import { SingleSource } from '../../src/capture/single-source.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
+import { type OpenOptions, readStored } from '../../src/capture/open/open-reader.ts'
+import { SingleSource } from '../../src/capture/open/single-source.ts'
 import { MemorySource } from './memory-source.ts'
 
 export interface ReadFrame {

@@ -1,16 +1,17 @@
 // Replays captures as a command does and prints what each took of the heap; to be run with --expose-gc.
 
 import type { FrameSource } from '../../src/capture/frame.ts'
-import { openCaptures } from '../../src/capture/open.ts'
-import { Analysis } from '../../src/cli/analysis.ts'
-import { windowFor } from '../../src/cli/sightings.ts'
-import { fragmentSettings, readSysctls } from '../../src/cli/sysctl.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
+import { readSysctls } from '../../src/cli/options/sysctl.ts'
+import { windowFor } from '../../src/cli/replay/sightings.ts'
+import { fragmentSettings } from '../../src/cli/replay/sysctls.ts'
 import type { Table } from '../../src/conntrack/table.ts'
-import { Defragmenter } from '../../src/packet/fragments.ts'
+import { Analysis } from '../../src/findings/analysis.ts'
+import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
 import { replay, type Tracker, type Witness } from '../../src/replay.ts'
-import { Scenario } from '../../src/sizing/scenario.ts'
-import { WhatIf } from '../../src/sizing/what-if.ts'
-import { Points } from '../../src/vantage/points.ts'
+import { Scenario } from '../../src/sizing/scenarios/scenario.ts'
+import { WhatIf } from '../../src/sizing/scenarios/what-if.ts'
+import { Points } from '../../src/vantage/record/points.ts'
 import type { SightingWindow } from '../../src/vantage/window.ts'
 
 /** `analyze` of a capture, or of two that show each packet twice; `size` with two scenarios. */

@@ -5,7 +5,7 @@ import type { Observer } from '../../src/conntrack/events.ts'
 import { TCP_STATE_NAMES } from '../../src/conntrack/proto/tcp-table.ts'
 import { defaultSettings, type Settings } from '../../src/conntrack/settings.ts'
 import { DIRECTION_NAMES, IPS_ASSURED, IPS_DYING, STATE_NAMES } from '../../src/conntrack/status.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { type Bytes, be16, be32, ethernet, frameOf, ipv4, ipv6, join, tcp } from './frames.ts'
 

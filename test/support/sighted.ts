@@ -2,7 +2,7 @@
 import type { Frame } from '../../src/capture/frame.ts'
 import { formatIpv4 } from '../../src/net/address.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from '../../src/net/numbers.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { type Bytes, be16, be32, frameOf, ipv4, join, tcp, udp } from './frames.ts'

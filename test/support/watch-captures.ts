@@ -1,14 +1,14 @@
 // Runs the NAT detectors over captures, as sighted packets.
-import { openCaptures } from '../../src/capture/open.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_REOPENED, CAUSE_RESET } from '../../src/conntrack/events.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
-import type { Informant } from '../../src/findings/cases.ts'
-import type { Finding } from '../../src/findings/finding.ts'
 import { FlowTracker } from '../../src/findings/flow-tracker.ts'
-import { Defragmenter } from '../../src/packet/fragments.ts'
+import type { Informant } from '../../src/findings/wording/cases.ts'
+import type { Finding } from '../../src/findings/wording/finding.ts'
+import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
 import { FRAME_LATE, FRAME_TRACKED, FRAME_UNMET, replay } from '../../src/replay.ts'
-import { Points } from '../../src/vantage/points.ts'
+import { Points } from '../../src/vantage/record/points.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 
 /** The findings of a replay of `paths`, merged by time; with the sightings of each packet, or frame by frame. */

@@ -1,8 +1,8 @@
 // What frames tell of a host's bridges, of one point and of several.
 import { expect, it } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { BridgeSurvey } from '../../src/vantage/bridge-survey.ts'
+import { BridgeSurvey } from '../../src/vantage/survey/bridge-survey.ts'
 import { frameSeen, type Sighting } from '../support/sighted.ts'
 
 const TUPLE = '10.0.0.5:4000>10.0.0.7:8080'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../../src/net/numbers.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { Calm } from '../../src/vantage/calm.ts'
-import { Fingerprint } from '../../src/vantage/fingerprint.ts'
+import { Fingerprint } from '../../src/vantage/record/fingerprint.ts'
 
 /** A calm, and packets for it: each number is a packet of its own, and shows it again. */
 function bench() {

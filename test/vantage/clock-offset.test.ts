@@ -1,8 +1,8 @@
 // Clocks of two captures: the offset that packets seen in both tell, and nothing where they tell nothing.
 import { describe, expect, it } from 'vitest'
 import type { Frame, FrameSource } from '../../src/capture/frame.ts'
-import { openCaptures } from '../../src/capture/open.ts'
-import { type ClockSample, estimateOffsets, sampleClock } from '../../src/vantage/clock-offset.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
+import { type ClockSample, estimateOffsets, sampleClock } from '../../src/vantage/survey/clock-offset.ts'
 import { ethernet, filler, frameOf, ipv4, tcp, udp } from '../support/frames.ts'
 
 const EPOCH = 1_700_000_000_000_000_000n

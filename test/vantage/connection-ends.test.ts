@@ -7,7 +7,7 @@ import {
   isSource,
   writeDestination,
   writeSource,
-} from '../../src/vantage/connection-ends.ts'
+} from '../../src/vantage/restore/connection-ends.ts'
 
 function packetOf(family: number, source: number[], destination: number[]): Packet {
   const [source0, source1, source2, source3] = source

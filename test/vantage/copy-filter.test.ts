@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Packet } from '../../src/packet/packet.ts'
 import { CopyFilter } from '../../src/vantage/copy-filter.ts'
-import { Fingerprint } from '../../src/vantage/fingerprint.ts'
+import { Fingerprint } from '../../src/vantage/record/fingerprint.ts'
 import {
   DESTINATION,
   FRAME,
@@ -11,7 +11,7 @@ import {
   RECORD_SHIFT,
   RecordRing,
   SOURCE,
-} from '../../src/vantage/record-ring.ts'
+} from '../../src/vantage/record/record-ring.ts'
 
 const JOIN_TIME = 50e6
 const HERE = 17

@@ -1,8 +1,8 @@
 // What NAT and routing change must not count, everything else must.
 import { describe, expect, it } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { Fingerprint } from '../../src/vantage/fingerprint.ts'
+import { Fingerprint } from '../../src/vantage/record/fingerprint.ts'
 import {
   type Bytes,
   be16,

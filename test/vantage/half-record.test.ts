@@ -1,7 +1,7 @@
 // Records of half translated connections: whose packet it is, by address and port together.
 import { expect, it } from 'vitest'
 import { Packet } from '../../src/packet/packet.ts'
-import { writeDestination, writeSource } from '../../src/vantage/connection-ends.ts'
+import { writeDestination, writeSource } from '../../src/vantage/restore/connection-ends.ts'
 import {
   BACKEND,
   CLIENT,
@@ -11,7 +11,7 @@ import {
   KNOWN,
   PORTS,
   STATE,
-} from '../../src/vantage/half-record.ts'
+} from '../../src/vantage/restore/half-record.ts'
 
 const packetOf = (
   source0: number,

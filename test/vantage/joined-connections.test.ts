@@ -1,10 +1,10 @@
 // What packets of joined connections were in front of the translation, and how many such connections are kept.
 import { describe, expect, it } from 'vitest'
 import { formatIpv6 } from '../../src/net/address.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { IPV6, KNOWN } from '../../src/vantage/half-record.ts'
-import { JoinedConnections } from '../../src/vantage/joined-connections.ts'
+import { IPV6, KNOWN } from '../../src/vantage/restore/half-record.ts'
+import { JoinedConnections } from '../../src/vantage/restore/joined-connections.ts'
 import { ethernet, frameOf, ipv4, ipv6, type TcpOptions, tcp } from '../support/frames.ts'
 
 const SYN = 0x02

@@ -1,8 +1,8 @@
 // Connections that REDIRECT in OUTPUT sent to a loopback address: their answers tell whom they were for.
 import { expect, it } from 'vitest'
-import { decode } from '../../src/packet/decode.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { LoopbackRedirect } from '../../src/vantage/loopback-redirect.ts'
+import { LoopbackRedirect } from '../../src/vantage/restore/loopback-redirect.ts'
 import { ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
 
 const SYN = 0x02

@@ -1,6 +1,6 @@
 // Observation points: one for each interface of a capture or a host, up to a bound, and what each is called.
 import { expect, it } from 'vitest'
-import { isSide, MOST_POINTS, Points, pointOfSide, sideOf } from '../../src/vantage/points.ts'
+import { isSide, MOST_POINTS, Points, pointOfSide, sideOf } from '../../src/vantage/record/points.ts'
 
 const source = {
   captures: ['/tmp/a.pcap', '/tmp/b.pcapng.gz', '/else/a.pcap', '.pcap'].map(path => ({ path })),

@@ -1,10 +1,10 @@
 // One packet out of all its sightings: copies, translations, retransmissions, order, and what is held meanwhile.
 import { describe, expect, it, vi } from 'vitest'
 import { Frame } from '../../src/capture/frame.ts'
-import { openCaptures } from '../../src/capture/open.ts'
-import { decode } from '../../src/packet/decode.ts'
+import { openCaptures } from '../../src/capture/open/open.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { MET, SWITCHED } from '../../src/vantage/sighting.ts'
+import { MET, SWITCHED } from '../../src/vantage/record/sighting.ts'
 import { SightingWindow } from '../../src/vantage/window.ts'
 import { filler } from '../support/frames.ts'
 import { frameSeen, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'

@@ -5,7 +5,7 @@ export const LEG_WORDS = 48
 
 /** LEG_* bits. */
 export const FLAGS = 0
-/** The observation point, or one side of it (vantage/points.ts). */
+/** The observation point, or one side of it (vantage/record/points.ts). */
 export const POINT = 1
 /** Capture << 16 | IP version << 8 | protocol. */
 export const KIND = 2

@@ -2,7 +2,7 @@
 
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
-import { pointOfSide } from '../../vantage/points.ts'
+import { pointOfSide } from '../../vantage/record/points.ts'
 import { ChainedHeads } from './chained-heads.ts'
 import { endHash, pairHash, wideEndHash } from './flow-hash.ts'
 import {

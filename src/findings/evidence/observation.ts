@@ -11,9 +11,9 @@ import {
   macHash,
   PACKET_OUTGOING,
   sourceMacAt,
-} from '../../vantage/place.ts'
-import { sideOf } from '../../vantage/points.ts'
-import type { Sightings } from '../../vantage/sighting.ts'
+} from '../../vantage/record/place.ts'
+import { sideOf } from '../../vantage/record/points.ts'
+import type { Sightings } from '../../vantage/record/sighting.ts'
 
 const UDP_HEADER = 8
 /** SYNs whose checksum is looked at: what a host does to its packets it does to all of them. */

@@ -1,0 +1,268 @@
+// `ctpcap size`: how large the table must be, was, and would be with other sysctls; all scenarios in one pass.
+import { stat } from 'node:fs/promises'
+import type { FrameSource } from '../../capture/frame.ts'
+import type { KnownTable } from '../../conntrack/known-entry.ts'
+import type { SysctlName } from '../../conntrack/settings.ts'
+import { untrackedBy } from '../../host/untracked.ts'
+import { Defragmenter } from '../../packet/defrag/fragments.ts'
+import { replay } from '../../replay.ts'
+import { renderJson } from '../../report/json.ts'
+import { buildSizeReport, type Sized, type SizedScenario } from '../../report/size/size-report.ts'
+import { renderSizeText } from '../../report/size/size-text.ts'
+import {
+  type CapturedFirst,
+  mapScenarios,
+  Scenario,
+  type ScenarioSpec,
+} from '../../sizing/scenarios/scenario.ts'
+import { type Io, writeText } from '../io/io.ts'
+import { withProgress } from '../io/progress.ts'
+import { SeriesFile, seriesFormat } from '../io/series-file.ts'
+import { UsageError } from '../io/usage-error.ts'
+import { type KnowledgeFlags, knowledgeOf } from '../options/host-options.ts'
+import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from '../options/options.ts'
+import { type TableFlags, tableOf } from '../options/table-file.ts'
+import {
+  capturedSpecs,
+  requestedSpecs,
+  suggestedSpecs,
+  type WhatIfFlags,
+} from '../options/what-if-options.ts'
+import { describeCaptures, endOf } from '../replay/describe-captures.ts'
+import { FilteredSource, filterOf } from '../replay/filtered-source.ts'
+import { FirstFrames } from '../replay/first-frames.ts'
+import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
+import { replayScenarios } from '../replay/scenario-replay.ts'
+import { isWorthAThread, ScenarioThread } from '../replay/scenario-thread.ts'
+import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
+import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
+import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
+
+/** Frames that tell which timeouts matter. */
+const FIRST_FRAMES = 300_000
+/** Timeouts tried by themselves: those that hold most entries. */
+const TIMEOUTS = 3
+/** Those that hold less than this share of the table are not worth a try. */
+const SHARE = 0.02
+/** What is tried where the capture cannot be read twice. */
+const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
+
+export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, KnowledgeFlags {
+  filter?: string
+  json?: boolean
+  series?: string
+  every: string
+  replay: Replay
+  tunnels: OneTableTunnels
+  ascii?: boolean
+  color: boolean
+  quiet?: boolean
+}
+
+export interface SizeOptions extends Selection {
+  sysctls: Sysctls
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
+  /** What rules of the host leave untracked, in every scenario; null for nothing. */
+  untracked: ScenarioSpec['notrack']
+  /** The table as captured, and under its maximum where one was given. */
+  captured: CapturedFirst<ScenarioSpec>
+  /** Scenarios asked for; empty = find out which are worth it. */
+  requested: ScenarioSpec[]
+  cores: number
+  json: boolean
+  /** File for the series, or null, and nanoseconds between its samples. */
+  series: string | null
+  interval: number
+  /** Whether a packet that several interfaces show counts once. */
+  replay: Replay
+  tunnels: OneTableTunnels
+  ascii: boolean
+  color: boolean
+  width: number
+  quiet: boolean
+}
+
+/** @throws UsageError for a value that no option takes */
+export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeOptions {
+  const sysctls = sysctlsOf(flags)
+  const cores = coresOf(flags)
+  const series = flags.series ?? null
+  if (series !== null) seriesFormat(series)
+  return {
+    captures,
+    filter: filterOf(flags),
+    sysctls,
+    table: tableOf(flags),
+    untracked: untrackedBy(knowledgeOf(flags, flags.quiet === true ? null : io.stderr)),
+    captured: capturedSpecs(sysctls),
+    requested: requestedSpecs(flags, sysctls, cores),
+    cores,
+    json: flags.json === true,
+    series,
+    interval: intervalOf(flags.every),
+    replay: flags.replay,
+    tunnels: flags.tunnels,
+    ascii: flags.ascii === true,
+    color: wantsColor(io, flags.color),
+    width: widthOf(io),
+    quiet: flags.quiet === true,
+  }
+}
+
+/** Runs the command. @throws CaptureError, OutputError, Interrupted */
+export async function size(options: SizeOptions, io: Io, generator: string): Promise<void> {
+  const specs: CapturedFirst<ScenarioSpec> = [...options.captured, ...(await wantedSpecs(options, io))]
+  const corrections = await clockCorrections(options.captures, options.replay, io)
+  await withCaptures(
+    options,
+    io,
+    async (source, interrupt, output) => {
+      const { series } = options
+      const seriesFile =
+        series === null || output === null ? null : new SeriesFile(output, seriesFormat(series))
+      const thread = await threadFor(specs, options, corrections, io)
+      try {
+        const progress = { quiet: options.quiet, ending: interrupt.ending }
+        const { captured, rows } = await withProgress(source, io, progress, () =>
+          replayAll(source, specs, options, seriesFile, thread),
+        )
+        interrupt.finish()
+        const captures = describeCaptures(source)
+        const filter = source instanceof FilteredSource ? source.report : null
+        const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
+        await seriesFile?.commit()
+        if (!options.quiet) warnOfDamage(source.captures, io.stderr)
+        if (options.json) await writeText(io.stdout, renderJson(report))
+        else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
+      } finally {
+        await thread?.close()
+      }
+    },
+    { corrections, output: options.series },
+  )
+}
+
+/** Starts a thread for half of the scenarios, where that is a gain. */
+async function threadFor(
+  specs: CapturedFirst<ScenarioSpec>,
+  options: SizeOptions,
+  corrections: readonly number[],
+  io: Io,
+): Promise<ScenarioThread | null> {
+  const { captures, captured, filter, sysctls, table, replay, tunnels } = options
+  const { elsewhere } = shareOut(distinctSpecs(specs).distinct, captured.length)
+  // what rules leave untracked is told by a function, which stays
+  if (io.threads === null || options.untracked !== null || elsewhere.length === 0) return null
+  if (!(await isWorthAThread(captures))) return null
+  return new ScenarioThread(io.threads.scenarios, {
+    captures,
+    filter: filter?.text ?? null,
+    corrections,
+    specs: [captured[0], ...elsewhere],
+    sysctls,
+    table,
+    replay,
+    tunnels,
+  })
+}
+
+async function replayAll(
+  source: FrameSource,
+  specs: CapturedFirst<ScenarioSpec>,
+  options: SizeOptions,
+  seriesFile: SeriesFile | null,
+  thread: ScenarioThread | null,
+): Promise<Pick<Sized, 'captured' | 'rows'>> {
+  const { distinct, places } = distinctSpecs(specs)
+  const count = options.captured.length
+  const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
+  const { table, sysctls, untracked } = options
+  const scenarios = mapScenarios(
+    here,
+    (spec, i) => new Scenario(spec, i === 0, table, sysctls.settings, untracked),
+  )
+  // of the table under the maximum that was given, where there is one
+  const { sizing, spec } = scenarios[count - 1] ?? scenarios[0]
+  const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
+  seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
+  const sized = new Map<ScenarioSpec, SizedScenario>()
+  const own = await replayScenarios(source, scenarios, options)
+  const others = (await thread?.sized) ?? []
+  for (const [i, replayed] of [...here, ...elsewhere].entries()) {
+    const each = [...own, ...others][i]
+    if (each !== undefined) sized.set(replayed, each)
+  }
+  // each place is one of those that were replayed
+  const rows = mapScenarios(specs, each => ({ name: each.name, sized: sized.get(places.get(each)!)! }))
+  return { captured: scenarios[0], rows }
+}
+
+/** Scenarios that come to the same share an engine: the first of them, and for each which one it is. */
+function distinctSpecs([captured, ...others]: CapturedFirst<ScenarioSpec>): {
+  distinct: CapturedFirst<ScenarioSpec>
+  places: Map<ScenarioSpec, ScenarioSpec>
+} {
+  const places = new Map([[captured, captured]])
+  const known = new Map<string, ScenarioSpec>()
+  for (const spec of others) {
+    // functions cannot be compared
+    const key = spec.notrack === null ? JSON.stringify([spec.settings, spec.enforced]) : spec.name
+    const place = known.get(key) ?? spec
+    known.set(key, place)
+    places.set(spec, place)
+  }
+  const distinct = others.filter(spec => places.get(spec) === spec)
+  return { distinct: [captured, ...distinct], places }
+}
+
+/**
+ * Which scenarios another thread takes so that both have as many, the table as captured being replayed by both. What
+ * is not tracked is told by a function, which stays.
+ */
+function shareOut(
+  distinct: CapturedFirst<ScenarioSpec>,
+  captured: number,
+): { here: CapturedFirst<ScenarioSpec>; elsewhere: ScenarioSpec[] } {
+  const [first, ...others] = distinct
+  const movable = distinct.slice(captured).filter(spec => spec.notrack === null)
+  const elsewhere = movable.slice(Math.max(movable.length - Math.floor((distinct.length - 1) / 2), 0))
+  return { here: [first, ...others.filter(spec => !elsewhere.includes(spec))], elsewhere }
+}
+
+async function wantedSpecs(options: SizeOptions, io: Io): Promise<ScenarioSpec[]> {
+  const { requested, sysctls, cores } = options
+  if (requested.length > 0) return requested
+  return suggestedSpecs(await importantTimeouts(options, io), sysctls, cores)
+}
+
+/** The timeouts that hold most entries, by the first frames of captures that can be read twice. */
+async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlName[]> {
+  const { captures, captured, sysctls } = options
+  for (const path of captures) {
+    if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
+  }
+  return await withCaptures(options, io, async (source, interrupt) => {
+    const scenario = new Scenario(captured[0], false, options.table, sysctls.settings, options.untracked)
+    const { engine, sizing } = scenario
+    const settings = fragmentSettings(sysctls)
+    const first = new FirstFrames(source, FIRST_FRAMES)
+    const window = windowFor(first, sysctls, options.replay)
+    const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)
+    await replay(first, engines, new Defragmenter(settings), witness, window)
+    interrupt.finish()
+    const end = engine.context.time
+    scenario.finish(end)
+    const { level, parts } = sizing.project(end)
+    const names = parts.filter(part => part.entries >= level * SHARE).map(({ sysctl }) => sysctl)
+    return [...new Set(names)].filter(name => name !== null).slice(0, TIMEOUTS)
+  })
+}
+
+function intervalOf(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (!(seconds >= 0.001 && seconds <= 86_400)) {
+    throw new UsageError(`--every ${text}: expected seconds from 0.001 to 86400`)
+  }
+  return Math.round(seconds * 1e9)
+}

@@ -1,0 +1,37 @@
+// `--flows FILE`: every flow as it ends, a line of NDJSON or CSV each, by the name of the file.
+
+import { CSV_HEADER, csvLine } from '../../report/analyze/flow-report.ts'
+import type { FlowReport } from '../../report/analyze/model.ts'
+import type { OutputFile } from './output-file.ts'
+import { UsageError } from './usage-error.ts'
+
+export type FlowsFormat = 'ndjson' | 'csv'
+
+/** The format a file's name asks for. @throws UsageError */
+export function flowsFormat(path: string): FlowsFormat {
+  if (path.endsWith('.ndjson')) return 'ndjson'
+  if (path.endsWith('.csv')) return 'csv'
+  throw new UsageError(`--flows ${path}: expected a name that ends in .ndjson or .csv`)
+}
+
+export class FlowsFile {
+  private readonly file: OutputFile
+  private readonly format: FlowsFormat
+
+  /** @throws OutputError */
+  constructor(file: OutputFile, format: FlowsFormat) {
+    this.file = file
+    this.format = format
+    if (format === 'csv') file.write(`${CSV_HEADER}\n`)
+  }
+
+  /** @throws OutputError */
+  add(flow: FlowReport): void {
+    this.file.write(this.format === 'csv' ? `${csvLine(flow)}\n` : `${JSON.stringify(flow)}\n`)
+  }
+
+  /** @throws OutputError */
+  async commit(): Promise<void> {
+    await this.file.commit()
+  }
+}

@@ -1,0 +1,64 @@
+// `--rules FILE` and `--topology FILE`: files of the host beside its captures, read into Knowledge.
+import { basename } from 'node:path'
+import type { Writable } from 'node:stream'
+import { FileFault } from '../../host/files/file-fault.ts'
+import { Knowledge } from '../../host/knowledge.ts'
+import { Rules } from '../../host/rules/rules.ts'
+import { readRules } from '../../host/rules/rules-file.ts'
+import { Ruleset } from '../../host/rules/ruleset.ts'
+import { Topology } from '../../host/topology/topology.ts'
+import { readTopology } from '../../host/topology/topology-file.ts'
+import { printable } from '../../report/text/format.ts'
+import { UsageError } from '../io/usage-error.ts'
+import { readText } from './side-file.ts'
+
+/** Help of the options, for program.ts. */
+export const RULES_HELP =
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft -j list ruleset. Findings name the rule and are surer, translations are checked against them, what NOTRACK matches is untracked'
+export const TOPOLOGY_HELP =
+  'interfaces of the host, repeatable: ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb, or their text. Observation points get names, findings are surer'
+
+/** Of commands that print a line for a packet, an event or an entry. */
+export const NOTRACK_RULES_HELP =
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft -j list ruleset. What NOTRACK matches is untracked'
+export const LOCAL_TOPOLOGY_HELP =
+  'addresses of the host, repeatable: ip -j addr, or its text. They tell what rules of OUTPUT are about'
+
+export interface KnowledgeFlags {
+  rules: string[]
+  topology: string[]
+}
+
+/**
+ * Reads what was given; null for nothing.
+ * @param stderr told what was passed over, a line each; null for nobody
+ * @throws UsageError for a file that is not what it was given as
+ */
+export function knowledgeOf({ rules, topology }: KnowledgeFlags, stderr: Writable | null): Knowledge | null {
+  if (rules.length + topology.length === 0) return null
+  const ruleset = new Ruleset()
+  for (const path of rules) {
+    const remarks = read(path, '--rules', text => readRules(basename(path), text, ruleset))
+    for (const { line, text } of remarks.all) {
+      stderr?.write(`ctpcap: warning: ${printable(path)}:${line}: ${printable(text)}\n`)
+    }
+  }
+  const hidden = ruleset.dropDoubles()
+  if (hidden > 0) {
+    stderr?.write(
+      `ctpcap: warning: --rules: ${hidden} ${hidden === 1 ? 'rule was' : 'rules were'} made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
+    )
+  }
+  const hosts = new Topology()
+  for (const path of topology) read(path, '--topology', text => readTopology(text, hosts))
+  return new Knowledge(rules.length === 0 ? null : new Rules(ruleset), topology.length === 0 ? null : hosts)
+}
+
+function read<T>(path: string, option: string, parse: (text: string) => T): T {
+  try {
+    return parse(readText(option, path))
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error
+    throw new UsageError(`${option} ${path}:${error.line}: ${error.message}`)
+  }
+}

@@ -1,0 +1,148 @@
+// The flags of `ctpcap analyze`, validated.
+import type { KnownTable } from '../../conntrack/known-entry.ts'
+import type { Filter } from '../../filter/filter.ts'
+import { SEVERITIES, type Severity } from '../../findings/wording/finding.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
+import { SORT_KEYS, type SortKey } from '../../sizing/flows.ts'
+import { flowsFormat } from '../io/flows-file.ts'
+import type { Io } from '../io/io.ts'
+import { UsageError } from '../io/usage-error.ts'
+import { filterOf } from '../replay/filtered-source.ts'
+import type { Tunnels } from '../replay/inner-replay.ts'
+import type { Replay } from '../replay/sightings.ts'
+import type { Sysctls } from '../replay/sysctls.ts'
+import { type KnowledgeFlags, knowledgeOf } from './host-options.ts'
+import { DEFAULT_CORES, presetValues } from './preset.ts'
+import { readText } from './side-file.ts'
+import { readSysctls } from './sysctl.ts'
+import { type TableFlags, tableOf } from './table-file.ts'
+
+/** Flags as commander hands them over: texts, checked below. */
+export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
+  filter?: string
+  json?: boolean
+  flows?: string
+  top: string
+  sort: string
+  replay: Replay
+  tunnels: Tunnels
+  failOn?: string
+  color: boolean
+  quiet?: boolean
+}
+
+export interface AnalyzeOptions {
+  captures: string[]
+  filter: Filter | null
+  json: boolean
+  /** File for every flow, or null. */
+  flows: string | null
+  /** How many of the largest flows are shown. */
+  top: number
+  sort: SortKey
+  /** Whether a packet that several interfaces show counts once. */
+  replay: Replay
+  sysctls: Sysctls
+  /** Rules and topology of the host; null where none were given. */
+  knowledge: Knowledge | null
+  /** The files that it is from. */
+  rules: string[]
+  topology: string[]
+  /** The table when the capture began, or null for an empty one. */
+  table: KnownTable | null
+  tunnels: Tunnels
+  /** Severity from which on findings make the exit code 1, or null. */
+  failOn: Severity | null
+  color: boolean
+  /** Columns to wrap the report at. */
+  width: number
+  /** No report for people, no warnings, no progress. */
+  quiet: boolean
+}
+
+/** Columns of a report that goes to a file or a pipe, and the bounds of a terminal's. */
+const PLAIN_WIDTH = 120
+const LEAST_WIDTH = 60
+const MOST_WIDTH = 160
+
+const MOST_CORES = 65_536
+
+/** Beyond this the report is no longer the place: there is --flows. */
+const MOST_TOP = 100_000
+
+/** @throws UsageError for a value that no option takes */
+export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io): AnalyzeOptions {
+  const flows = flags.flows ?? null
+  if (flows !== null) flowsFormat(flows)
+  return {
+    captures,
+    filter: filterOf(flags),
+    json: flags.json === true,
+    flows,
+    top: wholeNumber('--top', flags.top, MOST_TOP),
+    sort: oneOf('--sort', flags.sort, SORT_KEYS),
+    replay: flags.replay,
+    tunnels: flags.tunnels,
+    sysctls: sysctlsOf(flags),
+    knowledge: knowledgeOf(flags, flags.quiet === true ? null : io.stderr),
+    rules: flags.rules,
+    topology: flags.topology,
+    table: tableOf(flags),
+    failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
+    color: wantsColor(io, flags.color),
+    width: widthOf(io),
+    quiet: flags.quiet === true,
+  }
+}
+
+/** Flags that every command has for the sysctls of its replay. */
+export interface SysctlFlags {
+  set: string[]
+  sysctl: string[]
+  preset?: string
+  cores?: string
+}
+
+/** The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`. @throws UsageError */
+export function sysctlsOf(flags: SysctlFlags): Sysctls {
+  const preset = flags.preset === undefined ? {} : presetValues('--preset', flags.preset, coresOf(flags))
+  return readSysctls(
+    flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) })),
+    flags.set,
+    preset,
+  )
+}
+
+/** @throws UsageError */
+export function coresOf({ cores }: SysctlFlags): number {
+  return cores === undefined ? DEFAULT_CORES : wholeNumber('--cores', cores, MOST_CORES, 1)
+}
+
+/** Whether stdout takes colours: a terminal, unless `--no-color`, NO_COLOR (no-color.org) or TERM=dumb says no. */
+export function wantsColor(io: Io, flag: boolean): boolean {
+  const { NO_COLOR, TERM } = io.env
+  return flag && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb' && io.stdout.isTTY === true
+}
+
+/** Columns of the terminal within reason, or what suits a file; a terminal that does not know its own says 0. */
+export function widthOf(io: Io): number {
+  const { columns } = io.stdout
+  return columns === undefined || columns === 0
+    ? PLAIN_WIDTH
+    : Math.min(Math.max(columns, LEAST_WIDTH), MOST_WIDTH)
+}
+
+/** One of `choices`. @throws UsageError */
+export function oneOf<T extends string>(option: string, value: string, choices: readonly T[]): T {
+  const choice = choices.find(known => known === value)
+  if (choice === undefined) throw new UsageError(`${option} ${value}: expected ${choices.join(', ')}`)
+  return choice
+}
+
+function wholeNumber(option: string, value: string, most: number, least = 0): number {
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+  if (!(number >= least && number <= most)) {
+    throw new UsageError(`${option} ${value}: expected a whole number from ${least} to ${most}`)
+  }
+  return number
+}

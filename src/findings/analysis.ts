@@ -1,0 +1,268 @@
+// One engine with everything that listens to it: counts, occupancy, flows, findings.
+import type { Engine } from '../conntrack/engine.ts'
+import {
+  CAUSE_EARLY_DROP,
+  CAUSE_REOPENED,
+  CAUSE_RESET,
+  CAUSE_TIMEOUT,
+  type Observer,
+} from '../conntrack/events.ts'
+import { KnownEngine } from '../conntrack/known-engine.ts'
+import { isKnown, type KnownTable } from '../conntrack/known-entry.ts'
+import type { Settings } from '../conntrack/settings.ts'
+import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
+import type { Table } from '../conntrack/table.ts'
+import type { Knowledge } from '../host/knowledge.ts'
+import { untrackedBy } from '../host/untracked.ts'
+import type { Packet } from '../packet/packet.ts'
+import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
+import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
+import { OwnerFeed } from '../sizing/owners/owner-feed.ts'
+import { type LargestOwners, LocalOwners, type OwnerSink } from '../sizing/owners/owners.ts'
+import { Refusals } from '../sizing/refusals/refusals.ts'
+import { engineFor } from '../sizing/scenarios/sparing-engine.ts'
+import { Sizing } from '../sizing/sizing.ts'
+import type { Points } from '../vantage/record/points.ts'
+import type { Sightings } from '../vantage/record/sighting.ts'
+import { InvalidPackets } from './counts/invalid.ts'
+import { type CheckedTranslations, TranslationCheck } from './counts/translation-check.ts'
+import { UnrepliedFlows } from './counts/unreplied.ts'
+import { Verdicts } from './counts/verdicts.ts'
+import { TableFull } from './detectors/conntrack-table-full.ts'
+import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
+import { PortPressure } from './detectors/snat-port-pressure.ts'
+import { StaleMappings } from './detectors/stale-mapping.ts'
+import { TableCheck } from './detectors/table-file-contradicted.ts'
+import type { Budget } from './evidence/budget.ts'
+import { FlowTracker } from './flow-tracker.ts'
+import { type Finding, SEVERITIES } from './wording/finding.ts'
+import { informedBy } from './wording/rule-evidence.ts'
+
+/** What a finished analysis comes to, beside what can be read off its parts. */
+export interface Conclusion {
+  findings: Finding[]
+  owners: LargestOwners
+  /** Searches that had to stop. */
+  searches: readonly Budget[]
+}
+
+export interface AnalysisNeeds {
+  settings: Settings
+  flows: FlowsOptions
+  /** The window's; without a window points of one's own. */
+  points: Points
+  /** Whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs. */
+  enforceMaximum?: boolean
+  /** Whether the packets came out of a tunnel over UDP. */
+  isInside?: boolean
+  /** Counts the owners of entries; on this thread if there is none. */
+  owners?: OwnerSink | null
+  /** Rules and topology of the host. */
+  knowledge?: Knowledge | null
+  /** The table when the capture began. */
+  known?: KnownTable | null
+}
+
+export class Analysis implements Observer, Witness {
+  readonly engine: Engine
+  readonly sizing: Sizing
+  readonly flows: Flows
+  readonly verdicts = new Verdicts()
+  readonly invalid = new InvalidPackets()
+  readonly unreplied = new UnrepliedFlows()
+  readonly midStream = new MidStreamPickups()
+  /** Holds the table that was known at the start against the traffic; null where none was. */
+  tableCheck: TableCheck | null = null
+  private readonly portPressure: PortPressure
+  private readonly staleMappings: StaleMappings
+  private readonly tableFull: TableFull
+  private readonly table: Table
+  /** The entry that the packet under way has created, or -1. */
+  private fresh = -1
+
+  private readonly points: Points
+  private readonly owners: OwnerSink
+  private readonly tracker: FlowTracker
+  /** The entry that the packet under way has ended, or -1. */
+  private dying = -1
+  private readonly knowledge: Knowledge | null
+  private readonly check: TranslationCheck | null
+
+  constructor(needs: AnalysisNeeds) {
+    const { settings, flows, points, knowledge = null, known = null } = needs
+    this.points = points
+    this.owners = needs.owners ?? new LocalOwners()
+    this.knowledge = knowledge
+    const rules = knowledge?.rules ?? null
+    this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
+    const untracked = untrackedBy(knowledge)
+    const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
+    this.engine = engineFor(settings, this, refusals, untracked, known !== null)
+    this.table = this.engine.table
+    this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
+    this.engine.accompany(this.tracker.legs)
+    this.portPressure = new PortPressure(this.tracker.legs)
+    this.staleMappings = new StaleMappings(this.tracker.legs)
+    this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
+    this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
+    this.flows = new Flows(this.table, flows)
+    if (known !== null) this.load(known)
+  }
+
+  seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
+    if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
+      this.tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? this.engine.key >> 1 : -1)
+      if (this.dying >= 0) {
+        this.tracker.ended(this.dying, true)
+        this.dying = -1
+      }
+    }
+    if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
+    switch (outcome) {
+      case FRAME_TRACKED:
+        this.verdicts.tracked(this.engine.state)
+        this.tableCheck?.packet(packet, sightings)
+        if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
+        else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
+        if (this.fresh >= 0) this.opened(packet, sightings)
+        break
+      case FRAME_QUEUED:
+        this.verdicts.fragment()
+        break
+      case FRAME_LOST:
+        this.verdicts.lostFragment(packet)
+        break
+      case FRAME_UNMET:
+        this.verdicts.missed()
+        break
+      case FRAME_LATE:
+        this.verdicts.copied(1)
+        break
+      default:
+        this.verdicts.skipped(packet)
+    }
+  }
+
+  created(ct: number, time: number): void {
+    this.sizing.created(ct, time)
+    this.fresh = ct
+  }
+
+  updated(): void {}
+
+  reclassified(_ct: number, before: number, after: number, time: number): void {
+    this.sizing.reclassified(before, after, time)
+  }
+
+  expired(ct: number, time: number): void {
+    this.sizing.expired(ct, time)
+    this.released(ct)
+  }
+
+  destroyed(ct: number, cause: number, time: number): void {
+    if (cause === CAUSE_EARLY_DROP) this.tableFull.evicted(this.table, ct)
+    this.sizing.destroyed(ct, cause, time)
+    // one that expired has been reported before
+    if (cause !== CAUSE_TIMEOUT) this.released(ct)
+    this.end(ct, cause, time)
+    if (cause === CAUSE_REOPENED) this.tracker.reopens(ct)
+    // the packet that ends an entry is one of its own
+    else if (cause === CAUSE_RESET) this.dying = ct
+    else this.tracker.ended(ct)
+  }
+
+  /** The replay is over: lets the clock run to its last frame, and sums up what is still in the table. */
+  finish(time: number): void {
+    this.engine.advance(time)
+    this.sizing.finish(time)
+    endEntries(this.table, (ct, cause) => {
+      this.sizing.left(ct, time)
+      this.end(ct, cause, time)
+    })
+  }
+
+  /** What the rules given say of the translations seen; null without rules. */
+  checkedTranslations(): CheckedTranslations | null {
+    return this.check?.conclude() ?? null
+  }
+
+  /** @param end nanoseconds from the first frame to the last */
+  async conclude(end: number): Promise<Conclusion> {
+    const nameOf = (point: number): string => this.points.name(point)
+    const owners = await this.owners.largest(end)
+    const found = this.tracker.conclude(nameOf)
+    const remarks = this.tracker.remarks(nameOf)
+    const stale = this.staleMappings.conclude(new Set(this.tracker.clients), nameOf)
+    const informant = this.knowledge === null ? null : informedBy(this.knowledge)
+    const nat = [...found, ...stale].map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
+    const own = [
+      ...(this.tableCheck?.conclude() ?? []),
+      ...this.tableFull.conclude(nameOf),
+      ...this.portPressure.conclude(nameOf),
+    ]
+    // what the model says of the table is surer than what the packets let guess, unless they contradict it
+    const isSurer = (one: Finding, other: Finding): boolean =>
+      one.id === other.id && one.confidence !== 'possible' && other.confidence === 'possible'
+    const known = nat.filter(
+      finding =>
+        !own.some(other => other.id === finding.id && !isSurer(finding, other)) &&
+        !(finding.id === 'conntrack-table-full' && this.portPressure.explains(finding.flows)),
+    )
+    const modelled = own.filter(finding => !known.some(other => isSurer(other, finding)))
+    return {
+      findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity),
+      owners,
+      searches: this.tracker.exhausted,
+    }
+  }
+
+  /** The observer hears of a new entry before the packet that created it is shown. */
+  private opened(packet: Packet, sightings: Sightings | null): void {
+    this.midStream.created(this.table, this.fresh, packet)
+    this.unreplied.created(this.fresh, packet)
+    this.tableFull.created(this.table, this.fresh, packet, sightings)
+    this.portPressure.created(this.table, this.fresh, packet)
+    this.fresh = -1
+  }
+
+  private released(ct: number): void {
+    this.midStream.released(this.table, ct)
+    this.portPressure.released(this.table, ct)
+  }
+
+  private unusual(packet: Packet, sightings: Sightings | null): void {
+    const { state } = this.engine
+    if (state === STATE_RELATED) this.related(packet)
+    else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
+  }
+
+  private related(error: Packet): void {
+    this.unreplied.related(this.table, this.engine.ct)
+    this.staleMappings.related(this.table, this.engine.ct, error)
+  }
+
+  private load(known: KnownTable): void {
+    const { engine } = this
+    if (!(engine instanceof KnownEngine)) return
+    this.tableCheck = new TableCheck(engine, known)
+    engine.load(known.entries)
+    for (let ct = 0; ct < this.table.top; ct++) this.flows.counted(ct)
+    this.fresh = -1
+  }
+
+  /** An entry that was there before the capture, and that no packet of it met, is no flow of it. */
+  private end(ct: number, cause: number, time: number): void {
+    const known = this.tableCheck !== null && isKnown(this.table, ct)
+    const frame = known ? this.tableCheck?.firstFrame(ct) : undefined
+    if (frame === 0) return
+    this.flows.ended(ct, cause, time)
+    this.unreplied.ended(this.table, ct, cause, frame)
+    this.check?.ended(this.table, ct)
+    this.portPressure.ended(this.table, ct)
+    this.staleMappings.ended(this.table, ct)
+  }
+}
+
+function byGravity(a: Finding, b: Finding): number {
+  return SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)
+}

@@ -1,0 +1,124 @@
+// The detectors that look at single flows: hands each what it asked for, and asks what it came to.
+
+import { IPPROTO_TCP, TCP_ACK } from '../../net/numbers.ts'
+import type { Budget } from '../evidence/budget.ts'
+import { FlowForms } from '../evidence/flow-forms.ts'
+import { LEG_RST, REUSE } from '../evidence/leg-layout.ts'
+import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
+import { Cases } from '../wording/cases.ts'
+import type { Finding } from '../wording/finding.ts'
+import { REMARKS, type RemarkId } from '../wording/flow-catalogue.ts'
+import { TwinQueries } from './dns-race.ts'
+import { IdleGaps } from './idle-gap.ts'
+import { UnfinishedSums } from './offload-checksum.ts'
+import { OneWayFlows } from './one-way-flow.ts'
+import { PortReuse } from './port-reuse.ts'
+import { RecycledAddresses } from './recycled-address.ts'
+import { SynLadders } from './vxlan-checksum.ts'
+
+/**
+ * What the detectors remember stands in the legs, and beside them in a few lists of a set length: less than 2 MB.
+ */
+export class FlowFindings {
+  private readonly legs: Legs
+  private readonly notes = new Cases<RemarkId>(REMARKS)
+  private readonly twins: TwinQueries
+  private readonly reuse: PortReuse
+  private readonly gaps: IdleGaps
+  private readonly oneWay: OneWayFlows
+  private readonly recycled: RecycledAddresses
+  private readonly ladders: SynLadders | null
+  private readonly sums: UnfinishedSums
+
+  /** @param isInside whether the packets came out of a tunnel over UDP */
+  constructor(legs: Legs, cases: Cases, isInside: boolean) {
+    const forms = new FlowForms(legs)
+    this.legs = legs
+    this.twins = new TwinQueries(legs, cases, forms)
+    this.reuse = new PortReuse(legs, cases, this.notes, forms)
+    this.gaps = new IdleGaps(legs, cases, forms)
+    this.oneWay = new OneWayFlows(legs, this.notes, forms)
+    this.recycled = new RecycledAddresses(legs, cases, forms)
+    this.ladders = isInside ? new SynLadders(legs, cases, this.notes, forms) : null
+    this.sums = new UnfinishedSums(legs, this.notes)
+  }
+
+  /** The first datagram of a flow. */
+  firstDatagram(leg: number, seen: Observation): void {
+    this.twins.begin(leg, seen)
+  }
+
+  /** A datagram of a flow that began with a DNS query. */
+  dns(leg: number, seen: Observation): void {
+    this.twins.message(leg, seen)
+  }
+
+  /** Whether the packet that was told of last, of a flow with DNS, was seen to leave the host. */
+  passed(leg: number, hasLeft: boolean): void {
+    this.twins.passed(leg, hasLeft)
+  }
+
+  /** A SYN begins another connection of the same addresses and ports; the leg still tells of the last one. */
+  reopened(leg: number, seen: Observation): void {
+    this.reuse.reopened(leg, seen)
+  }
+
+  /** A SYN or SYN-ACK; `isFirst` tells whether it is the first of its connection here. */
+  opening(leg: number, seen: Observation, isFirst: boolean): void {
+    const { number } = seen
+    const isAnswer = (seen.flags & TCP_ACK) !== 0
+    if (isAnswer && isFirst) this.reuse.answered(leg, seen)
+    if (!isAnswer && !isFirst) this.recycled.repeated(leg, seen, number)
+    this.ladders?.opening(leg, seen, isAnswer, number)
+    if (isFirst) this.sums.opening(leg, seen)
+  }
+
+  /** A segment other than SYN-ACK comes from a server that has not accepted the connection. */
+  challenged(leg: number, seen: Observation): void {
+    if (this.legs.rare(leg, REUSE) !== 0) this.reuse.challenged(leg, seen)
+  }
+
+  /** A RST; the leg has not been marked with it yet. */
+  reset(leg: number, direction: number, seen: Observation): void {
+    if (direction === 1) {
+      this.reuse.reset(leg, seen)
+      this.recycled.reset(leg, seen)
+    }
+    if (!this.legs.has(leg, LEG_RST)) this.gaps.reset(leg, direction, seen)
+  }
+
+  /** A leg goes: its connection is over. @param now time of the last packet */
+  ended(leg: number, now: number): void {
+    if (this.legs.protocol(leg) === IPPROTO_TCP) this.judge(leg, now)
+    else this.twins.ended(leg)
+    this.ladders?.ended(leg)
+  }
+
+  /** The last packet, at `now`, is in. */
+  conclude(now: number): void {
+    const { legs } = this
+    this.twins.conclude(now)
+    for (let leg = 0; leg < legs.top; leg++) {
+      if (legs.isUsed(leg) && legs.protocol(leg) === IPPROTO_TCP) this.judge(leg, now)
+    }
+    this.oneWay.conclude()
+    this.ladders?.conclude()
+    this.sums.conclude()
+  }
+
+  remarks(nameOf: (point: number) => string): Finding[] {
+    return [...this.twins.remarks(nameOf), ...this.notes.conclude(nameOf).map(({ finding }) => finding)]
+  }
+
+  /** What searches of the detectors may look at. */
+  get budgets(): Budget[] {
+    return [this.twins.budget, this.gaps.budget, this.oneWay.budget]
+  }
+
+  private judge(leg: number, now: number): void {
+    this.reuse.conclude(leg, now)
+    this.gaps.conclude(leg, now)
+    this.oneWay.judge(leg)
+  }
+}

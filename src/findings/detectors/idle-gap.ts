@@ -1,0 +1,170 @@
+// Connections that did not go on after a long pause, and which well-known timeouts the pause was longer than.
+
+import { Budget } from '../evidence/budget.ts'
+import type { FlowForms } from '../evidence/flow-forms.ts'
+import {
+  GAP_BEFORE,
+  GAP_FRAME,
+  GAP_LENGTH,
+  GAP_PACKETS,
+  GAP_SIDE,
+  GAP_TIME,
+  LEG_EXPLAINED,
+  LEG_FIN,
+  LEG_FIN_BACK,
+  LEG_RST,
+  REUSE,
+  SIDE_FRAME,
+  SIDE_PACKETS,
+} from '../evidence/leg-layout.ts'
+import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
+import { ENDED_LAST } from '../evidence/responders.ts'
+import type { Cases } from '../wording/cases.ts'
+import type { Confidence, FindingStep } from '../wording/finding.ts'
+
+/** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
+const TIMERS: readonly [number, string][] = [
+  [240, 'Azure Load Balancer'],
+  [350, 'AWS Network Load Balancer, NAT gateway, Nitro v6'],
+  [600, 'Google Cloud VPC'],
+  [900, 'IPVS'],
+  [1200, 'Google Cloud NAT'],
+  [3600, 'an hour, many firewalls'],
+  [7440, 'RFC 5382, OpenWrt'],
+  [86400, 'kube-proxy, pf'],
+  [432000, 'nf_conntrack'],
+]
+const LEAST = TIMERS[0][0] * 1000
+/** Packets into the void, the first among them, that are no accident, and for how long: milliseconds. */
+const LEAST_UNANSWERED = 3
+const LEAST_WAIT = 1000
+/** Other connections of the peers that are looked at, all together. */
+const MOST_VISITS = 1 << 22
+
+/** Data comes exactly where the flow had stopped a while ago; the leg does not know of it yet. */
+export function notePause(legs: Legs, leg: number, direction: number, seen: Observation): void {
+  const length = Math.min((seen.time - legs.time(leg)) / 1e6, 0x7fffffff)
+  // one that has not been answered yet may be followed by shorter ones
+  const isSequel = legs.rare(leg, GAP_FRAME) !== 0 && direction === legs.rare(leg, GAP_SIDE)
+  if (isSequel && length < legs.rare(leg, GAP_LENGTH)) return
+  if (legs.rare(leg, REUSE) !== 0) return
+  legs.setRare(leg, GAP_FRAME, seen.frame)
+  legs.setRare(leg, GAP_SIDE, direction)
+  legs.setRare(leg, GAP_LENGTH, length)
+  legs.setRare(leg, GAP_BEFORE, legs.side(leg, direction, SIDE_FRAME))
+  legs.setRare(leg, GAP_TIME, Math.min((seen.time - legs.start(leg)) / 1e6, 0x7fffffff))
+  legs.setRare(leg, GAP_PACKETS, legs.side(leg, direction, SIDE_PACKETS))
+}
+
+export class IdleGaps {
+  private readonly legs: Legs
+  private readonly cases: Cases
+  private readonly forms: FlowForms
+  readonly budget = new Budget('other connections of a peer that went silent', MOST_VISITS)
+
+  constructor(legs: Legs, cases: Cases, forms: FlowForms) {
+    this.legs = legs
+    this.cases = cases
+    this.forms = forms
+  }
+
+  /** The first RST of a flow. */
+  reset(leg: number, direction: number, seen: Observation): void {
+    const { legs } = this
+    if (!this.hasLongGap(leg) || direction === legs.rare(leg, GAP_SIDE)) return
+    const usual = legs.ttl(leg, direction)
+    const isStranger = usual !== 0 && usual !== seen.ttl
+    const why = isStranger
+      ? `the RST did not come from the peer (TTL ${seen.ttl}, the peer's is ${usual})`
+      : 'the answer to the first data was a RST, from the peer or in its name'
+    this.add(leg, isStranger ? 'likely' : 'possible', why, [
+      { what: 'RST', frames: [{ capture: seen.capture, frame: seen.frame }] },
+    ])
+  }
+
+  /** Looks at a flow whose last data after a pause may never have been answered; `now`: the last packet's time. */
+  conclude(leg: number, now: number): void {
+    const { legs } = this
+    if (!this.hasLongGap(leg) || legs.has(leg, LEG_RST)) return
+    const side = legs.rare(leg, GAP_SIDE)
+    const packets = legs.side(leg, side, SIDE_PACKETS) - legs.rare(leg, GAP_PACKETS)
+    const waited = (legs.time(leg) - legs.start(leg)) / 1e6 - legs.rare(leg, GAP_TIME)
+    if (packets < LEAST_UNANSWERED || waited < LEAST_WAIT) return
+    const isAlive = this.answersOthers(leg, now)
+    const others = isAlive ? ', though it answered other connections' : ''
+    this.add(
+      leg,
+      isAlive ? 'likely' : 'possible',
+      `${packets} packets went unanswered by the peer${others}`,
+      [
+        {
+          what: `the last of ${packets} packets without an answer`,
+          frames: [{ capture: legs.capture(leg), frame: legs.side(leg, side, SIDE_FRAME) }],
+        },
+      ],
+    )
+  }
+
+  /** A flow that was not being closed, nor is told of by another finding. */
+  private hasLongGap(leg: number): boolean {
+    const { legs } = this
+    if (legs.rare(leg, GAP_FRAME) === 0 || legs.rare(leg, GAP_LENGTH) < LEAST) return false
+    // of an asymmetric path half is never seen
+    if (legs.side(leg, 1 - legs.rare(leg, GAP_SIDE), SIDE_PACKETS) === 0) return false
+    return !legs.has(leg, LEG_EXPLAINED | LEG_FIN | LEG_FIN_BACK)
+  }
+
+  /** Whether the peer was heard in another flow of the same two hosts' service since the pause ended. */
+  private answersOthers(leg: number, now: number): boolean {
+    const { legs } = this
+    const since = Math.min(legs.time(leg), now)
+    const responder = legs.responder(leg)
+    if (legs.responders.time(responder, ENDED_LAST) >= since) return true
+    for (let other = legs.newestOf(responder); other >= 0; other = legs.older(other)) {
+      if (!this.budget.allows(1)) return false
+      if (other !== leg && legs.time(other) >= since && hasAnsweredToTheEnd(legs, other)) return true
+    }
+    return false
+  }
+
+  private add(leg: number, confidence: Confidence, why: string, last: FindingStep[]): void {
+    const { legs } = this
+    const capture = legs.capture(leg)
+    const seconds = legs.rare(leg, GAP_LENGTH) / 1000
+    const { client, flow } = this.forms.of(leg)
+    this.cases.add({
+      id: 'idle-gap',
+      confidence,
+      reason: `${why}; the pause of ${Math.floor(seconds)} s is longer than ${timersBelow(seconds)}`,
+      client,
+      flow,
+      point: legs.point(leg),
+      steps: [
+        {
+          what: 'last packets before the pause',
+          frames: [{ capture, frame: legs.rare(leg, GAP_BEFORE) }],
+        },
+        {
+          what: `data after ${Math.floor(seconds)} s of silence`,
+          frames: [{ capture, frame: legs.rare(leg, GAP_FRAME) }],
+        },
+        ...last,
+      ],
+    })
+  }
+}
+
+/** Whether the responder was heard, and did not leave data after a pause unanswered. */
+export function hasAnsweredToTheEnd(legs: Legs, leg: number): boolean {
+  return legs.side(leg, 1, SIDE_PACKETS) > 0 && legs.rare(leg, GAP_FRAME) === 0
+}
+
+/** The longest two timeouts that a pause exceeds: who was told a shorter one knows that. */
+function timersBelow(seconds: number): string {
+  return TIMERS.filter(([timer]) => timer <= seconds)
+    .slice(-2)
+    .reverse()
+    .map(([timer, whose]) => `${timer} s (${whose})`)
+    .join(' and ')
+}

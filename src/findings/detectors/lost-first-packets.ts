@@ -1,0 +1,252 @@
+// First packets that enter the host and never leave it: two that raced for one port, or all from one moment on.
+
+import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
+import { MOST_POINTS } from '../../vantage/record/points.ts'
+import {
+  LEG_FORWARDED,
+  LEG_LOST,
+  LEG_OPEN,
+  LEG_SYN_ACK,
+  SIDE_FRAME,
+  SIDE_PACKETS,
+  SYN_FRAME,
+} from '../evidence/leg-layout.ts'
+import type { Legs } from '../evidence/legs.ts'
+import type { Case, Cases } from '../wording/cases.ts'
+import type { FindingStep } from '../wording/finding.ts'
+import { partiesOf } from './asymmetric-return.ts'
+
+/** First packets that are remembered, for one that raced them; a power of two. */
+const RECENT = 64
+/** Two packets that meet in NAT are that close. */
+const RACE_TIME = 1e6
+/** New flows lost in a row that are no accident, and how many of them are named. */
+const LEAST_LOST = 10
+const MOST_NAMED = 256
+
+type LostFlow = Pick<Case, 'client' | 'flow' | 'parties' | 'point' | 'steps' | 'tries'>
+
+export class Losses {
+  private readonly legs: Legs
+  private readonly cases: Cases
+  private readonly recent = new Int32Array(RECENT).fill(-1)
+  private readonly serials = new Int32Array(RECENT)
+  private readonly times = new Float64Array(RECENT)
+  /** Bits of RECENT_*. */
+  private readonly kinds = new Uint8Array(RECENT)
+  private next = 0
+  /** When each point saw its last packet; where packets leave. */
+  private readonly lastTimes = new Float64Array(MOST_POINTS).fill(Number.NEGATIVE_INFINITY)
+  private exit = -1
+  private exitCapture = -1
+  /** Flows that were forwarded, ever; new flows lost one after another, now and at most. */
+  private forwarded = 0
+  private streak = 0
+  private streakTime = 0
+  private streakCapture = -1
+  private longest = 0
+  /** Packets of open flows that were forwarded meanwhile. */
+  private passing = 0
+  private passingAtLongest = 0
+  /** Whether nothing was seen where packets leave since the longest streak began. */
+  private isCutShort = false
+  /** Legs of the flows lost in the longest streak, and in the one under way. */
+  private lost: number[] = []
+  /** Those of them that ended meanwhile, lost for good. */
+  private gone: LostFlow[] = []
+  private races = 0
+
+  constructor(legs: Legs, cases: Cases) {
+    this.legs = legs
+    this.cases = cases
+  }
+
+  /** A point saw a packet. */
+  saw(point: number, time: number): void {
+    this.lastTimes[point] = time
+  }
+
+  /** A packet left the host there. */
+  left(point: number, capture: number): void {
+    this.exit = point
+    this.exitCapture = capture
+  }
+
+  /** A packet of an initiator, whose first sighting is in `leg`, went through the host, or was not seen to. */
+  passed(leg: number, time: number, isForwarded: boolean, isSourceTranslated: boolean): void {
+    const { legs } = this
+    if (leg < 0) return
+    if (isForwarded && !legs.has(leg, LEG_FORWARDED)) {
+      legs.mark(leg, LEG_FORWARDED)
+    }
+    if (!this.isFirst(leg)) {
+      if (isForwarded && this.streak > 0) this.passing++
+      return
+    }
+    const kind = (isForwarded ? 1 : 0) | (isSourceTranslated ? 2 : 0)
+    const hasRaced = this.race(leg, time, kind)
+    this.remember(leg, time, kind)
+    if (isForwarded) this.endStreak()
+    else if (!hasRaced && this.forwarded > 0) this.lose(leg)
+    if (isForwarded) this.forwarded++
+  }
+
+  /** Looks once more at what was lost: a packet may have been seen late, or its repetition have passed. */
+  conclude(): void {
+    const { cases } = this
+    this.endStreak()
+    const lost = [...this.gone, ...this.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg))]
+    if (this.longest < LEAST_LOST || lost.length < LEAST_LOST) return
+    const isSure = this.passingAtLongest > 0
+    const streak = `${this.longest} new connections in a row came in and did not leave, ${this.forwarded} others had`
+    const how = isSure ? ', and open ones went on' : ''
+    const end = this.isCutShort
+      ? '; where they had left, nothing more was seen at all: that capture may have ended earlier, but nobody answered them either'
+      : ''
+    for (const flow of lost) {
+      cases.add({
+        id: 'conntrack-table-full',
+        confidence: isSure ? 'likely' : 'possible',
+        reason: `${streak}${how}: a full table drops so, but a rule may, too${end}`,
+        ...flow,
+      })
+    }
+  }
+
+  /** A leg goes, whose flow may have been lost. */
+  ended(leg: number): void {
+    if (!this.legs.has(leg, LEG_LOST)) return
+    const index = this.lost.indexOf(leg)
+    if (index < 0) return
+    this.lost.splice(index, 1)
+    if (this.isLost(leg)) this.gone.push(this.describe(leg))
+  }
+
+  /** Whether a flow did not leave later either, and nobody answered it. */
+  private isLost(leg: number): boolean {
+    return !this.legs.has(leg, LEG_FORWARDED | LEG_SYN_ACK | LEG_OPEN)
+  }
+
+  private describe(leg: number): LostFlow {
+    const { legs } = this
+    const client = legs.initiatorText(leg)
+    return {
+      client,
+      flow: `tcp ${client} -> ${legs.responderText(leg)}`,
+      parties: partiesOf(legs, leg, -1),
+      point: legs.point(leg),
+      steps: this.stepsOf(leg),
+      tries: legs.openings(leg, 0),
+    }
+  }
+
+  private stepsOf(leg: number): FindingStep[] {
+    const { legs } = this
+    const capture = legs.capture(leg)
+    const first = legs.get(leg, SYN_FRAME)
+    const last = legs.side(leg, 0, SIDE_FRAME)
+    const opening = {
+      what: 'a SYN comes in, and does not leave the host',
+      frames: [{ capture, frame: first }],
+    }
+    if (last === first) return [opening]
+    return [
+      opening,
+      { what: 'it is repeated, and does not leave either', frames: [{ capture, frame: last }] },
+    ]
+  }
+
+  /** The first packet of a flow: its first SYN, or its first datagram. */
+  private isFirst(leg: number): boolean {
+    const { legs } = this
+    const isTcp = legs.protocol(leg) === IPPROTO_TCP
+    if (isTcp) return legs.openings(leg, 0) === 1 && legs.side(leg, 0, SIDE_PACKETS) === 0
+    return legs.side(leg, 0, SIDE_PACKETS) === 1 && legs.side(leg, 1, SIDE_PACKETS) === 0
+  }
+
+  private lose(leg: number): void {
+    const { legs } = this
+    if (legs.protocol(leg) !== IPPROTO_TCP) return
+    if (this.streak === 0) this.streakTime = legs.start(leg)
+    this.streak++
+    this.streakCapture = legs.capture(leg)
+    if (this.lost.length + this.gone.length === MOST_NAMED) return
+    legs.mark(leg, LEG_LOST)
+    this.lost.push(leg)
+  }
+
+  private endStreak(): void {
+    if (this.streak > this.longest) {
+      this.longest = this.streak
+      this.passingAtLongest = this.passing
+      // the capture of the other side may simply have ended
+      this.isCutShort =
+        this.exitCapture !== this.streakCapture && this.lastTimes[this.exit] <= this.streakTime
+    } else if (this.longest < LEAST_LOST) {
+      this.lost = []
+      this.gone = []
+    }
+    this.streak = 0
+    this.passing = 0
+  }
+
+  private remember(leg: number, time: number, kind: number): void {
+    this.recent[this.next] = leg
+    this.serials[this.next] = this.legs.serial(leg)
+    this.times[this.next] = time
+    this.kinds[this.next] = kind
+    this.next = (this.next + 1) & (RECENT - 1)
+  }
+
+  /** Whether one of two first packets of one port was lost, and the other left with a translated source. */
+  private race(leg: number, time: number, kind: number): boolean {
+    const { legs } = this
+    for (let i = 0; i < RECENT; i++) {
+      const other = this.recent[i]
+      if (other < 0 || other === leg || legs.serial(other) !== this.serials[i]) continue
+      if (Math.abs(time - this.times[i]) > RACE_TIME || !this.areRivals(leg, other)) continue
+      if ((kind & 1) === 0 && this.kinds[i] === 3) this.raced(leg, other)
+      else if (kind === 3 && (this.kinds[i] & 1) === 0) this.raced(other, leg)
+      else continue
+      return true
+    }
+    return false
+  }
+
+  private areRivals(a: number, b: number): boolean {
+    const { legs } = this
+    // answers of two servers to one client, whose questions came before the capture, are none
+    const isAnswer = legs.protocol(a) === IPPROTO_UDP && legs.hasLowerPort(a)
+    return (
+      !isAnswer &&
+      legs.protocol(a) === legs.protocol(b) &&
+      legs.sameResponder(a, b) &&
+      legs.isPortShared(a, b) &&
+      legs.initiatorText(a) !== legs.initiatorText(b)
+    )
+  }
+
+  private raced(lost: number, won: number): void {
+    const { legs, cases } = this
+    const protocol = legs.protocol(lost) === IPPROTO_TCP ? 'tcp' : 'udp'
+    const client = legs.initiatorText(lost)
+    this.races++
+    cases.add({
+      id: 'snat-insert-race',
+      confidence: this.races > 2 ? 'certain' : 'likely',
+      reason: `two hosts used one source port to one destination within a millisecond; one packet left translated, the other did not leave${this.races > 2 ? ', again and again' : ''}`,
+      client,
+      flow: `${protocol} ${client} -> ${legs.responderText(lost)}`,
+      parties: partiesOf(legs, lost, -1),
+      point: legs.point(lost),
+      steps: [
+        { what: `first packet of ${legs.initiatorText(won)}: left the host`, frames: [this.frame(won)] },
+        { what: `first packet of ${client}: did not`, frames: [this.frame(lost)] },
+      ],
+    })
+  }
+
+  private frame(leg: number) {
+    return { capture: this.legs.capture(leg), frame: this.legs.side(leg, 0, SIDE_FRAME) }
+  }
+}

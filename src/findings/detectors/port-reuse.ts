@@ -1,0 +1,189 @@
+// A source port that is used again while its last connection is still remembered: by the table, or by the peer.
+
+import { after } from '../../net/sequence.ts'
+import type { FlowForms } from '../evidence/flow-forms.ts'
+import {
+  LEG_FIN,
+  LEG_FIN_BACK,
+  LEG_RST,
+  LEG_SYN_ACK,
+  REUSE,
+  REUSE_ANSWER,
+  REUSE_BEFORE,
+  REUSE_PAUSE,
+  SIDE_END,
+  SIDE_FRAME,
+  SYN_FRAME,
+  SYN_SEQUENCE,
+} from '../evidence/leg-layout.ts'
+import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
+import { ACCEPTED_START } from '../evidence/responders.ts'
+import type { Cases } from '../wording/cases.ts'
+import type { Confidence, FindingStep } from '../wording/finding.ts'
+import type { RemarkId } from '../wording/flow-catalogue.ts'
+
+// how the last connection had ended, in bits 0 to 2 of REUSE
+const OPEN = 1
+const HALF_CLOSED = 2
+const CLOSED = 3
+const WAS_RESET = 4
+const ENDS = ['', 'was still open', 'was half closed', 'had been closed', 'had been reset']
+/** How long the kernel keeps such an entry, by default. */
+const KEPT = [0, Number.POSITIVE_INFINITY, 120e9, 120e9, 10e9]
+const END_BITS = 7
+/** The SYN's number is below the last of the old connection: its peer cannot tell it from an old duplicate. */
+const IS_BELOW = 8
+// what came in answer
+const CHALLENGED = 16
+const REFUSED = 32
+
+/** How long an answer may still come. */
+const GRACE = 1.5e9
+
+export class PortReuse {
+  private readonly legs: Legs
+  private readonly cases: Cases
+  private readonly notes: Cases<RemarkId>
+  private readonly forms: FlowForms
+
+  constructor(legs: Legs, cases: Cases, notes: Cases<RemarkId>, forms: FlowForms) {
+    this.legs = legs
+    this.cases = cases
+    this.notes = notes
+    this.forms = forms
+  }
+
+  /** A SYN with another number than the leg's connection had, which the leg still tells of. */
+  reopened(leg: number, seen: Observation): void {
+    const { legs } = this
+    if (!legs.has(leg, LEG_SYN_ACK)) return
+    const end = this.endOf(leg)
+    const pause = seen.time - legs.time(leg)
+    if (pause >= KEPT[end]) {
+      legs.setRare(leg, REUSE, 0)
+      return
+    }
+    const isBelow = !after(seen.sequence, legs.side(leg, 0, SIDE_END))
+    legs.setRare(leg, REUSE, end | (isBelow ? IS_BELOW : 0))
+    const before = Math.max(legs.side(leg, 0, SIDE_FRAME), legs.side(leg, 1, SIDE_FRAME))
+    legs.setRare(leg, REUSE_BEFORE, before)
+    legs.setRare(leg, REUSE_PAUSE, Math.min(pause / 1e6, 0x7fffffff))
+    legs.setRare(leg, REUSE_ANSWER, 0)
+  }
+
+  /** Its first SYN-ACK. */
+  answered(leg: number, seen: Observation): void {
+    const { legs } = this
+    if (legs.rare(leg, REUSE) === 0) return
+    const { client, flow } = this.forms.of(leg)
+    this.notes.add({
+      id: 'port-reuse',
+      confidence: 'certain',
+      reason: `the last connection ${ENDS[legs.rare(leg, REUSE) & END_BITS]}`,
+      client,
+      flow,
+      point: legs.point(leg),
+      steps: [
+        ...this.steps(leg),
+        { what: 'SYN-ACK', frames: [{ capture: seen.capture, frame: seen.frame }] },
+      ],
+    })
+    legs.setRare(leg, REUSE, 0)
+  }
+
+  /** An ACK is all the answer: the server takes the SYN for one of the last connection. */
+  challenged(leg: number, seen: Observation): void {
+    const { legs } = this
+    const acknowledged = seen.acknowledgment
+    // what acknowledges the new SYN belongs to the new connection: its SYN-ACK was not captured
+    const isAfterSyn = after(acknowledged, legs.get(leg, SYN_SEQUENCE))
+    // the last connection ended behind it only if the SYN has a number below that end
+    const isBelow = (legs.rare(leg, REUSE) & IS_BELOW) !== 0
+    const isNew = isAfterSyn && (!isBelow || !after(acknowledged, legs.side(leg, 0, SIDE_END)))
+    if (isNew) legs.setRare(leg, REUSE, 0)
+    else this.note(leg, CHALLENGED, seen)
+  }
+
+  reset(leg: number, seen: Observation): void {
+    const { legs } = this
+    if (legs.rare(leg, REUSE) !== 0 && !legs.has(leg, LEG_SYN_ACK)) this.note(leg, REFUSED, seen)
+  }
+
+  /** Looks at a flow whose SYN has never been answered by a SYN-ACK; `now` is the time of the last packet. */
+  conclude(leg: number, now: number): void {
+    const { legs } = this
+    const reuse = legs.rare(leg, REUSE)
+    if (reuse === 0 || legs.has(leg, LEG_SYN_ACK) || legs.start(leg) > now - GRACE) return
+    const found = this.assess(leg, reuse)
+    if (found === null) return
+    const { client, flow } = this.forms.of(leg)
+    this.cases.add({
+      id: 'port-reuse',
+      confidence: found.confidence,
+      reason: `${found.why}; the last connection ${ENDS[reuse & END_BITS]}`,
+      client,
+      flow,
+      point: legs.point(leg),
+      steps: [...this.steps(leg), ...this.answerSteps(leg, reuse)],
+    })
+  }
+
+  private assess(leg: number, reuse: number): { confidence: Confidence; why: string } | null {
+    if ((reuse & CHALLENGED) !== 0) {
+      return { confidence: 'certain', why: 'the SYN was answered by an ACK of the last connection' }
+    }
+    const isSilent = (reuse & REFUSED) === 0
+    if (isSilent && this.legs.openings(leg, 0) < 2) return null
+    // a server that is gone refuses or ignores everybody
+    if (!this.servesOthers(leg)) return null
+    return {
+      confidence: 'likely',
+      why: `the SYN was ${isSilent ? 'never answered' : 'refused'}, and the server accepted other connections afterwards`,
+    }
+  }
+
+  /** Whether the server accepted a connection that began later. */
+  private servesOthers(leg: number): boolean {
+    const { legs } = this
+    return legs.responders.time(legs.responder(leg), ACCEPTED_START) >= legs.start(leg)
+  }
+
+  private endOf(leg: number): number {
+    const { legs } = this
+    if (legs.has(leg, LEG_RST)) return WAS_RESET
+    const fins = (legs.has(leg, LEG_FIN) ? 1 : 0) + (legs.has(leg, LEG_FIN_BACK) ? 1 : 0)
+    return fins === 2 ? CLOSED : fins === 1 ? HALF_CLOSED : OPEN
+  }
+
+  private note(leg: number, bit: number, seen: Observation): void {
+    const { legs } = this
+    const reuse = legs.rare(leg, REUSE)
+    if ((reuse & (CHALLENGED | REFUSED)) === 0) legs.setRare(leg, REUSE_ANSWER, seen.frame)
+    legs.setRare(leg, REUSE, reuse | bit)
+  }
+
+  private steps(leg: number): FindingStep[] {
+    const { legs } = this
+    const capture = legs.capture(leg)
+    const seconds = (legs.rare(leg, REUSE_PAUSE) / 1000).toFixed(3)
+    const isBelow = (legs.rare(leg, REUSE) & IS_BELOW) !== 0
+    return [
+      {
+        what: 'last packet of the connection before',
+        frames: [{ capture, frame: legs.rare(leg, REUSE_BEFORE) }],
+      },
+      {
+        what: `SYN from the same port ${seconds} s later${isBelow ? ', its number below the last one' : ''}`,
+        frames: [{ capture, frame: legs.get(leg, SYN_FRAME) }],
+      },
+    ]
+  }
+
+  private answerSteps(leg: number, reuse: number): FindingStep[] {
+    if ((reuse & (CHALLENGED | REFUSED)) === 0) return []
+    const what = (reuse & CHALLENGED) !== 0 ? 'ACK instead of a SYN-ACK' : 'RST'
+    const frame = this.legs.rare(leg, REUSE_ANSWER)
+    return [{ what, frames: [{ capture: this.legs.capture(leg), frame }] }]
+  }
+}

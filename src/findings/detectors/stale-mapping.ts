@@ -1,0 +1,237 @@
+// Entries whose packets go to a backend that is gone, and which those packets keep alive: seen when the entries end.
+import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
+import { IPS_DST_NAT, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
+import type { Table } from '../../conntrack/table.ts'
+import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
+import type { Packet } from '../../packet/packet.ts'
+import type { Legs } from '../evidence/legs.ts'
+import { type Asked, endpoint, locate, type Place } from '../evidence/whereabouts.ts'
+import { Cases, type Found } from '../wording/cases.ts'
+import { counted } from '../wording/counted.ts'
+import type { Confidence } from '../wording/finding.ts'
+import { FLOW_FINDINGS } from '../wording/flow-catalogue.ts'
+
+/** Datagrams keep an entry alive: it lives for twice the timeout of what is not answered, with some packets. */
+const LEAST_LIFE = 60e9
+const LEAST_PACKETS = 5
+/** Services that are told apart, backends of one, answered flows of one whose starts are known: 300 kB of a capture's worst. */
+const MOST_SERVICES = 512
+const MOST_BACKENDS = 16
+const MOST_STARTS = 16
+const MOST_SUSPECTS = 256
+/** Unanswered SYNs of which it is asked how often they were repeated, 0.5 kB each. */
+const MOST_LOOKS = 4096
+/** Flows that began later and all got another backend. */
+const ENOUGH = 4
+const UNREACHABLE = 3
+const FRAGMENTATION_NEEDED = 4
+const UNREACHABLE_IPV6 = 1
+const FEW = 2
+
+interface Backend {
+  /** When the latest flow began that was sent there. */
+  newest: number
+  /** When flows began that it answered, the latest few, with a fold of their client's address. */
+  starts: number[]
+  clients: number[]
+}
+
+interface Suspect {
+  service: number
+  backend: number
+  backendName: string
+  client: number
+  start: number
+  /** `16 packets in 80 s`; '' for SYNs, which are counted where they were seen. */
+  packets: string
+  isTranslated: boolean
+  hasError: boolean
+  asked: Asked
+  /** Of a SYN, whose repetitions its entry does not count. */
+  isSyn: boolean
+}
+
+export class StaleMappings {
+  private readonly legs: Legs
+  /** By destination and port as they were asked for, then by those that the flow was sent to. */
+  private readonly services = new Map<number, Map<number, Backend>>()
+  private readonly suspects: Suspect[] = []
+  /** Live entries without a reply that an ICMP error says cannot be reached. */
+  private readonly failed = new Set<number>()
+  /** Suspects so far: datagrams, SYNs. */
+  private readonly looks = [0, 0]
+
+  constructor(legs: Legs) {
+    this.legs = legs
+  }
+
+  /** An ICMP error is RELATED to entry `ct`. */
+  related(table: Table, ct: number, error: Packet): void {
+    if ((table.status(ct) & IPS_SEEN_REPLY) === 0 && isUnreachable(error)) this.failed.add(ct)
+  }
+
+  /** An entry ended, or the capture did. */
+  ended(table: Table, ct: number): void {
+    const hasError = this.failed.size > 0 && this.failed.delete(ct)
+    const protocol = table.protocol(ct)
+    if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) return
+    const status = table.status(ct)
+    const isTranslated = (status & IPS_DST_NAT) !== 0
+    const start = table.start(ct)
+    const service = keyOf(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, protocol)
+    const sent = keyOf(table.source(ct * 2 + 1), table.ports(ct * 2 + 1) >>> 16, protocol)
+    const hasReply = (status & IPS_SEEN_REPLY) !== 0
+    const isSyn = protocol === IPPROTO_TCP
+    const isSuspect = !hasReply && (isSyn ? this.mayBeRepeated(table, ct) : isKeptAlive(table, ct))
+    // of what is not translated, UDP alone: a client that never changes its port
+    if (!isTranslated && protocol === IPPROTO_TCP) return
+    // a client that was sent to itself is another matter
+    if (isTranslated && table.source(ct * 2) === table.source(ct * 2 + 1)) return
+    const backend = this.backendOf(service, sent)
+    if (backend === null) return
+    if (!isSuspect) backend.newest = Math.max(backend.newest, start)
+    if (hasReply) {
+      backend.starts.push(start)
+      backend.clients.push(table.source(ct * 2))
+      if (backend.starts.length > MOST_STARTS) {
+        backend.starts.shift()
+        backend.clients.shift()
+      }
+    }
+    if (!isSuspect) return
+    const most = isSyn ? MOST_LOOKS : MOST_SUSPECTS
+    if (this.looks[isSyn ? 1 : 0]++ >= most) return
+    this.suspects.push({
+      service,
+      backend: sent,
+      backendName: endpoint(table, ct * 2 + 1, true),
+      client: table.source(ct * 2),
+      start,
+      packets: isSyn ? '' : packetsOf(table, ct),
+      isTranslated,
+      hasError,
+      asked: locate(table, ct, this.legs),
+      isSyn,
+    })
+  }
+
+  /**
+   * @param explained clients of whose flows something else was found out
+   */
+  conclude(explained: ReadonlySet<string>, nameOf: (point: number) => string): Found[] {
+    const cases = new Cases<'stale-mapping'>(FLOW_FINDINGS)
+    const repeated = this.suspects.filter(suspect => this.isRepeated(suspect))
+    for (const suspect of repeated.slice(0, MOST_SUSPECTS)) {
+      if (explained.has(suspect.asked.client)) continue
+      const found = suspect.isTranslated ? this.assess(suspect) : this.assessFromClient(suspect)
+      if (found !== null) addTo(cases, suspect, ...found)
+    }
+    return cases.conclude(nameOf)
+  }
+
+  /** A SYN that was not repeated is no suspect, but one more flow to its backend. */
+  private isRepeated({ isSyn, service, backend, start, asked: { places } }: Suspect): boolean {
+    if (!isSyn || synsOf(places) >= LEAST_PACKETS) return true
+    const known = this.backendOf(service, backend)
+    if (known !== null) known.newest = Math.max(known.newest, start)
+    return false
+  }
+
+  /** Flows that began later were all sent elsewhere, and answered there. */
+  private assess({ service, backend, start, hasError }: Suspect): [Confidence, string] | null {
+    const backends = this.services.get(service)
+    if (backends === undefined) return null
+    // what is still chosen is no leftover, whether it answers or not
+    if ((backends.get(backend)?.newest ?? start) > start) return null
+    let later = 0
+    for (const [key, other] of backends) {
+      if (key !== backend) later += other.starts.filter(time => time > start).length
+    }
+    if (later === 0) return null
+    const why = `${counted(later, 'flow that began', 'flows that began')} later ${later === 1 ? 'was' : 'were'} sent to another backend and answered, none to this one`
+    if (hasError) return ['certain', `${why}; ICMP errors say that it is unreachable`]
+    if (later < FEW) return null
+    return [later >= ENOUGH ? 'likely' : 'possible', why]
+  }
+
+  /** In front of the translation: the same client's later flows to the service were answered. */
+  private assessFromClient({ service, client, start }: Suspect): [Confidence, string] | null {
+    let later = 0
+    for (const backend of this.services.get(service)?.values() ?? []) {
+      later += backend.starts.filter((time, i) => time > start && backend.clients[i] === client).length
+    }
+    if (later < ENOUGH) return null
+    return [
+      'possible',
+      `${later} flows that the same client began later were answered; where this one is sent is not seen here`,
+    ]
+  }
+
+  /** A repeated SYN neither renews its entry nor counts there: that is asked where SYNs are counted. */
+  private mayBeRepeated(table: Table, ct: number): boolean {
+    return (
+      table.state(ct) === TCP_SYN_SENT && (table.status(ct) & IPS_DST_NAT) !== 0 && this.looks[1] < MOST_LOOKS
+    )
+  }
+
+  private backendOf(service: number, sent: number): Backend | null {
+    let backends = this.services.get(service)
+    if (backends === undefined) {
+      if (this.services.size === MOST_SERVICES) return null
+      backends = new Map()
+      this.services.set(service, backends)
+    }
+    let backend = backends.get(sent)
+    if (backend === undefined) {
+      if (backends.size === MOST_BACKENDS) return null
+      backend = { newest: Number.NEGATIVE_INFINITY, starts: [], clients: [] }
+      backends.set(sent, backend)
+    }
+    return backend
+  }
+}
+
+/** Of ICMP the destination port is type and code. */
+function isUnreachable({ protocol, destinationPort }: Packet): boolean {
+  const type = destinationPort >>> 8
+  if (protocol === IPPROTO_ICMPV6) return type === UNREACHABLE_IPV6
+  return type === UNREACHABLE && (destinationPort & 0xff) !== FRAGMENTATION_NEEDED
+}
+
+function isKeptAlive(table: Table, ct: number): boolean {
+  return table.packets(ct * 2) >= LEAST_PACKETS && table.last(ct) - table.start(ct) >= LEAST_LIFE
+}
+
+function synsOf(places: readonly Place[]): number {
+  return places.reduce((most, { syns }) => Math.max(most, syns), 0)
+}
+
+function packetsOf(table: Table, ct: number): string {
+  return `${table.packets(ct * 2)} packets in ${Math.round((table.last(ct) - table.start(ct)) / 1e9)} s`
+}
+
+function addTo(
+  cases: Cases<'stale-mapping'>,
+  { asked, packets, backendName, isTranslated, isSyn }: Suspect,
+  confidence: Confidence,
+  reason: string,
+): void {
+  const sent = isSyn ? `${synsOf(asked.places)} SYNs` : packets
+  const what = `${sent}${isTranslated ? ` to ${backendName}` : ''}, none answered: the first and the last`
+  for (const { point, first, last } of asked.places) {
+    cases.add({
+      id: 'stale-mapping',
+      confidence,
+      reason,
+      client: asked.client,
+      flow: asked.flow,
+      point,
+      steps: [{ what, frames: [first, last] }],
+    })
+  }
+}
+
+/** An address (of IPv6 its fold) with port and protocol, as one number. */
+function keyOf(address: number, port: number, protocol: number): number {
+  return ((address >>> 0) * 0x10000 + port) * 2 + (protocol === IPPROTO_TCP ? 1 : 0)
+}

@@ -1,0 +1,215 @@
+// Floods of SYNs: connections to one responder that hardly anybody completes, counted as they end.
+
+import { isSide, pointOfSide } from '../../vantage/record/points.ts'
+import { formsOf } from '../evidence/flow-forms.ts'
+import {
+  LEG_ACKNOWLEDGED,
+  LEG_OPEN,
+  LEG_RST,
+  LEG_SYN,
+  LEG_SYN_ACK,
+  SIDE_PACKETS,
+} from '../evidence/leg-layout.ts'
+import type { Legs } from '../evidence/legs.ts'
+import {
+  ANSWERED,
+  COMPLETED,
+  ENDED,
+  LEGS,
+  OPEN,
+  REFUSED,
+  REPEATED,
+  REPEATED_ANSWERS,
+} from '../evidence/responders.ts'
+import type { Case, Cases } from '../wording/cases.ts'
+import { partiesOf } from './asymmetric-return.ts'
+import { openingFrame } from './end-of-connection.ts'
+
+const MOST_SIBLINGS = 64
+/** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
+const FLOOD = 100
+const NAMED_SYNS = 8
+/** What part of the connections completed leaves no room for a flood. */
+const NEARLY_ALL = 0.9
+const GRACE = 1.5e9
+
+/** New connections to one responder at one point. */
+interface Counts {
+  flows: number
+  completed: number
+  refused: number
+  repeated: number
+  answered: number
+  repeatedAnswers: number
+}
+
+/** What names a flood: some of its first SYNs, what was asked for and what that was translated to. */
+type Name = Pick<Case, 'client' | 'parties' | 'point' | 'steps'> & { asked: string; came: string }
+
+/** Sums stand with the responders (responders.ts), so that they stay exact however many connections there were. */
+export class Floods {
+  private readonly legs: Legs
+  private readonly cases: Cases
+  /** Of responders whose first connections have ended. */
+  private readonly names = new Map<number, Name>()
+
+  constructor(legs: Legs, cases: Cases) {
+    this.legs = legs
+    this.cases = cases
+  }
+
+  /** The connection of a leg is over: it is counted with its responder. */
+  ended(leg: number): void {
+    const { legs } = this
+    if (!legs.has(leg, LEG_SYN) || legs.responder(leg) < 0 || isSeenBefore(legs, leg)) return
+    const responder = legs.responder(leg)
+    const { responders } = legs
+    if (
+      responders.get(responder, ENDED) + responders.get(responder, LEGS) >= FLOOD &&
+      !this.names.has(responder)
+    ) {
+      this.names.set(responder, nameOf(legs, this.oldest(responder)))
+    }
+    responders.count(responder, ENDED)
+    if (isCompleted(legs, leg)) responders.count(responder, COMPLETED)
+    if (legs.has(leg, LEG_RST)) responders.count(responder, REFUSED)
+    if (legs.openings(leg, 0) > 1) responders.count(responder, REPEATED)
+    if (legs.has(leg, LEG_SYN_ACK)) responders.count(responder, ANSWERED)
+    if (legs.openings(leg, 1) > 1) responders.count(responder, REPEATED_ANSWERS)
+  }
+
+  /** Judges the responders that nobody talks to any more, and forgets them. */
+  sweep(): void {
+    const { responders } = this.legs
+    responders.forEach(responder => {
+      if (responders.get(responder, LEGS) > 0) return
+      this.judge(responder, Number.POSITIVE_INFINITY)
+      this.names.delete(responder)
+      responders.remove(responder)
+    })
+  }
+
+  /** Judges all responders; `now` is the time of the last packet. */
+  conclude(now: number): void {
+    const { responders } = this.legs
+    const large: number[] = []
+    responders.forEach(responder => {
+      if (responders.get(responder, ENDED) + responders.get(responder, LEGS) >= FLOOD) large.push(responder)
+    })
+    for (const responder of large.sort((a, b) => a - b)) this.judge(responder, now)
+  }
+
+  private judge(responder: number, now: number): void {
+    const { responders } = this.legs
+    const all = responders.get(responder, ENDED) + responders.get(responder, LEGS)
+    // a busy server need not be counted connection by connection
+    if (responders.get(responder, COMPLETED) + responders.get(responder, OPEN) >= NEARLY_ALL * all) return
+    const counts = this.countsOf(responder, now)
+    if (!isFlood(counts)) return
+    const name = this.names.get(responder) ?? nameOf(this.legs, this.oldest(responder))
+    const { flows, answered, completed, repeatedAnswers } = counts
+    const { asked, came, ...rest } = name
+    const isSure = repeatedAnswers * 2 > flows
+    this.cases.add({
+      id: 'syn-flood',
+      confidence: isSure ? 'certain' : 'likely',
+      reason: isSure
+        ? 'the server repeats its answers, which nobody completes'
+        : 'the senders do not repeat their SYNs, as programs that want a connection do',
+      flow: `tcp ${flows} flows -> ${asked}${came === asked ? '' : `, translated to ${came}`}, ${answered} answered, ${completed} completed`,
+      ...rest,
+    })
+  }
+
+  /** Sums of what has ended, and of what has not but is old enough. */
+  private countsOf(responder: number, now: number): Counts {
+    const { legs } = this
+    const { responders } = legs
+    const counts: Counts = {
+      flows: responders.get(responder, ENDED),
+      completed: responders.get(responder, COMPLETED),
+      refused: responders.get(responder, REFUSED),
+      repeated: responders.get(responder, REPEATED),
+      answered: responders.get(responder, ANSWERED),
+      repeatedAnswers: responders.get(responder, REPEATED_ANSWERS),
+    }
+    for (let leg = legs.newestOf(responder); leg >= 0; leg = legs.older(leg)) {
+      if (!legs.has(leg, LEG_SYN) || legs.start(leg) > now - GRACE || isSeenBefore(legs, leg)) continue
+      counts.flows++
+      if (isCompleted(legs, leg)) counts.completed++
+      if (legs.has(leg, LEG_RST)) counts.refused++
+      if (legs.openings(leg, 0) > 1) counts.repeated++
+      if (legs.has(leg, LEG_SYN_ACK)) counts.answered++
+      if (legs.openings(leg, 1) > 1) counts.repeatedAnswers++
+    }
+    return counts
+  }
+
+  /** The first few of a responder's legs. */
+  private oldest(responder: number): number[] {
+    const { legs } = this
+    const first: number[] = []
+    for (let leg = legs.newestOf(responder); leg >= 0; leg = legs.older(leg)) {
+      if (!legs.has(leg, LEG_SYN) || isSeenBefore(legs, leg)) continue
+      first.push(leg)
+      if (first.length > NAMED_SYNS) first.shift()
+    }
+    return first.reverse()
+  }
+}
+
+/** Whether the client went on: it had an answer, whether that was captured or not. */
+function isCompleted(legs: Legs, leg: number): boolean {
+  if (legs.has(leg, LEG_OPEN)) return true
+  return legs.side(leg, 0, SIDE_PACKETS) > 0 && legs.has(leg, LEG_ACKNOWLEDGED)
+}
+
+/** Whether a flow was seen on another side of the same point before: on cooked v1 a host is one point. */
+function isSeenBefore(legs: Legs, leg: number): boolean {
+  if (!isSide(legs.point(leg))) return false
+  const point = pointOfSide(legs.point(leg))
+  let sibling = legs.nextSibling(-1, leg)
+  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+    if (legs.serial(sibling) >= legs.serial(leg) || !legs.sameResponder(leg, sibling)) continue
+    if (pointOfSide(legs.point(sibling)) === point) return true
+  }
+  return false
+}
+
+/** Programs that want a connection repeat their SYN, and complete the handshake. */
+function isFlood({ flows, completed, refused, repeated }: Counts): boolean {
+  return flows >= FLOOD && completed * 10 < flows && refused * 10 < flows && repeated * 4 < flows
+}
+
+/** A flood as it was meant, and as DNAT made it: by SYNs that other points saw with another destination. */
+function nameOf(legs: Legs, named: readonly number[]): Name {
+  let meant = named[0]
+  let translated = named[0]
+  for (const leg of named) {
+    meant = leg
+    translated = leg
+    for (const form of formsOf(legs, leg)) {
+      if (isFurther(legs, meant, form)) meant = form
+      if (isFurther(legs, form, translated)) translated = form
+    }
+    if (!legs.sameResponder(meant, translated)) break
+    meant = named[0]
+    translated = named[0]
+  }
+  const asked = legs.responderText(meant)
+  const came = legs.responderText(translated)
+  return {
+    asked,
+    came,
+    client: asked,
+    parties: partiesOf(legs, translated, came === asked ? -1 : meant),
+    point: legs.point(named[0]),
+    steps: [{ what: 'the first of the SYNs', frames: named.map(leg => openingFrame(legs, leg)) }],
+  }
+}
+
+/** Whether one SYN was further on its way at `a` than at `b`: routing lowers the TTL; on a bridge the time tells. */
+function isFurther(legs: Legs, a: number, b: number): boolean {
+  const [one, other] = [legs.openingTtl(a, 0), legs.openingTtl(b, 0)]
+  return one === other ? legs.start(a) > legs.start(b) : one < other
+}

@@ -1,0 +1,365 @@
+// Packets of a translated connection that pass untranslated: outside the window (INVALID), or after its entry expired.
+
+import { TCP_FIN } from '../../net/numbers.ts'
+import { after, before } from '../../net/sequence.ts'
+import type { Budget } from '../evidence/budget.ts'
+import { formsOf } from '../evidence/flow-forms.ts'
+import {
+  GAP_BEFORE,
+  GAP_FRAME,
+  GAP_LENGTH,
+  GAP_SIDE,
+  LEG_EXPLAINED,
+  LEG_RST,
+  LEG_SYN,
+  LEG_SYN_ACK,
+  RELATED,
+  RELATED_SERIAL,
+  SIDE_ACK,
+  SIDE_END,
+  SIDE_FRAME,
+  SIDE_LIMIT,
+  SIDE_PACKETS,
+  SUSPICION,
+  SUSPICION_ACK,
+  SUSPICION_FRAME,
+  SUSPICION_SIDE,
+  SYN_ACK_ACKNOWLEDGMENT,
+  SYN_SEQUENCE,
+} from '../evidence/leg-layout.ts'
+import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
+import type { Cases, Parties } from '../wording/cases.ts'
+import type { NatFindingId } from '../wording/catalogue.ts'
+import type { Confidence, FindingStep } from '../wording/finding.ts'
+import { isFresh } from './asymmetric-return.ts'
+
+/** A pause in which an entry may have died: nobody lets connections expire sooner. */
+export const PAUSE = 1e9
+/** How far behind an acknowledgment may be and still belong to a flow; kernel: MAXACKWINCONST */
+const ACK_SLACK = 66000
+const MOST_SIBLINGS = 64
+const ANSWER_TIME = 5e9
+
+// what is suspected of the first packet of a flow
+const LEAKED_REPLY = 1
+const FORGOTTEN_REPLY = 2
+const REMAPPED = 3
+
+export class Leaks {
+  private readonly legs: Legs
+  private readonly cases: Cases
+  private readonly budget: Budget
+
+  /** @param budget flows that searches for the flow of an untranslated packet may look at */
+  constructor(legs: Legs, cases: Cases, budget: Budget) {
+    this.legs = legs
+    this.cases = cases
+    this.budget = budget
+  }
+
+  /** A UDP flow begins; one that answers another flow's question is opened as that flow's, seen from the asker. */
+  openDatagram(seen: Observation, ct: number): number {
+    const { legs } = this
+    let sibling = legs.nextOf(-1, seen, true)
+    for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextOf(sibling, seen, true)) {
+      if (legs.point(sibling) !== seen.point || legs.side(sibling, 1, SIDE_PACKETS) > 0) continue
+      if (seen.time - legs.time(sibling) <= ANSWER_TIME) return legs.open(seen, true, ct)
+    }
+    return legs.open(seen, false, ct)
+  }
+
+  /**
+   * `leg` begins with a segment that is neither SYN nor RST: does it continue a flow with other addresses?
+   * @param packets how many packets there have been
+   */
+  stray(leg: number, seen: Observation, packets: number): void {
+    if (seen.payload === 0 && (seen.flags & TCP_FIN) === 0) return
+    if (this.isReply(leg, seen) || this.isSentOn(leg, seen)) return
+    const responder = this.legs.responderOf(seen)
+    if (responder < 0) return
+    for (let flow = this.legs.newestOf(responder); flow >= 0; flow = this.legs.older(flow)) {
+      if (!this.budget.allows(1, packets)) return
+      if (flow === leg || this.legs.point(flow) !== seen.point || !this.legs.isAnsweredBy(flow, seen))
+        continue
+      if (this.isEgress(leg, flow, seen)) return
+    }
+  }
+
+  /**
+   * The first answer in a flow whose SYN-ACK came with another address: a bridge under bridge-nf-call-iptables shows
+   * requests already translated, and their answers translated back.
+   */
+  strayHalf(leg: number, seen: Observation): void {
+    const { legs } = this
+    if (seen.payload === 0 && (seen.flags & TCP_FIN) === 0) return
+    if (!acknowledges(seen, legs.side(leg, 0, SIDE_END))) return
+    const opening = (legs.get(leg, SYN_SEQUENCE) + 1) | 0
+    let half = legs.nextSibling(-1, leg)
+    for (let i = 0; i < MOST_SIBLINGS && half >= 0; i++, half = legs.nextSibling(half, leg)) {
+      if (legs.point(half) !== seen.point || !legs.has(half, LEG_SYN_ACK)) continue
+      if (legs.get(half, SYN_ACK_ACKNOWLEDGMENT) !== opening) continue
+      const pause = seen.time - Math.max(legs.time(half), legs.time(leg))
+      if (seen.sequence === legs.side(half, 1, SIDE_END)) {
+        if (pause >= PAUSE) this.suspect(leg, half, FORGOTTEN_REPLY, seen)
+      } else if (after(seen.sequence, legs.side(leg, 0, SIDE_LIMIT))) {
+        this.suspect(leg, half, LEAKED_REPLY, seen)
+      }
+      return
+    }
+  }
+
+  /** A RST without a socket behind it: does it answer a packet that should have been translated? */
+  reset(leg: number, direction: number, seen: Observation): void {
+    const { legs } = this
+    if (legs.rare(leg, SUSPICION) !== 0) {
+      if (direction !== legs.rare(leg, SUSPICION_SIDE) && seen.sequence === legs.rare(leg, SUSPICION_ACK))
+        this.confirm(leg, seen)
+      return
+    }
+    if (direction === 0) this.forgotten(leg, seen)
+  }
+
+  /** A reply with the backend's address, to the client port of a flow that has another. */
+  private isReply(leg: number, seen: Observation): boolean {
+    const { legs } = this
+    let flow = legs.nextOf(-1, seen, true)
+    for (let i = 0; i < MOST_SIBLINGS && flow >= 0; i++, flow = legs.nextOf(flow, seen, true)) {
+      if (!this.isUnderWay(flow, seen) || !acknowledges(seen, legs.side(flow, 0, SIDE_END))) continue
+      if (seen.sequence === legs.side(flow, 1, SIDE_END)) {
+        if (seen.time - legs.time(flow) < PAUSE) continue
+        this.suspect(leg, flow, FORGOTTEN_REPLY, seen)
+        return true
+      }
+      if (!this.isOutside(flow, 1, seen)) continue
+      this.suspect(leg, flow, LEAKED_REPLY, seen)
+      return true
+    }
+    return false
+  }
+
+  /** The next packet of a flow, after a pause, to another address: where the flow's destination was translated before. */
+  private isSentOn(leg: number, seen: Observation): boolean {
+    const { legs } = this
+    let flow = legs.nextOf(-1, seen, false)
+    for (let i = 0; i < MOST_SIBLINGS && flow >= 0; i++, flow = legs.nextOf(flow, seen, false)) {
+      if (flow === leg || !this.isUnderWay(flow, seen) || !this.continues(flow, seen)) continue
+      if (seen.time - legs.time(flow) < PAUSE || !this.hadPause(flow, seen)) continue
+      this.suspect(leg, flow, FORGOTTEN_REPLY, seen)
+      this.add('idle-timeout-untranslated-reply', 'certain', leg, flow, seen.point, AFTER_PAUSE, [
+        this.stepBefore(flow, 'last packets before the pause'),
+        ...this.gapSteps(flow),
+        { what: 'the connection goes on, untranslated', frames: [frameOf(seen)] },
+      ])
+      return true
+    }
+    return false
+  }
+
+  /** A packet to the same server that goes on where another flow was, with another source. */
+  private isEgress(leg: number, flow: number, seen: Observation): boolean {
+    const { legs } = this
+    if (!this.isUnderWay(flow, seen) || !this.acknowledgesLast(flow, seen)) return false
+    if (legs.isFrom(flow, seen)) {
+      if (!this.continues(flow, seen) || seen.time - legs.time(flow) < PAUSE) return false
+      this.suspect(leg, flow, REMAPPED, seen)
+      return true
+    }
+    if (this.continues(flow, seen)) {
+      if (!legs.has(flow, LEG_EXPLAINED)) return false
+      this.add('idle-timeout-inbound', 'certain', leg, flow, seen.point, FORGOTTEN, [
+        { what: 'the connection goes on with the source it has inside', frames: [frameOf(seen)] },
+      ])
+      return true
+    }
+    if (!this.isOutside(flow, 0, seen)) return false
+    this.add('invalid-leak-private-source', 'certain', leg, flow, seen.point, LEAKED, [
+      this.stepBefore(flow, 'the connection as it is translated'),
+      { what: 'a segment outside the window, with the source it has inside', frames: [frameOf(seen)] },
+    ])
+    return true
+  }
+
+  private confirm(leg: number, seen: Observation): void {
+    const { legs } = this
+    const flow = legs.rare(leg, RELATED)
+    if (flow < 0 || legs.serial(flow) !== legs.rare(leg, RELATED_SERIAL)) return
+    const stray = { capture: legs.capture(leg), frame: legs.rare(leg, SUSPICION_FRAME) }
+    const rst: FindingStep = { what: 'RST in answer to it', frames: [frameOf(seen)] }
+    const suspicion = legs.rare(leg, SUSPICION)
+    legs.setRare(leg, SUSPICION, 0)
+    if (suspicion === REMAPPED) {
+      this.add('idle-timeout-remapped', 'certain', leg, flow, seen.point, AFTER_PAUSE, [
+        this.stepBefore(flow, 'last packets before the pause'),
+        { what: 'the connection goes on from another source port', frames: [stray] },
+        rst,
+      ])
+      return
+    }
+    const isIdle = suspicion === FORGOTTEN_REPLY
+    const source = legs.rare(leg, SUSPICION_SIDE) === 0 ? legs.initiatorText(leg) : legs.responderText(leg)
+    const id = isIdle ? 'idle-timeout-untranslated-reply' : 'invalid-leak'
+    this.add(id, 'certain', leg, flow, seen.point, isIdle ? AFTER_PAUSE : LEAKED, [
+      this.stepBefore(
+        flow,
+        isIdle ? 'last packets before the pause' : 'the connection as the client knows it',
+      ),
+      { what: `a reply with the source ${source}`, frames: [stray] },
+      rst,
+    ])
+  }
+
+  /** Data from outside after a pause, answered by the host that used to pass it on: the RST has not been routed. */
+  private forgotten(leg: number, seen: Observation): void {
+    const { legs } = this
+    if (legs.rare(leg, GAP_FRAME) === 0 || legs.rare(leg, GAP_SIDE) !== 1) return
+    if (legs.has(leg, LEG_EXPLAINED) || legs.has(leg, LEG_RST)) return
+    if (seen.sequence !== legs.side(leg, 1, SIDE_ACK)) return
+    if (!isFresh(seen.ttl) || seen.ttl <= legs.ttl(leg, 0)) return
+    legs.mark(leg, LEG_EXPLAINED)
+    this.add('idle-timeout-inbound', 'likely', leg, -1, seen.point, FORGOTTEN, [
+      this.stepBefore(leg, 'last packets before the pause'),
+      ...this.gapSteps(leg),
+      { what: 'RST of the host itself (its TTL)', frames: [frameOf(seen)] },
+    ])
+  }
+
+  private suspect(leg: number, flow: number, suspicion: number, seen: Observation): void {
+    const { legs } = this
+    legs.setRare(leg, SUSPICION, suspicion)
+    legs.setRare(leg, SUSPICION_FRAME, seen.frame)
+    legs.setRare(leg, SUSPICION_SIDE, legs.direction)
+    legs.setRare(leg, SUSPICION_ACK, seen.acknowledgment)
+    legs.setRare(leg, RELATED, flow)
+    legs.setRare(leg, RELATED_SERIAL, legs.serial(flow))
+    legs.mark(flow, LEG_EXPLAINED)
+  }
+
+  /** Both directions were seen here, from the start or for a while. */
+  private isUnderWay(flow: number, seen: Observation): boolean {
+    const { legs } = this
+    if (legs.point(flow) !== seen.point || legs.side(flow, 0, SIDE_PACKETS) === 0) return false
+    return legs.has(flow, LEG_SYN) || legs.side(flow, 1, SIDE_PACKETS) > 0
+  }
+
+  /** Whether the segment is the very next of the flow's initiator. */
+  private continues(flow: number, seen: Observation): boolean {
+    return (
+      seen.sequence === this.legs.side(flow, 0, SIDE_END) &&
+      acknowledges(seen, this.legs.side(flow, 1, SIDE_END))
+    )
+  }
+
+  /** Whether the segment acknowledges all that the server sent, or as much as the flow did before. */
+  private acknowledgesLast(flow: number, seen: Observation): boolean {
+    const { legs } = this
+    return (
+      seen.acknowledgment === legs.side(flow, 1, SIDE_END) ||
+      seen.acknowledgment === legs.side(flow, 0, SIDE_ACK)
+    )
+  }
+
+  /** Whether the flow has been silent before its last packets, or is just now. */
+  private hadPause(flow: number, seen: Observation): boolean {
+    return this.legs.rare(flow, GAP_LENGTH) > 0 || seen.time - this.legs.time(flow) >= PAUSE
+  }
+
+  /** Whether conntrack finds a segment of this direction beyond what the other side allowed, or long past. */
+  private isOutside(flow: number, direction: number, seen: Observation): boolean {
+    const { legs } = this
+    // where nothing was seen of a side, nobody knows what it sent or allowed
+    if (!this.isSeen(flow, 0) || !this.isSeen(flow, 1)) return false
+    const limit = legs.side(flow, 1 - direction, SIDE_LIMIT)
+    const window = (limit - legs.side(flow, 1 - direction, SIDE_ACK)) | 0
+    const end = (seen.sequence + seen.payload) | 0
+    return after(seen.sequence, limit) || before(end, (legs.side(flow, direction, SIDE_END) - window) | 0)
+  }
+
+  private isSeen(flow: number, direction: number): boolean {
+    const { legs } = this
+    const opening = direction === 0 ? LEG_SYN : LEG_SYN_ACK
+    return legs.has(flow, opening) || legs.side(flow, direction, SIDE_PACKETS) > 0
+  }
+
+  /** The same connection where its source is not translated yet, or -1: nobody saw it there. */
+  private insideOf(flow: number): number {
+    const { legs } = this
+    const inside = formsOf(legs, flow).find(
+      other => legs.openingTtl(other, 0) > legs.openingTtl(flow, 0) && !legs.sameInitiator(other, flow),
+    )
+    return inside ?? -1
+  }
+
+  private stepBefore(flow: number, what: string): FindingStep {
+    const { legs } = this
+    const capture = legs.capture(flow)
+    const last =
+      legs.rare(flow, GAP_FRAME) === 0 ? legs.side(flow, 1, SIDE_FRAME) : legs.rare(flow, GAP_BEFORE)
+    return { what, frames: [{ capture, frame: last }] }
+  }
+
+  private gapSteps(flow: number): FindingStep[] {
+    const { legs } = this
+    const frame = legs.rare(flow, GAP_FRAME)
+    if (frame === 0) return []
+    const seconds = (legs.rare(flow, GAP_LENGTH) / 1000).toFixed(1)
+    return [{ what: `data after ${seconds} s of silence`, frames: [{ capture: legs.capture(flow), frame }] }]
+  }
+
+  /** @param seen the flow that `leg` belongs to; `meant`: the same where nothing is translated yet */
+  private partiesOf(leg: number, seen: number, meant: number): Parties {
+    const { legs } = this
+    const ends = [legs.initiatorText(leg), legs.responderText(leg)]
+    const client = legs.initiatorText(seen)
+    const own = { protocol: legs.protocol(seen), client: legs.initiatorText(meant) }
+    const server = legs.responderText(seen)
+    // the server is where it was: what is translated is the client
+    if (ends.includes(server)) return { ...own, service: '', backend: server }
+    const backend = ends.includes(client) ? ends.find(end => end !== client) : undefined
+    return { ...own, service: server, backend: backend ?? '' }
+  }
+
+  /** @param flow the flow that `leg` belongs to, -1: itself */
+  private add(
+    id: NatFindingId,
+    confidence: Confidence,
+    leg: number,
+    flow: number,
+    point: number,
+    reason: string,
+    steps: FindingStep[],
+  ): void {
+    const { legs } = this
+    const seen = flow < 0 ? leg : flow
+    const inside = this.insideOf(seen)
+    const meant = inside < 0 ? seen : inside
+    const masked =
+      inside < 0 ? '' : `, translated to ${legs.initiatorText(seen)} -> ${legs.responderText(seen)}`
+    const own = `${legs.initiatorText(leg)} -> ${legs.responderText(leg)}`
+    const text = `tcp ${legs.initiatorText(meant)} -> ${legs.responderText(meant)}${masked}`
+    this.cases.add({
+      id,
+      confidence,
+      reason,
+      client: legs.initiatorText(meant),
+      flow: flow < 0 ? text : `${text}, untranslated ${own}`,
+      parties: this.partiesOf(leg, seen, meant),
+      point,
+      steps,
+      // the flow had been told of when it was answered by RST
+      isSequel: id === 'idle-timeout-inbound' && confidence === 'certain',
+    })
+  }
+}
+
+const AFTER_PAUSE =
+  'the sequence numbers go on exactly where the connection stopped before the pause, with other addresses or ports'
+const FORGOTTEN = 'after the pause the answer is a RST without a socket, made on the host itself by its TTL'
+const LEAKED =
+  'the segment acknowledges what this connection sent, has other addresses, and is outside the window that was offered'
+
+function acknowledges(seen: Observation, end: number): boolean {
+  return !after(seen.acknowledgment, end) && after(seen.acknowledgment, (end - ACK_SLACK) | 0)
+}
+
+const frameOf = (seen: Observation) => ({ capture: seen.capture, frame: seen.frame })

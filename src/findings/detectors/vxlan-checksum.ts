@@ -1,0 +1,148 @@
+// SYNs into a tunnel that repeat at 1, 3, 7, 15, 31 and 63 seconds: what a wrong outer checksum looks like, and a drop.
+
+import type { FlowForms } from '../evidence/flow-forms.ts'
+import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
+import { ACCEPTED_START } from '../evidence/responders.ts'
+import type { Cases } from '../wording/cases.ts'
+import type { Confidence } from '../wording/finding.ts'
+import type { RemarkId } from '../wording/flow-catalogue.ts'
+
+/** Flows with repeated SYNs that are followed, and SYNs of each that are kept: 0.3 kB a flow. */
+const MOST_LADDERS = 1024
+const MOST_RUNGS = 12
+/** How often the interval between SYNs must double. */
+const LEAST_DOUBLINGS = 2
+const SECOND = 1e9
+/** The SYN that is sent then is answered, or a later one. */
+const LATE_ANSWER = 30e9
+/** How far from double an interval may be. */
+const SLACK = 0.25
+
+interface Ladder {
+  serial: number
+  times: number[]
+  frames: number[]
+  number: number
+  answerTime: number
+  answerFrame: number
+}
+
+export class SynLadders {
+  private readonly legs: Legs
+  private readonly cases: Cases
+  private readonly notes: Cases<RemarkId>
+  private readonly forms: FlowForms
+  /** By leg, the oldest first. */
+  private readonly ladders = new Map<number, Ladder>()
+
+  constructor(legs: Legs, cases: Cases, notes: Cases<RemarkId>, forms: FlowForms) {
+    this.legs = legs
+    this.cases = cases
+    this.notes = notes
+    this.forms = forms
+  }
+
+  /** A SYN or SYN-ACK; `number` is its packet's. */
+  opening(leg: number, seen: Observation, isAnswer: boolean, number: number): void {
+    const serial = this.legs.serial(leg)
+    let ladder = this.ladders.get(leg)
+    if (ladder === undefined || ladder.serial !== serial) {
+      if (isAnswer) return
+      ladder = { serial, times: [], frames: [], number: -1, answerTime: -1, answerFrame: 0 }
+      this.ladders.delete(leg)
+      if (this.ladders.size === MOST_LADDERS) this.judgeOldest()
+      this.ladders.set(leg, ladder)
+    }
+    if (isAnswer) {
+      if (ladder.answerTime >= 0) return
+      ladder.answerTime = seen.time
+      ladder.answerFrame = seen.frame
+      if (seen.time - ladder.times[0] < LATE_ANSWER) this.ladders.delete(leg)
+      return
+    }
+    if (ladder.number === number || ladder.times.length === MOST_RUNGS) return
+    ladder.number = number
+    ladder.times.push(seen.time)
+    ladder.frames.push(seen.frame)
+  }
+
+  /** A leg goes: its SYNs are judged. */
+  ended(leg: number): void {
+    const ladder = this.ladders.get(leg)
+    if (ladder === undefined) return
+    this.ladders.delete(leg)
+    this.judge(leg, ladder)
+  }
+
+  conclude(): void {
+    for (const [leg, ladder] of this.ladders) this.judge(leg, ladder)
+  }
+
+  private judge(leg: number, ladder: Ladder): void {
+    if (ladder.serial !== this.legs.serial(leg) || !isLadder(ladder.times)) return
+    const wait = ladder.answerTime - ladder.times[0]
+    if (wait >= LATE_ANSWER) {
+      const why = `the SYN was answered after ${(wait / 1e9).toFixed(1)} s, until then it was repeated at doubling intervals`
+      this.add(this.cases, leg, ladder, 'likely', why)
+    } else if (ladder.answerTime < 0 && this.servesOthers(leg)) {
+      const why = `${ladder.times.length} SYNs at doubling intervals went unanswered, other connections of that server were accepted`
+      this.add(this.notes, leg, ladder, 'possible', why)
+    }
+  }
+
+  private add(
+    cases: Pick<Cases<'vxlan-checksum'>, 'add'>,
+    leg: number,
+    { times, frames, answerTime, answerFrame }: Ladder,
+    confidence: Confidence,
+    reason: string,
+  ): void {
+    const capture = this.legs.capture(leg)
+    const { client, flow } = this.forms.of(leg)
+    const rungs = times.map(time => ((time - times[0]) / 1e9).toFixed(0)).join(', ')
+    cases.add({
+      id: 'vxlan-checksum',
+      confidence,
+      reason,
+      client,
+      flow,
+      point: this.legs.point(leg),
+      steps: [
+        { what: `SYNs at ${rungs} s`, frames: frames.map(frame => ({ capture, frame })) },
+        ...(answerTime < 0 ? [] : [{ what: 'SYN-ACK', frames: [{ capture, frame: answerFrame }] }]),
+      ],
+    })
+  }
+
+  /** Whether the server accepted somebody else. */
+  private servesOthers(leg: number): boolean {
+    const { legs } = this
+    return !Number.isNaN(legs.responders.time(legs.responder(leg), ACCEPTED_START))
+  }
+
+  private judgeOldest(): void {
+    for (const oldest of this.ladders.keys()) {
+      this.ended(oldest)
+      return
+    }
+  }
+}
+
+/** Whether the intervals between SYNs begin with one second, which newer kernels wait a few times, and then double. */
+function isLadder(times: readonly number[]): boolean {
+  let interval = SECOND
+  let doublings = 0
+  for (let i = 1; i < times.length; i++) {
+    const next = times[i] - times[i - 1]
+    if (isAbout(next, 2 * interval) && i > 1) {
+      interval *= 2
+      doublings++
+    } else if (interval !== SECOND || !isAbout(next, SECOND)) return false
+  }
+  return doublings >= LEAST_DOUBLINGS
+}
+
+function isAbout(interval: number, expected: number): boolean {
+  return Math.abs(interval - expected) <= expected * SLACK
+}

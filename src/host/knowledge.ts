@@ -1,0 +1,69 @@
+// All that was given beside the captures: rules and topology, and the questions that both together answer.
+import { type Address, type Family, parseEndpoint, sameAddress } from './files/network.ts'
+import type { Rules } from './rules/rules.ts'
+import type { Rule } from './rules/ruleset.ts'
+import type { Subject } from './rules/subject.ts'
+import type { BridgePort, Host, Topology } from './topology/topology.ts'
+
+export type Endpoint = Address & { port: number }
+
+export class Knowledge {
+  readonly rules: Rules | null
+  readonly topology: Topology | null
+  /** The host that the captures are of, once that is known. */
+  host: Host | null
+
+  constructor(rules: Rules | null, topology: Topology | null) {
+    this.rules = rules
+    this.topology = topology
+    this.host = topology?.onlyHost ?? null
+  }
+
+  /** Tells which interfaces the captures have, by index where they have one, else by name. */
+  settle(indexes: readonly number[], names: readonly string[]): void {
+    this.host = this.topology?.hostWith(indexes, names) ?? null
+  }
+
+  /** A packet from one endpoint to another. */
+  subject(protocol: number, source: Endpoint, destination: Endpoint): Subject {
+    const { host } = this
+    const { family } = source
+    return {
+      family,
+      protocol,
+      source: source.words,
+      destination: destination.words,
+      sourcePort: source.port,
+      destinationPort: destination.port,
+      input: host?.deviceTo(family, source.words, true) ?? null,
+      output: host?.deviceTo(family, destination.words) ?? null,
+      state: null,
+      isLocal: host?.knowsAddresses ? (of, address) => host.isLocal(of, address) : null,
+    }
+  }
+
+  /** A packet between endpoints as findings write them, or null. */
+  subjectOf(protocol: number, source: string, destination: string): Subject | null {
+    const from = parseEndpoint(source)
+    const to = parseEndpoint(destination)
+    if (from === null || to === null || from.family !== to.family) return null
+    return this.subject(protocol, from, to)
+  }
+
+  portOf(family: Family, address: Int32Array): BridgePort | null {
+    return this.topology?.portOf(family, address) ?? null
+  }
+
+  /** The bridge that two addresses are behind, or null; `false`: they are behind different ones. */
+  sharedBridge(family: Family, a: Int32Array, b: Int32Array): BridgePort | null | false {
+    const one = this.portOf(family, a)
+    const other = this.portOf(family, b)
+    if (one === null || other === null || sameAddress(a, b)) return null
+    return one.host === other.host && one.bridge === other.bridge ? one : false
+  }
+}
+
+/** What a rule is called in a sentence: `rules.txt:37 ("default/web:http")`. */
+export function citation(rule: Rule, name: string): string {
+  return name === '' ? rule.source.place : `${rule.source.place} ("${name}")`
+}

@@ -1,0 +1,138 @@
+// `nft -j list ruleset` into chains of rules.
+import { FileFault, type Remarks } from '../files/file-fault.ts'
+import { asList, asObject, asText, type JsonDocument, type JsonObject } from '../files/json-documents.ts'
+import { type Family, parseAddress } from '../files/network.ts'
+import { stepsOf } from './nft-statement.ts'
+import type { Hook, Rule, Ruleset, Step } from './ruleset.ts'
+
+/** Families whose hooks see IP packets; those of bridge, netdev and arp are others. */
+const FAMILIES = new Map<string, readonly Family[]>([
+  ['ip', [4]],
+  ['ip6', [6]],
+  ['inet', [4, 6]],
+])
+/** What else nft has. */
+const OTHER_FAMILIES = new Set(['arp', 'bridge', 'netdev'])
+
+const HOOKS: readonly Hook[] = ['prerouting', 'input', 'forward', 'output', 'postrouting']
+
+/** Whether a document is a listing of nft. */
+export function isNft({ value }: JsonDocument): boolean {
+  return Array.isArray(asObject(value)?.nftables)
+}
+
+/**
+ * Reads one listing into `ruleset`.
+ * @returns how many chains and rules were understood
+ */
+export function readNft(path: string, document: JsonDocument, ruleset: Ruleset, remarks: Remarks): number {
+  const items = asList(asObject(document.value)?.nftables)
+  const sets = setsOf(items)
+  let understood = 0
+  for (const item of items) {
+    const chain = asObject(asObject(item)?.chain)
+    const rule = asObject(asObject(item)?.rule)
+    if (chain !== null && openChain(chain, ruleset, document.line)) understood++
+    if (rule === null) continue
+    const families = familiesOf(rule, document.line)
+    if (families === null) continue
+    const space = spaceOf(rule)
+    const target = ruleset.open(space, asText(rule.chain), families)
+    target.rules.push(readRule(path, document.line, rule, sets.get(space) ?? new Map(), remarks))
+    understood++
+    if (asList(rule.expr).some(statement => asObject(asObject(statement)?.xt) !== null)) {
+      ruleset.foreign.set(space, (ruleset.foreign.get(space) ?? 0) + 1)
+    }
+  }
+  return understood
+}
+
+function spaceOf({ family, table }: JsonObject): string {
+  return `nft ${asText(family)} ${asText(table)}`
+}
+
+/** The elements of named sets and maps, by table, then name. */
+function setsOf(items: readonly unknown[]): Map<string, Map<string, readonly unknown[]>> {
+  const sets = new Map<string, Map<string, readonly unknown[]>>()
+  for (const item of items) {
+    const set = asObject(asObject(item)?.set) ?? asObject(asObject(item)?.map)
+    if (set === null) continue
+    const space = spaceOf(set)
+    const own = sets.get(space) ?? new Map<string, readonly unknown[]>()
+    own.set(asText(set.name), asList(set.elem))
+    sets.set(space, own)
+  }
+  return sets
+}
+
+/** The families whose packets a chain or rule sees, null for none. @throws FileFault for a family nobody knows */
+function familiesOf({ family }: JsonObject, line: number): readonly Family[] | null {
+  const known = FAMILIES.get(asText(family))
+  if (known !== undefined) return known
+  if (OTHER_FAMILIES.has(asText(family))) return null
+  const names = [...FAMILIES.keys(), ...OTHER_FAMILIES].join(', ')
+  throw new FileFault(
+    line,
+    `unknown family ${JSON.stringify(asText(family).slice(0, 40))} in the listing that begins here, expected one of ${names}`,
+  )
+}
+
+function openChain(chain: JsonObject, ruleset: Ruleset, line: number): boolean {
+  const families = familiesOf(chain, line)
+  if (families === null) return false
+  const opened = ruleset.open(spaceOf(chain), asText(chain.name), families)
+  const hook = HOOKS.find(known => known === chain.hook)
+  if (hook !== undefined) {
+    opened.base = {
+      type: asText(chain.type),
+      hook,
+      priority: typeof chain.prio === 'number' ? chain.prio : 0,
+      policy: chain.policy === 'drop' ? 'drop' : 'accept',
+    }
+  }
+  return true
+}
+
+function readRule(
+  path: string,
+  line: number,
+  rule: JsonObject,
+  sets: ReadonlyMap<string, readonly unknown[]>,
+  remarks: Remarks,
+): Rule {
+  const chain = asText(rule.chain)
+  const steps: Step[] = []
+  for (const statement of asList(rule.expr)) {
+    const read = stepsOf(statement, sets)
+    if (typeof read === 'string') {
+      remarks.add(line, `rule ${handleOf(rule)} of chain ${chain}: ${read}; what it does is not known`)
+      steps.push({ action: { kind: 'unknown' } })
+    } else steps.push(...read)
+  }
+  return {
+    source: {
+      place: `${path} handle ${handleOf(rule)}`,
+      chain,
+      text: `rule ${asText(rule.family)} ${asText(rule.table)} ${chain} handle ${handleOf(rule)}`,
+      comment: asText(rule.comment),
+    },
+    steps,
+    destination: destinationOf(rule),
+  }
+}
+
+function handleOf({ handle }: JsonObject): number {
+  return typeof handle === 'number' ? handle : 0
+}
+
+function destinationOf(rule: JsonObject): Int32Array | null {
+  for (const statement of asList(rule.expr)) {
+    const match = asObject(asObject(statement)?.match)
+    // what stands behind an action is not asked for before it
+    if (match === null) return null
+    const payload = asObject(asObject(match.left)?.payload)
+    if (match.op !== '==' || payload?.field !== 'daddr' || typeof match.right !== 'string') continue
+    return parseAddress(match.right)?.words ?? null
+  }
+  return null
+}

@@ -1,0 +1,157 @@
+// Rules as they are walked: chains of rules, each a list of conditions and actions, whoever wrote them down.
+import type { Family, Network } from '../files/network.ts'
+import type { PortRange, Subject, Test } from './subject.ts'
+
+export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
+
+/** Where a rule stands, and what to call it. */
+export interface RuleSource {
+  /** `rules.txt:34`, or of nft `ruleset.json handle 23`. */
+  place: string
+  chain: string
+  /** The rule as arguments of the tool that wrote it, safe to copy into a shell; cut where it is long. */
+  text: string
+  comment: string
+}
+
+/** Where DNAT or SNAT leads to; null: the address or port stays. */
+export interface NatTarget {
+  addresses: Network | null
+  ports: PortRange | null
+}
+
+export type Action =
+  | { kind: 'accept' | 'drop' | 'return' | 'notrack' }
+  | { kind: 'jump' | 'goto'; chain: string }
+  | { kind: 'dnat' | 'snat'; target: NatTarget; isRandom: boolean }
+  /** To a port of the host itself. */
+  | { kind: 'redirect'; ports: PortRange | null }
+  | { kind: 'masquerade'; isRandom: boolean }
+  /** `mark = (mark & ~clear) ^ flip`; null: nobody knows. */
+  | { kind: 'mark'; clear: number; flip: number | null }
+  /** One of several actions by a key of the packet; each is perhaps, where `isSure` is not set. */
+  | { kind: 'dispatch'; choose: (subject: Subject, mark: number | null) => Dispatch }
+  /** Whatever it does is not known. */
+  | { kind: 'unknown' }
+
+export interface Dispatch {
+  actions: readonly Action[]
+  /** Whether one of the actions is taken for certain. */
+  isSure: boolean
+}
+
+export type Step = { test: Test } | { action: Action }
+
+export interface Rule {
+  source: RuleSource
+  steps: readonly Step[]
+  /** The one destination address it is about, where it names one: chains of many such rules are looked up by it. */
+  destination: Int32Array | null
+}
+
+export interface BaseChain {
+  /** `nat`, `filter`, `raw`, `mangle`; of nft `filter` and `nat`. */
+  type: string
+  hook: Hook
+  priority: number
+  policy: 'accept' | 'drop'
+}
+
+export interface Chain {
+  name: string
+  families: readonly Family[]
+  /** Chains jump within their table. */
+  table: string
+  base: BaseChain | null
+  rules: Rule[]
+}
+
+/** Rules above this in a chain are looked up by their destination. */
+const LONG_CHAIN = 16
+
+/** All chains of all files. */
+export class Ruleset {
+  chains: Chain[] = []
+  /** Tables of nft with rules that iptables made and nft cannot show, and how many. */
+  readonly foreign = new Map<string, number>()
+  private readonly byName = new Map<string, Chain>()
+  private readonly indexes = new Map<Chain, ChainIndex>()
+
+  /** The chain of that name, made if it is not there. */
+  open(table: string, name: string, families: readonly Family[]): Chain {
+    const key = `${table}\n${name}`
+    let chain = this.byName.get(key)
+    if (chain === undefined) {
+      chain = { name, families, table, base: null, rules: [] }
+      this.byName.set(key, chain)
+      this.chains.push(chain)
+    }
+    return chain
+  }
+
+  find(table: string, name: string): Chain | null {
+    return this.byName.get(`${table}\n${name}`) ?? null
+  }
+
+  /**
+   * Lets go of tables that were given twice, by nft, which cannot show all of them, and by iptables-save.
+   * @returns how many rules are left that nft cannot show
+   */
+  dropDoubles(): number {
+    let left = 0
+    for (const [table, count] of this.foreign) {
+      const same = table.replace(/^nft /, '')
+      if (this.chains.some(chain => chain.table === same)) {
+        this.chains = this.chains.filter(chain => chain.table !== table)
+      } else left += count
+    }
+    return left
+  }
+
+  /** Base chains of a hook in the order of their priorities. */
+  at(hook: Hook, family: Family, isWanted: (base: BaseChain) => boolean): Chain[] {
+    return this.chains
+      .filter(({ base, families }) => base?.hook === hook && families.includes(family) && isWanted(base))
+      .sort((a, b) => (a.base?.priority ?? 0) - (b.base?.priority ?? 0))
+  }
+
+  /** The rules of a chain that packets to `destination` may match, in their order. */
+  rulesFor(chain: Chain, destination: Int32Array): readonly Rule[] {
+    if (chain.rules.length <= LONG_CHAIN) return chain.rules
+    let index = this.indexes.get(chain)
+    if (index === undefined) {
+      index = new ChainIndex(chain.rules)
+      this.indexes.set(chain, index)
+    }
+    return index.rulesFor(destination)
+  }
+}
+
+interface PlacedRule {
+  at: number
+  rule: Rule
+}
+
+class ChainIndex {
+  /** The rules without a destination of their own, and those for each destination, in their order. */
+  private readonly general: PlacedRule[] = []
+  private readonly byDestination = new Map<string, PlacedRule[]>()
+
+  constructor(rules: readonly Rule[]) {
+    for (const [at, rule] of rules.entries()) {
+      if (rule.destination === null) {
+        this.general.push({ at, rule })
+        continue
+      }
+      const key = rule.destination.join()
+      const own = this.byDestination.get(key)
+      if (own === undefined) this.byDestination.set(key, [{ at, rule }])
+      else own.push({ at, rule })
+    }
+  }
+
+  rulesFor(destination: Int32Array): readonly Rule[] {
+    const own = this.byDestination.get(destination.join()) ?? []
+    return [...this.general, ...own].sort((a, b) => a.at - b.at).map(({ rule }) => rule)
+  }
+}

@@ -1,0 +1,142 @@
+// What rules are asked about: a packet as far as it is known, and answers that may be "perhaps".
+import type { Family, Network } from '../files/network.ts'
+import { contains } from '../files/network.ts'
+
+export type CtState = 'new' | 'established' | 'related' | 'invalid' | 'untracked'
+
+/** The first packet of a flow, or any packet; what is not known of it is null, ports -1. */
+export interface Subject {
+  family: Family
+  protocol: number
+  source: Int32Array
+  destination: Int32Array
+  sourcePort: number
+  destinationPort: number
+  /** Interfaces of the host that it comes in and leaves by. */
+  input: string | null
+  output: string | null
+  state: CtState | null
+  /** Whether an address is the host's own; null where nobody knows. */
+  isLocal: ((family: Family, address: Int32Array) => boolean) | null
+}
+
+export const NO = 0
+export const YES = 1
+/** It depends on what is not known: chance, a mark, a set, an interface. */
+export const PERHAPS = 2
+export type Answer = typeof NO | typeof YES | typeof PERHAPS
+
+/** A condition of a rule. @param mark the packet's mark at that place; null: not known */
+export type Test = (subject: Subject, mark: number | null) => Answer
+
+export const perhaps: Test = () => PERHAPS
+
+export const answer = (isSo: boolean): Answer => (isSo ? YES : NO)
+
+export function negated(test: Test): Test {
+  return (subject, mark) => {
+    const found = test(subject, mark)
+    return found === PERHAPS ? PERHAPS : found === YES ? NO : YES
+  }
+}
+
+export function negatedIf(isNegated: boolean, test: Test): Test {
+  return isNegated ? negated(test) : test
+}
+
+/** YES with one of them. */
+export function anyOf(tests: readonly Test[]): Test {
+  return (subject, mark) => {
+    let found: Answer = NO
+    for (const test of tests) {
+      const own = test(subject, mark)
+      if (own === YES) return YES
+      if (own === PERHAPS) found = PERHAPS
+    }
+    return found
+  }
+}
+
+export function ofProtocol(protocol: number): Test {
+  return subject => answer(subject.protocol === protocol)
+}
+
+export function ofSource(network: Network): Test {
+  return ({ family, source }) => answer(family === network.family && contains(network, source))
+}
+
+export function ofDestination(network: Network): Test {
+  return ({ family, destination }) => answer(family === network.family && contains(network, destination))
+}
+
+/** Port numbers from `first` to `last`. */
+export type PortRange = readonly [first: number, last: number]
+
+export function ofPort(which: 'sourcePort' | 'destinationPort', ranges: readonly PortRange[]): Test {
+  return subject => {
+    const port = subject[which]
+    if (port < 0) return PERHAPS
+    return answer(ranges.some(([first, last]) => first <= port && port <= last))
+  }
+}
+
+/** `eth0`, or with a wildcard behind it (`cali+` of iptables) the beginning of a name. */
+export function ofInterface(which: 'input' | 'output', name: string, isPrefix: boolean): Test {
+  return subject => {
+    const own = subject[which]
+    if (own === null) return isPrefix && name === '' ? YES : PERHAPS
+    return answer(isPrefix ? own.startsWith(name) : own === name)
+  }
+}
+
+export function ofState(states: readonly string[]): Test {
+  return ({ state }) => (state === null ? PERHAPS : answer(states.includes(state)))
+}
+
+/** Whether the bits of `mask` in the packet's mark are those of `value`. */
+export function ofMark(value: number, mask: number): Test {
+  return (_, mark) => (mark === null ? PERHAPS : answer((mark & mask) === (value & mask)))
+}
+
+export function ofLocal(which: 'source' | 'destination'): Test {
+  return subject => {
+    const address = subject[which]
+    const [word = 0] = address
+    if (subject.family === 4 && word >>> 24 === 127) return YES
+    return subject.isLocal === null ? PERHAPS : answer(subject.isLocal(subject.family, address))
+  }
+}
+
+/** What the protocol number is called in rules, or null. */
+export function parseProtocol(text: string): number | null {
+  if (/^\d{1,3}$/.test(text)) return Number(text) < 256 ? Number(text) : null
+  return PROTOCOLS.get(text.toLowerCase()) ?? null
+}
+
+const PROTOCOLS = new Map([
+  ['icmp', 1],
+  ['igmp', 2],
+  ['ipencap', 4],
+  ['ipip', 4],
+  ['tcp', 6],
+  ['udp', 17],
+  ['dccp', 33],
+  ['ipv6', 41],
+  ['gre', 47],
+  ['esp', 50],
+  ['ah', 51],
+  ['ipv6-icmp', 58],
+  ['icmpv6', 58],
+  ['ospf', 89],
+  ['sctp', 132],
+  ['udplite', 136],
+])
+
+/** `80`, `8000:8080`, `:1023`, `1024:`; null for anything else. */
+export function parsePorts(text: string): PortRange | null {
+  const match = /^(\d{0,5})(?:([:-])(\d{0,5}))?$/.exec(text)
+  if (match === null || text === '' || (match[1] === '' && match[2] === undefined)) return null
+  const first = match[1] === '' ? 0 : Number(match[1])
+  const last = match[2] === undefined ? first : match[3] === '' ? 65_535 : Number(match[3])
+  return first <= last && last <= 65_535 ? [first, last] : null
+}

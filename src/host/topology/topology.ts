@@ -1,0 +1,189 @@
+// Hosts with their interfaces, bridges, routes and neighbours, and what that says of addresses.
+import { type Address, compareAddresses, contains, type Family, type Network } from '../files/network.ts'
+
+export interface HostInterface {
+  index: number
+  name: string
+  mac: string
+  addresses: { address: Address; network: Network }[]
+  /** The bridge (or other master) that it is a port of, or `''`. */
+  master: string
+  /** Whether the bridge sends back what came in there; null: not told. */
+  hairpin: boolean | null
+}
+
+interface Route {
+  network: Network
+  device: string
+  isOnLink: boolean
+}
+
+/** A port of a bridge, and the host it belongs to. */
+export interface BridgePort {
+  host: string
+  bridge: string
+  /** Null where only the bridge is known. */
+  port: HostInterface | null
+}
+
+/** One network namespace. */
+export class Host {
+  readonly name: string
+  readonly interfaces = new Map<string, HostInterface>()
+  /** Hardware addresses by address. */
+  readonly neighbours = new Map<string, string>()
+  /** Ports by hardware address, as the bridges learnt them. */
+  readonly forwarding = new Map<string, string>()
+  private readonly routes: Route[] = []
+  private readonly locals = new Set<string>()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** The interface of that name, made if it is not there. */
+  open(name: string): HostInterface {
+    let found = this.interfaces.get(name)
+    if (found === undefined) {
+      found = { index: 0, name, mac: '', addresses: [], master: '', hairpin: null }
+      this.interfaces.set(name, found)
+    }
+    return found
+  }
+
+  addAddress(device: HostInterface, address: Address, network: Network): void {
+    device.addresses.push({ address, network })
+    this.locals.add(keyOf(address.family, address.words))
+  }
+
+  addRoute(network: Network, device: string, isOnLink: boolean): void {
+    this.routes.push({ network, device, isOnLink })
+  }
+
+  addNeighbour({ family, words }: Address, mac: string): void {
+    this.neighbours.set(keyOf(family, words), mac)
+  }
+
+  /** Whether its own addresses are known, and this is one of them. */
+  isLocal(family: Family, address: Int32Array): boolean {
+    return this.locals.has(keyOf(family, address))
+  }
+
+  get knowsAddresses(): boolean {
+    return this.locals.size > 0
+  }
+
+  byIndex(index: number): HostInterface | null {
+    for (const device of this.interfaces.values()) if (device.index === index) return device
+    return null
+  }
+
+  isBridge(name: string): boolean {
+    for (const { master } of this.interfaces.values()) if (master === name) return true
+    return false
+  }
+
+  /** The interface that packets to an address leave by, or null; with `isOnLink` only without a router between. */
+  deviceTo(family: Family, address: Int32Array, isOnLink = false): string | null {
+    let best: Route | null = null
+    for (const route of this.allRoutes()) {
+      if (route.network.family !== family || !contains(route.network, address)) continue
+      if (best === null || isNarrower(route.network, best.network)) best = route
+    }
+    return best === null || (isOnLink && !best.isOnLink) || best.device === '' ? null : best.device
+  }
+
+  /** What an interface is, for people: `bridge`, `port of cni0`, or nothing. */
+  roleOf(device: HostInterface): string {
+    if (device.master !== '') return `port of ${device.master}`
+    return this.isBridge(device.name) ? 'bridge' : ''
+  }
+
+  private *allRoutes(): Generator<Route> {
+    yield* this.routes
+    for (const { name, addresses } of this.interfaces.values()) {
+      for (const { network } of addresses) yield { network, device: name, isOnLink: true }
+    }
+  }
+}
+
+export class Topology {
+  readonly hosts: Host[] = []
+  private readonly byName = new Map<string, Host>()
+
+  host(name: string): Host {
+    let found = this.byName.get(name)
+    if (found === undefined) {
+      found = new Host(name)
+      this.byName.set(name, found)
+      this.hosts.push(found)
+    }
+    return found
+  }
+
+  /** The only host there is, or null. */
+  get onlyHost(): Host | null {
+    return only(this.hosts)
+  }
+
+  /** The one host that has interfaces of all these indexes, and of those names that any has; null: none, or several. */
+  hostWith(indexes: readonly number[], names: readonly string[]): Host | null {
+    const told = names.filter(name => this.hosts.some(host => host.interfaces.has(name)))
+    if (this.hosts.length > 1 && indexes.length + told.length === 0) return null
+    const fitting = this.hosts.filter(
+      host =>
+        indexes.every(index => host.interfaces.size === 0 || host.byIndex(index) !== null) &&
+        told.every(name => host.interfaces.has(name)),
+    )
+    return only(fitting)
+  }
+
+  /** The port of a bridge that an address is behind, by neighbours and what the bridge learnt; or the bridge alone. */
+  portOf(family: Family, address: Int32Array): BridgePort | null {
+    const mac = this.macOf(family, address)
+    for (const host of this.hosts) {
+      const port = mac === null ? undefined : host.interfaces.get(host.forwarding.get(mac) ?? '')
+      if (port !== undefined && port.master !== '') return { host: host.name, bridge: port.master, port }
+    }
+    for (const host of this.hosts) {
+      const bridge = host.deviceTo(family, address, true)
+      if (bridge !== null && host.isBridge(bridge) && !host.isLocal(family, address)) {
+        return { host: host.name, bridge, port: null }
+      }
+    }
+    return null
+  }
+
+  private macOf(family: Family, address: Int32Array): string | null {
+    const key = keyOf(family, address)
+    for (const host of this.hosts) {
+      const mac = host.neighbours.get(key)
+      if (mac !== undefined) return mac
+    }
+    for (const host of this.hosts) {
+      if (!host.isLocal(family, address)) continue
+      for (const { mac, addresses } of host.interfaces.values()) {
+        const isIts = addresses.some(own => keyOf(own.address.family, own.address.words) === key)
+        if (isIts && mac !== '') return mac
+      }
+    }
+    return null
+  }
+}
+
+function only(hosts: readonly Host[]): Host | null {
+  return hosts.length === 1 ? (hosts[0] ?? null) : null
+}
+
+function keyOf(family: Family, words: Int32Array): string {
+  return `${family} ${words.join()}`
+}
+
+function isNarrower(a: Network, b: Network): boolean {
+  return compareAddresses(spanOf(a), spanOf(b)) < 0
+}
+
+/** How far its last address is from the first. */
+function spanOf({ first, last }: Network): Int32Array {
+  return last.map((word, i) => word ^ (first[i] ?? 0))
+}

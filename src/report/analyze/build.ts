@@ -1,0 +1,187 @@
+// Engine, counts and findings into the Report.
+import type { Settings } from '../../conntrack/settings.ts'
+import type { InvalidPackets } from '../../findings/counts/invalid.ts'
+import type { CheckedTranslations } from '../../findings/counts/translation-check.ts'
+import type { UnrepliedFlows } from '../../findings/counts/unreplied.ts'
+import type { Verdicts } from '../../findings/counts/verdicts.ts'
+import type { MidStreamPickups } from '../../findings/detectors/mid-stream-pickup.ts'
+import type { TableCheck } from '../../findings/detectors/table-file-contradicted.ts'
+import type { Budget } from '../../findings/evidence/budget.ts'
+import type { Finding, FrameReference } from '../../findings/wording/finding.ts'
+import type { FrameGroup } from '../../findings/wording/frame-group.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
+import type { Flows, SortKey } from '../../sizing/flows.ts'
+import type { LargestOwners } from '../../sizing/owners/owners.ts'
+import type { Sizing } from '../../sizing/sizing.ts'
+import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
+import { changedSettings } from './changed-settings.ts'
+import { FlowReporter } from './flow-report.ts'
+import { type GivenKnowledge, knowledgeReport, withTarget } from './knowledge-report.ts'
+import { knownTableReport } from './known-table.ts'
+import { limitsOf } from './limits.ts'
+import {
+  type CaptureReport,
+  type FilterReport,
+  type FindingReport,
+  type FlowsReport,
+  REPORT_SCHEMA,
+  type Report,
+  type SightingsReport,
+  type TableOfFlows,
+  type UnrepliedReport,
+} from './model.ts'
+import { tableReport } from './table-report.ts'
+import { tsharkFrames } from './tshark.ts'
+
+/** Destinations of unreplied flows that the report names. */
+const NAMED_DESTINATIONS = 10
+
+/** All that a replay leaves behind. */
+export interface Replayed extends Tracked {
+  generator: string
+  captures: CaptureReport[]
+  filter: FilterReport | null
+  sightings: SightingsReport | null
+  /** Nanoseconds since 1970 of the first frame; null where there was none. */
+  epoch: bigint | null
+  /** Nanoseconds from the first frame of the replay to the last. */
+  end: number
+  settings: Settings
+  /** Rules and topology, where they were given. */
+  given: GivenKnowledge | null
+  checked: CheckedTranslations | null
+  sort: SortKey
+  /** What held the table that was given for the start against the traffic, or null. */
+  known: TableCheck | null
+  tunnelMode: Report['tunnelMode']
+  tunnels: TrackedTunnel[]
+}
+
+/** What went through one table. */
+export interface Tracked {
+  verdicts: Verdicts
+  invalid: InvalidPackets
+  unreplied: UnrepliedFlows
+  midStream: MidStreamPickups
+  sizing: Sizing
+  flows: Flows
+  findings: Finding[]
+  owners: LargestOwners
+  /** Searches of findings that had to stop. */
+  searches: readonly Budget[]
+}
+
+/** The packets inside of one kind of tunnel. */
+export interface TrackedTunnel {
+  name: string
+  ids: readonly number[]
+  hasMoreIds: boolean
+  tracked: Tracked
+}
+
+/** Builds the report of a finished replay: the same replay, the same report. */
+export function buildReport(replayed: Replayed): Report {
+  const { captures, sizing, end } = replayed
+  const settings = changedSettings(replayed.settings)
+  const own = tableOfFlows(replayed, replayed)
+  const knownTable = replayed.known === null ? null : knownTableReport(replayed.known)
+  return {
+    schema: REPORT_SCHEMA,
+    generator: replayed.generator,
+    captures,
+    filter: replayed.filter,
+    duration: end / 1e9,
+    sightings: replayed.sightings,
+    ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
+    settings,
+    knownTable,
+    tunnelMode: replayed.tunnelMode,
+    ...own,
+    tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
+      name,
+      ids: [...ids],
+      hasMoreIds,
+      ...tableOfFlows(tracked, replayed),
+    })),
+    limits: limitsOf({
+      captures,
+      filter: replayed.filter,
+      sightings: replayed.sightings,
+      packets: own.packets,
+      unreplied: own.unreplied,
+      end,
+      occupancy: sizing.occupancy,
+      settings: replayed.settings,
+      midStream: replayed.midStream.withoutStart,
+      knownTable,
+      tuned: Object.keys(settings).length > 0,
+      searches: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].flatMap(each => each.searches),
+    }),
+  }
+}
+
+function tableOfFlows(
+  tracked: Tracked,
+  { captures, settings, epoch, end, sort, given }: Replayed,
+): TableOfFlows {
+  return {
+    packets: tracked.verdicts.counts(),
+    undecodable: tracked.verdicts
+      .undecodable()
+      .map(({ reason, group }) => ({ reason, ...frameCount(group) })),
+    invalid: tracked.invalid
+      .byReason()
+      .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
+    unreplied: unrepliedReport(tracked.unreplied),
+    flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
+    table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
+    findings: tracked.findings.map(finding => findingReport(finding, captures)),
+  }
+}
+
+function frameCount(group: FrameGroup): { count: number; firstFrame: number; frames: FrameReference[] } {
+  return { count: group.count, firstFrame: group.frames[0]?.frame ?? 0, frames: group.frames }
+}
+
+function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {
+  const silent = flows.byDestination('silent')
+  const refused = flows.byDestination('refused')
+  const icmpError = flows.byDestination('icmp-error')
+  return {
+    silent: sumFlows(silent),
+    refused: sumFlows(refused),
+    icmpError: sumFlows(icmpError),
+    oneWay: sumFlows(flows.byDestination('one-way')),
+    multicast: sumFlows(flows.byDestination('multicast')),
+    tunnel: sumFlows(flows.byDestination('tunnel')),
+    destinations: [silent, refused, icmpError].flatMap(groups => groups.slice(0, NAMED_DESTINATIONS)),
+  }
+}
+
+function sumFlows(groups: { flows: number }[]): number {
+  return groups.reduce((sum, group) => sum + group.flows, 0)
+}
+
+function flowsReport(
+  flows: Flows,
+  epoch: bigint | null,
+  sort: SortKey,
+  knowledge: Knowledge | null,
+): FlowsReport {
+  const reporter = new FlowReporter(epoch)
+  return {
+    total: flows.total,
+    unreplied: sumByReply(flows.flows, 'unreplied'),
+    assured: sumByReply(flows.flows, 'assured'),
+    packets: sum(flows.packets),
+    bytes: sum(flows.bytes),
+    byProtocol: byProtocol(flows.flows),
+    byState: byState(flows.flows),
+    sort,
+    top: flows.top().map(flow => withTarget(reporter.report(flow), knowledge)),
+  }
+}
+
+function findingReport(finding: Finding, captures: CaptureReport[]): FindingReport {
+  return { ...finding, tshark: tsharkFrames(captures, finding.frames) }
+}

@@ -1,0 +1,119 @@
+// What was given beside the captures, and how it goes with them: rules held against translations, flows by the rules.
+import type { CheckedTranslations, TranslationGroup } from '../../findings/counts/translation-check.ts'
+import { parseAddress } from '../../host/files/network.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
+import { nameOf, onlyTarget } from '../../host/rules/rules.ts'
+import { formatCount, plural, printable } from '../text/format.ts'
+import type { Style } from '../text/style.ts'
+import type { FlowReport, KnowledgeReport, TranslationReport } from './model.ts'
+
+/** Groups of a kind that the text names, and JSON. */
+const NAMED = 5
+const REPORTED = 50
+
+/** Knowledge with the files it came from. */
+export interface GivenKnowledge {
+  knowledge: Knowledge
+  rules: readonly string[]
+  topology: readonly string[]
+}
+
+export function knowledgeReport(
+  { knowledge, rules, topology }: GivenKnowledge,
+  checked: CheckedTranslations | null,
+): KnowledgeReport {
+  return {
+    rules: knowledge.rules === null ? null : { files: [...rules], ...knowledge.rules.natRules },
+    topology:
+      knowledge.topology === null
+        ? null
+        : {
+            files: [...topology],
+            host: knowledge.host?.name ?? null,
+            interfaces: knowledge.host?.interfaces.size ?? 0,
+          },
+    translations: checked === null ? null : translationsReport(checked),
+  }
+}
+
+function translationsReport({
+  confirmed,
+  contradicted,
+  unknown,
+  undecided,
+}: CheckedTranslations): TranslationReport {
+  const sum = (groups: readonly TranslationGroup[]) => groups.reduce((total, { flows }) => total + flows, 0)
+  return {
+    confirmed: { flows: sum(confirmed), groups: confirmed.slice(0, REPORTED) },
+    contradicted: { flows: sum(contradicted), groups: contradicted.slice(0, REPORTED) },
+    unknown: { flows: sum(unknown), groups: unknown.slice(0, REPORTED) },
+    undecided,
+  }
+}
+
+/** A flow that was not seen translated, with the one target that the rules have for it. */
+export function withTarget(flow: FlowReport, knowledge: Knowledge | null): FlowReport {
+  const rules = knowledge?.rules ?? null
+  const { src, dst, sport, dport } = flow.orig
+  if (knowledge === null || rules === null || flow.status.includes('DST_NAT')) return flow
+  if (sport === undefined || dport === undefined) return flow
+  const [from, to] = [parseAddress(src), parseAddress(dst)]
+  if (from === null || to === null) return flow
+  const subject = knowledge.subject(flow.protocolNumber, { ...from, port: sport }, { ...to, port: dport })
+  const target = onlyTarget(rules.destinations(subject), subject)
+  const rule = target?.way.at(-1)
+  if (target === null || rule === undefined) return flow
+  return { ...flow, byRules: { to: target.text, name: nameOf(target.way), rule: rule.source.place } }
+}
+
+/** The line under a flow that says so. */
+export function targetText({ byRules }: FlowReport): string {
+  if (byRules === undefined) return ''
+  const name = byRules.name === '' ? '' : ` (${printable(byRules.name)})`
+  return `not seen translated; by ${printable(byRules.rule)} it goes to ${byRules.to}${name}`
+}
+
+export function knowledgeLines(report: KnowledgeReport | undefined, style: Style): string[] {
+  if (report === undefined) return []
+  const lines: string[] = []
+  const { rules, topology, translations } = report
+  if (rules !== null) {
+    const counts = `${plural(rules.destinations, 'rule')} for destinations, ${formatCount(rules.sources)} for sources`
+    lines.push(`${rules.files.map(printable).join(', ')}: ${counts}`)
+  }
+  if (topology !== null) {
+    const name = topology.host === '' ? '' : ` of ${printable(topology.host ?? '')}`
+    const what =
+      topology.host === null
+        ? style.yellow('which of its hosts the captures are of cannot be told: no point is named by it')
+        : `${plural(topology.interfaces, 'interface')}${name}`
+    lines.push(`${topology.files.map(printable).join(', ')}: ${what}`)
+  }
+  if (translations === null) return lines
+  const { confirmed, contradicted, unknown, undecided } = translations
+  if (confirmed.flows > 0) lines.push(`${plural(confirmed.flows, 'translation')} as the rules say`)
+  if (contradicted.flows > 0) {
+    lines.push(
+      style.yellow(
+        `${plural(contradicted.flows, 'translation')} not as the rules say: they have changed since, or are of another host`,
+      ),
+    )
+    lines.push(...groupLines(contradicted.groups))
+  }
+  if (unknown.flows > 0) {
+    lines.push(`${plural(unknown.flows, 'translation')} that no rule is about`)
+    lines.push(...groupLines(unknown.groups))
+  }
+  if (undecided > 0) lines.push(`${plural(undecided, 'translation')} that the rules cannot tell of`)
+  return lines
+}
+
+function groupLines(groups: readonly TranslationGroup[]): string[] {
+  const lines = groups.slice(0, NAMED).map(({ protocol, from, to, name, flows, firstFrame }) => {
+    const named = name === '' ? '' : ` (${printable(name)})`
+    const frame = flows === 1 ? `frame ${firstFrame}` : `from frame ${firstFrame} on`
+    return `  ${formatCount(flows)}  ${protocol} ${from} became ${to}${named}, ${frame}`
+  })
+  if (groups.length > NAMED) lines.push(`  and ${formatCount(groups.length - NAMED)} more`)
+  return lines
+}

@@ -1,0 +1,165 @@
+// What the captures cannot show: each limit of the evidence, and which of the report's numbers it touches.
+import type { Settings, SysctlName } from '../../conntrack/settings.ts'
+import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
+import type { Budget } from '../../findings/evidence/budget.ts'
+import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
+import { timeoutOf } from '../../sizing/held-by.ts'
+import type { Occupancy } from '../../sizing/occupancy.ts'
+import { formatCount, formatDuration, plural, printable } from '../text/format.ts'
+import { knownTableLimits } from './known-table.ts'
+import type {
+  CaptureReport,
+  FilterReport,
+  KnownTableReport,
+  LimitReport,
+  SightingsReport,
+  UnrepliedReport,
+} from './model.ts'
+
+/** Timeouts named in the sentence about a short capture. */
+const NAMED_TIMEOUTS = 3
+
+export interface Evidence {
+  captures: CaptureReport[]
+  filter: FilterReport | null
+  sightings: SightingsReport | null
+  packets: VerdictCounts
+  unreplied: UnrepliedReport
+  /** Nanoseconds from the first frame to the last. */
+  end: number
+  occupancy: Occupancy
+  settings: Settings
+  /** TCP flows picked up in mid-stream that had no entry earlier in the replay. */
+  midStream: number
+  /** The table that was given for the start of the capture, or null. */
+  knownTable: KnownTableReport | null
+  /** Whether any sysctl differs from the defaults. */
+  tuned: boolean
+  /** Searches of findings that had to stop. */
+  searches: readonly Budget[]
+}
+
+/** The limits that apply, those that touch most first. */
+export function limitsOf(evidence: Evidence): LimitReport[] {
+  const texts: [string, string][] = [
+    ['capture-damaged', damaged(evidence)],
+    ['capture-drops', drops(evidence)],
+    ['several-points', severalPoints(evidence)],
+    ['open-before', openBefore(evidence)],
+    ...(evidence.knownTable === null ? [] : knownTableLimits(evidence.knownTable)),
+    ['one-direction', oneDirection(evidence)],
+    ['shorter-than-timeouts', shorterThanTimeouts(evidence)],
+    ['snaplen', snaplen(evidence)],
+    ['replay-filter', replayFilter(evidence)],
+    ['capture-filter', captureFilter(evidence)],
+    ['search-budget', stoppedSearches(evidence)],
+    ['clock', clock(evidence)],
+    ['default-sysctls', defaultSysctls(evidence)],
+  ]
+  return texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
+}
+
+function damaged({ captures }: Evidence): string {
+  const cut = captures.filter(capture => capture.damage.some(damage => damage.stopped)).length
+  if (cut === 0) return ''
+  return `${cut === 1 && captures.length === 1 ? 'The capture is' : `${plural(cut, 'capture')} ${cut === 1 ? 'is' : 'are'}`} damaged: what came after the damage is not in this report.`
+}
+
+function drops({ captures }: Evidence): string {
+  let dropped = 0
+  for (const capture of captures) for (const point of capture.interfaces) dropped += point.dropped ?? 0
+  if (dropped === 0) return ''
+  return `The capture lost ${plural(dropped, 'frame')}: an INVALID packet or a missing reply may be one of them.`
+}
+
+function severalPoints({ captures, sightings }: Evidence): string {
+  if (sightings !== null) return ''
+  const points = captures.flatMap(capture => capture.interfaces.filter(point => point.frames > 0))
+  const cooked = points.some(
+    point => point.linkType === LINKTYPE_LINUX_SLL || point.linkType === LINKTYPE_LINUX_SLL2,
+  )
+  if (points.length < 2 && !cooked) return ''
+  const where = points.length < 2 ? 'A capture on "any"' : `${points.length} interfaces`
+  return `${where} may show one packet several times, before and after NAT: each sighting was replayed as a packet of its own.`
+}
+
+function openBefore({ midStream, knownTable }: Evidence): string {
+  if (midStream === 0) return ''
+  const flows = midStream === 1 ? '1 TCP flow begins' : `${formatCount(midStream)} TCP flows begin`
+  if (knownTable !== null) {
+    return `${flows} in mid-stream, without a SYN, and without an entry in ${printable(knownTable.path)}: the capture misses their beginning, or the file misses them.`
+  }
+  return `${flows} in mid-stream, without a SYN: the table was not empty when the capture began, the real peak is higher.`
+}
+
+function oneDirection({ unreplied }: Evidence): string {
+  if (unreplied.oneWay === 0) return ''
+  const flows = unreplied.oneWay === 1 ? '1 TCP flow is' : `${formatCount(unreplied.oneWay)} TCP flows are`
+  return `${flows} seen in one direction only: the other half took another path or was not captured.`
+}
+
+function snaplen({ captures, packets }: Evidence): string {
+  if (packets.undecodable === 0) return ''
+  const lengths = captures.flatMap(capture => capture.interfaces.map(point => point.snapLength))
+  const shortest = Math.min(...lengths.filter(length => length > 0))
+  const which = shortest < 256 ? ` (snap length ${shortest})` : ''
+  return `${plural(packets.undecodable, 'frame')} could not be read${which}: conntrack saw packets there that this replay did not.`
+}
+
+function replayFilter({ filter }: Evidence): string {
+  if (filter === null) return ''
+  const { expression, selected, passedOver } = filter
+  return `Only ${formatCount(selected)} of ${plural(selected + passedOver, 'frame')} were replayed (--filter ${printable(expression)}): the table is that of this traffic alone, and its peak lower than the node's.`
+}
+
+function captureFilter({ captures }: Evidence): string {
+  const filters = new Set(captures.flatMap(capture => capture.interfaces.map(point => point.filter)))
+  filters.delete('')
+  if (filters.size === 0) return ''
+  return `A capture filter was in force (${[...filters].map(printable).join('; ')}): what it refused is missing from the table.`
+}
+
+function clock({ captures, sightings }: Evidence): string {
+  const backwards = captures.reduce((sum, capture) => sum + capture.backwards, 0)
+  const unstamped = captures.reduce((sum, capture) => sum + capture.unstamped, 0)
+  const parts: string[] = []
+  if (backwards > 0) parts.push(`${plural(backwards, 'frame')} stamped earlier than the one before`)
+  if (unstamped > 0) parts.push(`${plural(unstamped, 'frame')} without a time stamp`)
+  if (parts.length === 0) return ''
+  const order =
+    sightings === null
+      ? 'in the order of the capture, at the time of the frame before'
+      : 'in the order of time as far as they can be put into it'
+  return `${parts.join(', ')}: replayed ${order}.`
+}
+
+function stoppedSearches({ searches }: Evidence): string {
+  if (searches.length === 0) return ''
+  const named = searches.map(({ what, most }) => `${what} (${formatCount(most)})`)
+  return `Not everything was looked at: more than there is room or time for were ${named.join(', ')}. A finding may be missing for that, none is there because of it.`
+}
+
+function defaultSysctls({ tuned }: Evidence): string {
+  return tuned
+    ? ''
+    : "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
+}
+
+/** Entries that outlive the capture: the table would have gone on filling. */
+function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
+  const held = new Map<SysctlName, number>()
+  for (const [i, count] of occupancy.classes.entries()) {
+    const name = timeoutOf(i)
+    if (count === 0 || name === null || settings[name] * 1e9 <= end) continue
+    held.set(name, (held.get(name) ?? 0) + count)
+  }
+  if (held.size === 0) return ''
+  const named = [...held]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, NAMED_TIMEOUTS)
+    .map(
+      ([name, entries]) =>
+        `${name.slice('nf_conntrack_'.length)} ${settings[name]} s × ${formatCount(entries)}`,
+    )
+  return `The capture (${formatDuration(end / 1e9)}) is shorter than timeouts that hold its entries (${named.join(', ')}): how high the table would level off is not measured here.`
+}

@@ -1,0 +1,178 @@
+// The verdict: what is wrong, with its frames; where nothing is, what was checked.
+import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
+import { formatCount, formatShare, plural, printable } from '../text/format.ts'
+import type { Style } from '../text/style.ts'
+import { frameNames, groupFrames } from './capture-section.ts'
+import type { FindingReport, Report } from './model.ts'
+import { tsharkFrames } from './tshark.ts'
+import { protocolText } from './tuple-text.ts'
+
+/** Reasons of INVALID packets and destinations of unreplied flows that are listed. */
+const NAMED = 5
+/** Flows of a finding that are named. */
+const NAMED_FLOWS = 3
+
+export function verdictLines(report: Report, style: Style): string[] {
+  const tracked = trackedPackets(report)
+  if (tracked === 0) return ['no packet that conntrack would see']
+  const lines = [
+    ...report.findings
+      .filter(finding => finding.severity !== 'info')
+      .flatMap(f => findingLines(f, report, style)),
+    ...invalidLines(report, tracked, style),
+    ...unrepliedLines(report, style),
+    ...harmlessLines(report),
+    ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
+  ]
+  if (isClean(report)) lines.unshift(style.green('nothing wrong found'))
+  const inOrder = orderlyItems(report)
+  if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
+  return lines
+}
+
+function trackedPackets({ packets }: Report): number {
+  return (
+    packets.new +
+    packets.established +
+    packets.related +
+    packets.invalid +
+    packets.untracked +
+    packets.dropped
+  )
+}
+
+function findingLines(finding: FindingReport, report: Report, style: Style): string[] {
+  const paint =
+    finding.severity === 'error' ? style.red : finding.severity === 'warning' ? style.yellow : plain
+  const lines = [
+    `${paint(`${finding.severity} ${finding.id}`)}: ${printable(finding.title)}`,
+    ...flowNames(finding),
+    ...stepLines(finding, report),
+    ...(finding.reason === undefined
+      ? []
+      : [
+          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${(finding.points ?? []).map(printable).join(', ')}`,
+        ]),
+    `  cause: ${finding.cause}`,
+    `  fix:   ${printable(finding.fix)}`,
+  ]
+  if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
+  return lines
+}
+
+/** The flows, a few of them by name. */
+function flowNames({ flows, flowCount }: FindingReport): string[] {
+  const lines = flows.slice(0, NAMED_FLOWS).map(flow => `  flow:  ${printable(flow)}`)
+  if (lines.length > 0 && flowCount > lines.length)
+    lines.push(`         and ${plural(flowCount - lines.length, 'more flow')}`)
+  return lines
+}
+
+function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
+  return (steps ?? []).map(
+    (step, i) => `  ${i + 1}. ${printable(step.what)} (${frameNames(step.frames.slice(0, NAMED), captures)})`,
+  )
+}
+
+function infoLine(finding: FindingReport, { captures }: Report): string {
+  const frames = frameNames(finding.frames.slice(0, NAMED), captures)
+  return `info ${finding.id}: ${finding.title}${frames === '' ? '' : ` (${frames})`}`
+}
+
+const plain = (text: string): string => text
+
+function invalidLines(report: Report, tracked: number, style: Style): string[] {
+  const { invalid, captures } = report
+  const total = report.packets.invalid
+  if (total === 0) return []
+  const lines = [
+    `${style.yellow(`${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`)} (${formatShare(total, tracked)}): not translated by NAT, and dropped where rules drop INVALID`,
+  ]
+  const named = invalid.slice(0, NAMED)
+  const width = formatCount(named[0]?.count ?? 0).length
+  for (const group of named) {
+    const words = group.logged ? `"${group.reason}"` : group.reason
+    lines.push(`  ${formatCount(group.count).padStart(width)}  ${words}: ${groupFrames(group, captures)}`)
+  }
+  if (invalid.length > NAMED) lines.push(`  and ${plural(invalid.length - NAMED, 'more reason')}`)
+  const frames = named
+    .flatMap(group => group.frames)
+    .sort((a, b) => a.capture - b.capture || a.frame - b.frame)
+  lines.push(`  ${style.dim(tsharkFrames(captures, frames))}`)
+  return lines
+}
+
+/** Flows without a reply, by what came back instead, with their destinations. */
+function unrepliedLines(report: Report, style: Style): string[] {
+  const { unreplied, flows } = report
+  const kinds = [
+    { kind: 'silent', flows: unreplied.silent, what: 'nothing came back' },
+    { kind: 'refused', flows: unreplied.refused, what: 'a RST came back' },
+    { kind: 'icmp-error', flows: unreplied.icmpError, what: 'an ICMP error came back' },
+  ]
+  return kinds
+    .filter(({ flows }) => flows > 0)
+    .flatMap(({ kind, flows: count, what }) => {
+      const heading = `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED`
+      return [
+        `${kind === 'silent' ? style.yellow(heading) : heading}: ${what}`,
+        ...destinationLines(
+          unreplied.destinations.filter(group => group.kind === kind),
+          count,
+        ),
+      ]
+    })
+}
+
+function destinationLines(groups: UnrepliedGroup[], total: number): string[] {
+  const named = groups.slice(0, NAMED)
+  const width = formatCount(named[0]?.flows ?? 0).length
+  const lines = named.map(group => {
+    const protocol = protocolText(group.protocol, group.protocolNumber)
+    const what = group.state === '' ? protocol : `${protocol} ${group.state}`
+    const frame = group.flows === 1 ? `frame ${group.firstFrame}` : `from frame ${group.firstFrame} on`
+    return `  ${formatCount(group.flows).padStart(width)}  ${what} to ${destination(group)}, ${frame}`
+  })
+  const rest = total - named.reduce((sum, group) => sum + group.flows, 0)
+  if (rest > 0) lines.push(`  ${formatCount(rest).padStart(width)}  to other destinations`)
+  return lines
+}
+
+function destination({ dst, dport }: UnrepliedGroup): string {
+  if (dst === '') return 'many destinations'
+  const address = printable(dst)
+  if (dport < 0) return address
+  return address.includes(':') ? `[${address}]:${dport}` : `${address}:${dport}`
+}
+
+/** Flows without a reply that are no trouble by themselves. */
+function harmlessLines({ unreplied }: Report): string[] {
+  const { oneWay, multicast, tunnel } = unreplied
+  const lines: string[] = []
+  if (oneWay > 0) lines.push(`${plural(oneWay, 'flow')} under way, but seen in one direction only`)
+  if (multicast > 0)
+    lines.push(`${plural(multicast, 'flow')} to multicast or broadcast, where no reply is due`)
+  if (tunnel > 0) lines.push(`${plural(tunnel, 'flow')} of an overlay network, one a direction by design`)
+  return lines
+}
+
+function isClean({ packets, unreplied, findings }: Report): boolean {
+  return (
+    packets.invalid + packets.dropped + unreplied.silent === 0 && !findings.some(f => f.severity !== 'info')
+  )
+}
+
+/** What was looked at and is as it should be. */
+function orderlyItems(report: Report): string[] {
+  const { packets, unreplied, flows, table } = report
+  const items: string[] = []
+  if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
+  const answered = flows.total - flows.unreplied
+  if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
+  if (table.exceeded === null && packets.dropped === 0 && table.max > 0) {
+    const isShort = (table.projection?.fullAfter ?? null) !== null
+    const later = isShort ? ', which such load would pass in time (see Table)' : ''
+    items.push(`peak below nf_conntrack_max ${table.max}${later}`)
+  }
+  return items
+}

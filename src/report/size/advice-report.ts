@@ -1,0 +1,95 @@
+// What `ctpcap size` advises: a maximum, buckets for it and one timeout, each ready to run, and what each costs.
+import type { Settings, SysctlName } from '../../conntrack/settings.ts'
+import type { Advice } from '../../sizing/advice.ts'
+import { tableMemory } from '../../sizing/memory.ts'
+import type { FlowReport } from '../analyze/model.ts'
+import { tupleText } from '../analyze/tuple-text.ts'
+import { formatCount, formatDuration, formatMemory, plural } from '../text/format.ts'
+import type { AdviceReport, LossReport, ScenarioReport } from './size-model.ts'
+
+/**
+ * @param settings of the table as captured
+ * @param duration seconds from the first frame to the last
+ */
+export function adviceReport(
+  advice: Advice,
+  scenarios: readonly ScenarioReport[],
+  settings: Settings,
+  duration: number,
+): AdviceReport {
+  const { need, isEnough, timeout } = advice
+  if (need === 0) return { need, isEnough, lines: [], noTimeout: null }
+  const lines = [maximumLine(advice, settings), bucketsLine(advice, settings)]
+  const tried = timeout === null ? undefined : scenarios[timeout.scenario]
+  if (timeout !== null && tried !== undefined) {
+    const { name, value, saves } = timeout
+    lines.push({
+      command: set(name, value),
+      reason: `${plural(Math.round(saves), 'entry', 'entries')} less (now ${settings[name]} s); ${costOf(tried.loss, value, duration)}`,
+    })
+  }
+  return { need, isEnough, lines, noTimeout: timeout === null ? noTimeout(advice) : null }
+}
+
+function maximumLine({ need, maximum, isEnough }: Advice, settings: Settings): AdviceReport['lines'][number] {
+  const { nf_conntrack_max: now } = settings
+  const present =
+    now === 0
+      ? '; now there is no limit'
+      : isEnough
+        ? `; the present ${now} does as well: room costs no memory before it is used`
+        : ` (now ${now})`
+  return {
+    command: set('nf_conntrack_max', maximum),
+    reason: `the least for ${plural(need, 'entry', 'entries')} and a quarter of headroom, ${formatMemory(tableMemory(maximum, 0))} when full${present}`,
+  }
+}
+
+function bucketsLine({ buckets, maximum }: Advice, settings: Settings): AdviceReport['lines'][number] {
+  const { nf_conntrack_buckets: now } = settings
+  const present =
+    now >= buckets ? `; the present ${now} do as well` : ` (now ${now}: chains of ${chain(maximum, now)})`
+  return {
+    command: set('nf_conntrack_buckets', buckets),
+    reason: `hashsize of the module: chains of ${chain(maximum, buckets)} keys when full, ${formatMemory(tableMemory(0, buckets))} at once${present}`,
+  }
+}
+
+/** Keys in a bucket when `entries` fill the table, two an entry. */
+function chain(entries: number, buckets: number): number {
+  return Number(((2 * entries) / buckets).toPrecision(2))
+}
+
+/** Why no timeout is among the lines. */
+function noTimeout({ tried, need }: Advice): string {
+  if (tried === null)
+    return 'no timeout: none of the scenarios lowers a single one, as --sweep does and as is done without options'
+  const { count, name, value, saves } = tried
+  const best = `${count === 1 ? 'the one tried' : `the best of ${count} tried`}, ${name.slice('nf_conntrack_'.length)}=${value}`
+  if (saves <= 0)
+    return `no timeout buys anything: ${best}, saves none of ${plural(need, 'entry', 'entries')}`
+  return `no timeout buys much: ${best}, saves ${formatCount(saves)} of ${plural(need, 'entry', 'entries')}`
+}
+
+/** What a shorter timeout would have done to the flows of the capture, if that is long enough to tell. */
+function costOf(loss: LossReport, value: number, duration: number): string {
+  if (loss.cut > 0) return cost(loss)
+  if (duration > value) return 'no flow of this capture was silent for so long and then went on'
+  return `the capture is too short to tell which flows that cuts (${formatDuration(duration)} of capture against ${value} s)`
+}
+
+/** The flows that a scenario cuts. */
+export function cost({ cut, examples }: LossReport): string {
+  const named = examples.map(
+    ({ flow, idle }) => `${nameOf(flow)}${idle > 0 ? ` (silent for ${idle.toFixed(1)} s)` : ''}`,
+  )
+  return `cuts ${plural(cut, 'flow')} of this capture: ${named.join('; ')}${cut > named.length ? '; …' : ''}`
+}
+
+function nameOf({ protocol, orig }: FlowReport): string {
+  return `${protocol} ${tupleText(orig)}`
+}
+
+function set(name: SysctlName, value: number): string {
+  return `sysctl -w net.netfilter.${name}=${value}`
+}

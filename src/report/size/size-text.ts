@@ -1,0 +1,133 @@
+// The SizeReport for people: the table over time, what it holds, the scenarios side by side, the advice.
+import { isTelling } from '../../sizing/projection.ts'
+import { filterLines } from '../analyze/capture-section.ts'
+import { peakLines } from '../analyze/table-section.ts'
+import { formatCount, formatDuration, formatMemory, plural, printable } from '../text/format.ts'
+import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
+import { createStyle, type Style } from '../text/style.ts'
+import { columns, wrap } from '../text/wrap.ts'
+import { cost } from './advice-report.ts'
+import { chartLines } from './size-chart.ts'
+import type { ScenarioReport, SizeReport } from './size-model.ts'
+
+export interface SizeTextOptions {
+  /** Whether escape sequences are wanted. */
+  color: boolean
+  /** Columns of the chart, and to wrap prose at. */
+  width: number
+  /** Whether the chart is to be drawn in ASCII. */
+  ascii: boolean
+}
+
+/** Renders the report for people. */
+export function renderSizeText(report: SizeReport, { color, width, ascii }: SizeTextOptions): string {
+  const style = createStyle(color)
+  const prose = width - SECTION_MARGIN
+  const [first] = report.scenarios
+  const limit = Math.max(first.table.max - first.table.outside, 0)
+  return renderSections(
+    [
+      ['Capture', wrap(captureLines(report, style), prose)],
+      ['Size', chartLines(report.series, { width: prose, duration: report.duration, ascii, limit }, style)],
+      [
+        'Table',
+        first.table.peak.entries === 0 ? ['no entry was made'] : wrap(peakLines(first.table, style), prose),
+      ],
+      ['What if', [...scenarioLines(report.scenarios, style), ...wrap(lossLines(report), prose)]],
+      ['Advice', first.table.peak.entries === 0 ? [] : wrap(adviceLines(report, style), prose)],
+    ],
+    style,
+  )
+}
+
+function captureLines({ captures, filter, settings }: SizeReport, style: Style): string[] {
+  const changed = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
+  return [
+    ...captures.map(
+      ({ path, frames, duration }) =>
+        `${printable(path)}: ${plural(frames, 'frame')} in ${formatDuration(duration)}`,
+    ),
+    ...filterLines(filter, style),
+    ...(changed.length === 0 ? [] : [`replayed with ${changed.join(' ')}`]),
+  ]
+}
+
+const HEADER = ['', 'peak live', 'peak count', 'levels off at', 'refused', 'lost', 'memory', 'chain']
+
+/** A line a scenario. */
+function scenarioLines(scenarios: readonly ScenarioReport[], style: Style): string[] {
+  const rows = [HEADER, ...scenarios.map((scenario, i) => scenarioRow(scenario, i === 0, style))]
+  const padded = HEADER.map((_, column) => {
+    const cells = rows.map(row => row[column] ?? '')
+    const width = Math.max(...cells.map(columns))
+    return cells.map(cell => {
+      const padding = ' '.repeat(width - columns(cell))
+      return column === 0 ? cell + padding : padding + cell
+    })
+  })
+  return rows.map((_, row) => padded.map(cells => cells[row]).join('  '))
+}
+
+function scenarioRow(scenario: ScenarioReport, isFirst: boolean, style: Style): string[] {
+  const { table, loss } = scenario
+  const lost = loss.cut + loss.untranslated
+  return [
+    printable(scenario.name),
+    formatCount(table.peak.entries),
+    formatCount(table.countPeak.entries),
+    levelCell(scenario, style),
+    table.refused === null
+      ? '-'
+      : table.refused.connections === 0
+        ? '0'
+        : style.red(formatCount(table.refused.connections)),
+    isFirst ? '-' : lost === 0 ? '0' : style.yellow(formatCount(lost)),
+    formatMemory(scenario.memoryBytes),
+    scenario.chainLength < 0.01 ? '<0.01' : String(scenario.chainLength),
+  ]
+}
+
+/** Where the table levels off; red where that is more than it may hold. */
+function levelCell({ table }: ScenarioReport, style: Style): string {
+  const { projection, max, outside } = table
+  if (projection === null) return table.peak.entries === 0 ? '0' : 'full'
+  if (!isTelling(projection)) return '?'
+  const text = `${formatCount(projection.level)}${projection.rising > 0 ? '+' : ''}`
+  return max > 0 && projection.level + outside > max ? style.red(text) : text
+}
+
+/** What the scenarios lose, and what the columns mean where that is not plain. */
+function lossLines({ scenarios }: SizeReport): string[] {
+  const lines: string[] = []
+  for (const { name, loss } of scenarios) {
+    if (loss.cut > 0) lines.push(`- ${printable(name)}: ${cost(loss)}`)
+    if (loss.untranslated > 0)
+      lines.push(
+        `- ${printable(name)}: ${plural(loss.untranslated, 'flow')} with NAT would leave untranslated`,
+      )
+    if (loss.unrelated > 0)
+      lines.push(
+        `- ${printable(name)}: ${plural(loss.unrelated, 'ICMP error')} would not be RELATED to a flow`,
+      )
+  }
+  if (scenarios.some(({ table }) => (table.projection?.rising ?? 0) > 0)) {
+    lines.push('- + established connections still grew at the end of the capture')
+  }
+  if (scenarios.some(({ table }) => table.projection !== null && !isTelling(table.projection))) {
+    lines.push('- ? too few flows to tell')
+  }
+  return lines
+}
+
+function adviceLines({ advice, scenarios }: SizeReport, style: Style): string[] {
+  const { need, isEnough, lines, noTimeout } = advice
+  const { max } = scenarios[0].table
+  const first = isEnough
+    ? `nf_conntrack_max ${max === 0 ? '0 is no limit' : `${max} is enough`}: ${plural(need, 'entry', 'entries')} needed`
+    : `${plural(need, 'entry', 'entries')} needed, nf_conntrack_max ${max} leaves too little room`
+  return [
+    first,
+    ...lines.flatMap(({ command, reason }) => [style.bold(command), `  ${reason}`]),
+    ...(noTimeout === null ? [] : [noTimeout]),
+  ]
+}

@@ -1,0 +1,83 @@
+// What is read of a frame when it comes: its point, its place, its fingerprint; and its copy in the ring.
+import type { Frame } from '../../capture/frame.ts'
+import { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../net/numbers.ts'
+import { TUNNEL_NONE, tunnelOf } from '../../packet/encapsulation/tunnel.ts'
+import type { Packet } from '../../packet/packet.ts'
+import { Fingerprint } from './fingerprint.ts'
+import { destinationMacAt, macHash, placeHash, sourceMacAt } from './place.ts'
+import {
+  DESTINATION_MAC,
+  FIRST_HASH,
+  PLACE,
+  POINT,
+  RECORD_IDENTIFIED,
+  RECORD_SHIFT,
+  RECORD_WEAK,
+  type RecordRing,
+  SECOND_HASH,
+  SOURCE_MAC,
+  STATE,
+} from './record-ring.ts'
+
+const UDP_HEADER = 8
+const TCP_HEADER = 20
+/** Bytes that are kept behind the headers of TCP and UDP: enough for a DNS message's head. */
+const KEPT_PAYLOAD = 16
+
+export class Intake {
+  /** Of the frame that was read last. */
+  readonly print = new Fingerprint()
+  place = 0
+  sourceMac = 0
+  destinationMac = 0
+
+  private readonly ring: RecordRing
+  private readonly keepsPayload: boolean
+  private point = 0
+
+  /** @param keepsPayload whether frames are kept whole, for checksums say */
+  constructor(ring: RecordRing, keepsPayload: boolean) {
+    this.ring = ring
+    this.keepsPayload = keepsPayload
+  }
+
+  /** Reads a frame that was decoded into `packet`, and was seen at `point`. */
+  read(frame: Frame, packet: Packet, point: number): void {
+    this.point = point
+    this.sourceMac = macHash(frame.view, sourceMacAt(frame.linkType, frame.offset))
+    this.destinationMac = macHash(frame.view, destinationMacAt(frame.linkType, frame.offset))
+    this.place = placeHash(packet, this.point, frame.direction, this.sourceMac, this.destinationMac)
+    this.print.read(packet)
+  }
+
+  /** Keeps the frame that was read last; returns its slot. */
+  store(frame: Frame, packet: Packet): number {
+    const { ring, print } = this
+    const slot = ring.add(frame, packet, this.lengthToKeep(frame, packet))
+    const { words } = ring
+    const at = slot << RECORD_SHIFT
+    words[at + FIRST_HASH] = print.first
+    words[at + SECOND_HASH] = print.second
+    words[at + STATE] |= (print.identified ? RECORD_IDENTIFIED : 0) | (print.weak ? RECORD_WEAK : 0)
+    words[at + POINT] = this.point
+    words[at + PLACE] = this.place
+    words[at + SOURCE_MAC] = this.sourceMac
+    words[at + DESTINATION_MAC] = this.destinationMac
+    return slot
+  }
+
+  /** Bytes of a frame that anybody may still want to read. */
+  private lengthToKeep(frame: Frame, packet: Packet): number {
+    if (this.keepsPayload || packet.moreFragments || packet.fragmentOffset !== 0) return frame.length
+    const headers = packet.transportOffset - frame.offset
+    switch (packet.protocol) {
+      case IPPROTO_TCP:
+        return headers + Math.max(packet.tcpHeaderLength, TCP_HEADER) + KEPT_PAYLOAD
+      case IPPROTO_UDP:
+      case IPPROTO_UDPLITE:
+        return tunnelOf(packet) === TUNNEL_NONE ? headers + UDP_HEADER + KEPT_PAYLOAD : frame.length
+      default:
+        return frame.length
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// Where on its way through a host a packet was when it was seen: the hardware addresses of its frame, TTL, direction.
+import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
+import type { Packet } from '../../packet/packet.ts'
+
+/** Cooked packet types. kernel: PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING */
+export const PACKET_HOST = 0
+export const PACKET_BROADCAST = 1
+export const PACKET_MULTICAST = 2
+export const PACKET_OTHERHOST = 3
+export const PACKET_OUTGOING = 4
+
+const SLL_ADDRESS = 6
+const SLL2_ADDRESS = 12
+const ETHERNET_SOURCE = 6
+
+/** Where in `bytes` the source's hardware address stands, or -1 where the link layer has none. */
+export function sourceMacAt(linkType: number, linkOffset: number): number {
+  switch (linkType) {
+    case LINKTYPE_ETHERNET:
+      return linkOffset + ETHERNET_SOURCE
+    case LINKTYPE_LINUX_SLL:
+      return linkOffset + SLL_ADDRESS
+    case LINKTYPE_LINUX_SLL2:
+      return linkOffset + SLL2_ADDRESS
+    default:
+      return -1
+  }
+}
+
+/** Where in `bytes` the destination's hardware address stands, or -1: cooked captures have none. */
+export function destinationMacAt(linkType: number, linkOffset: number): number {
+  return linkType === LINKTYPE_ETHERNET ? linkOffset : -1
+}
+
+/** A hash of the hardware address at `at`, its last four bytes: 0 for `at` -1, and on the loopback. */
+export function macHash(view: DataView, at: number): number {
+  return at < 0 ? 0 : view.getInt32(at + 2)
+}
+
+/** Whether frames do not tell the host's interfaces apart: on cooked v1, which has no interface index. */
+export function hidesInterfaces(linkType: number): boolean {
+  return linkType === LINKTYPE_LINUX_SLL
+}
+
+/** Packets with equal hashes were seen at one point, on the same side of the same hop. */
+export function placeHash(
+  packet: Packet,
+  point: number,
+  direction: number,
+  sourceMac: number,
+  destinationMac: number,
+): number {
+  const hop = (point << 20) ^ (direction << 16) ^ ((packet.packetType + 1) << 8) ^ packet.ttl
+  const macs = Math.imul(sourceMac ^ (destinationMac >>> 7), 0xc2b2ae3d) ^ destinationMac
+  return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) ^ macs
+}
