@@ -142,7 +142,7 @@ const LONGEST_FILE = 400
 const LONGER_FILES: Record<string, number> = {
   'conntrack/proto/tcp.ts': 450,
   'conntrack/table.ts': 410,
-  'findings/evidence/legs.ts': 450,
+  'findings/evidence/legs.ts': 440,
 }
 
 const sources = readSourceFiles('src')

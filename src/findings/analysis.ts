@@ -111,7 +111,7 @@ export class Analysis implements Observer, Witness {
 
   seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
     if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
-      this.tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? this.engine.key >> 1 : -1)
+      this.tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? this.engine.key : -1)
       if (this.dying >= 0) {
         this.tracker.ended(this.dying, true)
         this.dying = -1

@@ -1,5 +1,6 @@
 // Keeps what each point sees of each connection, and asks the detectors where something is out of the ordinary.
 
+import { IPS_DST_NAT, IPS_SRC_NAT } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import {
   IPPROTO_ICMP,
@@ -10,7 +11,7 @@ import {
   TCP_RST,
   TCP_SYN,
 } from '../net/numbers.ts'
-import { destinationWord, Packet, sourceWord } from '../packet/packet.ts'
+import { Packet } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
 import { TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { hidesInterfaces } from '../vantage/record/place.ts'
@@ -26,19 +27,19 @@ import { Leaks } from './detectors/untranslated-segments.ts'
 import { Budget } from './evidence/budget.ts'
 import { EntryLookup } from './evidence/entry-lookup.ts'
 import {
-  DESTINATION,
+  FLAGS,
   LEG_DNS,
   LEG_FORWARDED,
+  LEG_ORIGINAL_ENDS,
   LEG_REPEATED,
   LEG_SYN,
   LEG_SYN_ACK,
+  LEG_TURNED,
   POINT,
-  PORTS,
   REPLY_SIDE,
   SIDE,
   SIDE_FRAME,
   SIDE_PACKETS,
-  SOURCE,
 } from './evidence/leg-layout.ts'
 import { Legs } from './evidence/legs.ts'
 import { isRepeated, Observation, pointOfFrame, pointOfSighting } from './evidence/observation.ts'
@@ -50,12 +51,14 @@ import { NAT_FINDINGS } from './wording/catalogue.ts'
 import type { Finding } from './wording/finding.ts'
 import { FLOW_FINDINGS } from './wording/flow-catalogue.ts'
 
+const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
 const ICMP_HEADER = 8
 const PORT_UNREACHABLE = (3 << 8) | 3
 const PORT_UNREACHABLE_IPV6 = (1 << 8) | 4
 
 export class FlowTracker {
   readonly legs: Legs
+  private readonly table: Table
   private readonly points: Points
   private readonly cases = new Cases({ ...NAT_FINDINGS, ...FLOW_FINDINGS })
   private readonly strayBudget = new Budget('flows that an untranslated packet goes on with', 1 << 20)
@@ -84,6 +87,7 @@ export class FlowTracker {
    * @param isInside whether what is watched came out of a tunnel over UDP
    */
   constructor(table: Table, points: Points, isInside: boolean) {
+    this.table = table
     this.points = points
     this.legs = new Legs(table)
     this.entries = new EntryLookup(table, this.legs)
@@ -97,9 +101,10 @@ export class FlowTracker {
 
   /**
    * Takes a packet that was decoded, with everybody who saw it; null: a frame that is replayed as it came.
-   * @param ct its entry, also where conntrack called it INVALID; -1 for none
+   * @param key the key by which it found or made its entry, also where conntrack called it INVALID; -1 for none
    */
-  packet(packet: Packet, sightings: Sightings | null, ct: number): void {
+  packet(packet: Packet, sightings: Sightings | null, key: number): void {
+    const ct = key >> 1
     this.lifetimes.takeOver(ct)
     const { protocol } = packet
     if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) {
@@ -112,7 +117,7 @@ export class FlowTracker {
     if (sightings !== null && !sightings.isLate && isOfFragment(packet, sightings)) return
     this.number = (this.number + 1) | 0
     this.seen.takeTransport(packet, this.number)
-    if (sightings === null || this.isAlone(sightings)) this.alone(packet, ct)
+    if (sightings === null || this.isAlone(sightings)) this.alone(packet, key)
     else this.sighted(packet, sightings, ct)
     if (this.lifetimes.sweep(this.now)) this.floods.sweep()
   }
@@ -167,49 +172,46 @@ export class FlowTracker {
   }
 
   /** A frame that is replayed as it came, or that alone shows its packet. */
-  private alone(packet: Packet, ct: number): void {
+  private alone(packet: Packet, key: number): void {
     const { seen } = this
     this.begin()
     this.now = packet.time
     const point = pointOfFrame(packet, this.points.of(packet.interface, packet.interfaceIndex))
-    if (ct >= 0 && packet.protocol === IPPROTO_TCP && (packet.tcpFlags & (TCP_SYN | TCP_RST)) === 0) {
-      if (this.plainSegment(packet, point, ct)) return
-    }
+    if (key >= 0 && this.isPlain(packet, point, key)) return
     seen.takeFrame(packet, point)
-    this.follow(ct >= 0 ? ct : this.entries.of(this.seen, packet.zone))
+    this.follow(key >= 0 ? key >> 1 : this.entries.of(this.seen, packet.zone))
   }
 
   /**
-   * A segment in the middle of a connection, whose leg is its entry's first: updates that in place. False: nothing was
-   * done. One that goes through follow() comes to the same.
+   * A packet in the middle of a connection that is not translated, whose leg is its entry's first: updates that in
+   * place. False: nothing was done. One that goes through follow() comes to the same.
    */
-  private plainSegment(packet: Packet, point: number, ct: number): boolean {
+  private isPlain(packet: Packet, point: number, key: number): boolean {
     const { legs, seen } = this
-    const leg = legs.firstOf(ct)
+    const isSegment = packet.protocol === IPPROTO_TCP
+    if (isSegment && (packet.tcpFlags & (TCP_SYN | TCP_RST)) !== 0) return false
+    const leg = legs.firstOf(key >> 1)
     if (leg < 0) return false
     const words = legs.chunkOf(leg)
     const at = legs.at(leg)
-    // IPv6 addresses are told apart by the entry already: a leg of it has one pair of ends or the other
-    const source = sourceWord(packet)
-    const ports = words[at + PORTS]
-    if (words[at + POINT] !== point) return false
-    let direction = 0
-    if (words[at + SOURCE] === source && ports >>> 16 === packet.sourcePort) {
-      if (words[at + DESTINATION] !== destinationWord(packet) || (ports & 0xffff) !== packet.destinationPort)
-        return false
-    } else if (words[at + DESTINATION] === source && (ports & 0xffff) === packet.sourcePort) {
-      if (words[at + SOURCE] !== destinationWord(packet) || ports >>> 16 !== packet.destinationPort)
-        return false
-      direction = 1
-    } else return false
-    const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
-    // what is picked up here is looked at with its station
-    if (words[side + SIDE_PACKETS] === 0) return false
+    const flags = words[at + FLAGS]
+    if (words[at + POINT] !== point || (flags & (LEG_ORIGINAL_ENDS | LEG_DNS)) !== LEG_ORIGINAL_ENDS)
+      return false
+    // the two keys of such an entry have the same ends
+    if ((this.table.status(key >> 1) & IPS_NAT_MASK) !== 0) return false
+    const direction = (flags & LEG_TURNED) === 0 ? key & 1 : (key & 1) ^ 1
+    // what is picked up here is looked at with its station, and so is the first datagram
+    if ((flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0) {
+      const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
+      if (!isSegment || words[side + SIDE_PACKETS] === 0) return false
+    }
     legs.direction = direction
     seen.time = packet.time
     seen.frame = packet.frame
-    this.segments.progress(leg, direction)
-    legs.noteTime(leg, seen)
+    if (isSegment) {
+      this.segments.progress(leg, direction)
+      legs.noteTime(leg, seen)
+    } else this.progressDatagram(leg)
     return true
   }
 

@@ -15,9 +15,11 @@ import {
   LEG_FIN,
   LEG_FIN_BACK,
   LEG_OPEN,
+  LEG_ORIGINAL_ENDS,
   LEG_RST,
   LEG_SYN,
   LEG_SYN_ACK,
+  LEG_TURNED,
   OPENING_COUNTS,
   RARE,
   REPLY_SIDE,
@@ -182,7 +184,8 @@ export class Segments {
     const { legs, seen } = this
     if (direction === 0) this.detectors.reopened(leg, seen)
     if (legs.has(leg, LEG_OPEN)) legs.responders.discount(legs.responder(leg), OPEN)
-    legs.set(leg, FLAGS, 0)
+    // whose ends it has stays as it is
+    legs.set(leg, FLAGS, legs.get(leg, FLAGS) & (LEG_ORIGINAL_ENDS | LEG_TURNED))
     legs.set(leg, OPENING_COUNTS, 0)
     legs.setRare(leg, GAP_FRAME, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)

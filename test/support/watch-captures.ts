@@ -44,7 +44,7 @@ export async function watchCaptures(
       {
         seen(packet, outcome, sightings) {
           if (outcome === FRAME_TRACKED || outcome === FRAME_UNMET || outcome === FRAME_LATE) {
-            tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? engine.key >> 1 : -1)
+            tracker.packet(packet, sightings, outcome === FRAME_TRACKED ? engine.key : -1)
             if (dying >= 0) tracker.ended(dying, true)
             dying = -1
           }

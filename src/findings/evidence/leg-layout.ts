@@ -1,30 +1,23 @@
 // The words of a leg: what one observation point has shown of one connection, in ascending order, typed by protocol.
 
-/** Words of a leg, three cache lines. A plain segment touches the first, and in the reply's direction the second. */
-export const LEG_WORDS = 48
+/** Words of a leg, two cache lines. A plain segment touches the first alone, a lookup among several legs both. */
+export const LEG_WORDS = 32
+/** Words that stand in a record of their own, read when a leg begins or is judged; their numbers go on from LEG_WORDS. */
+export const COLD_WORDS = 10
 
 /** LEG_* bits. */
 export const FLAGS = 0
 /** The observation point, or one side of it (vantage/record/points.ts). */
 export const POINT = 1
-/** Capture << 16 | IP version << 8 | protocol. */
-export const KIND = 2
-/** Port of the initiator << 16 | port of the responder. */
-export const PORTS = 3
-/** Addresses of the initiator and of the responder: IPv4 itself, of IPv6 a fold; its words stand at WIDE. */
-export const SOURCE = 4
-export const DESTINATION = 5
 /** Capture time of the last packet, a double. */
-export const TIME = 6
-/** What the initiator has shown, SIDE_WORDS of them; the responder's stand at REPLY_SIDE. */
-export const SIDE = 8
-export const REPLY_SIDE = 16
+export const TIME = 2
+/** What the initiator has shown, five words; the responder's stand at REPLY_SIDE. */
+export const SIDE = 4
+export const REPLY_SIDE = 9
 /** Window scale of the initiator | of the responder << 8 | TTL of the initiator << 16 | of the responder << 24. */
-export const SCALES = 13
-/** Entry of the table that the leg belongs to; -1 for a stray. */
-export const ENTRY = 14
-/** Next leg of that entry, or next stray of the same hash; -1 at the end. */
-export const NEXT = 15
+export const SCALES = 14
+/** Number of the rare record plus one, 0 for none: see RARE_*. */
+export const RARE = 15
 
 // words of a side
 /** TCP: sequence number behind the last byte. */
@@ -46,40 +39,49 @@ export const DNS_IS_QUERY_LAST = SIDE + SIDE_ACK
 /** Whether that query was seen to leave the host: a WAY_* (dns-race). */
 export const DNS_LAST_WAY = SIDE + SIDE_LIMIT
 
+/** Capture << 16 | IP version << 8 | protocol; 0 of no leg that is in use. */
+export const KIND = 16
+/** Port of the initiator << 16 | port of the responder. */
+export const PORTS = 17
+/** Addresses of the initiator and of the responder: IPv4 itself, of IPv6 a fold; its words stand at WIDE. */
+export const SOURCE = 18
+export const DESTINATION = 19
+/** Entry of the table that the leg belongs to; -1 for a stray. */
+export const ENTRY = 20
+/** Next leg of that entry, or next stray of the same hash; -1 at the end. */
+export const NEXT = 21
 /** The SYN's sequence number, and the frame of the first packet of the initiator (of UDP its first datagram). */
-export const SYN_SEQUENCE = 21
-export const SYN_FRAME = 22
+export const SYN_SEQUENCE = 22
+export const SYN_FRAME = 23
 /** What the SYN-ACK acknowledges, and the frame of the first packet of the responder. */
-export const SYN_ACK_ACKNOWLEDGMENT = 23
-export const SYN_ACK_FRAME = 24
-/** TTL of the initiator's opening | of the responder's << 8. */
-export const OPENING_TTLS = 25
+export const SYN_ACK_ACKNOWLEDGMENT = 24
+export const SYN_ACK_FRAME = 25
 /** Capture time of the first packet, a double. */
 export const START = 26
-/** Hashes of the hardware addresses of both openings, 0 where there were none. */
-export const SYN_SOURCE_MAC = 28
-export const SYN_DESTINATION_MAC = 29
-export const SYN_ACK_SOURCE_MAC = 30
-export const SYN_ACK_DESTINATION_MAC = 31
-/** Chain of the legs with the same initiator. */
-export const SENDER_NEXT = 32
-export const SENDER_PREVIOUS = 33
-/** TCP: the responder's record (responders.ts), and the chain of its legs in the order in which they began. */
-export const RESPONDER = 34
-export const RESPONDER_NEXT = 35
-export const RESPONDER_PREVIOUS = 36
-/** Counts the legs ever opened: who remembers a leg can tell whether it is still the same. */
-export const SERIAL = 37
-/** Number of the rare record plus one, 0 for none: see RARE_*. */
-export const RARE = 38
-/** Record of the IPv6 addresses; -1 for IPv4. */
-export const WIDE = 39
+/** TTL of the initiator's opening | of the responder's << 8. */
+export const OPENING_TTLS = 28
 /** TCP: SYNs | SYN-ACKs << 16, each up to 65535. */
-export const OPENING_COUNTS = 40
+export const OPENING_COUNTS = 29
 /** TCP: number of the packet whose SYN was counted last, so that its copies are not counted. */
-export const SYN_PACKET = 41
+export const SYN_PACKET = 30
 /** TCP: what the initiator acknowledged with its first segment. */
-export const FIRST_ACK = 42
+export const FIRST_ACK = 31
+
+// the cold words
+
+/** Hashes of the hardware addresses of both openings, 0 where there were none. */
+export const SYN_SOURCE_MAC = 32
+export const SYN_DESTINATION_MAC = 33
+export const SYN_ACK_SOURCE_MAC = 34
+export const SYN_ACK_DESTINATION_MAC = 35
+/** TCP: the responder's record (responders.ts), and the chain of its legs in the order in which they began. */
+export const RESPONDER = 36
+export const RESPONDER_NEXT = 37
+export const RESPONDER_PREVIOUS = 38
+/** Counts the legs ever opened: who remembers a leg can tell whether it is still the same. */
+export const SERIAL = 39
+/** IPv6: record of the addresses. */
+export const WIDE = 40
 
 export const LEG_SYN = 1
 export const LEG_SYN_ACK = 2
@@ -101,6 +103,9 @@ export const LEG_REPEATED = 512
 export const LEG_ACKNOWLEDGED = 1024
 /** Its first packet came in and was not seen to leave (lost-first-packets). */
 export const LEG_LOST = 2048
+/** It has the ends of its entry's original tuple; turned: the entry's originator is the leg's responder. */
+export const LEG_ORIGINAL_ENDS = 4096
+export const LEG_TURNED = 8192
 
 // words of a rare record: what few connections have
 export const RARE_WORDS = 32

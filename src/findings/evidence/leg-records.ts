@@ -3,6 +3,7 @@
 import { formatIpv4, formatIpv6 } from '../../net/address.ts'
 import { RecordPool } from '../../net/record-pool.ts'
 import {
+  COLD_WORDS,
   DESTINATION,
   ENTRY,
   FLAGS,
@@ -31,6 +32,8 @@ const MOST_COUNTED = 0xffff
 /** A leg is an integer; its memory grows by chunks, and a leg that is given back is used again. */
 export class LegRecords {
   protected readonly pool = new RecordPool(LEG_WORDS)
+  /** Allocated and freed with `pool`, so that the two records of a leg have one number. */
+  protected readonly cold = new RecordPool(COLD_WORDS)
   protected readonly rarePool = new RecordPool(RARE_WORDS)
   protected readonly widePool = new RecordPool(WIDE_WORDS)
 
@@ -40,11 +43,12 @@ export class LegRecords {
   }
 
   get(leg: number, word: number): number {
-    return this.pool.get(leg, word)
+    return word < LEG_WORDS ? this.pool.get(leg, word) : this.cold.get(leg, word - LEG_WORDS)
   }
 
   set(leg: number, word: number, value: number): void {
-    this.pool.set(leg, word, value)
+    if (word < LEG_WORDS) this.pool.set(leg, word, value)
+    else this.cold.set(leg, word - LEG_WORDS, value)
   }
 
   has(leg: number, flags: number): boolean {
@@ -136,7 +140,7 @@ export class LegRecords {
   }
 
   serial(leg: number): number {
-    return this.pool.get(leg, SERIAL)
+    return this.get(leg, SERIAL)
   }
 
   point(leg: number): number {
@@ -208,7 +212,7 @@ export class LegRecords {
   }
 
   private endpoint(leg: number, which: number, port: number): string {
-    const wide = this.pool.get(leg, WIDE)
+    const wide = this.wideOf(leg)
     if (wide < 0) return `${formatIpv4(this.pool.get(leg, which))}:${port}`
     const from = which === SOURCE ? 0 : 4
     const word = (i: number): number => this.widePool.get(wide, from + i)
@@ -220,9 +224,14 @@ export class LegRecords {
     this.pool.set(leg, word, (this.pool.get(leg, word) & ~(0xff << shift)) | (value << shift))
   }
 
+  /** The record of a leg's IPv6 addresses, -1 for IPv4. */
+  protected wideOf(leg: number): number {
+    return this.family(leg) === 6 ? this.get(leg, WIDE) : -1
+  }
+
   protected setWide(leg: number, source: Int32Array, destination: Int32Array): void {
     const wide = this.widePool.allocate()
-    this.pool.set(leg, WIDE, wide)
+    this.set(leg, WIDE, wide)
     for (let i = 0; i < 4; i++) {
       this.widePool.set(wide, i, source[i])
       this.widePool.set(wide, 4 + i, destination[i])
@@ -230,7 +239,7 @@ export class LegRecords {
   }
 
   protected isWide(leg: number, source: Int32Array, destination: Int32Array): boolean {
-    const wide = this.pool.get(leg, WIDE)
+    const wide = this.wideOf(leg)
     return wide < 0 || (this.isWideEnd(wide, 0, source) && this.isWideEnd(wide, 4, destination))
   }
 
@@ -241,14 +250,14 @@ export class LegRecords {
 
   protected isAddress(leg: number, which: number, word: number, address: Int32Array): boolean {
     if (this.pool.get(leg, which) !== word) return false
-    const wide = this.pool.get(leg, WIDE)
+    const wide = this.wideOf(leg)
     return wide < 0 || this.isWideEnd(wide, which === SOURCE ? 0 : 4, address)
   }
 
   protected sameEnd(a: number, ofA: number, b: number, ofB: number): boolean {
     if (this.pool.get(a, ofA) !== this.pool.get(b, ofB)) return false
-    const wide = this.pool.get(a, WIDE)
-    const other = this.pool.get(b, WIDE)
+    const wide = this.wideOf(a)
+    const other = this.wideOf(b)
     if (wide < 0 || other < 0) return wide === other
     for (let i = 0; i < 4; i++) {
       const word = this.widePool.get(wide, (ofA === SOURCE ? 0 : 4) + i)

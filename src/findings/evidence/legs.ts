@@ -5,30 +5,31 @@ import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { pointOfSide } from '../../vantage/record/points.ts'
 import { ChainedHeads } from './chained-heads.ts'
 import { endHash, pairHash, wideEndHash } from './flow-hash.ts'
+import { Initiators, type Members } from './initiators.ts'
 import {
   DESTINATION,
   ENTRY,
+  FLAGS,
   KIND,
   LEG_OPEN,
+  LEG_ORIGINAL_ENDS,
+  LEG_TURNED,
   NEXT,
   POINT,
   PORTS,
   RARE,
-  REPLY_SIDE,
   RESPONDER,
   RESPONDER_NEXT,
   RESPONDER_PREVIOUS,
-  SENDER_NEXT,
-  SENDER_PREVIOUS,
   SERIAL,
   SOURCE,
-  WIDE,
 } from './leg-layout.ts'
 import { LegRecords } from './leg-records.ts'
 import type { Observation } from './observation.ts'
 import { LEGS, NEWEST, OPEN, Responders } from './responders.ts'
 
 const KIND_MASK = 0xffff
+const LEG_ENDS = LEG_ORIGINAL_ENDS | LEG_TURNED
 
 /**
  * A leg is an integer. Legs of an entry are chained from the entry itself (Table.record), so that a packet that has
@@ -43,7 +44,9 @@ export class Legs extends LegRecords {
   strayCount = 0
   private readonly table: Table
   private readonly strays = new ChainedHeads()
-  private readonly senders = new ChainedHeads()
+  /** By initiator, once somebody has asked for that. Of TCP nobody does where all is well. */
+  private tcpInitiators: Initiators | null = null
+  private otherInitiators: Initiators | null = null
   private serials = 0
   /** An IPv6 address on its way into a hash. */
   private readonly words = new Int32Array(4)
@@ -53,11 +56,9 @@ export class Legs extends LegRecords {
     this.table = table
   }
 
-  /** Reads the cache lines of an entry's first leg (Companion of the engine); the value means nothing. */
+  /** Reads the cache line of an entry's first leg that a plain segment needs (Companion of the engine). */
   touch(record: number): number {
-    const words = this.pool.chunkOf(record - 1)
-    const at = this.pool.at(record - 1)
-    return words[at] ^ words[at + REPLY_SIDE]
+    return this.pool.get(record - 1, FLAGS)
   }
 
   /** First leg of an entry, -1 for none; go on with next(). */
@@ -103,39 +104,41 @@ export class Legs extends LegRecords {
   open(seen: Observation, turned: boolean, ct: number): number {
     const { pool } = this
     const leg = pool.allocate()
+    this.cold.allocate()
+    const words = pool.chunkOf(leg)
+    const at = pool.at(leg)
     const { source, destination, sourceWord, destinationWord, sourcePort, destinationPort, family } = seen
-    pool.set(leg, KIND, kindOf(seen) | (seen.capture << 16))
-    pool.set(leg, POINT, seen.point)
-    const ports = turned ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort
-    pool.set(leg, PORTS, ports)
-    pool.set(leg, SOURCE, turned ? destinationWord : sourceWord)
-    pool.set(leg, DESTINATION, turned ? sourceWord : destinationWord)
-    pool.set(leg, WIDE, -1)
+    words[at + KIND] = kindOf(seen) | (seen.capture << 16)
+    words[at + POINT] = seen.point
+    words[at + PORTS] = turned ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort
+    words[at + SOURCE] = turned ? destinationWord : sourceWord
+    words[at + DESTINATION] = turned ? sourceWord : destinationWord
     if (family === 6) this.setWide(leg, turned ? destination : source, turned ? source : destination)
     this.serials = (this.serials + 1) | 0
-    pool.set(leg, SERIAL, this.serials)
+    this.set(leg, SERIAL, this.serials)
     this.setStart(leg, seen.time)
     this.noteTime(leg, seen)
     if (ct >= 0 && this.isFormOf(leg, ct)) this.attach(leg, ct)
     else this.linkStray(leg)
-    this.linkSender(leg)
-    pool.set(leg, RESPONDER, -1)
+    this.initiatorsOf(leg)?.add(leg)
     if (seen.protocol === IPPROTO_TCP) this.linkResponder(leg)
+    else this.set(leg, RESPONDER, -1)
     this.direction = turned ? 1 : 0
     return leg
   }
 
   /** Gives a leg of no entry any more back: what is known of it is gone. */
   free(leg: number): void {
-    this.unlinkSender(leg)
-    if (this.pool.get(leg, RESPONDER) >= 0) this.unlinkResponder(leg)
+    this.initiatorsOf(leg)?.remove(leg)
+    if (this.responder(leg) >= 0) this.unlinkResponder(leg)
     const rare = this.pool.get(leg, RARE)
     if (rare !== 0) this.rarePool.free(rare - 1)
-    const wide = this.pool.get(leg, WIDE)
+    const wide = this.wideOf(leg)
     if (wide >= 0) this.widePool.free(wide)
     // no leg that is in use has kind 0
     this.pool.set(leg, KIND, 0)
     this.pool.free(leg)
+    this.cold.free(leg)
   }
 
   /** Takes all legs off an entry; returns the first of them, -1 for none. They stay chained. */
@@ -149,6 +152,8 @@ export class Legs extends LegRecords {
   attach(leg: number, ct: number): void {
     const { pool, table } = this
     pool.set(leg, ENTRY, ct)
+    const ends = this.endsOf(leg, ct * 2)
+    pool.set(leg, FLAGS, (pool.get(leg, FLAGS) & ~LEG_ENDS) | ends)
     // the first point's leg stays the first: a plain segment looks at no other
     const first = table.record(ct) - 1
     if (first < 0) {
@@ -192,8 +197,9 @@ export class Legs extends LegRecords {
     const port = ofDestination ? seen.destinationPort : seen.sourcePort
     const kind = kindOf(seen)
     const { pool } = this
-    let next = leg < 0 ? this.senders.get(hashOfEnd(seen, ofDestination)) : pool.get(leg, SENDER_NEXT)
-    for (; next >= 0; next = pool.get(next, SENDER_NEXT)) {
+    const initiators = this.initiators(seen.protocol)
+    let next = leg < 0 ? initiators.first(hashOfEnd(seen, ofDestination)) : initiators.next(leg)
+    for (; next >= 0; next = initiators.next(next)) {
       if ((pool.get(next, KIND) & KIND_MASK) !== kind || pool.get(next, PORTS) >>> 16 !== port) continue
       if (this.isAddress(next, SOURCE, address, ofDestination ? seen.destination : seen.source)) return next
     }
@@ -203,8 +209,9 @@ export class Legs extends LegRecords {
   /** The next leg of the same initiator as `of`, at any point, itself excepted; -1: none. */
   nextSibling(leg: number, of: number): number {
     const { pool } = this
-    let next = leg < 0 ? this.senders.get(this.senderHash(of)) : pool.get(leg, SENDER_NEXT)
-    for (; next >= 0; next = pool.get(next, SENDER_NEXT)) {
+    const initiators = this.initiators(this.protocol(of))
+    let next = leg < 0 ? initiators.first(this.endHash(of, SOURCE)) : initiators.next(leg)
+    for (; next >= 0; next = initiators.next(next)) {
       if (next === of || (pool.get(next, KIND) & KIND_MASK) !== (pool.get(of, KIND) & KIND_MASK)) continue
       if (this.isPortShared(next, of) && this.sameEnd(next, SOURCE, of, SOURCE)) return next
     }
@@ -224,17 +231,17 @@ export class Legs extends LegRecords {
 
   /** The leg of the same responder that began before, -1: none. */
   older(leg: number): number {
-    return this.pool.get(leg, RESPONDER_NEXT)
+    return this.get(leg, RESPONDER_NEXT)
   }
 
   /** The leg of the same responder that began after, -1: none. */
   newer(leg: number): number {
-    return this.pool.get(leg, RESPONDER_PREVIOUS)
+    return this.get(leg, RESPONDER_PREVIOUS)
   }
 
   /** The responder's record of a TCP leg. */
   responder(leg: number): number {
-    return this.pool.get(leg, RESPONDER)
+    return this.get(leg, RESPONDER)
   }
 
   /** Whether the leg's responder is the packet's destination. */
@@ -291,15 +298,24 @@ export class Legs extends LegRecords {
   }
 
   private hasKey(leg: number, key: number): boolean {
-    const { pool, table } = this
-    const ports = pool.get(leg, PORTS)
+    return this.endsOf(leg, key) !== 0
+  }
+
+  /** How the ends of a leg and of a key go together: LEG_ORIGINAL_ENDS, with LEG_TURNED the other way round, or 0. */
+  private endsOf(leg: number, key: number): number {
+    const { table } = this
+    const words = this.pool.chunkOf(leg)
+    const at = this.pool.at(leg)
+    const ports = words[at + PORTS]
     const wanted = table.ports(key)
-    const source = pool.get(leg, SOURCE)
-    const destination = pool.get(leg, DESTINATION)
-    if (ports === wanted && source === table.source(key) && destination === table.destination(key))
-      return true
+    const source = table.source(key)
+    const destination = table.destination(key)
+    if (ports === wanted && words[at + SOURCE] === source && words[at + DESTINATION] === destination)
+      return LEG_ORIGINAL_ENDS
     const turned = (ports << 16) | (ports >>> 16)
-    return turned === wanted && destination === table.source(key) && source === table.destination(key)
+    if (turned === wanted && words[at + DESTINATION] === source && words[at + SOURCE] === destination)
+      return LEG_ORIGINAL_ENDS | LEG_TURNED
+    return 0
   }
 
   // strays
@@ -338,7 +354,7 @@ export class Legs extends LegRecords {
     const ports = pool.get(leg, PORTS)
     const port = which === SOURCE ? ports >>> 16 : ports & 0xffff
     const kind = pool.get(leg, KIND) & KIND_MASK
-    const wide = pool.get(leg, WIDE)
+    const wide = this.wideOf(leg)
     if (wide < 0) return endHash(pool.get(leg, which), port, kind)
     for (let i = 0; i < 4; i++) this.words[i] = this.widePool.get(wide, (which === SOURCE ? 0 : 4) + i)
     return wideEndHash(this.words, port, kind)
@@ -346,36 +362,29 @@ export class Legs extends LegRecords {
 
   // legs of one initiator, newest first
 
-  private senderHash(leg: number): number {
-    return this.endHash(leg, SOURCE)
+  private initiators(protocol: number): Initiators {
+    if (protocol === IPPROTO_TCP) {
+      this.tcpInitiators ??= new Initiators(this.members(true))
+      return this.tcpInitiators
+    }
+    this.otherInitiators ??= new Initiators(this.members(false))
+    return this.otherInitiators
   }
 
-  private linkSender(leg: number): void {
-    if (this.senders.grow(this.pool.count)) this.pushSenders()
-    else this.pushSender(leg)
-  }
-
-  private pushSenders(): void {
-    for (let leg = 0; leg < this.pool.top; leg++) if (this.isUsed(leg)) this.pushSender(leg)
-  }
-
-  private pushSender(leg: number): void {
-    const { pool, senders } = this
-    const hash = this.senderHash(leg)
-    const next = senders.get(hash)
-    pool.set(leg, SENDER_NEXT, next)
-    pool.set(leg, SENDER_PREVIOUS, -1)
-    if (next >= 0) pool.set(next, SENDER_PREVIOUS, leg)
-    senders.set(hash, leg)
-  }
-
-  private unlinkSender(leg: number): void {
+  private members(areTcp: boolean): Members {
     const { pool } = this
-    const next = pool.get(leg, SENDER_NEXT)
-    const previous = pool.get(leg, SENDER_PREVIOUS)
-    if (next >= 0) pool.set(next, SENDER_PREVIOUS, previous)
-    if (previous >= 0) pool.set(previous, SENDER_NEXT, next)
-    else this.senders.set(this.senderHash(leg), next)
+    return {
+      get top() {
+        return pool.top
+      },
+      has: leg => this.isUsed(leg) && (this.protocol(leg) === IPPROTO_TCP) === areTcp,
+      serial: leg => this.serial(leg),
+      initiatorHash: leg => this.endHash(leg, SOURCE),
+    }
+  }
+
+  private initiatorsOf(leg: number): Initiators | null {
+    return this.protocol(leg) === IPPROTO_TCP ? this.tcpInitiators : this.otherInitiators
   }
 
   // legs of one responder at one point, newest first
@@ -389,21 +398,21 @@ export class Legs extends LegRecords {
       pointOfSide(pool.get(leg, POINT)),
     )
     const newest = responders.get(responder, NEWEST)
-    pool.set(leg, RESPONDER, responder)
-    pool.set(leg, RESPONDER_NEXT, newest)
-    pool.set(leg, RESPONDER_PREVIOUS, -1)
-    if (newest >= 0) pool.set(newest, RESPONDER_PREVIOUS, leg)
+    this.set(leg, RESPONDER, responder)
+    this.set(leg, RESPONDER_NEXT, newest)
+    this.set(leg, RESPONDER_PREVIOUS, -1)
+    if (newest >= 0) this.set(newest, RESPONDER_PREVIOUS, leg)
     responders.pool.set(responder, NEWEST, leg)
     responders.count(responder, LEGS)
   }
 
   private unlinkResponder(leg: number): void {
-    const { pool, responders } = this
-    const responder = pool.get(leg, RESPONDER)
-    const next = pool.get(leg, RESPONDER_NEXT)
-    const previous = pool.get(leg, RESPONDER_PREVIOUS)
-    if (next >= 0) pool.set(next, RESPONDER_PREVIOUS, previous)
-    if (previous >= 0) pool.set(previous, RESPONDER_NEXT, next)
+    const { responders } = this
+    const responder = this.get(leg, RESPONDER)
+    const next = this.get(leg, RESPONDER_NEXT)
+    const previous = this.get(leg, RESPONDER_PREVIOUS)
+    if (next >= 0) this.set(next, RESPONDER_PREVIOUS, previous)
+    if (previous >= 0) this.set(previous, RESPONDER_NEXT, next)
     else responders.pool.set(responder, NEWEST, next)
     responders.discount(responder, LEGS)
     if (this.has(leg, LEG_OPEN)) responders.discount(responder, OPEN)
