@@ -1,5 +1,5 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
-import { alignedInt32, doublesOf } from '../net/cache-line.ts'
+import { GrowingMemory } from '../net/growing-memory.ts'
 import { seededHash } from '../net/seeded-hash.ts'
 import { ExpiredKeys } from './expired-keys.ts'
 import { LiveBuckets } from './live-buckets.ts'
@@ -27,10 +27,7 @@ import {
 import { KIND_IPV6, type Tuple } from './tuple.ts'
 import { WideAddresses } from './wide-addresses.ts'
 
-/**
- * Four times the default nf_conntrack_max. Memory that is not touched costs nothing; to grow from a quarter of this on
- * the way to 400,000 entries took 170 ms, and 100 MB more at its peak.
- */
+/** Entries that there is room for at first, four times the default nf_conntrack_max: untouched, it costs nothing. */
 const INITIAL_CAPACITY = 1 << 20
 /** A power of two, and of at least as many heads an entry that chains are short: a key met in vain is a cache miss. */
 const INITIAL_HEADS = 1 << 18
@@ -50,13 +47,17 @@ export class Table {
   /** One more than the highest entry ever used. */
   top = 0
 
-  keys = alignedInt32((INITIAL_CAPACITY * 2) << KEY_SHIFT)
-  keyBytes = doublesOf(this.keys)
-  entries = alignedInt32(INITIAL_CAPACITY << ENTRY_SHIFT)
-  entryTimes = doublesOf(this.entries)
+  private readonly keyMemory = new GrowingMemory((INITIAL_CAPACITY * 2) << KEY_SHIFT)
+  private readonly entryMemory = new GrowingMemory(INITIAL_CAPACITY << ENTRY_SHIFT)
+  private readonly startMemory = new GrowingMemory(INITIAL_CAPACITY * 2)
+  private readonly frameMemory = new GrowingMemory(INITIAL_CAPACITY)
+  keys = this.keyMemory.words
+  keyBytes = this.keyMemory.doubles
+  entries = this.entryMemory.words
+  entryTimes = this.entryMemory.doubles
   /** Capture time of the first packet in nanoseconds, and its frame number. */
-  private starts = new Float64Array(INITIAL_CAPACITY)
-  private firstFrames = new Uint32Array(INITIAL_CAPACITY)
+  private starts = this.startMemory.doubles
+  private firstFrames = this.frameMemory.words
   private readonly wide = new WideAddresses()
 
   private capacity = INITIAL_CAPACITY
@@ -159,7 +160,7 @@ export class Table {
 
   /** Number of the frame that opened the entry, in its capture. */
   firstFrame(ct: number): number {
-    return this.firstFrames[ct]
+    return this.firstFrames[ct] >>> 0
   }
 
   /** Word `index` (0–3) of the source address of a key; IPv4 has word 0 alone. */
@@ -388,23 +389,17 @@ export class Table {
   private grow(): void {
     // by half: the slack stays small beside the entries
     const capacity = Math.ceil(this.capacity * 1.5)
-    this.keys = enlargeInt32(this.keys, (capacity * 2) << KEY_SHIFT)
-    this.keyBytes = doublesOf(this.keys)
-    this.entries = enlargeInt32(this.entries, capacity << ENTRY_SHIFT)
-    this.entryTimes = doublesOf(this.entries)
-    const starts = new Float64Array(capacity)
-    starts.set(this.starts)
-    this.starts = starts
-    const firstFrames = new Uint32Array(capacity)
-    firstFrames.set(this.firstFrames)
-    this.firstFrames = firstFrames
+    this.keyMemory.grow((capacity * 2) << KEY_SHIFT)
+    this.entryMemory.grow(capacity << ENTRY_SHIFT)
+    this.startMemory.grow(capacity * 2)
+    this.frameMemory.grow(capacity)
+    this.keys = this.keyMemory.words
+    this.keyBytes = this.keyMemory.doubles
+    this.entries = this.entryMemory.words
+    this.entryTimes = this.entryMemory.doubles
+    this.starts = this.startMemory.doubles
+    this.firstFrames = this.frameMemory.words
     this.capacity = capacity
     this.live?.grow(capacity)
   }
-}
-
-function enlargeInt32(words: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const larger = alignedInt32(length)
-  larger.set(words)
-  return larger
 }
