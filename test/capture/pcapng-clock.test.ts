@@ -32,6 +32,7 @@ describe('decimal resolutions', () => {
         expect(clock.absolute(...halves(units))).toBe(exact(units, perSecond, offset))
         clock.align(EPOCH)
         expect(BigInt(clock.since(...halves(units)))).toBe(exact(units, perSecond, offset) - EPOCH)
+        expect(clock.absolute(...halves(units))).toBe(exact(units, perSecond, offset))
       }),
     )
   })
@@ -64,6 +65,7 @@ describe('binary resolutions', () => {
         expect(clock.absolute(...halves(units))).toBe(exact(units, perSecond, 0n))
         clock.align(EPOCH)
         expect(BigInt(clock.since(...halves(units)))).toBe(exact(units, perSecond, 0n) - EPOCH)
+        expect(clock.absolute(...halves(units))).toBe(exact(units, perSecond, 0n))
       }),
     )
   })

@@ -80,6 +80,20 @@ describe('early drop', () => {
     )
   })
 
+  it('takes an entry once whose two keys stand in one bucket', () => {
+    const single = new Table(1)
+    const gone: number[] = []
+    const eviction = new Eviction(single, ct => {
+      gone.push(ct)
+      removeEntry(single, ct)
+    })
+    const entries = [0, 1, 2].map(number =>
+      addEntry(single, { status: number === 1 ? IPS_ASSURED : 0, number }),
+    )
+    expect(eviction.earlyDrop(0)).toBe(2)
+    expect(gone.sort()).toEqual([entries[0], entries[2]])
+  })
+
   it('finds nothing in the ninth bucket', () => {
     const bench = new Bench([{ assured: false, expired: false, start: 0 }])
     const [bucket, other] = bench.entries[0].buckets

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Family } from '../../src/host/files/network.ts'
 import { type Action, type Chain, type Hook, type Rule, Ruleset } from '../../src/host/rules/ruleset.ts'
+import { PERHAPS } from '../../src/host/rules/subject.ts'
 import { walk } from '../../src/host/rules/walk.ts'
 import { packetOf } from '../support/knowledge.ts'
 
@@ -86,6 +87,21 @@ describe('chains that call each other', () => {
   it('are followed as deep as the kernel loads them: it refuses 16 with "Too many links"', () => {
     expect(behind(15)).toEqual(['drop'])
     expect(behind(16)).toEqual([undefined, 'unknown'])
+  })
+})
+
+describe('a walk with very many outcomes', () => {
+  it('is given up, and says that anything may come of it', () => {
+    const ruleset = new Ruleset()
+    const base = baseOf(ruleset, 'base', 'forward', 0)
+    const perhaps = (action: Action): Rule => ({
+      ...ruleOf(null),
+      steps: [{ test: () => PERHAPS }, { action }],
+    })
+    base.rules = Array.from({ length: 5000 }, () => perhaps({ kind: 'drop' }))
+    const outcomes = walk(ruleset, base, packet, [null])
+    expect(outcomes.length).toBeLessThan(4200)
+    expect(outcomes.at(-1)).toEqual({ action: { kind: 'unknown' }, way: [], mark: null })
   })
 })
 

@@ -1,6 +1,7 @@
 // Tests src/packet/defrag/fragments.ts: what the kernel's reassembly queues, drops, completes and lets pass (checked against Linux 6.18).
 
 import { expect, test } from 'vitest'
+import { socketBufferMemory } from '../../src/packet/defrag/fragment-memory.ts'
 import {
   Defragmenter,
   FRAGMENT_COMPLETED,
@@ -26,6 +27,12 @@ import {
   tcp,
   udp,
 } from '../support/frames.ts'
+
+test('a waiting packet counts for the memory of its socket buffer, as Linux 6.18 counts it behind a veth device', () => {
+  expect([20, 226, 227, 1500, 4065, 4066, 4097].map(socketBufferMemory)).toEqual([
+    832, 832, 1280, 2304, 8448, 4928, 9024,
+  ])
+})
 
 const NAMES: Record<number, string> = {
   [FRAGMENT_NONE]: 'none',

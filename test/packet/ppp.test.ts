@@ -25,6 +25,12 @@ for (const linkType of [9, 50]) {
   })
 }
 
+test('a frame of one byte is none', () => {
+  for (const first of ['0f', 'ff', '21']) {
+    expect(decode(frameOf(join(first), { linkType: 50 }), new Packet()), first).toBe(false)
+  }
+})
+
 test('link control is not IP', () => {
   const packet = new Packet()
   expect(decode(frameOf(join('ff03 c021 01010004'), { linkType: 9 }), packet)).toBe(false)

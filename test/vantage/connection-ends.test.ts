@@ -5,6 +5,8 @@ import {
   hashOfEnd,
   isDestination,
   isSource,
+  readDestination,
+  readSource,
   writeDestination,
   writeSource,
 } from '../../src/vantage/restore/connection-ends.ts'
@@ -38,6 +40,17 @@ it('an IPv6 end is equal when all four words are', () => {
     const other = packetOf(6, withWord([1, 2, 3, 4], word), withWord([5, 6, 7, 8], word))
     expect([isSource(words, 1, other), isDestination(words, 5, other)]).toEqual([false, false])
   }
+})
+
+it('is given back to a packet as it was written', () => {
+  const words = new Int32Array(10)
+  writeSource(words, 1, packetOf(6, [1, 2, 3, 4], [0, 0, 0, 0]))
+  writeDestination(words, 5, packetOf(6, [0, 0, 0, 0], [5, 6, 7, 8]))
+  const packet = new Packet()
+  readSource(words, 1, packet)
+  readDestination(words, 5, packet)
+  expect(packet).toMatchObject({ source0: 1, source1: 2, source2: 3, source3: 4 })
+  expect(packet).toMatchObject({ destination0: 5, destination1: 6, destination2: 7, destination3: 8 })
 })
 
 it('an IPv4 end is its first word, whatever an earlier packet left in the others', () => {

@@ -54,7 +54,6 @@ export class PcapngClock {
   }
 
   private exactly(high: number, low: number): bigint {
-    this.align(0n)
     const top = this.signed ? high | 0 : high
     if (this.binary) {
       const seconds = this.wholeSeconds(top, low)
