@@ -17,6 +17,7 @@ import { refuseClashes } from './options/file-clashes.ts'
 import { namedFiles } from './options/file-options.ts'
 import {
   type KnowledgeFlags,
+  KUBERNETES_HELP,
   knowledgeOf,
   LOCAL_TOPOLOGY_HELP,
   NOTRACK_RULES_HELP,
@@ -116,6 +117,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', RULES_HELP, collect, [])
     .option('--topology <file>', TOPOLOGY_HELP, collect, [])
+    .option('--kubernetes <file>', KUBERNETES_HELP, collect, [])
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(TUNNELS, TUNNELS_HELP))
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)

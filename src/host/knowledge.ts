@@ -1,5 +1,6 @@
-// All that was given beside the captures: rules and topology, and the questions that both together answer.
+// All that was given of the host beside the captures: rules, topology, objects, and the questions that they answer together.
 import { type Address, type Family, parseEndpoint, sameAddress } from './files/network.ts'
+import type { Cluster } from './kubernetes/cluster.ts'
 import type { Rules } from './rules/rules.ts'
 import type { Rule } from './rules/ruleset.ts'
 import type { Subject } from './rules/subject.ts'
@@ -10,12 +11,15 @@ export type Endpoint = Address & { port: number }
 export class Knowledge {
   readonly rules: Rules | null
   readonly topology: Topology | null
+  /** Kubernetes objects. */
+  readonly cluster: Cluster | null
   /** The host that the captures are of, once that is known. */
   host: Host | null
 
-  constructor(rules: Rules | null, topology: Topology | null) {
+  constructor(rules: Rules | null, topology: Topology | null, cluster: Cluster | null = null) {
     this.rules = rules
     this.topology = topology
+    this.cluster = cluster
     this.host = topology?.onlyHost ?? null
   }
 

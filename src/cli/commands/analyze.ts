@@ -161,7 +161,7 @@ function settle(knowledge: Knowledge, points: Points): void {
 
 async function reportOf(
   { source, window, offsets, analysis, tunnels }: Replayed,
-  { sort, sysctls, knowledge, rules, topology, tunnels: tunnelMode }: AnalyzeOptions,
+  { sort, sysctls, knowledge, rules, topology, kubernetes, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
 ): Promise<Report> {
   const captures = describeCaptures(source)
@@ -174,7 +174,7 @@ async function reportOf(
     epoch: captures.some(capture => capture.firstTime !== null) ? source.epoch : null,
     end,
     settings: sysctls.settings,
-    given: knowledge === null ? null : { knowledge, rules, topology },
+    given: knowledge === null ? null : { knowledge, rules, topology, kubernetes },
     checked: analysis.checkedTranslations(),
     sort,
     known: analysis.tableCheck,

@@ -6,6 +6,7 @@ export const FILE_OPTIONS: Readonly<Record<string, 'read' | 'written'>> = {
   table: 'read',
   rules: 'read',
   topology: 'read',
+  kubernetes: 'read',
   flows: 'written',
   series: 'written',
 }

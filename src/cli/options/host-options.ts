@@ -1,8 +1,10 @@
-// `--rules FILE` and `--topology FILE`: files of the host beside its captures, read into Knowledge.
+// `--rules`, `--topology` and `--kubernetes FILE`: files of the host beside its captures, read into Knowledge.
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
 import { FileFault } from '../../host/files/file-fault.ts'
 import { Knowledge } from '../../host/knowledge.ts'
+import { Cluster } from '../../host/kubernetes/cluster.ts'
+import { readObjects } from '../../host/kubernetes/objects-file.ts'
 import { Rules } from '../../host/rules/rules.ts'
 import { readRules } from '../../host/rules/rules-file.ts'
 import { Ruleset } from '../../host/rules/ruleset.ts'
@@ -17,6 +19,8 @@ export const RULES_HELP =
   'rules of the host, repeatable: iptables-save, ip6tables-save, nft -j list ruleset. Findings name the rule and are surer, translations are checked against them, what NOTRACK matches is untracked'
 export const TOPOLOGY_HELP =
   'interfaces of the host, repeatable: ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb, or their text. Observation points get names, findings are surer'
+export const KUBERNETES_HELP =
+  'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes -A -o json. Addresses get the names of pods, Services and nodes'
 
 /** Of commands that print a line for a packet, an event or an entry. */
 export const NOTRACK_RULES_HELP =
@@ -27,6 +31,7 @@ export const LOCAL_TOPOLOGY_HELP =
 export interface KnowledgeFlags {
   rules: string[]
   topology: string[]
+  kubernetes?: string[]
 }
 
 /**
@@ -34,8 +39,9 @@ export interface KnowledgeFlags {
  * @param stderr told what was passed over, a line each; null for nobody
  * @throws UsageError for a file that is not what it was given as
  */
-export function knowledgeOf({ rules, topology }: KnowledgeFlags, stderr: Writable | null): Knowledge | null {
-  if (rules.length + topology.length === 0) return null
+export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Knowledge | null {
+  const { rules, topology, kubernetes = [] } = flags
+  if (rules.length + topology.length + kubernetes.length === 0) return null
   const ruleset = new Ruleset()
   for (const path of rules) {
     const remarks = read(path, '--rules', text => readRules(basename(path), text, ruleset))
@@ -51,7 +57,13 @@ export function knowledgeOf({ rules, topology }: KnowledgeFlags, stderr: Writabl
   }
   const hosts = new Topology()
   for (const path of topology) read(path, '--topology', text => readTopology(text, hosts))
-  return new Knowledge(rules.length === 0 ? null : new Rules(ruleset), topology.length === 0 ? null : hosts)
+  const cluster = new Cluster()
+  for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
+  return new Knowledge(
+    rules.length === 0 ? null : new Rules(ruleset),
+    topology.length === 0 ? null : hosts,
+    kubernetes.length === 0 ? null : cluster,
+  )
 }
 
 function read<T>(path: string, option: string, parse: (text: string) => T): T {

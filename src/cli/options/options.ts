@@ -43,11 +43,12 @@ export interface AnalyzeOptions {
   /** Whether a packet that several interfaces show counts once. */
   replay: Replay
   sysctls: Sysctls
-  /** Rules and topology of the host; null where none were given. */
+  /** Rules, topology and objects of the host; null where none were given. */
   knowledge: Knowledge | null
   /** The files that it is from. */
   rules: string[]
   topology: string[]
+  kubernetes: string[]
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
   tunnels: Tunnels
@@ -87,6 +88,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     knowledge: knowledgeOf(flags, flags.quiet === true ? null : io.stderr),
     rules: flags.rules,
     topology: flags.topology,
+    kubernetes: flags.kubernetes ?? [],
     table: tableOf(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),

@@ -16,7 +16,7 @@ import type { Sizing } from '../../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
-import { type GivenKnowledge, knowledgeReport, withTarget } from './knowledge-report.ts'
+import { type GivenKnowledge, knowledgeReport, withNames, withTarget } from './knowledge-report.ts'
 import { knownTableReport } from './known-table.ts'
 import { limitsOf } from './limits.ts'
 import {
@@ -178,7 +178,9 @@ function flowsReport(
     byProtocol: byProtocol(flows.flows),
     byState: byState(flows.flows),
     sort,
-    top: flows.top().map(flow => withTarget(reporter.report(flow), knowledge)),
+    top: flows
+      .top()
+      .map(flow => withNames(withTarget(reporter.report(flow), knowledge), knowledge?.cluster ?? null)),
   }
 }
 

@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatDuration, formatInstant, plural } from 
 import { type Alignment, layOut, widthsOf } from '../text/rows.ts'
 import type { Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
-import { targetText } from './knowledge-report.ts'
+import { namesText, targetText } from './knowledge-report.ts'
 import type { FlowReport, Report } from './model.ts'
 import { protocolText, tupleText } from './tuple-text.ts'
 
@@ -77,6 +77,9 @@ function flowRow(flow: FlowReport, held: boolean): string[] {
     // the marks stand where `conntrack -L` has them
     `${tupleText(orig)}${status.includes('UNREPLIED') ? ' [UNREPLIED]' : ''}\n` +
       `${tupleText(reply)}${status.includes('ASSURED') ? ' [ASSURED]' : ''}` +
-      (flow.byRules === undefined ? '' : `\n${targetText(flow)}`),
+      [targetText(flow), namesText(flow)]
+        .filter(line => line !== '')
+        .map(line => `\n${line}`)
+        .join(''),
   ]
 }

@@ -1,11 +1,18 @@
-// What was given beside the captures, and how it goes with them: rules held against translations, flows by the rules.
+// What was given beside the captures, and how it goes with them: rules held against translations, flows by rules and names.
 import type { CheckedTranslations, TranslationGroup } from '../../findings/counts/translation-check.ts'
 import { parseAddress } from '../../host/files/network.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { Cluster } from '../../host/kubernetes/cluster.ts'
 import { nameOf, onlyTarget } from '../../host/rules/rules.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
-import type { FlowReport, KnowledgeReport, TranslationReport } from './model.ts'
+import type {
+  ClusterReport,
+  DirectionReport,
+  FlowReport,
+  KnowledgeReport,
+  TranslationReport,
+} from './model.ts'
 
 /** Groups of a kind that the text names, and JSON. */
 const NAMED = 5
@@ -16,10 +23,11 @@ export interface GivenKnowledge {
   knowledge: Knowledge
   rules: readonly string[]
   topology: readonly string[]
+  kubernetes: readonly string[]
 }
 
 export function knowledgeReport(
-  { knowledge, rules, topology }: GivenKnowledge,
+  { knowledge, rules, topology, kubernetes }: GivenKnowledge,
   checked: CheckedTranslations | null,
 ): KnowledgeReport {
   return {
@@ -32,7 +40,19 @@ export function knowledgeReport(
             host: knowledge.host?.name ?? null,
             interfaces: knowledge.host?.interfaces.size ?? 0,
           },
+    ...(knowledge.cluster === null ? {} : { kubernetes: clusterReport(knowledge.cluster, kubernetes) }),
     translations: checked === null ? null : translationsReport(checked),
+  }
+}
+
+function clusterReport(cluster: Cluster, files: readonly string[]): ClusterReport {
+  const { pods, services, endpoints, nodes } = cluster
+  return {
+    files: [...files],
+    pods: pods.length,
+    services: services.length,
+    endpoints: endpoints.length,
+    nodes: nodes.length,
   }
 }
 
@@ -66,6 +86,35 @@ export function withTarget(flow: FlowReport, knowledge: Knowledge | null): FlowR
   return { ...flow, byRules: { to: target.text, name: nameOf(target.way), rule: rule.source.place } }
 }
 
+/** A flow with the names that its ends have in Kubernetes. */
+export function withNames(flow: FlowReport, cluster: Cluster | null): FlowReport {
+  if (cluster === null) return flow
+  const { protocolNumber, orig, reply } = flow
+  const named = (direction: DirectionReport): DirectionReport => {
+    const srcName = cluster.nameAt(protocolNumber, direction.src, direction.sport ?? -1)
+    const dstName = cluster.nameAt(protocolNumber, direction.dst, direction.dport ?? -1)
+    const { src, dst, ...rest } = direction
+    return {
+      src,
+      dst,
+      ...(srcName === '' ? {} : { srcName }),
+      ...(dstName === '' ? {} : { dstName }),
+      ...rest,
+    }
+  }
+  return { ...flow, orig: named(orig), reply: named(reply) }
+}
+
+/** Who speaks to whom, by name where one is known; '' where nobody has one. */
+export function namesText({ orig, reply }: FlowReport): string {
+  if (orig.srcName === undefined && orig.dstName === undefined && reply.srcName === undefined) return ''
+  const asked = `${orig.srcName ?? orig.src} to ${orig.dstName ?? orig.dst}`
+  // the reply goes from whom the destination became to whom the source became
+  const target = reply.src === orig.dst ? '' : `, translated to ${reply.srcName ?? reply.src}`
+  const origin = reply.dst === orig.src ? '' : `, masqueraded as ${reply.dstName ?? reply.dst}`
+  return printable(`${asked}${target}${origin}`)
+}
+
 /** The line under a flow that says so. */
 export function targetText({ byRules }: FlowReport): string {
   if (byRules === undefined) return ''
@@ -88,6 +137,16 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
         ? style.yellow('which of its hosts the captures are of cannot be told: no point is named by it')
         : `${plural(topology.interfaces, 'interface')}${name}`
     lines.push(`${topology.files.map(printable).join(', ')}: ${what}`)
+  }
+  if (report.kubernetes !== undefined) {
+    const { files, pods, services, endpoints, nodes } = report.kubernetes
+    const counts = [
+      plural(pods, 'pod'),
+      plural(services, 'Service'),
+      plural(endpoints, 'endpoint'),
+      plural(nodes, 'node'),
+    ]
+    lines.push(`${files.map(printable).join(', ')}: ${counts.join(', ')}`)
   }
   if (translations === null) return lines
   const { confirmed, contradicted, unknown, undecided } = translations

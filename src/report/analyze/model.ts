@@ -128,8 +128,18 @@ export interface KnowledgeReport {
   rules: { files: string[]; destinations: number; sources: number } | null
   /** Files of `--topology`; the name of the host that the captures are of (null: none fits), and its interfaces. */
   topology: { files: string[]; host: string | null; interfaces: number } | null
+  /** Files of `--kubernetes`, and how many objects of a kind are in them; absent without. */
+  kubernetes?: ClusterReport
   /** Translations that were seen, held against the rules; null without rules. */
   translations: TranslationReport | null
+}
+
+export interface ClusterReport {
+  files: string[]
+  pods: number
+  services: number
+  endpoints: number
+  nodes: number
 }
 
 export interface TranslationReport {
@@ -248,6 +258,9 @@ export interface FlowReport {
 export interface DirectionReport {
   src: string
   dst: string
+  /** What Kubernetes calls them, by the objects given: `pod shop/web-bz9w6`; absent where nothing is known. */
+  srcName?: string
+  dstName?: string
   sport?: number
   dport?: number
   type?: number

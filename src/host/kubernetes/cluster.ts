@@ -1,0 +1,183 @@
+// Kubernetes objects by their addresses: which pod, Service or node an address is, and what is behind a Service's port.
+import type { Family, Network } from '../files/network.ts'
+import { contains } from '../files/network.ts'
+
+/** Transport protocols of Services, as Kubernetes spells them, by number. */
+const PROTOCOLS: Readonly<Record<number, string>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' }
+
+export interface ObjectName {
+  namespace: string
+  name: string
+}
+
+export interface Pod extends ObjectName {
+  /** In the form of formatAddress(). A pod in its node's network has none of its own. */
+  addresses: string[]
+  node: string
+  isReady: boolean
+}
+
+export interface ServicePort {
+  /** `''` where a Service has one port without a name. */
+  name: string
+  protocol: string
+  port: number
+  /** 0 for none. */
+  nodePort: number
+}
+
+export interface Service extends ObjectName {
+  type: string
+  /** Cluster addresses; of a headless Service none. */
+  clusterAddresses: string[]
+  /** externalIPs and those of load balancers. */
+  externalAddresses: string[]
+  ports: ServicePort[]
+  externalTrafficPolicy: string
+  internalTrafficPolicy: string
+  sessionAffinity: string
+  sourceRanges: string[]
+}
+
+/** An address behind a Service's port. */
+export interface Endpoint {
+  service: ObjectName
+  /** Name of the Service's port. */
+  portName: string
+  protocol: string
+  address: string
+  port: number
+  isReady: boolean
+  isServing: boolean
+  isTerminating: boolean
+  node: string
+}
+
+export interface Node {
+  name: string
+  addresses: string[]
+  /** The addresses of its pods. */
+  podNetworks: Network[]
+}
+
+/** All objects of the files given, of one moment. */
+export class Cluster {
+  readonly pods: Pod[] = []
+  readonly services: Service[] = []
+  readonly endpoints: Endpoint[] = []
+  readonly nodes: Node[] = []
+  private readonly podByAddress = new Map<string, Pod>()
+  private readonly servicesByAddress = new Map<string, Service[]>()
+  private readonly nodeByAddress = new Map<string, Node>()
+  private readonly servicesByNodePort = new Map<string, Service>()
+  private readonly endpointsByPlace = new Map<string, Endpoint[]>()
+  private readonly endpointsByService = new Map<string, Endpoint[]>()
+
+  addPod(pod: Pod): void {
+    this.pods.push(pod)
+    for (const address of pod.addresses) this.podByAddress.set(address, pod)
+  }
+
+  addService(service: Service): void {
+    this.services.push(service)
+    for (const address of [...service.clusterAddresses, ...service.externalAddresses]) {
+      listIn(this.servicesByAddress, address).push(service)
+    }
+    for (const { protocol, nodePort } of service.ports) {
+      if (nodePort !== 0) this.servicesByNodePort.set(`${protocol} ${nodePort}`, service)
+    }
+  }
+
+  addEndpoint(endpoint: Endpoint): void {
+    this.endpoints.push(endpoint)
+    listIn(this.endpointsByPlace, placeOf(endpoint.protocol, endpoint.address, endpoint.port)).push(endpoint)
+    listIn(this.endpointsByService, nameOf(endpoint.service)).push(endpoint)
+  }
+
+  addNode(node: Node): void {
+    this.nodes.push(node)
+    for (const address of node.addresses) this.nodeByAddress.set(address, node)
+  }
+
+  pod(address: string): Pod | null {
+    return this.podByAddress.get(address) ?? null
+  }
+
+  node(address: string): Node | null {
+    return this.nodeByAddress.get(address) ?? null
+  }
+
+  /** The node among whose pods' addresses one is, or null. */
+  nodeOfPods(family: Family, words: Int32Array): Node | null {
+    const holds = ({ podNetworks }: Node): boolean =>
+      podNetworks.some(network => network.family === family && contains(network, words))
+    return this.nodes.find(holds) ?? null
+  }
+
+  /** The Service that has an address and port: its own, or a node's and a node port; with the port. */
+  servicePort(
+    protocolNumber: number,
+    address: string,
+    port: number,
+  ): { service: Service; port: ServicePort } | null {
+    const protocol = PROTOCOLS[protocolNumber]
+    for (const service of this.servicesByAddress.get(address) ?? []) {
+      const found = service.ports.find(each => each.protocol === protocol && each.port === port)
+      if (found !== undefined) return { service, port: found }
+    }
+    if (!this.nodeByAddress.has(address)) return null
+    const service = this.servicesByNodePort.get(`${protocol} ${port}`)
+    const found = service?.ports.find(each => each.protocol === protocol && each.nodePort === port)
+    return service === undefined || found === undefined ? null : { service, port: found }
+  }
+
+  /** The endpoints of Services that have an address and port. */
+  endpointsAt(protocolNumber: number, address: string, port: number): readonly Endpoint[] {
+    return this.endpointsByPlace.get(placeOf(PROTOCOLS[protocolNumber] ?? '', address, port)) ?? []
+  }
+
+  /** The endpoints of a Service. */
+  endpointsOf(service: ObjectName): readonly Endpoint[] {
+    return this.endpointsByService.get(nameOf(service)) ?? []
+  }
+
+  /**
+   * What an address and port is called: `pod shop/web-bz9w6`, `service shop/web:http`, `node worker-1`; '' for what is no
+   * object's. @param port -1 where only the address is meant
+   */
+  nameAt(protocolNumber: number, address: string, port: number): string {
+    const found = port < 0 ? null : this.servicePort(protocolNumber, address, port)
+    if (found !== null) return `service ${portText(found.service, found.port)}`
+    const pod = this.pod(address)
+    if (pod !== null) return `pod ${nameOf(pod)}`
+    const node = this.node(address)
+    if (node !== null) return `node ${node.name}`
+    const [service] = this.servicesByAddress.get(address) ?? []
+    if (service !== undefined) return `service ${nameOf(service)}`
+    // API servers run in the network of their node, which has an endpoint and no pod of its own
+    const [endpoint] = port < 0 ? [] : this.endpointsAt(protocolNumber, address, port)
+    return endpoint === undefined ? '' : `endpoint of ${nameOf(endpoint.service)}`
+  }
+}
+
+/** `shop/web` */
+export function nameOf({ namespace, name }: ObjectName): string {
+  return `${namespace}/${name}`
+}
+
+/** `shop/web:http`, as kube-proxy names a port in the comments of its rules. */
+function portText(service: Service, { name }: ServicePort): string {
+  return name === '' ? nameOf(service) : `${nameOf(service)}:${name}`
+}
+
+function placeOf(protocol: string, address: string, port: number): string {
+  return `${protocol} ${address} ${port}`
+}
+
+function listIn<K, V>(lists: Map<K, V[]>, key: K): V[] {
+  const known = lists.get(key)
+  if (known !== undefined) return known
+  const list: V[] = []
+  lists.set(key, list)
+  return list
+}
