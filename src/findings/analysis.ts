@@ -36,7 +36,7 @@ import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type Finding, SEVERITIES } from './wording/finding.ts'
-import { informedBy } from './wording/rule-evidence.ts'
+import { type BridgeCalls, informedBy } from './wording/rule-evidence.ts'
 
 /** What a finished analysis comes to, beside what can be read off its parts. */
 export interface Conclusion {
@@ -59,6 +59,8 @@ export interface AnalysisNeeds {
   owners?: OwnerSink | null
   /** Rules and topology of the host. */
   knowledge?: Knowledge | null
+  /** bridge-nf-call-iptables and -ip6tables of the host. */
+  bridgeCalls?: BridgeCalls
   /** The table when the capture began. */
   known?: KnownTable | null
 }
@@ -86,6 +88,7 @@ export class Analysis implements Observer, Witness {
   /** The entry that the packet under way has ended, or -1. */
   private dying = -1
   private readonly knowledge: Knowledge | null
+  private readonly bridgeCalls: BridgeCalls | null
   private readonly check: TranslationCheck | null
 
   constructor(needs: AnalysisNeeds) {
@@ -93,6 +96,7 @@ export class Analysis implements Observer, Witness {
     this.points = points
     this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge
+    this.bridgeCalls = needs.bridgeCalls ?? null
     const rules = knowledge?.rules ?? null
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
@@ -193,8 +197,11 @@ export class Analysis implements Observer, Witness {
     const found = this.tracker.conclude(nameOf)
     const remarks = this.tracker.remarks(nameOf)
     const stale = this.staleMappings.conclude(new Set(this.tracker.clients), nameOf)
-    const informant = this.knowledge === null ? null : informedBy(this.knowledge)
-    const nat = [...found, ...stale].map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
+    const inform = informedBy(this.knowledge, this.bridgeCalls)
+    const nat = [...found, ...stale].flatMap(({ finding, parties, isOpen }) => {
+      const informed = inform(finding, parties)
+      return informed === null || (isOpen && informed.confidence !== 'certain') ? [] : [informed]
+    })
     const own = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(nameOf),

@@ -16,17 +16,18 @@ import { TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { hidesInterfaces } from '../vantage/record/place.ts'
 import { type Points, pointOfSide } from '../vantage/record/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/record/sighting.ts'
-import { strayDatagram } from './detectors/asymmetric-return.ts'
 import { judgeOpening } from './detectors/end-of-connection.ts'
 import { FlowFindings } from './detectors/flow-findings.ts'
 import { hasAnsweredToTheEnd } from './detectors/idle-gap.ts'
 import { Losses } from './detectors/lost-first-packets.ts'
+import { strayDatagram } from './detectors/refused-answers.ts'
 import { Floods } from './detectors/syn-flood.ts'
 import { Leaks } from './detectors/untranslated-segments.ts'
 import { Budget } from './evidence/budget.ts'
 import { EntryLookup } from './evidence/entry-lookup.ts'
 import {
   DESTINATION,
+  DNS_ANSWER,
   LEG_DNS,
   LEG_FORWARDED,
   LEG_REPEATED,
@@ -288,6 +289,7 @@ export class FlowTracker {
       legs.mark(leg, direction === 0 ? LEG_SYN : LEG_SYN_ACK)
       if (direction === 0) this.detectors.firstDatagram(leg, seen)
     }
+    if (direction === 1) legs.set(leg, DNS_ANSWER, seen.dns)
     if (legs.has(leg, LEG_DNS)) this.detectors.dns(leg, seen)
     legs.setSide(leg, direction, SIDE_PACKETS, packets + 1)
     legs.setSide(leg, direction, SIDE_FRAME, seen.frame)

@@ -2,9 +2,9 @@
 
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
-import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/asymmetric-return.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
 import { notePause } from './detectors/idle-gap.ts'
+import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
   FIRST_ACK,

@@ -20,6 +20,10 @@ if (LAB === null)
 const runs = labRuns('rules.txt')
 const RANKS = ['possible', 'likely', 'certain']
 
+/** Which of the two an answer past its translation is, rules and topology may decide. */
+const PAST_TRANSLATION = ['asymmetric-same-bridge-return', 'dsr-untranslated-reply']
+const isOneOfTwo = (...ids: string[]): boolean => ids.every(id => PAST_TRANSLATION.includes(id))
+
 const isFaulty = (run: string): boolean =>
   JSON.parse(readFileSync(labPath(run, 'truth.json'), 'utf8')).verdict === 'faulty'
 
@@ -46,14 +50,25 @@ describe.skipIf(LAB === null)('recorded scenarios with knowledge', () => {
         })
         for (const [plain, flows] of seen) {
           const found = own(plain, flows)
+          if (found === null) {
+            wrong.push(`${run} ${capture}: ${plain.id} is taken back by its own rules`)
+            continue
+          }
           const added = found.reason?.slice(plain.reason?.length) ?? ''
-          lines.push([run, capture, plain.id, plain.confidence, found.confidence, added].join('\t'))
+          lines.push([run, capture, found.id, plain.confidence, found.confidence, added].join('\t'))
           for (const { run: from, inform } of informants) {
             const other = inform(plain, flows)
+            // files of another host take back what the packets alone do not prove
+            if (other === null && plain.confidence !== 'certain' && from !== run) continue
             const isSame =
-              other.id === plain.id && other.flows === plain.flows && other.frames === plain.frames
+              other !== null &&
+              (other.id === plain.id || isOneOfTwo(plain.id, other.id)) &&
+              other.flows === plain.flows &&
+              other.frames === plain.frames
+            if (!isSame) wrong.push(`${run} ${capture} with ${from}: ${JSON.stringify(other)}`)
+            if (other === null) continue
             const rise = RANKS.indexOf(other.confidence) - RANKS.indexOf(plain.confidence)
-            if (!isSame || rise < 0) wrong.push(`${run} ${capture} with ${from}: ${JSON.stringify(other)}`)
+            if (rise < 0) wrong.push(`${run} ${capture} with ${from}: ${JSON.stringify(other)}`)
             if (rise > 0 && found.confidence !== other.confidence)
               wrong.push(`${run} ${capture}: surer by ${from}`)
           }

@@ -53,7 +53,10 @@ export async function watchCaptures(
       isSighted ? window : null,
     )
     const found = tracker.conclude(point => points.name(point))
-    return found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
+    return found.flatMap(({ finding, parties, isOpen }) => {
+      const informed = informant === null ? finding : informant(finding, parties)
+      return informed === null || (isOpen && informed.confidence !== 'certain') ? [] : [informed]
+    })
   } finally {
     await source.close()
   }

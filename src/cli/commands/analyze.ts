@@ -26,7 +26,7 @@ import { FilteredSource } from '../replay/filtered-source.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from '../replay/inner-replay.ts'
 import { OwnerThread } from '../replay/owner-thread.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
-import { clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
+import { bridgeCallsOf, clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings } from '../replay/sysctls.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 
@@ -117,6 +117,7 @@ async function replayAll(
     isInside: tunnels === 'inner',
     owners,
     knowledge: options.knowledge,
+    bridgeCalls: bridgeCallsOf(sysctls.host),
     known: options.table,
   })
   const insides = new Map<string, Analysis>()

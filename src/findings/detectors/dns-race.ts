@@ -5,11 +5,11 @@ import type { FlowForm, FlowForms } from '../evidence/flow-forms.ts'
 import { DNS_IS_QUERY_LAST, DNS_LAST_ID, DNS_LAST_WAY, LEG_DNS, SIDE_FRAME } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { DNS_HEAD, DNS_ID, DNS_QUERY, type Observation } from '../evidence/observation.ts'
+import { isFresh } from '../evidence/refused-answer.ts'
 import type { Cases } from '../wording/cases.ts'
 import { counted } from '../wording/counted.ts'
 import type { Confidence, Finding, FindingStep, FrameReference } from '../wording/finding.ts'
 import { REMARKS } from '../wording/flow-catalogue.ts'
-import { isFresh } from './asymmetric-return.ts'
 
 /** Its messages look like those of DNS, and go out by the handful from one socket. */
 const NETBIOS_NAMES = 137

@@ -16,7 +16,7 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Case, Cases } from '../wording/cases.ts'
 import type { NatFindingId } from '../wording/catalogue.ts'
-import { flowText, partiesOf } from './asymmetric-return.ts'
+import { flowText, partiesOf } from './refused-answers.ts'
 
 const MOST_SIBLINGS = 64
 
@@ -27,7 +27,7 @@ export function judgeOpening(legs: Legs, cases: Cases, leg: number): void {
   else cutOff(legs, cases, leg)
 }
 
-type Hairpin = Pick<Case<NatFindingId>, 'id' | 'confidence' | 'reason'>
+type Hairpin = Pick<Case<NatFindingId>, 'id' | 'confidence' | 'reason' | 'isOpen'>
 
 const COMES_BACK: Hairpin = {
   id: 'hairpin-no-masquerade',
@@ -53,8 +53,10 @@ const SEEN_ONCE: Hairpin = {
 const PORT_MISSING: Hairpin = {
   id: 'hairpin-mode-off',
   confidence: 'possible',
+  // the client may get the packet and drop it: without the port nobody can tell that from a missing masquerade
+  isOpen: true,
   reason:
-    "the client's port of the bridge is not in the capture: the client may get the packet and drop it (no masquerade)",
+    "the bridge shows the SYN go from the client to itself; the client's port of it is not in the capture",
 }
 
 /** SYNs from an address to itself, unanswered: what DNAT makes of a client that asked for its own service. */

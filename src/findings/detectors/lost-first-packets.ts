@@ -12,9 +12,11 @@ import {
   SYN_FRAME,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
+import { isOneAddress } from '../evidence/refused-answer.ts'
+import { FORWARDED } from '../evidence/responders.ts'
 import type { Case, Cases } from '../wording/cases.ts'
 import type { FindingStep } from '../wording/finding.ts'
-import { partiesOf } from './asymmetric-return.ts'
+import { partiesOf } from './refused-answers.ts'
 
 /** First packets that are remembered, for one that raced them; a power of two. */
 const RECENT = 64
@@ -23,6 +25,8 @@ const RACE_TIME = 1e6
 /** New flows lost in a row that are no accident, and how many of them are named. */
 const LEAST_LOST = 10
 const MOST_NAMED = 256
+/** Earlier connections of a server that are looked at. */
+const MOST_SIBLINGS = 256
 
 type LostFlow = Pick<Case, 'client' | 'flow' | 'parties' | 'point' | 'steps' | 'tries'>
 
@@ -42,6 +46,8 @@ export class Losses {
   /** Flows that were forwarded, ever; new flows lost one after another, now and at most. */
   private forwarded = 0
   private streak = 0
+  /** Whether a client of the streak under way had reached the server it asks for before. */
+  private hasKnownClient = false
   private streakTime = 0
   private streakCapture = -1
   private longest = 0
@@ -88,7 +94,9 @@ export class Losses {
     this.remember(leg, time, kind)
     if (isForwarded) this.endStreak()
     else if (!hasRaced && this.forwarded > 0) this.lose(leg)
-    if (isForwarded) this.forwarded++
+    if (!isForwarded) return
+    this.forwarded++
+    if (legs.responder(leg) >= 0) legs.responders.count(legs.responder(leg), FORWARDED)
   }
 
   /** Looks once more at what was lost: a packet may have been seen late, or its repetition have passed. */
@@ -167,8 +175,11 @@ export class Losses {
   private lose(leg: number): void {
     const { legs } = this
     if (legs.protocol(leg) !== IPPROTO_TCP) return
+    // where nothing went to this server before, by this interface, a rule or a route may forbid it
+    if (legs.responders.get(legs.responder(leg), FORWARDED) === 0) return
     if (this.streak === 0) this.streakTime = legs.start(leg)
     this.streak++
+    this.hasKnownClient ||= this.wentThroughBefore(leg)
     this.streakCapture = legs.capture(leg)
     if (this.lost.length + this.gone.length === MOST_NAMED) return
     legs.mark(leg, LEG_LOST)
@@ -176,7 +187,7 @@ export class Losses {
   }
 
   private endStreak(): void {
-    if (this.streak > this.longest) {
+    if (this.streak > this.longest && this.hasKnownClient) {
       this.longest = this.streak
       this.passingAtLongest = this.passing
       // the capture of the other side may simply have ended
@@ -187,7 +198,19 @@ export class Losses {
       this.gone = []
     }
     this.streak = 0
+    this.hasKnownClient = false
     this.passing = 0
+  }
+
+  /** Whether the same client reached the same server before: what a rule or a filter of sources lets through. */
+  private wentThroughBefore(leg: number): boolean {
+    const { legs } = this
+    let other = legs.older(leg)
+    for (let i = 0; i < MOST_SIBLINGS && other >= 0; i++, other = legs.older(other)) {
+      if (legs.has(other, LEG_FORWARDED) && isOneAddress(legs.initiatorEnd(other), legs.initiatorEnd(leg)))
+        return true
+    }
+    return false
   }
 
   private remember(leg: number, time: number, kind: number): void {

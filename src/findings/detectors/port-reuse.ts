@@ -10,6 +10,8 @@ import {
   REUSE,
   REUSE_ANSWER,
   REUSE_BEFORE,
+  REUSE_FAILED_FOR,
+  REUSE_FAILURES,
   REUSE_PAUSE,
   SIDE_END,
   SIDE_FRAME,
@@ -57,7 +59,10 @@ export class PortReuse {
   /** A SYN with another number than the leg's connection had, which the leg still tells of. */
   reopened(leg: number, seen: Observation): void {
     const { legs } = this
-    if (!legs.has(leg, LEG_SYN_ACK)) return
+    if (!legs.has(leg, LEG_SYN_ACK)) {
+      this.triedAgain(leg, seen)
+      return
+    }
     const end = this.endOf(leg)
     const pause = seen.time - legs.time(leg)
     if (pause >= KEPT[end]) {
@@ -70,6 +75,17 @@ export class PortReuse {
     legs.setRare(leg, REUSE_BEFORE, before)
     legs.setRare(leg, REUSE_PAUSE, Math.min(pause / 1e6, 0x7fffffff))
     legs.setRare(leg, REUSE_ANSWER, 0)
+    legs.setRare(leg, REUSE_FAILURES, 0)
+    legs.setRare(leg, REUSE_FAILED_FOR, 0)
+  }
+
+  /** Another SYN of the port, with a number of its own: the try before was given up. */
+  private triedAgain(leg: number, seen: Observation): void {
+    const { legs } = this
+    if ((legs.rare(leg, REUSE) & (CHALLENGED | REFUSED)) === 0) return
+    legs.setRare(leg, REUSE_FAILURES, legs.rare(leg, REUSE_FAILURES) + 1)
+    const milliseconds = legs.rare(leg, REUSE_FAILED_FOR) + (seen.time - legs.start(leg)) / 1e6
+    legs.setRare(leg, REUSE_FAILED_FOR, Math.min(milliseconds, 0x7fffffff))
   }
 
   /** Its first SYN-ACK. */
@@ -77,6 +93,26 @@ export class PortReuse {
     const { legs } = this
     if (legs.rare(leg, REUSE) === 0) return
     const { client, flow } = this.forms.of(leg)
+    const failures = legs.rare(leg, REUSE_FAILURES)
+    if (failures > 0 && (legs.rare(leg, REUSE) & CHALLENGED) !== 0) {
+      const seconds = (legs.rare(leg, REUSE_FAILED_FOR) / 1000).toFixed(1)
+      const often = failures === 1 ? 'one try was' : `${failures} tries were`
+      this.cases.add({
+        id: 'port-reuse',
+        confidence: 'certain',
+        reason: `${often} answered by an ACK of the last connection and given up, ${seconds} s until one was accepted; the last connection ${ENDS[legs.rare(leg, REUSE) & END_BITS]}`,
+        client,
+        flow,
+        point: legs.point(leg),
+        steps: [
+          ...this.steps(leg),
+          { what: 'SYN-ACK', frames: [{ capture: seen.capture, frame: seen.frame }] },
+        ],
+        tries: failures,
+      })
+      legs.setRare(leg, REUSE, 0)
+      return
+    }
     this.notes.add({
       id: 'port-reuse',
       confidence: 'certain',

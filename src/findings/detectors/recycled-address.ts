@@ -18,9 +18,9 @@ import {
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
+import { isFresh } from '../evidence/refused-answer.ts'
 import type { Cases } from '../wording/cases.ts'
 import type { Confidence, FindingStep } from '../wording/finding.ts'
-import { isFresh } from './asymmetric-return.ts'
 
 export class RecycledAddresses {
   private readonly legs: Legs

@@ -22,8 +22,8 @@ import {
   REPEATED_ANSWERS,
 } from '../evidence/responders.ts'
 import type { Case, Cases } from '../wording/cases.ts'
-import { partiesOf } from './asymmetric-return.ts'
 import { openingFrame } from './end-of-connection.ts'
+import { partiesOf } from './refused-answers.ts'
 
 const MOST_SIBLINGS = 64
 /** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
@@ -32,6 +32,9 @@ const NAMED_SYNS = 8
 /** What part of the connections completed leaves no room for a flood. */
 const NEARLY_ALL = 0.9
 const GRACE = 1.5e9
+/** A capture that ends sooner shows no repetition: so many SYNs in a moment are still none that clients send. */
+const SHORT_GRACE = 0.3e9
+const SHORT_FLOOD = 1000
 
 /** New connections to one responder at one point. */
 interface Counts {
@@ -104,25 +107,31 @@ export class Floods {
     const all = responders.get(responder, ENDED) + responders.get(responder, LEGS)
     // a busy server need not be counted connection by connection
     if (responders.get(responder, COMPLETED) + responders.get(responder, OPEN) >= NEARLY_ALL * all) return
-    const counts = this.countsOf(responder, now)
-    if (!isFlood(counts)) return
+    let counts = this.countsOf(responder, now - GRACE)
+    const isShort = !isFlood(counts)
+    if (isShort) {
+      counts = this.countsOf(responder, now - SHORT_GRACE)
+      if (counts.flows < SHORT_FLOOD || !isFlood(counts)) return
+    }
     const name = this.names.get(responder) ?? nameOf(this.legs, this.oldest(responder))
     const { flows, answered, completed, repeatedAnswers } = counts
     const { asked, came, ...rest } = name
     const isSure = repeatedAnswers * 2 > flows
     this.cases.add({
       id: 'syn-flood',
-      confidence: isSure ? 'certain' : 'likely',
+      confidence: isSure ? 'certain' : isShort ? 'possible' : 'likely',
       reason: isSure
         ? 'the server repeats its answers, which nobody completes'
-        : 'the senders do not repeat their SYNs, as programs that want a connection do',
+        : isShort
+          ? 'nobody goes on; the capture is too short to show whether SYNs are repeated, as programs do that want a connection'
+          : 'the senders do not repeat their SYNs, as programs that want a connection do',
       flow: `tcp ${flows} flows -> ${asked}${came === asked ? '' : `, translated to ${came}`}, ${answered} answered, ${completed} completed`,
       ...rest,
     })
   }
 
-  /** Sums of what has ended, and of what has not but is old enough. */
-  private countsOf(responder: number, now: number): Counts {
+  /** Sums of what has ended, and of what has not and began before `latest`. */
+  private countsOf(responder: number, latest: number): Counts {
     const { legs } = this
     const { responders } = legs
     const counts: Counts = {
@@ -134,7 +143,7 @@ export class Floods {
       repeatedAnswers: responders.get(responder, REPEATED_ANSWERS),
     }
     for (let leg = legs.newestOf(responder); leg >= 0; leg = legs.older(leg)) {
-      if (!legs.has(leg, LEG_SYN) || legs.start(leg) > now - GRACE || isSeenBefore(legs, leg)) continue
+      if (!legs.has(leg, LEG_SYN) || legs.start(leg) > latest || isSeenBefore(legs, leg)) continue
       counts.flows++
       if (isCompleted(legs, leg)) counts.completed++
       if (legs.has(leg, LEG_RST)) counts.refused++

@@ -29,10 +29,10 @@ import {
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
+import { isFresh } from '../evidence/refused-answer.ts'
 import type { Cases, Parties } from '../wording/cases.ts'
 import type { NatFindingId } from '../wording/catalogue.ts'
 import type { Confidence, FindingStep } from '../wording/finding.ts'
-import { isFresh } from './asymmetric-return.ts'
 
 /** A pause in which an entry may have died: nobody lets connections expire sooner. */
 export const PAUSE = 1e9

@@ -34,10 +34,12 @@ const NOBODY: Parties = { protocol: 0, client: '', service: '', backend: '' }
 export interface Found {
   finding: Finding
   parties: Parties[]
+  /** Whether the packets leave it open: without what was given of the host nothing is told. */
+  isOpen: boolean
 }
 
-/** Says more of a finding than the packets do. */
-export type Informant = (finding: Finding, flows: readonly Parties[]) => Finding
+/** Says more of a finding than the packets do; null: it is not to be told. */
+export type Informant = (finding: Finding, flows: readonly Parties[]) => Finding | null
 
 /** What a detector says of one try of a flow at one point. */
 export interface Case<Id extends string = FindingId> {
@@ -55,6 +57,8 @@ export interface Case<Id extends string = FindingId> {
   steps: FindingStep[]
   /** How many tries this is; 1 unless told. */
   tries?: number
+  /** The packets leave it open: to be told only where what was given of the host decides. */
+  isOpen?: boolean
   /** More of a try that was told of before. */
   isSequel?: boolean
 }
@@ -84,6 +88,8 @@ interface Group<Id> {
 export class Cases<Id extends string = FindingId> {
   private readonly catalogue: Record<Id, CatalogueEntry>
   private readonly groups = new Map<Id, Group<Id>>()
+  /** What the packets leave open, by the same ids. */
+  private readonly open = new Map<Id, Group<Id>>()
 
   constructor(catalogue: Record<Id, CatalogueEntry>) {
     this.catalogue = catalogue
@@ -134,14 +140,17 @@ export class Cases<Id extends string = FindingId> {
   }
 
   conclude(nameOf: (point: number) => string): Found[] {
-    return [...this.groups.values()].map(group => ({
+    const open = [...this.open.values()].filter(({ id }) => !this.groups.has(id))
+    return [...this.groups.values(), ...open].map(group => ({
       finding: findingOf(group, this.catalogue[group.id], nameOf),
       parties: [...group.flows.values()].map(flow => flow.parties),
+      isOpen: open.includes(group),
     }))
   }
 
-  private groupOf({ id, confidence, reason }: Case<Id>): Group<Id> {
-    let group = this.groups.get(id)
+  private groupOf({ id, confidence, reason, isOpen = false }: Case<Id>): Group<Id> {
+    const groups = isOpen ? this.open : this.groups
+    let group = groups.get(id)
     if (group === undefined) {
       group = {
         id,
@@ -153,7 +162,7 @@ export class Cases<Id extends string = FindingId> {
         points: new Set(),
         steps: [],
       }
-      this.groups.set(id, group)
+      groups.set(id, group)
     }
     return group
   }

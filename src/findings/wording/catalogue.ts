@@ -14,18 +14,31 @@ export const NAT_FINDINGS = {
     severity: 'error',
     title: 'the backend answers past the translation: client and backend are on one bridge',
     cause:
-      'the request was routed through DNAT; the answer is switched inside the bridge, where conntrack does not see it ' +
-      'while bridge-nf-call-iptables=0, so its source stays the backend and the client refuses it',
+      'the request was routed through DNAT; the answer is switched from the backend to the client. Where the router is ' +
+      'the host of the bridge, conntrack does not see that while bridge-nf-call-iptables=0; a router beside it never ' +
+      'does. So the source of the answer stays the backend, and the client refuses it',
     fix:
-      'modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1; ' +
-      'or masquerade what the pods send to services: iptables -t nat -A POSTROUTING -s PODS -d PODS -m conntrack --ctstate DNAT -j MASQUERADE',
+      'masquerade what clients send to services on their own network: iptables -t nat -A POSTROUTING -s NETWORK -d NETWORK -m conntrack --ctstate DNAT -j MASQUERADE; ' +
+      'or, where the host of the bridge translates: modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1',
   },
   'dsr-untranslated-reply': {
     severity: 'error',
-    title: "the backend's answer takes another way than the request, past the host that translated it",
+    title:
+      'an answer reaches the client with the address of the backend, past the host that translated the request',
     cause:
-      'DNAT is undone only where the request was translated; the answer did not come back through that host',
-    fix: 'route the answer back through the translating host, or masquerade there: iptables -t nat -A POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE',
+      'DNAT is undone only where the request was translated; the answer did not pass there: it took another way, or ' +
+      'was switched straight to the client',
+    fix:
+      'masquerade on the host that translates: iptables -t nat -A POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE; ' +
+      'or route the answer back through it',
+  },
+  'wrong-source-answer': {
+    severity: 'error',
+    title: 'a server answers from another of its addresses than the one that was asked',
+    cause:
+      'no NAT: a UDP socket bound to all addresses answers from the one that the route to the client prefers, and the ' +
+      'client refuses what it did not ask for',
+    fix: 'bind the server to the address that is asked, or have it answer from there (IP_PKTINFO; options such as --multihome)',
   },
   'dsr-invalid-drop': {
     severity: 'error',

@@ -7,11 +7,18 @@ import type { Action, Rule } from '../../host/rules/ruleset.ts'
 import type { Subject } from '../../host/rules/subject.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import type { Informant, Parties } from './cases.ts'
+import { NAT_FINDINGS } from './catalogue.ts'
 import type { Finding } from './finding.ts'
 
 /** Flows of a finding that are asked about, and sentences that are told. */
 const MOST_FLOWS = 20
 const MOST_FACTS = 4
+
+/** What was given of bridge-nf-call-iptables and -ip6tables; null: not told. */
+export interface BridgeCalls {
+  ipv4: number | null
+  ipv6: number | null
+}
 
 /** What is known of a finding beside its packets. */
 interface Facts {
@@ -21,20 +28,51 @@ interface Facts {
   isConfirmed: boolean
   /** Whether they say the opposite of what the packets show: another time, or another host. */
   isContradicted: boolean
+  /** Whether they say that no bridge of this host switched an answer past its translation. */
+  isElsewhere: boolean
+  /** Whether they say that one did. */
+  isHere: boolean
   fix: string | null
 }
 
-/** An informant that knows rules and topology. */
-export function informedBy(knowledge: Knowledge): Informant {
+/** An informant that knows rules and topology: null for what they contradict and the packets alone do not prove. */
+export function informedBy(knowledge: Knowledge | null, bridgeCalls: BridgeCalls | null = null): Informant {
   return (finding, flows) => {
-    const facts: Facts = { told: [], isConfirmed: false, isContradicted: false, fix: null }
-    for (const parties of flows.slice(0, MOST_FLOWS)) gather(finding.id, parties, knowledge, facts)
-    return withFacts(finding, facts)
+    const facts: Facts = {
+      told: [],
+      isConfirmed: false,
+      isContradicted: false,
+      isElsewhere: false,
+      isHere: false,
+      fix: null,
+    }
+    if (knowledge !== null)
+      for (const parties of flows.slice(0, MOST_FLOWS)) gather(finding.id, parties, knowledge, facts)
+    const isOpen = finding.id === 'dsr-untranslated-reply' && facts.isHere
+    if (finding.id !== 'asymmetric-same-bridge-return' && !isOpen) return withFacts(finding, facts)
+    const name = flows.every(({ client }) => client.startsWith('[')) ? 'ip6tables' : 'iptables'
+    if (bridgeCalls?.[name === 'iptables' ? 'ipv4' : 'ipv6'] === 1) {
+      facts.isElsewhere = true
+      facts.told.push(`with bridge-nf-call-${name}=1 conntrack would see what a bridge of this host switches`)
+    }
+    return withFacts(
+      renamed(finding, facts.isElsewhere ? 'dsr-untranslated-reply' : 'asymmetric-same-bridge-return'),
+      facts,
+    )
   }
 }
 
-function withFacts(finding: Finding, { told, isConfirmed, isContradicted, fix }: Facts): Finding {
+/** The same answers, where what was given says whether it was a bridge of this host that switched them. */
+function renamed(finding: Finding, id: 'asymmetric-same-bridge-return' | 'dsr-untranslated-reply'): Finding {
+  if (finding.id === id) return finding
+  const { title, cause, fix } = NAT_FINDINGS[id]
+  const counts = finding.title.slice(finding.title.lastIndexOf(' ('))
+  return { ...finding, id, title: title + counts, cause, fix }
+}
+
+function withFacts(finding: Finding, { told, isConfirmed, isContradicted, fix }: Facts): Finding | null {
   if (told.length === 0) return finding
+  if (isContradicted && finding.confidence !== 'certain') return null
   const sentences = [...new Set(told)]
   const more = sentences.length > MOST_FACTS ? ', and more of the kind' : ''
   const isRaised = isConfirmed && !isContradicted
@@ -52,7 +90,7 @@ function gather(id: string, parties: Parties, knowledge: Knowledge, facts: Facts
       sameBridge(parties, knowledge, facts)
       break
     case 'dsr-untranslated-reply':
-      if (ofDestination(parties, knowledge, facts)) facts.isConfirmed = true
+      untranslatedReply(parties, knowledge, facts)
       break
     case 'hairpin-no-masquerade':
       noMasquerade(parties, knowledge, facts)
@@ -152,13 +190,38 @@ function ofSource(
   return answer
 }
 
+/** Where one end was captured: rules and topology tell whether the host translated, and whether its bridge switched. */
+function untranslatedReply(parties: Parties, knowledge: Knowledge, facts: Facts): void {
+  const subject = knowledge.subjectOf(parties.protocol, parties.client, parties.backend)
+  const { rules } = knowledge
+  const isTranslated =
+    subject !== null &&
+    rules !== null &&
+    (parties.service === ''
+      ? rules.leadingTo(subject.family, subject.destination, subject.destinationPort).length > 0
+      : isSentThere(parties, subject, knowledge))
+  const shared =
+    subject === null ? null : knowledge.sharedBridge(subject.family, subject.source, subject.destination)
+  if (isTranslated && shared) {
+    facts.isHere = true
+    facts.isConfirmed = true
+    sameBridge(parties, knowledge, facts)
+  } else if (ofDestination(parties, knowledge, facts)) facts.isConfirmed = true
+}
+
+function isSentThere({ protocol, client, service }: Parties, came: Subject, knowledge: Knowledge): boolean {
+  const asked = knowledge.subjectOf(protocol, client, service)
+  if (asked === null || knowledge.rules === null) return false
+  return ruleTo(knowledge.rules.destinations(asked), came, asked) !== null
+}
+
 function sameBridge(parties: Parties, knowledge: Knowledge, facts: Facts): void {
   const isTranslated = ofDestination(parties, knowledge, facts)
   const subject = knowledge.subjectOf(parties.protocol, parties.client, parties.backend)
   if (subject === null) return
   const shared = knowledge.sharedBridge(subject.family, subject.source, subject.destination)
   if (shared === false) {
-    facts.isContradicted = true
+    facts.isElsewhere = true
     facts.told.push('the topology given has client and backend behind different bridges')
     return
   }
@@ -278,9 +341,9 @@ function race(parties: Parties, knowledge: Knowledge, facts: Facts): void {
     ({ action }) => (action.kind === 'masquerade' || action.kind === 'snat') && action.isRandom,
   )
   if (random.length === answer.choices.length) {
-    facts.isContradicted = !answer.mayPass
-    if (!answer.mayPass)
-      facts.told.push('by the rules given ports are chosen at random: they are of another time or host')
+    // one of both was seen translated: these are the rules that it met
+    facts.isContradicted = true
+    facts.told.push('by the rules given ports are chosen at random: they are of another time or host')
     return
   }
   if (random.length > 0) return
