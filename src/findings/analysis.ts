@@ -14,6 +14,7 @@ import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
+import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -34,6 +35,7 @@ import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
+import { isPartial } from './evidence/partial-connection.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type Finding, SEVERITIES } from './wording/finding.ts'
 import { type BridgeCalls, informedBy } from './wording/rule-evidence.ts'
@@ -126,7 +128,7 @@ export class Analysis implements Observer, Witness {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
-        if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
+        if (this.engine.state === STATE_INVALID) this.refused(packet)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
         break
@@ -241,6 +243,13 @@ export class Analysis implements Observer, Witness {
     const { state } = this.engine
     if (state === STATE_RELATED) this.related(packet)
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
+  }
+
+  private refused(packet: Packet): void {
+    const { engine, invalid, tracker } = this
+    const isFromCapture =
+      packet.protocol === IPPROTO_TCP && isPartial(tracker.legs, engine.key, packet.tcpFlags)
+    invalid.add(packet, engine.context.reasons, isFromCapture)
   }
 
   private related(error: Packet): void {

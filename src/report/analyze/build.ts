@@ -131,7 +131,7 @@ function tableOfFlows(
       .map(({ reason, group }) => ({ reason, ...frameCount(group) })),
     invalid: tracked.invalid
       .byReason()
-      .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
+      .map(({ reason, logged, partial, group }) => ({ reason, ...frameCount(group), logged, partial })),
     unreplied: unrepliedReport(tracked.unreplied),
     flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
     table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),

@@ -197,6 +197,8 @@ export interface FrameCount {
 export interface InvalidReport extends FrameCount {
   /** Whether the words are the kernel's: it logs them with nf_conntrack_log_invalid. */
   logged: boolean
+  /** Packets of it that follow from a direction, or a start, that was not captured: INVALID to a host that saw no more. */
+  partial: number
 }
 
 export interface UnrepliedReport {

@@ -85,14 +85,25 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
   const { invalid, captures } = report
   const total = report.packets.invalid
   if (total === 0) return []
-  const lines = [
-    `${style.yellow(`${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`)} (${formatShare(total, tracked)}): not translated by NAT, and dropped where rules drop INVALID`,
-  ]
+  const partial = invalid.reduce((sum, group) => sum + group.partial, 0)
+  const heading = `${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`
+  const share = formatShare(total, tracked)
+  const lines =
+    partial === total
+      ? [
+          `${heading} (${share}) to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
+        ]
+      : [`${style.yellow(heading)} (${share}): not translated by NAT, and dropped where rules drop INVALID`]
   const named = invalid.slice(0, NAMED)
   const width = formatCount(named[0]?.count ?? 0).length
   for (const group of named) {
     const words = group.logged ? `"${group.reason}"` : group.reason
     lines.push(`  ${formatCount(group.count).padStart(width)}  ${words}: ${groupFrames(group, captures)}`)
+  }
+  if (partial > 0 && partial < total) {
+    lines.push(
+      `  ${formatCount(partial)} of them to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
+    )
   }
   if (invalid.length > NAMED) lines.push(`  and ${plural(invalid.length - NAMED, 'more reason')}`)
   const frames = named
