@@ -1,6 +1,6 @@
 // Commands, flags and help texts; the only file that knows commander.
 import { Command, Help, Option } from 'commander'
-import { SEVERITIES } from '../findings/wording/finding.ts'
+import { SEVERITIES } from '../findings/facts/facts.ts'
 import { VERDICT_STATES } from '../report/conntrack/packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'

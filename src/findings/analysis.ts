@@ -37,8 +37,8 @@ import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { FlowTracker } from './flow-tracker.ts'
-import { type Finding, SEVERITIES } from './wording/finding.ts'
-import { type BridgeCalls, informedBy } from './wording/rule-evidence.ts'
+import { type Finding, SEVERITIES } from './facts/facts.ts'
+import { type BridgeCalls, informedBy } from './rule-evidence.ts'
 
 /** What a finished analysis comes to, beside what can be read off its parts. */
 export interface Conclusion {

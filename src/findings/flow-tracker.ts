@@ -46,9 +46,9 @@ import { isRepeated, Observation, pointOfFrame, pointOfSighting } from './eviden
 import { ENDED_LAST } from './evidence/responders.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { noteOpening, Segments } from './segments.ts'
-import { Cases, type Found } from './wording/cases.ts'
+import { Cases, type Found } from './facts/collector.ts'
 import { NAT_FINDINGS } from './wording/catalogue.ts'
-import type { Finding } from './wording/finding.ts'
+import type { Finding } from './facts/facts.ts'
 import { FLOW_FINDINGS } from './wording/flow-catalogue.ts'
 
 const ICMP_HEADER = 8

@@ -40,7 +40,7 @@ import {
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
 import { ACCEPTED_START, OPEN } from './evidence/responders.ts'
-import type { Cases } from './wording/cases.ts'
+import type { Cases } from './facts/collector.ts'
 
 /** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
 const UNKNOWN_SCALE = 14

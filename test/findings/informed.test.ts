@@ -1,9 +1,9 @@
 // What rules and topology make of a finding: surer where they confirm it, never less sure, and not fooled by other rules.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Parties } from '../../src/findings/wording/cases.ts'
-import type { Confidence, Finding } from '../../src/findings/wording/finding.ts'
-import { informedBy } from '../../src/findings/wording/rule-evidence.ts'
+import type { Parties } from '../../src/findings/facts/collector.ts'
+import type { Confidence, Finding } from '../../src/findings/facts/facts.ts'
+import { informedBy } from '../../src/findings/rule-evidence.ts'
 import { Knowledge } from '../../src/host/knowledge.ts'
 import { rulesOf, topologyOf } from '../support/knowledge.ts'
 import { watchCaptures } from '../support/watch-captures.ts'

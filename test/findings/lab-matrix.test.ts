@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Finding } from '../../src/findings/wording/finding.ts'
+import type { Finding } from '../../src/findings/facts/facts.ts'
 import { brief, findingsOf, isGrave } from '../support/findings-of.ts'
 import { captureSets, LAB, labPath, labRuns } from '../support/lab.ts'
 import { rightAt } from '../support/standing-findings.ts'

@@ -1,5 +1,5 @@
 // What `ctpcap analyze` finds in captures, the findings inside of tunnels included.
-import type { Confidence, Finding, Severity } from '../../src/findings/wording/finding.ts'
+import type { Confidence, Finding, Severity } from '../../src/findings/facts/facts.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from './cli.ts'
 

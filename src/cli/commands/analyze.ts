@@ -1,7 +1,7 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../../capture/frame.ts'
 import { Analysis } from '../../findings/analysis.ts'
-import { isAtLeast } from '../../findings/wording/finding.ts'
+import { isAtLeast } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'

@@ -1,7 +1,7 @@
 // The flags of `ctpcap analyze`, validated.
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { Filter } from '../../filter/filter.ts'
-import { SEVERITIES, type Severity } from '../../findings/wording/finding.ts'
+import { SEVERITIES, type Severity } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { SORT_KEYS, type SortKey } from '../../sizing/flows.ts'
 import { flowsFormat } from '../io/flows-file.ts'

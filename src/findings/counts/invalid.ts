@@ -3,7 +3,7 @@ import type { Reasons } from '../../conntrack/reason.ts'
 import { REASON_COUNT, reasonTitle } from '../../conntrack/reason.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { FrameGroup } from '../wording/frame-group.ts'
+import { FrameGroup } from '../facts/frame-group.ts'
 
 // reasons the kernel does not log; told by the packet, counted behind the logged ones
 const NO_TUPLE = REASON_COUNT

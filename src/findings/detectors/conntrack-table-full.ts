@@ -11,7 +11,7 @@ import type { Sightings } from '../../vantage/record/sighting.ts'
 import { MOST_SHOWN, ShownFlows } from '../counts/shown-flows.ts'
 import { nameOfEntry, nameOfTuples } from '../evidence/flow-name.ts'
 import { counted } from '../wording/counted.ts'
-import type { Finding, FindingStep, FrameReference } from '../wording/finding.ts'
+import type { Finding, FindingStep, FrameReference } from '../facts/facts.ts'
 
 type NameOf = (point: number) => string
 

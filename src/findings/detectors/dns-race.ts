@@ -6,9 +6,9 @@ import { DNS_IS_QUERY_LAST, DNS_LAST_ID, DNS_LAST_WAY, LEG_DNS, SIDE_FRAME } fro
 import type { Legs } from '../evidence/legs.ts'
 import { DNS_HEAD, DNS_ID, DNS_QUERY, type Observation } from '../evidence/observation.ts'
 import { isFresh } from '../evidence/refused-answer.ts'
-import type { Cases } from '../wording/cases.ts'
+import type { Cases } from '../facts/collector.ts'
 import { counted } from '../wording/counted.ts'
-import type { Confidence, Finding, FindingStep, FrameReference } from '../wording/finding.ts'
+import type { Confidence, Finding, FindingStep, FrameReference } from '../facts/facts.ts'
 import { REMARKS } from '../wording/flow-catalogue.ts'
 
 /** Its messages look like those of DNS, and go out by the handful from one socket. */

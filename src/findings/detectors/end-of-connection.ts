@@ -14,7 +14,7 @@ import {
   SYN_SOURCE_MAC,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
-import type { Case, Cases } from '../wording/cases.ts'
+import type { Case, Cases } from '../facts/collector.ts'
 import type { NatFindingId } from '../wording/catalogue.ts'
 import { flowText, partiesOf } from './refused-answers.ts'
 

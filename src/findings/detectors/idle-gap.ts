@@ -20,8 +20,8 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ENDED_LAST } from '../evidence/responders.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
+import type { Cases } from '../facts/collector.ts'
+import type { Confidence, FindingStep } from '../facts/facts.ts'
 
 /** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
 const TIMERS: readonly [number, string][] = [

@@ -14,8 +14,8 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import { isOneAddress } from '../evidence/refused-answer.ts'
 import { FORWARDED } from '../evidence/responders.ts'
-import type { Case, Cases } from '../wording/cases.ts'
-import type { FindingStep } from '../wording/finding.ts'
+import type { Case, Cases } from '../facts/collector.ts'
+import type { FindingStep } from '../facts/facts.ts'
 import { partiesOf } from './refused-answers.ts'
 
 /** First packets that are remembered, for one that raced them; a power of two. */

@@ -5,8 +5,8 @@ import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { endpoint } from '../evidence/whereabouts.ts'
 import { counted } from '../wording/counted.ts'
-import type { Finding } from '../wording/finding.ts'
-import { FrameGroup } from '../wording/frame-group.ts'
+import type { Finding } from '../facts/facts.ts'
+import { FrameGroup } from '../facts/frame-group.ts'
 import { EndedTuples } from './ended-tuples.ts'
 
 /** Flows that are named. */

@@ -2,7 +2,7 @@
 
 import type { Legs } from '../evidence/legs.ts'
 import { type Observation, SUM_UNFINISHED, SUM_UNKNOWN } from '../evidence/observation.ts'
-import type { Case, Cases } from '../wording/cases.ts'
+import type { Case, Cases } from '../facts/collector.ts'
 import type { RemarkId } from '../wording/flow-catalogue.ts'
 
 /** SYNs that are looked at: what a host does to its packets it does to all of them. */

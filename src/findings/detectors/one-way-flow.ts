@@ -19,7 +19,7 @@ import {
   SYN_SEQUENCE,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
-import type { Case, Cases } from '../wording/cases.ts'
+import type { Case, Cases } from '../facts/collector.ts'
 import type { RemarkId } from '../wording/flow-catalogue.ts'
 
 const LEAST_PACKETS = 2

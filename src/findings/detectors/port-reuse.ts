@@ -21,8 +21,8 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ACCEPTED_START } from '../evidence/responders.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
+import type { Cases } from '../facts/collector.ts'
+import type { Confidence, FindingStep } from '../facts/facts.ts'
 import type { RemarkId } from '../wording/flow-catalogue.ts'
 
 // how the last connection had ended, in bits 0 to 2 of REUSE

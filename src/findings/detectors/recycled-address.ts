@@ -19,8 +19,8 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { isFresh } from '../evidence/refused-answer.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
+import type { Cases } from '../facts/collector.ts'
+import type { Confidence, FindingStep } from '../facts/facts.ts'
 
 export class RecycledAddresses {
   private readonly legs: Legs

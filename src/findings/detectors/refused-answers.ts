@@ -20,8 +20,8 @@ import {
   type RefusedAnswer,
   refusedAnswer,
 } from '../evidence/refused-answer.ts'
-import type { Cases, Parties } from '../wording/cases.ts'
-import type { FindingStep } from '../wording/finding.ts'
+import type { Cases, Parties } from '../facts/collector.ts'
+import type { FindingStep } from '../facts/facts.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import type { Judgement } from './detector.ts'
 import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'

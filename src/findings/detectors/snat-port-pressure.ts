@@ -8,7 +8,7 @@ import type { Packet } from '../../packet/packet.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { type Asked, endpoint, locate } from '../evidence/whereabouts.ts'
 import { counted } from '../wording/counted.ts'
-import type { Confidence, Finding, FrameReference } from '../wording/finding.ts'
+import type { Confidence, Finding, FrameReference } from '../facts/facts.ts'
 import { FLOW_FINDINGS } from '../wording/flow-catalogue.ts'
 
 // Live entries are counted in two arrays by two hashes of source, destination, port and protocol: the lower count is the

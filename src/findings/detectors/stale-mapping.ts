@@ -6,9 +6,9 @@ import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { type Asked, endpoint, locate, type Place } from '../evidence/whereabouts.ts'
-import { Cases, type Found } from '../wording/cases.ts'
+import { Cases, type Found } from '../facts/collector.ts'
 import { counted } from '../wording/counted.ts'
-import type { Confidence } from '../wording/finding.ts'
+import type { Confidence } from '../facts/facts.ts'
 import { FLOW_FINDINGS } from '../wording/flow-catalogue.ts'
 
 /** Datagrams keep an entry alive: it lives for twice the timeout of what is not answered, with some packets. */

@@ -21,7 +21,7 @@ import {
   REPEATED,
   REPEATED_ANSWERS,
 } from '../evidence/responders.ts'
-import type { Case, Cases } from '../wording/cases.ts'
+import type { Case, Cases } from '../facts/collector.ts'
 import { openingFrame } from './end-of-connection.ts'
 import { partiesOf } from './refused-answers.ts'
 

@@ -24,8 +24,8 @@ import {
 import { Packet } from '../../packet/packet.ts'
 import { destinationOf, sourceOf } from '../../sizing/flow.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
-import type { Finding } from '../wording/finding.ts'
-import { FrameGroup } from '../wording/frame-group.ts'
+import type { Finding } from '../facts/facts.ts'
+import { FrameGroup } from '../facts/frame-group.ts'
 
 /** Ways in which traffic contradicts a listed entry. */
 const CONTRADICTIONS = {

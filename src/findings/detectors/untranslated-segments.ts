@@ -30,9 +30,9 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { isFresh } from '../evidence/refused-answer.ts'
-import type { Cases, Parties } from '../wording/cases.ts'
+import type { Cases, Parties } from '../facts/collector.ts'
 import type { NatFindingId } from '../wording/catalogue.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
+import type { Confidence, FindingStep } from '../facts/facts.ts'
 
 /** A pause in which an entry may have died: nobody lets connections expire sooner. */
 export const PAUSE = 1e9

@@ -4,8 +4,8 @@ import type { FlowForms } from '../evidence/flow-forms.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ACCEPTED_START } from '../evidence/responders.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence } from '../wording/finding.ts'
+import type { Cases } from '../facts/collector.ts'
+import type { Confidence } from '../facts/facts.ts'
 import type { RemarkId } from '../wording/flow-catalogue.ts'
 
 /** Flows with repeated SYNs that are followed, and SYNs of each that are kept: 0.3 kB a flow. */

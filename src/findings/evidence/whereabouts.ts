@@ -5,7 +5,7 @@ import type { Table } from '../../conntrack/table.ts'
 import { formatIpv4, formatIpv6 } from '../../net/address.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { pointOfSide } from '../../vantage/record/points.ts'
-import type { FrameReference } from '../wording/finding.ts'
+import type { FrameReference } from '../facts/facts.ts'
 import { DESTINATION, LEG_SYN, PORTS, SIDE_FRAME, SOURCE, SYN_FRAME } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 

@@ -1,5 +1,5 @@
 // What each NAT finding means: title, severity, cause and fix in one place, by its stable id.
-import type { Severity } from './finding.ts'
+import type { Severity } from '../facts/facts.ts'
 
 export interface CatalogueEntry {
   severity: Severity

@@ -4,7 +4,7 @@ import type { TranslationGroup } from '../../findings/counts/translation-check.t
 import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Contradiction } from '../../findings/detectors/table-file-contradicted.ts'
-import type { Confidence, FindingStep, FrameReference, Severity } from '../../findings/wording/finding.ts'
+import type { Confidence, FindingStep, FrameReference, Severity } from '../../findings/facts/facts.ts'
 import type { FlowEnd } from '../../sizing/flow.ts'
 import type { SortKey } from '../../sizing/flows.ts'
 import type { BridgeCall } from '../../vantage/bridging.ts'

@@ -1,10 +1,10 @@
 // Cases of NAT findings gathered: one finding for each id, with its flows, tries, frames and points, all bounded.
 
 import { pointOfSide } from '../../vantage/record/points.ts'
-import type { CatalogueEntry, NatFindingId } from './catalogue.ts'
-import { counted } from './counted.ts'
-import type { Confidence, Finding, FindingStep, FrameReference } from './finding.ts'
-import type { FlowFindingId } from './flow-catalogue.ts'
+import type { CatalogueEntry, NatFindingId } from '../wording/catalogue.ts'
+import { counted } from '../wording/counted.ts'
+import type { Confidence, Finding, FindingStep, FrameReference } from './facts.ts'
+import type { FlowFindingId } from '../wording/flow-catalogue.ts'
 
 /** Flows of a finding that are told apart and named. */
 const MOST_FLOWS = 256

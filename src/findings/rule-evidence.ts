@@ -1,14 +1,14 @@
 // What rules and topology add to a finding: the rule by its place and name, more confidence where they confirm it, an exact fix.
 
-import { formatAddress, formatNetwork, isSingle, type Network } from '../../host/files/network.ts'
-import { citation, type Knowledge } from '../../host/knowledge.ts'
-import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../../host/rules/rules.ts'
-import type { Action, Rule } from '../../host/rules/ruleset.ts'
-import type { Subject } from '../../host/rules/subject.ts'
-import { shellWord } from '../../net/shell-word.ts'
-import type { Informant, Parties } from './cases.ts'
-import { NAT_FINDINGS } from './catalogue.ts'
-import type { Finding } from './finding.ts'
+import { formatAddress, formatNetwork, isSingle, type Network } from '../host/files/network.ts'
+import { citation, type Knowledge } from '../host/knowledge.ts'
+import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
+import type { Action, Rule } from '../host/rules/ruleset.ts'
+import type { Subject } from '../host/rules/subject.ts'
+import { shellWord } from '../net/shell-word.ts'
+import type { Informant, Parties } from './facts/collector.ts'
+import { NAT_FINDINGS } from './wording/catalogue.ts'
+import type { Finding } from './facts/facts.ts'
 
 /** Flows of a finding that are asked about, and sentences that are told. */
 const MOST_FLOWS = 20
