@@ -129,7 +129,9 @@ const COLD_SLICES: Record<string, string> = {
   'conntrack/reason.ts': 'the text of a reason, when somebody asks for it',
   'findings/evidence/observation.ts': 'a sighting that a finding keeps as an example',
   'findings/evidence/flow-name.ts': 'the name of a flow that is reported',
-  'findings/detectors/idle-gap.ts': 'the reason of a finding, in the end',
+  'findings/detectors/list.ts': 'the flows of a finding, in the end',
+  'findings/wording/idle-gap.ts': 'the reason of a finding, in the end',
+  'findings/wording/say.ts': 'the reason of a finding, in the end',
   'findings/rule-evidence.ts': 'what rules and topology add to a finding, in the end',
   'findings/detectors/snat-port-pressure.ts':
     'the name of a destination that is watched, and what is reported in the end',

@@ -30,15 +30,18 @@ import { type CheckedTranslations, TranslationCheck } from './counts/translation
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
 import { TableFull } from './detectors/conntrack-table-full.ts'
+import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { isPartial } from './evidence/partial-connection.ts'
+import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
-import { type Finding, SEVERITIES } from './facts/facts.ts'
 import { type BridgeCalls, informedBy } from './rule-evidence.ts'
+import type { Finding } from './wording/finding.ts'
+import { say } from './wording/say.ts'
 
 /** What a finished analysis comes to, beside what can be read off its parts. */
 export interface Conclusion {
@@ -63,6 +66,8 @@ export interface AnalysisNeeds {
   knowledge?: Knowledge | null
   /** bridge-nf-call-iptables and -ip6tables of the host. */
   bridgeCalls?: BridgeCalls
+  /** Which findings are to be told; all without. */
+  isWanted?: (id: FindingId) => boolean
   /** The table when the capture began. */
   known?: KnownTable | null
 }
@@ -91,6 +96,7 @@ export class Analysis implements Observer, Witness {
   private dying = -1
   private readonly knowledge: Knowledge | null
   private readonly bridgeCalls: BridgeCalls | null
+  private readonly isWanted: (id: FindingId) => boolean
   private readonly check: TranslationCheck | null
 
   constructor(needs: AnalysisNeeds) {
@@ -99,6 +105,7 @@ export class Analysis implements Observer, Witness {
     this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge
     this.bridgeCalls = needs.bridgeCalls ?? null
+    this.isWanted = needs.isWanted ?? (() => true)
     const rules = knowledge?.rules ?? null
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
@@ -194,32 +201,21 @@ export class Analysis implements Observer, Witness {
 
   /** @param end nanoseconds from the first frame to the last */
   async conclude(end: number): Promise<Conclusion> {
-    const nameOf = (point: number): string => this.points.name(point)
     const owners = await this.owners.largest(end)
-    const found = this.tracker.conclude(nameOf)
-    const remarks = this.tracker.remarks(nameOf)
-    const stale = this.staleMappings.conclude(new Set(this.tracker.clients), nameOf)
-    const inform = informedBy(this.knowledge, this.bridgeCalls)
-    const nat = [...found, ...stale].flatMap(({ finding, parties, isOpen }) => {
-      const informed = inform(finding, parties)
-      return informed === null || (isOpen && informed.confidence !== 'certain') ? [] : [informed]
-    })
-    const own = [
+    const flows = this.tracker.conclude()
+    const found = [
       ...(this.tableCheck?.conclude() ?? []),
-      ...this.tableFull.conclude(nameOf),
-      ...this.portPressure.conclude(nameOf),
+      ...this.tableFull.conclude(),
+      ...this.portPressure.conclude(),
+      ...flows,
+      ...this.staleMappings.conclude(this.tracker.clients),
+      ...this.midStream.conclude(),
     ]
-    // what the model says of the table is surer than what the packets let guess, unless they contradict it
-    const isSurer = (one: Finding, other: Finding): boolean =>
-      one.id === other.id && one.confidence !== 'possible' && other.confidence === 'possible'
-    const known = nat.filter(
-      finding =>
-        !own.some(other => other.id === finding.id && !isSurer(finding, other)) &&
-        !(finding.id === 'conntrack-table-full' && this.portPressure.explains(finding.flows)),
-    )
-    const modelled = own.filter(finding => !known.some(other => isSurer(other, finding)))
+    const inform = informedBy(this.knowledge, this.bridgeCalls)
+    const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
+    const nameOf = (point: number): string => this.points.name(point)
     return {
-      findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity),
+      findings: told.filter(({ id }) => this.isWanted(id)).map(facts => say(facts, nameOf)),
       owners,
       searches: this.tracker.exhausted,
     }
@@ -277,8 +273,4 @@ export class Analysis implements Observer, Witness {
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
   }
-}
-
-function byGravity(a: Finding, b: Finding): number {
-  return SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)
 }

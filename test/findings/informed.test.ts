@@ -1,30 +1,71 @@
 // What rules and topology make of a finding: surer where they confirm it, never less sure, and not fooled by other rules.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Parties } from '../../src/findings/facts/collector.ts'
-import type { Confidence, Finding } from '../../src/findings/facts/facts.ts'
+import { type Confidence, type Facts, type FindingId, phrase } from '../../src/findings/facts/facts.ts'
 import { informedBy } from '../../src/findings/rule-evidence.ts'
+import { say } from '../../src/findings/wording/say.ts'
 import { Knowledge } from '../../src/host/knowledge.ts'
-import { rulesOf, topologyOf } from '../support/knowledge.ts'
+import { endpointOf, rulesOf, topologyOf } from '../support/knowledge.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const fixture = (name: string): string => readFileSync(`fixtures/knowledge/${name}`, 'utf8')
 const SERVICES = fixture('same-bridge-dnat.rules.txt')
 const NODE = readFileSync('fixtures/lab/same-bridge-dnat/topology.txt', 'utf8')
 
-function finding(id: string, confidence: Confidence): Finding {
+/** What the packets alone say, where what was given adds nothing. */
+const REASONS: Record<string, string> = {
+  'asymmetric-same-bridge-return': 'switched',
+  'dsr-untranslated-reply': 'answered',
+  'hairpin-no-masquerade': 'comes-back',
+  'hairpin-mode-off': 'port-missing',
+  'invalid-leak': 'leaked',
+  'dsr-invalid-drop': 'one-side',
+  'snat-insert-race': 'once',
+}
+
+interface Parties {
+  protocol: number
+  client: string
+  service: string
+  backend: string
+}
+
+function factsOf(id: FindingId, confidence: Confidence, parties: Parties): Facts {
+  const { protocol, client, service, backend } = parties
+  const server = endpointOf(backend)
+  const made = { client: endpointOf(client), server }
   return {
     id,
     severity: 'error',
     confidence,
-    title: '',
-    flows: [],
-    flowCount: 0,
+    reasons: [phrase(REASONS[id])],
+    flows: [
+      {
+        protocol,
+        client: endpointOf(client),
+        server: service === '' ? server : endpointOf(service),
+        translated: service === '' ? null : made,
+      },
+    ],
+    flowCount: 1,
+    occurrences: 1,
+    firstTime: 0,
+    lastTime: 0,
     frames: [],
-    reason: 'packets',
-    cause: '',
-    fix: 'in general',
+    steps: [],
+    points: [],
+    values: {},
+    rules: [],
+    isOpen: false,
   }
+}
+
+/** As text, what to do in one line. */
+interface Told {
+  id: string
+  confidence: Confidence
+  reason: string
+  fix: string
 }
 
 interface Given {
@@ -33,18 +74,18 @@ interface Given {
 }
 
 /** What is told of a finding by rules and topology. */
-function inform(id: string, confidence: Confidence, parties: Partial<Parties>, given: Given): Finding {
+function inform(id: FindingId, confidence: Confidence, parties: Partial<Parties>, given: Given): Told {
   const found = informOrNot(id, confidence, parties, given)
   if (found === null) throw new Error(`${id} is not told`)
   return found
 }
 
 function informOrNot(
-  id: string,
+  id: FindingId,
   confidence: Confidence,
   parties: Partial<Parties>,
   { rules, topology, bridgeCalls }: Given & { bridgeCalls?: number },
-): Finding | null {
+): Told | null {
   const knowledge = new Knowledge(
     rules === undefined ? null : rulesOf(rules),
     topology === undefined ? null : topologyOf(topology),
@@ -57,7 +98,10 @@ function informOrNot(
     ...parties,
   }
   const calls = { ipv4: bridgeCalls ?? null, ipv6: null }
-  return informedBy(knowledge, calls)(finding(id, confidence), [flow])
+  const facts = informedBy(knowledge, calls)(factsOf(id, confidence, flow))
+  if (facts === null) return null
+  const { fix, ...told } = say(facts, String)
+  return { ...told, fix: fix.map(({ text, commands }) => [text, ...commands].join(': ')).join('; ') }
 }
 
 const SERVICE = { service: '10.96.45.12:80' }
@@ -66,8 +110,8 @@ describe('an answer past the translation', () => {
   it('is certain where a rule sends the service to that backend', () => {
     const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, { rules: SERVICES })
     expect(found.confidence).toBe('certain')
-    expect(found.reason).toBe(
-      'packets; rules.txt:37 ("default/web:http") sends 10.96.45.12:80 to 10.244.0.7:8080',
+    expect(found.reason).toContain(
+      '; rules.txt:37 ("default/web:http") sends 10.96.45.12:80 to 10.244.0.7:8080',
     )
   })
 
@@ -133,13 +177,9 @@ describe('an answer past the translation', () => {
   })
 
   it('stays as it was where the files do not know', () => {
-    const elsewhere = inform(
-      'asymmetric-same-bridge-return',
-      'likely',
-      { service: '10.99.1.1:80' },
-      { rules: SERVICES },
-    )
-    expect(elsewhere).toEqual(finding('asymmetric-same-bridge-return', 'likely'))
+    const elsewhere = { service: '10.99.1.1:80' }
+    const found = inform('asymmetric-same-bridge-return', 'likely', elsewhere, { rules: SERVICES })
+    expect(found).toEqual(inform('asymmetric-same-bridge-return', 'likely', elsewhere, {}))
   })
 })
 
@@ -168,7 +208,7 @@ describe('a client that meets itself', () => {
     const off = inform('hairpin-mode-off', 'possible', own, { topology: port('off') })
     expect(off).toMatchObject({
       confidence: 'certain',
-      fix: 'ip link set dev vethd94c6e10 type bridge_slave hairpin on',
+      fix: 'turn hairpin mode on: ip link set dev vethd94c6e10 type bridge_slave hairpin on',
     })
     expect(off.reason).toContain("hairpin mode is off at vethd94c6e10, the client's port of cni0")
   })
@@ -203,7 +243,8 @@ describe('INVALID packets', () => {
     const found = inform('invalid-leak', 'likely', SERVICE, { rules: nat })
     expect(found.reason).not.toContain('INVALID')
     const dropped = inform('dsr-invalid-drop', 'likely', {}, { rules: nat })
-    expect([dropped.confidence, dropped.fix]).toEqual(['likely', 'in general'])
+    expect(dropped.confidence).toBe('likely')
+    expect(dropped.fix).toContain('in front of the rule that drops INVALID')
     expect(dropped.reason).not.toContain('INVALID')
   })
 
@@ -276,7 +317,7 @@ describe('a race for a port', () => {
     expect(found.confidence).toBe('certain')
     expect(found.reason).toContain('without --random-fully')
     expect(found.fix).toMatch(
-      /^add --random-fully to rules\.txt:\d+: iptables -t nat -A POSTROUTING .* --random-fully/,
+      /^add --random-fully to rules\.txt:\d+, and delete the rule without: iptables -t nat -A POSTROUTING .* --random-fully/,
     )
   })
 

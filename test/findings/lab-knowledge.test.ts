@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Parties } from '../../src/findings/facts/collector.ts'
-import type { Finding } from '../../src/findings/facts/facts.ts'
+import type { Facts } from '../../src/findings/facts/facts.ts'
 import { informedBy } from '../../src/findings/rule-evidence.ts'
+import { say } from '../../src/findings/wording/say.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from '../support/cli.ts'
 import { knowledgeFrom } from '../support/knowledge.ts'
@@ -42,22 +42,25 @@ describe.skipIf(LAB === null)('recorded scenarios with knowledge', () => {
       if (own === undefined) continue
       for (const captures of captureSets(run)) {
         const capture = captures.join('+')
-        const seen: [Finding, readonly Parties[]][] = []
+        const seen: Facts[] = []
         const paths = captures.map(name => join(folder, name))
-        await watchCaptures(paths, true, (finding, flows) => {
-          seen.push([finding, flows])
-          return finding
+        await watchCaptures(paths, true, facts => {
+          seen.push(facts)
+          return facts
         })
-        for (const [plain, flows] of seen) {
-          const found = own(plain, flows)
+        for (const plain of seen) {
+          const found = own(plain)
+          // what the packets leave open, and its own files do not decide, is told nowhere
+          if (found === null && plain.isOpen) continue
           if (found === null) {
             wrong.push(`${run} ${capture}: ${plain.id} is taken back by its own rules`)
             continue
           }
-          const added = found.reason?.slice(plain.reason?.length) ?? ''
+          const before = say({ ...plain, id: found.id }, String).reason
+          const added = say(found, String).reason.slice(before.length)
           lines.push([run, capture, found.id, plain.confidence, found.confidence, added].join('\t'))
           for (const { run: from, inform } of informants) {
-            const other = inform(plain, flows)
+            const other = inform(plain)
             // files of another host take back what the packets alone do not prove
             if (other === null && plain.confidence !== 'certain' && from !== run) continue
             const isSame =

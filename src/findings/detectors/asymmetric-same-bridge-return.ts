@@ -1,5 +1,6 @@
 // asymmetric-same-bridge-return: one router translated the request, and the answer was switched past it, straight to the client.
 import type { RefusedAnswer } from '../evidence/refused-answer.ts'
+import { phrase } from '../facts/facts.ts'
 import type { Judgement } from './detector.ts'
 
 /**
@@ -11,12 +12,9 @@ import type { Judgement } from './detector.ts'
 export function asymmetricSameBridgeReturn(row: RefusedAnswer): Judgement | null {
   const { routers, isOneStation, isAnswerSeen, isRefusedDirectly, proof } = row
   if (proof === 'none' || routers !== 1 || isOneStation === false) return null
-  if (isRefusedDirectly) return { id: 'asymmetric-same-bridge-return', confidence: 'certain', reason: DIRECT }
+  if (isRefusedDirectly) return { ...FOUND, reason: phrase('direct') }
   if (row.isFromAsked === true || !isAnswerSeen || !row.isAnswerFresh) return null
-  return { id: 'asymmetric-same-bridge-return', confidence: 'certain', reason: SWITCHED }
+  return { ...FOUND, reason: phrase('switched') }
 }
 
-const DIRECT =
-  'the request came through a router (its TTL and hardware address), the refusal of the answer straight from the client'
-const SWITCHED =
-  'the answer comes from an address the client did not ask, acknowledges its request, and no router was between (its TTL); the request had passed one'
+const FOUND = { id: 'asymmetric-same-bridge-return', severity: 'error', confidence: 'certain' } as const

@@ -1,5 +1,6 @@
 // dsr-untranslated-reply: an answer reaches the client with the backend's address, past the host that translated its request.
 import type { RefusedAnswer } from '../evidence/refused-answer.ts'
+import { phrase } from '../facts/facts.ts'
 import type { Judgement } from './detector.ts'
 
 /**
@@ -14,14 +15,11 @@ import type { Judgement } from './detector.ts'
 export function dsrUntranslatedReply(row: RefusedAnswer): Judgement | null {
   const { proof, isRefusedDirectly, isAnswerSeen, routers } = row
   if (proof === 'none' && !isRefusedDirectly) return null
-  const elsewhere =
-    routers > 1
-      ? `; ${routers} routers lay between, so another host than the client's gateway translated`
-      : ''
-  const why = isRefusedDirectly
-    ? 'the request came through a router (its TTL and hardware address), the refusal of the answer straight from the client'
-    : isAnswerSeen
-      ? 'the answer comes from an address the client did not ask, and acknowledges its request'
-      : 'the client resets, with the number its request would be answered with, a connection that it never opened'
-  return { id: 'dsr-untranslated-reply', confidence: 'certain', reason: why + elsewhere }
+  const code = isRefusedDirectly ? 'direct' : isAnswerSeen ? 'answered' : 'unseen'
+  return {
+    id: 'dsr-untranslated-reply',
+    severity: 'error',
+    confidence: 'certain',
+    reason: phrase(code, { routers }),
+  }
 }

@@ -2,6 +2,7 @@
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import { MOST_POINTS } from '../../vantage/record/points.ts'
+import { flowOfLegs } from '../evidence/flow-forms.ts'
 import {
   LEG_FORWARDED,
   LEG_LOST,
@@ -14,9 +15,8 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import { isOneAddress } from '../evidence/refused-answer.ts'
 import { FORWARDED } from '../evidence/responders.ts'
-import type { Case, Cases } from '../facts/collector.ts'
-import type { FindingStep } from '../facts/facts.ts'
-import { partiesOf } from './refused-answers.ts'
+import type { Case, Collector } from '../facts/collector.ts'
+import { type FrameReference, phrase, type Step, step } from '../facts/facts.ts'
 
 /** First packets that are remembered, for one that raced them; a power of two. */
 const RECENT = 64
@@ -28,11 +28,11 @@ const MOST_NAMED = 256
 /** Earlier connections of a server that are looked at. */
 const MOST_SIBLINGS = 256
 
-type LostFlow = Pick<Case, 'client' | 'flow' | 'parties' | 'point' | 'steps' | 'tries'>
+type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'steps' | 'tries'>
 
 export class Losses {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly recent = new Int32Array(RECENT).fill(-1)
   private readonly serials = new Int32Array(RECENT)
   private readonly times = new Float64Array(RECENT)
@@ -62,9 +62,9 @@ export class Losses {
   private gone: LostFlow[] = []
   private races = 0
 
-  constructor(legs: Legs, cases: Cases) {
+  constructor(legs: Legs, collector: Collector) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
   }
 
   /** A point saw a packet. */
@@ -101,21 +101,18 @@ export class Losses {
 
   /** Looks once more at what was lost: a packet may have been seen late, or its repetition have passed. */
   conclude(): void {
-    const { cases } = this
     this.endStreak()
     const lost = [...this.gone, ...this.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg))]
     if (this.longest < LEAST_LOST || lost.length < LEAST_LOST) return
     const isSure = this.passingAtLongest > 0
-    const streak = `${this.longest} new connections in a row came in and did not leave, ${this.forwarded} others had`
-    const how = isSure ? ', and open ones went on' : ''
-    const end = this.isCutShort
-      ? '; where they had left, nothing more was seen at all: that capture may have ended earlier, but nobody answered them either'
-      : ''
+    const { longest, forwarded, isCutShort } = this
+    const reason = phrase('streak', { lost: longest, forwarded, isSure, isCutShort })
     for (const flow of lost) {
-      cases.add({
+      this.collector.add({
         id: 'conntrack-table-full',
+        severity: 'error',
         confidence: isSure ? 'likely' : 'possible',
-        reason: `${streak}${how}: a full table drops so, but a rule may, too${end}`,
+        reason,
         ...flow,
       })
     }
@@ -137,31 +134,23 @@ export class Losses {
 
   private describe(leg: number): LostFlow {
     const { legs } = this
-    const client = legs.initiatorText(leg)
     return {
-      client,
-      flow: `tcp ${client} -> ${legs.responderText(leg)}`,
-      parties: partiesOf(legs, leg, -1),
+      client: legs.initiatorEnd(leg),
+      flow: flowOfLegs(legs, leg, leg),
       point: legs.point(leg),
+      time: legs.start(leg),
       steps: this.stepsOf(leg),
       tries: legs.openings(leg, 0),
     }
   }
 
-  private stepsOf(leg: number): FindingStep[] {
+  private stepsOf(leg: number): Step[] {
     const { legs } = this
     const capture = legs.capture(leg)
     const first = legs.get(leg, SYN_FRAME)
     const last = legs.side(leg, 0, SIDE_FRAME)
-    const opening = {
-      what: 'a SYN comes in, and does not leave the host',
-      frames: [{ capture, frame: first }],
-    }
-    if (last === first) return [opening]
-    return [
-      opening,
-      { what: 'it is repeated, and does not leave either', frames: [{ capture, frame: last }] },
-    ]
+    const opening = step('syn-stays', [{ capture, frame: first }])
+    return last === first ? [opening] : [opening, step('repeated', [{ capture, frame: last }])]
   }
 
   /** The first packet of a flow: its first SYN, or its first datagram. */
@@ -245,31 +234,31 @@ export class Losses {
       legs.protocol(a) === legs.protocol(b) &&
       legs.sameResponder(a, b) &&
       legs.isPortShared(a, b) &&
-      legs.initiatorText(a) !== legs.initiatorText(b)
+      !legs.sameInitiator(a, b)
     )
   }
 
   private raced(lost: number, won: number): void {
-    const { legs, cases } = this
-    const protocol = legs.protocol(lost) === IPPROTO_TCP ? 'tcp' : 'udp'
-    const client = legs.initiatorText(lost)
+    const { legs } = this
     this.races++
-    cases.add({
+    const isSure = this.races > 2
+    this.collector.add({
       id: 'snat-insert-race',
-      confidence: this.races > 2 ? 'certain' : 'likely',
-      reason: `two hosts used one source port to one destination within a millisecond; one packet left translated, the other did not leave${this.races > 2 ? ', again and again' : ''}`,
-      client,
-      flow: `${protocol} ${client} -> ${legs.responderText(lost)}`,
-      parties: partiesOf(legs, lost, -1),
+      severity: 'error',
+      confidence: isSure ? 'certain' : 'likely',
+      reason: phrase(isSure ? 'again' : 'once'),
+      client: legs.initiatorEnd(lost),
+      flow: flowOfLegs(legs, lost, lost),
       point: legs.point(lost),
+      time: legs.time(lost),
       steps: [
-        { what: `first packet of ${legs.initiatorText(won)}: left the host`, frames: [this.frame(won)] },
-        { what: `first packet of ${client}: did not`, frames: [this.frame(lost)] },
+        step('won', [this.frame(won)], { client: legs.initiatorEnd(won) }),
+        step('lost', [this.frame(lost)], { client: legs.initiatorEnd(lost) }),
       ],
     })
   }
 
-  private frame(leg: number) {
+  private frame(leg: number): FrameReference {
     return { capture: this.legs.capture(leg), frame: this.legs.side(leg, 0, SIDE_FRAME) }
   }
 }

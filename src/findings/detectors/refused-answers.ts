@@ -1,5 +1,6 @@
 // A client refuses an answer, by RST without a socket or by port unreachable: the detectors of such answers, in order.
 
+import { flowOfLegs } from '../evidence/flow-forms.ts'
 import {
   LEG_SYN,
   LEG_SYN_ACK,
@@ -20,12 +21,14 @@ import {
   type RefusedAnswer,
   refusedAnswer,
 } from '../evidence/refused-answer.ts'
-import type { Cases, Parties } from '../facts/collector.ts'
-import type { FindingStep } from '../facts/facts.ts'
+import type { Collector } from '../facts/collector.ts'
+import { type FrameReference, type Step, step } from '../facts/facts.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import type { Judgement } from './detector.ts'
 import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'
 import { wrongSourceAnswer } from './wrong-source-answer.ts'
+
+type Word = 'syn' | 'datagram'
 
 /** The first that knows a row has it. */
 const DETECTORS: readonly ((row: RefusedAnswer) => Judgement | null)[] = [
@@ -46,7 +49,7 @@ export const STRAY_IF_ROUTED = 2
  */
 export function strayAnswer(
   legs: Legs,
-  cases: Cases,
+  collector: Collector,
   leg: number,
   seen: Observation,
   isNew: boolean,
@@ -57,11 +60,11 @@ export function strayAnswer(
   const meant = askedFor(legs, leg, seen)
   if (isAnswered && legs.has(leg, LEG_SYN)) {
     const row = refusedAnswer(legs, leg, meant, seen)
-    return row.isRefusedDirectly && judge(row, cases, 'SYN') ? STRAY : NO_STRAY
+    return row.isRefusedDirectly && judge(row, collector, 'syn') ? STRAY : NO_STRAY
   }
   if (meant < 0) return NO_STRAY
   if (!isAnswered && !isRouted && mayBeSwitched(legs, meant, seen)) return STRAY_IF_ROUTED
-  judge(refusedAnswer(legs, leg, meant, seen), cases, 'SYN')
+  judge(refusedAnswer(legs, leg, meant, seen), collector, 'syn')
   return STRAY
 }
 
@@ -71,12 +74,12 @@ function mayBeSwitched(legs: Legs, meant: number, seen: Observation): boolean {
 }
 
 /** A client says that it does not expect datagrams of `leg`, which answer one that it sent to another address. */
-export function strayDatagram(legs: Legs, cases: Cases, leg: number, seen: Observation): void {
+export function strayDatagram(legs: Legs, collector: Collector, leg: number, seen: Observation): void {
   if (!legs.has(leg, LEG_SYN_ACK)) return
   const meant = askedByDatagram(legs, leg, seen)
   if (meant >= 0 && isNoTranslation(legs, leg, meant)) return
   const row = refusedAnswer(legs, leg, meant, seen)
-  if (legs.has(leg, LEG_SYN) ? row.isRefusedDirectly : row.meant >= 0) judge(row, cases, 'datagram')
+  if (legs.has(leg, LEG_SYN) ? row.isRefusedDirectly : row.meant >= 0) judge(row, collector, 'datagram')
 }
 
 /** Whether who was asked and who answered differ without any translation. */
@@ -86,18 +89,18 @@ function isNoTranslation(legs: Legs, leg: number, meant: number): boolean {
   return isOneAddress(asked, answerer) || isForMany(asked, legs.initiatorEnd(leg), answerer)
 }
 
-/** @param word what the request is called */
-function judge(row: RefusedAnswer, cases: Cases, word: string): boolean {
+/** @param word what the request is called in the codes of steps */
+function judge(row: RefusedAnswer, collector: Collector, word: Word): boolean {
   const { legs, leg, meant, seen } = row
   for (const detector of DETECTORS) {
     const judgement = detector(row)
     if (judgement === null) continue
-    cases.add({
+    collector.add({
       ...judgement,
-      client: legs.initiatorText(leg),
-      flow: flowText(legs, leg, meant),
-      parties: partiesOf(legs, leg, meant),
+      client: legs.initiatorEnd(leg),
+      flow: flowOfLegs(legs, meant < 0 ? leg : meant, leg),
       point: seen.point,
+      time: seen.time,
       steps: stepsOf(row, word),
     })
     return true
@@ -105,41 +108,22 @@ function judge(row: RefusedAnswer, cases: Cases, word: string): boolean {
   return false
 }
 
-function stepsOf({ legs, leg, meant, seen, isAnswerSeen }: RefusedAnswer, word: string): FindingStep[] {
-  const backend = legs.responderText(leg)
-  const steps: FindingStep[] = []
-  if (meant >= 0 && legs.point(meant) === seen.point)
-    steps.push(stepOf(legs, meant, `${word} to ${legs.responderText(meant)}`, 0))
-  if (legs.has(leg, LEG_SYN)) steps.push(stepOf(legs, leg, `${word} at ${backend}, translated`, 0))
-  if (isAnswerSeen) steps.push(stepOf(legs, leg, `answer from ${backend}`, 1))
-  const refusal =
-    word === 'SYN' ? `RST of the client to ${backend}` : `port unreachable from the client to ${backend}`
-  return [...steps, { what: refusal, frames: [{ capture: seen.capture, frame: seen.frame }] }]
+function stepsOf({ legs, leg, meant, seen, isAnswerSeen }: RefusedAnswer, word: Word): Step[] {
+  const backend = legs.responderEnd(leg)
+  const steps: Step[] = []
+  if (meant >= 0 && legs.point(meant) === seen.point) {
+    const server = legs.responderEnd(meant)
+    steps.push(step(`request-${word}`, lastFrame(legs, meant, 0), { server }))
+  }
+  if (legs.has(leg, LEG_SYN)) steps.push(step(`translated-${word}`, lastFrame(legs, leg, 0), { backend }))
+  if (isAnswerSeen) steps.push(step('answer', lastFrame(legs, leg, 1), { backend }))
+  const refusal = word === 'syn' ? 'reset' : 'unreachable'
+  return [...steps, step(refusal, [{ capture: seen.capture, frame: seen.frame }], { backend })]
 }
 
 /** @param direction 0 for what the initiator sent, 1 for the answer */
-function stepOf(legs: Legs, leg: number, what: string, direction: number): FindingStep {
+function lastFrame(legs: Legs, leg: number, direction: number): FrameReference[] {
   const last = legs.side(leg, direction, SIDE_FRAME)
   const first = legs.get(leg, direction === 0 ? SYN_FRAME : SYN_ACK_FRAME)
-  const capture = legs.capture(leg)
-  const frames = [{ capture, frame: last === 0 ? first : last }]
-  return { what, frames }
-}
-
-/** `tcp 10.0.0.5:40001 -> 10.96.0.1:80, translated to 10.0.0.7:8080`; `leg` is what became of `meant` (-1: not seen). */
-export function flowText(legs: Legs, leg: number, meant: number): string {
-  const protocol = legs.protocol(leg) === 6 ? 'tcp' : 'udp'
-  const client = legs.initiatorText(leg)
-  if (meant < 0) return `${protocol} ${client} -> ${legs.responderText(leg)}`
-  return `${protocol} ${client} -> ${legs.responderText(meant)}, translated to ${legs.responderText(leg)}`
-}
-
-/** Who is in flowText(). */
-export function partiesOf(legs: Legs, leg: number, meant: number): Parties {
-  return {
-    protocol: legs.protocol(leg),
-    client: legs.initiatorText(leg),
-    service: meant < 0 ? '' : legs.responderText(meant),
-    backend: legs.responderText(leg),
-  }
+  return [{ capture: legs.capture(leg), frame: last === 0 ? first : last }]
 }

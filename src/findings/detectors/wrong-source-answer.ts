@@ -2,6 +2,7 @@
 
 import { LEG_SYN_ACK, PORTS } from '../evidence/leg-layout.ts'
 import type { RefusedAnswer } from '../evidence/refused-answer.ts'
+import { phrase } from '../facts/facts.ts'
 import type { Judgement } from './detector.ts'
 
 /**
@@ -16,8 +17,8 @@ export function wrongSourceAnswer(row: RefusedAnswer): Judgement | null {
   if ((legs.get(leg, PORTS) & 0xffff) !== (legs.get(meant, PORTS) & 0xffff)) return null
   return {
     id: 'wrong-source-answer',
+    severity: 'error',
     confidence: 'certain',
-    reason:
-      'the station that was asked answers itself (its hardware address, and no router has touched the TTL), from an address that was not asked',
+    reason: phrase('same-station'),
   }
 }

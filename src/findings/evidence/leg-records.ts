@@ -1,6 +1,5 @@
 // The words of legs (leg-layout.ts) behind names: what each observation point saw of a connection.
 
-import { formatEndpoint } from '../../host/files/network.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import { RecordPool } from '../../net/record-pool.ts'
 import {
@@ -209,15 +208,6 @@ export class LegRecords {
     return this.endpoint(leg, DESTINATION, this.pool.get(leg, PORTS) & 0xffff)
   }
 
-  /** `10.0.0.1:80`, `[fd00::1]:80` */
-  initiatorText(leg: number): string {
-    return textOf(this.initiatorEnd(leg))
-  }
-
-  responderText(leg: number): string {
-    return textOf(this.responderEnd(leg))
-  }
-
   private endpoint(leg: number, which: number, port: number): Endpoint {
     const wide = this.pool.get(leg, WIDE)
     if (wide < 0) return { family: 4, words: Int32Array.of(this.pool.get(leg, which), 0, 0, 0), port }
@@ -270,8 +260,4 @@ export class LegRecords {
     }
     return true
   }
-}
-
-function textOf({ family, words, port }: Endpoint): string {
-  return formatEndpoint(family, words, port)
 }

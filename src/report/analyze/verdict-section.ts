@@ -1,9 +1,11 @@
 // The verdict: what is wrong, with its frames; where nothing is, what was checked.
 import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
+import type { Advice } from '../../findings/wording/wording.ts'
 import { formatCount, formatShare, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
 import { frameNames, groupFrames } from './capture-section.ts'
-import type { FindingReport, Report } from './model.ts'
+import type { FindingReport } from './finding-model.ts'
+import type { Report } from './model.ts'
 import { tsharkFrames } from './tshark.ts'
 import { protocolText } from './tuple-text.ts'
 
@@ -48,16 +50,25 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
     `${paint(`${finding.severity} ${finding.id}`)}: ${printable(finding.title)}`,
     ...flowNames(finding),
     ...stepLines(finding, report),
-    ...(finding.reason === undefined
-      ? []
+    ...(finding.points.length === 0
+      ? [`  ${finding.confidence}: ${printable(finding.reason)}`]
       : [
-          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${(finding.points ?? []).map(printable).join(', ')}`,
+          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${finding.points.map(printable).join(', ')}`,
         ]),
-    `  cause: ${finding.cause}`,
-    `  fix:   ${printable(finding.fix)}`,
+    `  cause: ${printable(finding.cause)}`,
+    ...adviceLines('fix:', finding.fix),
+    ...adviceLines('check:', finding.check),
   ]
   if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
   return lines
+}
+
+/** What to do or to look at, each with the commands below it, which are to be typed as they are. */
+function adviceLines(label: string, all: readonly Advice[]): string[] {
+  return all.flatMap(({ text, commands }, i) => [
+    `  ${(i === 0 ? label : '').padEnd(6)} ${printable(text)}`,
+    ...commands.map(command => `           $ ${printable(command)}`),
+  ])
 }
 
 /** The flows, a few of them by name. */
@@ -69,7 +80,7 @@ function flowNames({ flows, flowCount }: FindingReport): string[] {
 }
 
 function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
-  return (steps ?? []).map(
+  return steps.map(
     (step, i) => `  ${i + 1}. ${printable(step.what)} (${frameNames(step.frames.slice(0, NAMED), captures)})`,
   )
 }

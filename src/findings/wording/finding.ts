@@ -1,0 +1,41 @@
+// A finding as it is printed and written: sentences, commands, frames, and the facts they are made of.
+import type { Confidence, Facts, FindingId, FrameReference, Severity } from '../facts/facts.ts'
+import type { Advice } from './wording.ts'
+
+/** One thing that happened, and the frames that show it. */
+export interface FindingStep {
+  what: string
+  /** The first few, each point's. */
+  frames: FrameReference[]
+}
+
+export interface Finding {
+  /** Stable name, for scripts. */
+  id: FindingId
+  severity: Severity
+  confidence: Confidence
+  /** One line: what happened. */
+  title: string
+  /** The flows concerned, before and behind translation; the first few. */
+  flows: string[]
+  /** How many flows there are, those that are not named included. */
+  flowCount: number
+  /** How often it happened: tries of all its flows. */
+  occurrences: number
+  /** The frames that prove it; the first few. */
+  frames: FrameReference[]
+  /** What happened in order, on the flow named first. */
+  steps: FindingStep[]
+  /** The observation points that show it. */
+  points: string[]
+  /** Why the confidence is what it is. */
+  reason: string
+  /** Why it happened. */
+  cause: string
+  /** What to do about it, the best first. */
+  fix: Advice[]
+  /** How to make sure of it on the host. */
+  check: Advice[]
+  /** What all that is made of. */
+  facts: Facts
+}
