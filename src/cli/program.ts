@@ -15,6 +15,7 @@ import { SERIES_HELP } from './io/series-file.ts'
 import { shortened } from './io/usage-error.ts'
 import { refuseClashes } from './options/file-clashes.ts'
 import { namedFiles } from './options/file-options.ts'
+import { ONLY_HELP, WITHOUT_HELP } from './options/finding-ids.ts'
 import {
   type KnowledgeFlags,
   knowledgeOf,
@@ -118,6 +119,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--topology <file>', TOPOLOGY_HELP, collect, [])
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(TUNNELS, TUNNELS_HELP))
+    .option('--only <ids>', ONLY_HELP)
+    .option('--without <ids>', WITHOUT_HELP)
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option(

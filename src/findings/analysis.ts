@@ -46,6 +46,8 @@ import { say } from './wording/say.ts'
 /** What a finished analysis comes to, beside what can be read off its parts. */
 export interface Conclusion {
   findings: Finding[]
+  /** Findings that were not asked for. */
+  leftOut: number
   owners: LargestOwners
   /** Searches that had to stop. */
   searches: readonly Budget[]
@@ -214,8 +216,10 @@ export class Analysis implements Observer, Witness {
     const inform = informedBy(this.knowledge, this.bridgeCalls)
     const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
     const nameOf = (point: number): string => this.points.name(point)
+    const wanted = told.filter(({ id }) => this.isWanted(id))
     return {
-      findings: told.filter(({ id }) => this.isWanted(id)).map(facts => say(facts, nameOf)),
+      findings: wanted.map(facts => say(facts, nameOf)),
+      leftOut: told.length - wanted.length,
       owners,
       searches: this.tracker.exhausted,
     }

@@ -107,6 +107,7 @@ async function replayAll(
     settings: sysctls.settings,
     flows: { top, sort, sink: null },
     enforceMaximum: enforcesMaximum(sysctls),
+    isWanted: options.isWanted,
   }
   // the window counts frames, not what is inside of them
   const points = (tunnels === 'inner' ? null : window?.points) ?? new Points(source)

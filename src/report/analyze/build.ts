@@ -66,6 +66,8 @@ export interface Tracked {
   sizing: Sizing
   flows: Flows
   findings: Finding[]
+  /** Findings that were not asked for. */
+  leftOut: number
   owners: LargestOwners
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
@@ -115,6 +117,10 @@ export function buildReport(replayed: Replayed): Report {
       midStream: replayed.midStream.withoutStart,
       knownTable,
       tuned: Object.keys(settings).length > 0,
+      leftOut: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].reduce(
+        (sum, { leftOut }) => sum + leftOut,
+        0,
+      ),
       searches: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].flatMap(each => each.searches),
     }),
   }

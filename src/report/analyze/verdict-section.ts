@@ -5,6 +5,7 @@ import { formatCount, formatShare, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
 import { frameNames, groupFrames } from './capture-section.ts'
 import type { FindingReport } from './finding-model.ts'
+import { LEFT_OUT } from './limits.ts'
 import type { Report } from './model.ts'
 import { tsharkFrames } from './tshark.ts'
 import { protocolText } from './tuple-text.ts'
@@ -26,7 +27,9 @@ export function verdictLines(report: Report, style: Style): string[] {
     ...harmlessLines(report),
     ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
   ]
-  if (isClean(report)) lines.unshift(style.green('nothing wrong found'))
+  const isAll = !report.limits.some(({ id }) => id === LEFT_OUT)
+  if (isClean(report))
+    lines.unshift(style.green(isAll ? 'nothing wrong found' : 'nothing wrong found among what was asked for'))
   const inOrder = orderlyItems(report)
   if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
   return lines
