@@ -36,8 +36,8 @@ function scenarioRows(matrix: string): string[] {
     const cells = [
       scenario,
       `\`${captures[0][1]}\``,
-      shown.map(([, , capture, , confidence]) => pointName(capture, confidence)).join(', ') || '–',
-      silent.map(([, , capture]) => pointName(capture, 'certain')).join(', ') || '–',
+      shown.map(pointName).join(', ') || '–',
+      silent.map(([, , capture]) => capture.replace('.pcap', '')).join(', ') || '–',
       confidenceAt(/^any/),
       confidenceAt(/\+/),
     ]
@@ -45,9 +45,12 @@ function scenarioRows(matrix: string): string[] {
   })
 }
 
-function pointName(capture: string, confidence: string): string {
-  const name = capture.replace('.pcap', '')
-  return confidence === 'certain' ? name : `${name} (${confidence})`
+function pointName([, problem, capture, found, confidence]: readonly string[]): string {
+  const notes = [
+    ...(found === problem ? [] : [`\`${found}\``]),
+    ...(confidence === 'certain' ? [] : [confidence]),
+  ]
+  return capture.replace('.pcap', '') + (notes.length === 0 ? '' : ` (${notes.join(', ')})`)
 }
 
 describe('README.md', () => {

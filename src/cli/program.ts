@@ -1,6 +1,6 @@
 // Commands, flags and help texts; the only file that knows commander.
 import { Command, Help, Option } from 'commander'
-import { SEVERITIES } from '../findings/wording/finding.ts'
+import { SEVERITIES } from '../findings/facts/facts.ts'
 import { VERDICT_STATES } from '../report/conntrack/packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
@@ -15,6 +15,7 @@ import { SERIES_HELP } from './io/series-file.ts'
 import { shortened } from './io/usage-error.ts'
 import { refuseClashes } from './options/file-clashes.ts'
 import { namedFiles } from './options/file-options.ts'
+import { ONLY_HELP, WITHOUT_HELP } from './options/finding-ids.ts'
 import {
   type KnowledgeFlags,
   KUBERNETES_HELP,
@@ -120,6 +121,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--kubernetes <file>', KUBERNETES_HELP, collect, [])
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(TUNNELS, TUNNELS_HELP))
+    .option('--only <ids>', ONLY_HELP)
+    .option('--without <ids>', WITHOUT_HELP)
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option(

@@ -14,6 +14,7 @@ import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
+import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -29,18 +30,24 @@ import { type CheckedTranslations, TranslationCheck } from './counts/translation
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
 import { TableFull } from './detectors/conntrack-table-full.ts'
+import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
+import { isPartial } from './evidence/partial-connection.ts'
+import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
-import { type Finding, SEVERITIES } from './wording/finding.ts'
-import { informedBy } from './wording/rule-evidence.ts'
+import { type BridgeCalls, informedBy } from './rule-evidence.ts'
+import type { Finding } from './wording/finding.ts'
+import { say } from './wording/say.ts'
 
 /** What a finished analysis comes to, beside what can be read off its parts. */
 export interface Conclusion {
   findings: Finding[]
+  /** Findings that were not asked for. */
+  leftOut: number
   owners: LargestOwners
   /** Searches that had to stop. */
   searches: readonly Budget[]
@@ -59,6 +66,10 @@ export interface AnalysisNeeds {
   owners?: OwnerSink | null
   /** Rules and topology of the host. */
   knowledge?: Knowledge | null
+  /** bridge-nf-call-iptables and -ip6tables of the host. */
+  bridgeCalls?: BridgeCalls
+  /** Which findings are to be told; all without. */
+  isWanted?: (id: FindingId) => boolean
   /** The table when the capture began. */
   known?: KnownTable | null
 }
@@ -86,6 +97,8 @@ export class Analysis implements Observer, Witness {
   /** The entry that the packet under way has ended, or -1. */
   private dying = -1
   private readonly knowledge: Knowledge | null
+  private readonly bridgeCalls: BridgeCalls | null
+  private readonly isWanted: (id: FindingId) => boolean
   private readonly check: TranslationCheck | null
 
   constructor(needs: AnalysisNeeds) {
@@ -93,6 +106,8 @@ export class Analysis implements Observer, Witness {
     this.points = points
     this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge
+    this.bridgeCalls = needs.bridgeCalls ?? null
+    this.isWanted = needs.isWanted ?? (() => true)
     const rules = knowledge?.rules ?? null
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
@@ -122,7 +137,7 @@ export class Analysis implements Observer, Witness {
       case FRAME_TRACKED:
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
-        if (this.engine.state === STATE_INVALID) this.invalid.add(packet, this.engine.context.reasons)
+        if (this.engine.state === STATE_INVALID) this.refused(packet)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
         break
@@ -188,29 +203,23 @@ export class Analysis implements Observer, Witness {
 
   /** @param end nanoseconds from the first frame to the last */
   async conclude(end: number): Promise<Conclusion> {
-    const nameOf = (point: number): string => this.points.name(point)
     const owners = await this.owners.largest(end)
-    const found = this.tracker.conclude(nameOf)
-    const remarks = this.tracker.remarks(nameOf)
-    const stale = this.staleMappings.conclude(new Set(this.tracker.clients), nameOf)
-    const informant = this.knowledge === null ? null : informedBy(this.knowledge)
-    const nat = [...found, ...stale].map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
-    const own = [
+    const flows = this.tracker.conclude()
+    const found = [
       ...(this.tableCheck?.conclude() ?? []),
-      ...this.tableFull.conclude(nameOf),
-      ...this.portPressure.conclude(nameOf),
+      ...this.tableFull.conclude(),
+      ...this.portPressure.conclude(),
+      ...flows,
+      ...this.staleMappings.conclude(this.tracker.clients),
+      ...this.midStream.conclude(),
     ]
-    // what the model says of the table is surer than what the packets let guess, unless they contradict it
-    const isSurer = (one: Finding, other: Finding): boolean =>
-      one.id === other.id && one.confidence !== 'possible' && other.confidence === 'possible'
-    const known = nat.filter(
-      finding =>
-        !own.some(other => other.id === finding.id && !isSurer(finding, other)) &&
-        !(finding.id === 'conntrack-table-full' && this.portPressure.explains(finding.flows)),
-    )
-    const modelled = own.filter(finding => !known.some(other => isSurer(other, finding)))
+    const inform = informedBy(this.knowledge, this.bridgeCalls)
+    const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
+    const nameOf = (point: number): string => this.points.name(point)
+    const wanted = told.filter(({ id }) => this.isWanted(id))
     return {
-      findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity),
+      findings: wanted.map(facts => say(facts, nameOf)),
+      leftOut: told.length - wanted.length,
       owners,
       searches: this.tracker.exhausted,
     }
@@ -234,6 +243,13 @@ export class Analysis implements Observer, Witness {
     const { state } = this.engine
     if (state === STATE_RELATED) this.related(packet)
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
+  }
+
+  private refused(packet: Packet): void {
+    const { engine, invalid, tracker } = this
+    const isFromCapture =
+      packet.protocol === IPPROTO_TCP && isPartial(tracker.legs, engine.key, packet.tcpFlags)
+    invalid.add(packet, engine.context.reasons, isFromCapture)
   }
 
   private related(error: Packet): void {
@@ -261,8 +277,4 @@ export class Analysis implements Observer, Witness {
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
   }
-}
-
-function byGravity(a: Finding, b: Finding): number {
-  return SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)
 }

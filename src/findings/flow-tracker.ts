@@ -17,16 +17,18 @@ import { TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { hidesInterfaces } from '../vantage/record/place.ts'
 import { type Points, pointOfSide } from '../vantage/record/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/record/sighting.ts'
-import { strayDatagram } from './detectors/asymmetric-return.ts'
-import { judgeOpening } from './detectors/end-of-connection.ts'
+import { judgeInvalidDrop } from './detectors/dsr-invalid-drop.ts'
 import { FlowFindings } from './detectors/flow-findings.ts'
+import { judgeHairpin } from './detectors/hairpins.ts'
 import { hasAnsweredToTheEnd } from './detectors/idle-gap.ts'
 import { Losses } from './detectors/lost-first-packets.ts'
+import { strayDatagram } from './detectors/refused-answers.ts'
 import { Floods } from './detectors/syn-flood.ts'
 import { Leaks } from './detectors/untranslated-segments.ts'
 import { Budget } from './evidence/budget.ts'
 import { EntryLookup } from './evidence/entry-lookup.ts'
 import {
+  DNS_ANSWER,
   FLAGS,
   LEG_DNS,
   LEG_FORWARDED,
@@ -44,12 +46,10 @@ import {
 import { Legs } from './evidence/legs.ts'
 import { isRepeated, Observation, pointOfFrame, pointOfSighting } from './evidence/observation.ts'
 import { ENDED_LAST } from './evidence/responders.ts'
+import { Collector } from './facts/collector.ts'
+import type { Facts } from './facts/facts.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { noteOpening, Segments } from './segments.ts'
-import { Cases, type Found } from './wording/cases.ts'
-import { NAT_FINDINGS } from './wording/catalogue.ts'
-import type { Finding } from './wording/finding.ts'
-import { FLOW_FINDINGS } from './wording/flow-catalogue.ts'
 
 const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
 const ICMP_HEADER = 8
@@ -60,7 +60,7 @@ export class FlowTracker {
   readonly legs: Legs
   private readonly table: Table
   private readonly points: Points
-  private readonly cases = new Cases({ ...NAT_FINDINGS, ...FLOW_FINDINGS })
+  private readonly collector = new Collector()
   private readonly strayBudget = new Budget('flows that an untranslated packet goes on with', 1 << 20)
   private readonly lifetimes: Lifetimes
   private readonly leaks: Leaks
@@ -92,11 +92,11 @@ export class FlowTracker {
     this.legs = new Legs(table)
     this.entries = new EntryLookup(table, this.legs)
     this.lifetimes = new Lifetimes(this.legs, leg => this.judge(leg))
-    this.leaks = new Leaks(this.legs, this.cases, this.strayBudget)
-    this.losses = new Losses(this.legs, this.cases)
-    this.floods = new Floods(this.legs, this.cases)
-    this.detectors = new FlowFindings(this.legs, this.cases, isInside)
-    this.segments = new Segments(this.legs, this.seen, this.cases, this.leaks, this.detectors)
+    this.leaks = new Leaks(this.legs, this.collector, this.strayBudget)
+    this.losses = new Losses(this.legs, this.collector)
+    this.floods = new Floods(this.legs, this.collector)
+    this.detectors = new FlowFindings(this.legs, this.collector, isInside)
+    this.segments = new Segments(this.legs, this.seen, this.collector, this.leaks, this.detectors)
   }
 
   /**
@@ -135,25 +135,20 @@ export class FlowTracker {
     this.lifetimes.reopens(ct)
   }
 
-  /** Everything that is wrong, once the last packet is in. @param nameOf what to call a point */
-  conclude(nameOf: (point: number) => string): Found[] {
+  /** What was found, once the last packet is in: the faults first. */
+  conclude(): Facts[] {
     const { legs } = this
     this.lifetimes.takeOver(-1)
     this.losses.conclude()
-    for (let leg = 0; leg < legs.top; leg++) if (legs.isUsed(leg)) judgeOpening(legs, this.cases, leg)
+    for (let leg = 0; leg < legs.top; leg++) if (legs.isUsed(leg)) this.judgeOpening(leg)
     this.floods.conclude(this.now)
     this.detectors.conclude(this.now)
-    return this.cases.conclude(nameOf)
+    return [...this.collector.conclude(), ...this.detectors.remarks()]
   }
 
-  /** What is worth knowing and no fault; to be asked for after conclude(). */
-  remarks(nameOf: (point: number) => string): Finding[] {
-    return this.detectors.remarks(point => nameOf(pointOfSide(point)))
-  }
-
-  /** The clients of whose flows something was found out. */
-  get clients(): string[] {
-    return this.cases.clients
+  /** The clients of whose flows something was found out, as the collector has them. */
+  get clients(): ReadonlySet<string> {
+    return this.collector.clients
   }
 
   /** Searches that had to stop: what they were for, and how many steps they took. */
@@ -290,6 +285,7 @@ export class FlowTracker {
       legs.mark(leg, direction === 0 ? LEG_SYN : LEG_SYN_ACK)
       if (direction === 0) this.detectors.firstDatagram(leg, seen)
     }
+    if (direction === 1) legs.set(leg, DNS_ANSWER, seen.dns)
     if (legs.has(leg, LEG_DNS)) this.detectors.dns(leg, seen)
     legs.setSide(leg, direction, SIDE_PACKETS, packets + 1)
     legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
@@ -333,14 +329,19 @@ export class FlowTracker {
           : pointOfSighting(sightings, i)
       seen.takeQuoted(shown, quoted, point, this.number)
       const leg = legs.find(seen, this.entries.of(this.seen, packet.zone))
-      if (leg >= 0 && legs.direction === 0) strayDatagram(legs, this.cases, leg, seen)
+      if (leg >= 0 && legs.direction === 0) strayDatagram(legs, this.collector, leg, seen)
     }
+  }
+
+  private judgeOpening(leg: number): void {
+    judgeHairpin(this.legs, this.collector, leg)
+    judgeInvalidDrop(this.legs, this.collector, leg)
   }
 
   /** A leg goes: what was it? */
   private judge(leg: number): void {
     const { legs } = this
-    judgeOpening(legs, this.cases, leg)
+    this.judgeOpening(leg)
     this.floods.ended(leg)
     const responder = legs.responder(leg)
     if (responder >= 0 && hasAnsweredToTheEnd(legs, leg)) {

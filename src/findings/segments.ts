@@ -2,9 +2,9 @@
 
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
-import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/asymmetric-return.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
 import { notePause } from './detectors/idle-gap.ts'
+import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
   FIRST_ACK,
@@ -42,7 +42,7 @@ import {
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
 import { ACCEPTED_START, OPEN } from './evidence/responders.ts'
-import type { Cases } from './wording/cases.ts'
+import type { Collector } from './facts/collector.ts'
 
 /** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
 const UNKNOWN_SCALE = 14
@@ -56,16 +56,16 @@ interface Doubt {
 export class Segments {
   private readonly legs: Legs
   private readonly seen: Observation
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly leaks: Leaks
   private readonly detectors: FlowFindings
   private doubt: Doubt | null = null
 
   /** @param seen the view that each segment is taken from */
-  constructor(legs: Legs, seen: Observation, cases: Cases, leaks: Leaks, detectors: FlowFindings) {
+  constructor(legs: Legs, seen: Observation, collector: Collector, leaks: Leaks, detectors: FlowFindings) {
     this.legs = legs
     this.seen = seen
-    this.cases = cases
+    this.collector = collector
     this.leaks = leaks
     this.detectors = detectors
   }
@@ -87,7 +87,7 @@ export class Segments {
   passed(isRouted: boolean): void {
     if (this.doubt === null) return
     const { leg, seen } = this.doubt
-    if (isRouted) strayAnswer(this.legs, this.cases, leg, seen, true, true)
+    if (isRouted) strayAnswer(this.legs, this.collector, leg, seen, true, true)
     this.doubt = null
   }
 
@@ -142,10 +142,10 @@ export class Segments {
   }
 
   private reset(leg: number, direction: number, isNew: boolean): void {
-    const { legs, seen, cases } = this
+    const { legs, seen, collector } = this
     // made without a socket: nothing but the number that the offending segment acknowledged
     if ((seen.flags & TCP_ACK) === 0 && seen.window === 0) {
-      const stray = direction === 0 ? strayAnswer(legs, cases, leg, seen, isNew, false) : NO_STRAY
+      const stray = direction === 0 ? strayAnswer(legs, collector, leg, seen, isNew, false) : NO_STRAY
       if (stray === NO_STRAY) this.leaks.reset(leg, direction, seen)
       else legs.mark(leg, LEG_RST)
       if (stray === STRAY_IF_ROUTED) this.doubt = { leg, seen: seen.copy() }

@@ -1,8 +1,7 @@
 // All that was given of the host beside the captures: rules, topology, objects, and the questions that they answer together.
-import { type Address, type Family, parseEndpoint, sameAddress } from './files/network.ts'
+import { type Address, type Family, sameAddress } from './files/network.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
 import type { Rules } from './rules/rules.ts'
-import type { Rule } from './rules/ruleset.ts'
 import type { Subject } from './rules/subject.ts'
 import type { BridgePort, Host, Topology } from './topology/topology.ts'
 
@@ -46,14 +45,6 @@ export class Knowledge {
     }
   }
 
-  /** A packet between endpoints as findings write them, or null. */
-  subjectOf(protocol: number, source: string, destination: string): Subject | null {
-    const from = parseEndpoint(source)
-    const to = parseEndpoint(destination)
-    if (from === null || to === null || from.family !== to.family) return null
-    return this.subject(protocol, from, to)
-  }
-
   portOf(family: Family, address: Int32Array): BridgePort | null {
     return this.topology?.portOf(family, address) ?? null
   }
@@ -65,9 +56,4 @@ export class Knowledge {
     if (one === null || other === null || sameAddress(a, b)) return null
     return one.host === other.host && one.bridge === other.bridge ? one : false
   }
-}
-
-/** What a rule is called in a sentence: `rules.txt:37 ("default/web:http")`. */
-export function citation(rule: Rule, name: string): string {
-  return name === '' ? rule.source.place : `${rule.source.place} ("${name}")`
 }

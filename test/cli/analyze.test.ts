@@ -28,7 +28,7 @@ describe('ctpcap', () => {
   it('prints nothing when quiet, but the JSON it was asked for', async () => {
     expect(await runCli([SYN_FLOOD, '-q'])).toEqual({ code: 0, stdout: '', stderr: '' })
     const { stdout } = await runCli([SYN_FLOOD, '-q', '--json'])
-    expect(JSON.parse(stdout).schema).toBe('ctpcap.report/1')
+    expect(JSON.parse(stdout).schema).toBe('ctpcap.report/2')
   })
 })
 

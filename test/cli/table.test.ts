@@ -383,7 +383,7 @@ describe('what contradicts --table', () => {
       severity: 'warning',
       confidence: 'certain',
       title: expect.stringContaining('was taken after the capture began'),
-      flows: [`tcp src=${CLIENT} dst=${SERVER} sport=1000 dport=80 listed as ESTABLISHED`],
+      flows: [`tcp ${CLIENT}:1000 -> ${SERVER}:80, listed as ESTABLISHED`],
       frames: [{ capture: 0, frame: 2 }],
       occurrences: 1,
       steps: [

@@ -1,30 +1,71 @@
 // What rules and topology make of a finding: surer where they confirm it, never less sure, and not fooled by other rules.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Parties } from '../../src/findings/wording/cases.ts'
-import type { Confidence, Finding } from '../../src/findings/wording/finding.ts'
-import { informedBy } from '../../src/findings/wording/rule-evidence.ts'
+import { type Confidence, type Facts, type FindingId, phrase } from '../../src/findings/facts/facts.ts'
+import { informedBy } from '../../src/findings/rule-evidence.ts'
+import { say } from '../../src/findings/wording/say.ts'
 import { Knowledge } from '../../src/host/knowledge.ts'
-import { rulesOf, topologyOf } from '../support/knowledge.ts'
+import { endpointOf, rulesOf, topologyOf } from '../support/knowledge.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
 const fixture = (name: string): string => readFileSync(`fixtures/knowledge/${name}`, 'utf8')
 const SERVICES = fixture('same-bridge-dnat.rules.txt')
 const NODE = readFileSync('fixtures/lab/same-bridge-dnat/topology.txt', 'utf8')
 
-function finding(id: string, confidence: Confidence): Finding {
+/** What the packets alone say, where what was given adds nothing. */
+const REASONS: Record<string, string> = {
+  'asymmetric-same-bridge-return': 'switched',
+  'dsr-untranslated-reply': 'answered',
+  'hairpin-no-masquerade': 'comes-back',
+  'hairpin-mode-off': 'port-missing',
+  'invalid-leak': 'leaked',
+  'dsr-invalid-drop': 'one-side',
+  'snat-insert-race': 'once',
+}
+
+interface Parties {
+  protocol: number
+  client: string
+  service: string
+  backend: string
+}
+
+function factsOf(id: FindingId, confidence: Confidence, parties: Parties): Facts {
+  const { protocol, client, service, backend } = parties
+  const server = endpointOf(backend)
+  const made = { client: endpointOf(client), server }
   return {
     id,
     severity: 'error',
     confidence,
-    title: '',
-    flows: [],
-    flowCount: 0,
+    reasons: [phrase(REASONS[id])],
+    flows: [
+      {
+        protocol,
+        client: endpointOf(client),
+        server: service === '' ? server : endpointOf(service),
+        translated: service === '' ? null : made,
+      },
+    ],
+    flowCount: 1,
+    occurrences: 1,
+    firstTime: 0,
+    lastTime: 0,
     frames: [],
-    reason: 'packets',
-    cause: '',
-    fix: 'in general',
+    steps: [],
+    points: [],
+    values: {},
+    rules: [],
+    isOpen: false,
   }
+}
+
+/** As text, what to do in one line. */
+interface Told {
+  id: string
+  confidence: Confidence
+  reason: string
+  fix: string
 }
 
 interface Given {
@@ -32,12 +73,19 @@ interface Given {
   topology?: string
 }
 
-function inform(
-  id: string,
+/** What is told of a finding by rules and topology. */
+function inform(id: FindingId, confidence: Confidence, parties: Partial<Parties>, given: Given): Told {
+  const found = informOrNot(id, confidence, parties, given)
+  if (found === null) throw new Error(`${id} is not told`)
+  return found
+}
+
+function informOrNot(
+  id: FindingId,
   confidence: Confidence,
   parties: Partial<Parties>,
-  { rules, topology }: Given,
-): Finding {
+  { rules, topology, bridgeCalls }: Given & { bridgeCalls?: number },
+): Told | null {
   const knowledge = new Knowledge(
     rules === undefined ? null : rulesOf(rules),
     topology === undefined ? null : topologyOf(topology),
@@ -49,7 +97,11 @@ function inform(
     backend: '10.244.0.7:8080',
     ...parties,
   }
-  return informedBy(knowledge)(finding(id, confidence), [flow])
+  const calls = { ipv4: bridgeCalls ?? null, ipv6: null }
+  const facts = informedBy(knowledge, calls)(factsOf(id, confidence, flow))
+  if (facts === null) return null
+  const { fix, ...told } = say(facts, String)
+  return { ...told, fix: fix.map(({ text, commands }) => [text, ...commands].join(': ')).join('; ') }
 }
 
 const SERVICE = { service: '10.96.45.12:80' }
@@ -58,8 +110,8 @@ describe('an answer past the translation', () => {
   it('is certain where a rule sends the service to that backend', () => {
     const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, { rules: SERVICES })
     expect(found.confidence).toBe('certain')
-    expect(found.reason).toBe(
-      'packets; rules.txt:37 ("default/web:http") sends 10.96.45.12:80 to 10.244.0.7:8080',
+    expect(found.reason).toContain(
+      '; rules.txt:37 ("default/web:http") sends 10.96.45.12:80 to 10.244.0.7:8080',
     )
   })
 
@@ -83,16 +135,26 @@ describe('an answer past the translation', () => {
     expect(found.confidence).toBe('likely')
   })
 
-  it('is no surer by rules that send the service elsewhere', () => {
-    const other = SERVICES.replaceAll('10.244.0.7:8080', '10.244.0.9:8080')
-    const found = inform('asymmetric-same-bridge-return', 'likely', SERVICE, { rules: other })
-    expect(found.confidence).toBe('likely')
+  it('is not told by rules that send the service elsewhere, unless the packets prove it', () => {
+    const other = { rules: SERVICES.replaceAll('10.244.0.7:8080', '10.244.0.9:8080') }
+    expect(informOrNot('asymmetric-same-bridge-return', 'likely', SERVICE, other)).toBeNull()
+    const found = inform('asymmetric-same-bridge-return', 'certain', SERVICE, other)
+    expect(found.id).toBe('asymmetric-same-bridge-return')
     expect(found.reason).toContain(
       'the rules given send 10.96.45.12:80 elsewhere (rules.txt:37 ("default/web:http"))',
     )
   })
 
-  it('is no surer by a topology with other bridges', () => {
+  it('is of no bridge of the host whose conntrack sees what bridges switch', () => {
+    const found = informOrNot('asymmetric-same-bridge-return', 'certain', SERVICE, { bridgeCalls: 1 })
+    expect(found).toMatchObject({ id: 'dsr-untranslated-reply', confidence: 'certain' })
+    expect(found?.reason).toContain('with bridge-nf-call-iptables=1')
+    expect(informOrNot('asymmetric-same-bridge-return', 'certain', SERVICE, { bridgeCalls: 0 })?.id).toBe(
+      'asymmetric-same-bridge-return',
+    )
+  })
+
+  it('is of no bridge of a topology with other bridges', () => {
     const other = NODE.replace(
       '10.244.0.7 dev cni0 lladdr 0a:58:0a:f4:00:07',
       '10.244.0.7 dev cni1 lladdr 0a:58:0a:f4:00:07',
@@ -111,17 +173,13 @@ describe('an answer past the translation', () => {
       topology: other,
     })
     expect(found.reason).toContain('behind different bridges')
-    expect(found.confidence).toBe('likely')
+    expect(found.id).toBe('dsr-untranslated-reply')
   })
 
   it('stays as it was where the files do not know', () => {
-    const elsewhere = inform(
-      'asymmetric-same-bridge-return',
-      'likely',
-      { service: '10.99.1.1:80' },
-      { rules: SERVICES },
-    )
-    expect(elsewhere).toEqual(finding('asymmetric-same-bridge-return', 'likely'))
+    const elsewhere = { service: '10.99.1.1:80' }
+    const found = inform('asymmetric-same-bridge-return', 'likely', elsewhere, { rules: SERVICES })
+    expect(found).toEqual(inform('asymmetric-same-bridge-return', 'likely', elsewhere, {}))
   })
 })
 
@@ -140,9 +198,9 @@ describe('a client that meets itself', () => {
     expect(found.fix).toContain('-s 10.244.0.7 -d 10.244.0.7 -p tcp --dport 8080 -j MASQUERADE')
   })
 
-  it('is no surer where the rules would masquerade it', () => {
-    const found = inform('hairpin-no-masquerade', 'likely', own, { rules: SERVICES })
-    expect(found.confidence).toBe('likely')
+  it('is not told where the rules would masquerade it, unless the packets prove it', () => {
+    expect(informOrNot('hairpin-no-masquerade', 'likely', own, { rules: SERVICES })).toBeNull()
+    const found = inform('hairpin-no-masquerade', 'certain', own, { rules: SERVICES })
     expect(found.reason).toContain('it would be masqueraded')
   })
 
@@ -150,29 +208,25 @@ describe('a client that meets itself', () => {
     const off = inform('hairpin-mode-off', 'possible', own, { topology: port('off') })
     expect(off).toMatchObject({
       confidence: 'certain',
-      fix: 'ip link set dev vethd94c6e10 type bridge_slave hairpin on',
+      fix: 'turn hairpin mode on: ip link set dev vethd94c6e10 type bridge_slave hairpin on',
     })
     expect(off.reason).toContain("hairpin mode is off at vethd94c6e10, the client's port of cni0")
   })
 
-  it('is no surer where the mode is on, or not told', () => {
-    expect(inform('hairpin-mode-off', 'possible', own, { topology: port('on') })).toMatchObject({
-      confidence: 'possible',
-      fix: 'in general',
-    })
+  it('is not told where the mode is on, and no surer where that is not known', () => {
+    expect(informOrNot('hairpin-mode-off', 'possible', own, { topology: port('on') })).toBeNull()
     expect(inform('hairpin-mode-off', 'possible', own, { topology: NODE }).confidence).toBe('possible')
   })
 
   it('is certain in a capture of the bridge alone', async () => {
     const knowledge = new Knowledge(null, topologyOf(port('off')))
-    const [plain] = await watchCaptures(['fixtures/findings/hairpin-mode-off.cni0.pcap'])
+    expect(await watchCaptures(['fixtures/findings/hairpin-mode-off.cni0.pcap'])).toEqual([])
     const [found] = await watchCaptures(
       ['fixtures/findings/hairpin-mode-off.cni0.pcap'],
       true,
       informedBy(knowledge),
     )
-    expect([plain.confidence, found.confidence]).toEqual(['possible', 'certain'])
-    expect(found.flows).toEqual(plain.flows)
+    expect(found).toMatchObject({ id: 'hairpin-mode-off', confidence: 'certain', flowCount: 1 })
   })
 })
 
@@ -189,14 +243,15 @@ describe('INVALID packets', () => {
     const found = inform('invalid-leak', 'likely', SERVICE, { rules: nat })
     expect(found.reason).not.toContain('INVALID')
     const dropped = inform('dsr-invalid-drop', 'likely', {}, { rules: nat })
-    expect([dropped.confidence, dropped.fix]).toEqual(['likely', 'in general'])
+    expect(dropped.confidence).toBe('likely')
+    expect(dropped.fix).toContain('in front of the rule that drops INVALID')
     expect(dropped.reason).not.toContain('INVALID')
   })
 
   it('would not have passed by other rules', () => {
-    const found = inform('invalid-leak', 'likely', SERVICE, { rules: drops })
+    expect(informOrNot('invalid-leak', 'likely', SERVICE, { rules: drops })).toBeNull()
+    const found = inform('invalid-leak', 'certain', SERVICE, { rules: drops })
     expect(found.reason).toContain('would have been dropped (rules.txt:8)')
-    expect(found.confidence).toBe('likely')
   })
 
   it('are dropped by a rule that has a name and a place', () => {
@@ -204,7 +259,7 @@ describe('INVALID packets', () => {
     expect(found.confidence).toBe('certain')
     expect(found.reason).toContain('rules.txt:8 drops INVALID packets')
     expect(found.fix).toContain('iptables -I KUBE-FORWARD -s 10.244.0.5 -d 10.244.0.7 -j ACCEPT')
-    expect(inform('dsr-invalid-drop', 'likely', {}, { rules: SERVICES }).confidence).toBe('likely')
+    expect(informOrNot('dsr-invalid-drop', 'likely', {}, { rules: SERVICES })).toBeNull()
   })
 })
 
@@ -262,7 +317,7 @@ describe('a race for a port', () => {
     expect(found.confidence).toBe('certain')
     expect(found.reason).toContain('without --random-fully')
     expect(found.fix).toMatch(
-      /^add --random-fully to rules\.txt:\d+: iptables -t nat -A POSTROUTING .* --random-fully/,
+      /^add --random-fully to rules\.txt:\d+, and delete the rule without: iptables -t nat -A POSTROUTING .* --random-fully/,
     )
   })
 
@@ -279,8 +334,8 @@ describe('a race for a port', () => {
     expect(found.fix).toMatch(new RegExp(`: ${fix}$`))
   })
 
-  it('is no surer where the rule chooses ports at random', () => {
+  it('is none where the rule chooses ports at random', () => {
     const random = rules.replace('-j MASQUERADE', '-j MASQUERADE --random-fully')
-    expect(inform('snat-insert-race', 'likely', parties, { rules: random }).confidence).toBe('likely')
+    expect(informOrNot('snat-insert-race', 'likely', parties, { rules: random })).toBeNull()
   })
 })

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Finding } from '../../src/findings/wording/finding.ts'
+import type { PlacedFinding } from '../support/findings-of.ts'
 import { brief, findingsOf, isGrave } from '../support/findings-of.ts'
 import { captureSets, LAB, labPath, labRuns } from '../support/lab.ts'
+import { rightAt } from '../support/standing-findings.ts'
 
 const GOLDEN = 'fixtures/lab/lab-matrix.tsv'
 if (LAB === null)
@@ -26,8 +27,9 @@ function proofFrames(truth: Truth, capture: string): Set<number> {
 }
 
 /** What is wrong with a finding, in words; nothing where it tells the truth. */
-function objections(finding: Finding, truth: Truth, capture: string): string[] {
-  if (finding.id !== truth.problem) return [`${finding.id} is not ${truth.problem ?? 'healthy'}`]
+function objections(finding: PlacedFinding, truth: Truth, capture: string): string[] {
+  const right = rightAt(truth.problem === undefined ? [] : [truth.problem], capture)
+  if (!right.includes(finding.id)) return [`${finding.id} is not ${truth.problem ?? 'healthy'}`]
   const found: string[] = []
   const clients = truth.flows
     .filter(flow => flow.faulty && flow.client !== undefined)

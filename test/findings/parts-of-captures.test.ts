@@ -15,7 +15,11 @@ if (LAB === null)
   )
 
 /** Other faults that are true of a scenario: what the server sends later meets the same forgotten entry. */
-const ALSO: Record<string, string[]> = { 'idle-timeout-remapped': ['idle-timeout-inbound'] }
+const ALSO: Record<string, string[]> = {
+  'idle-timeout-remapped': ['idle-timeout-inbound'],
+  // without the request on one side of the router nothing tells who translated
+  'asymmetric-same-bridge-return': ['dsr-untranslated-reply'],
+}
 
 const scratch = mkdtempSync(join(tmpdir(), 'ctpcap-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
@@ -53,8 +57,13 @@ async function strangers({ header, records, ids }: Capture, kept: Uint8Array[]):
   expect(kept.length).toBeLessThanOrEqual(records.length)
   const findings = await watchCaptures([path])
   return findings
-    .filter(({ id }) => !ids.includes(id))
+    .filter(({ id }) => !ids.includes(id) && !ids.some(whole => GENERAL[whole] === id))
     .map(({ id, confidence, flows }) => `${confidence} ${id}: ${flows[0]}`)
+}
+
+/** What is left to say of a finding where it was not seen who translated. */
+const GENERAL: Readonly<Record<string, string>> = {
+  'asymmetric-same-bridge-return': 'dsr-untranslated-reply',
 }
 
 describe('parts of captures', () => {

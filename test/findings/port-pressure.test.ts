@@ -6,6 +6,7 @@ import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { PortPressure } from '../../src/findings/detectors/snat-port-pressure.ts'
 import { Legs } from '../../src/findings/evidence/legs.ts'
 import type { Finding } from '../../src/findings/wording/finding.ts'
+import { say } from '../../src/findings/wording/say.ts'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { type Bytes, ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
@@ -49,7 +50,7 @@ class Counter {
   async conclude(): Promise<Finding[]> {
     const { table } = this.engine
     for (let ct = 0; ct < table.top; ct++) if (table.status(ct) !== 0) this.pressure.ended(table, ct)
-    return this.pressure.conclude(String)
+    return this.pressure.conclude().map(facts => say(facts, String))
   }
 
   /** @param portAt where the client's port stands in the TCP header */

@@ -70,9 +70,10 @@ describe.skipIf(!hasLab)('a table that was full', () => {
       ],
     })
     expect(finding?.flows).toHaveLength(20)
-    expect(finding?.fix).toMatch(
-      /^sysctl -w net\.netfilter\.nf_conntrack_max=\d+ net\.netfilter\.nf_conntrack_buckets=\d+,/,
-    )
+    expect(finding?.fix[0].commands.map(command => command.replace(/\d+$/, 'N'))).toEqual([
+      'sysctl -w net.netfilter.nf_conntrack_max=N',
+      'sysctl -w net.netfilter.nf_conntrack_buckets=N',
+    ])
   })
 
   it('is possible where the capture shows connections go on that the model refused', async () => {

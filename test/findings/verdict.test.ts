@@ -59,6 +59,7 @@ describe('INVALID packets', () => {
       {
         reason: 'invalid new',
         logged: true,
+        partial: 0,
         count: 7,
         firstFrame: 2,
         frames: [2, 3, 4, 5, 6].map(frame => ({ capture: 0, frame })),

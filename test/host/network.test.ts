@@ -5,7 +5,6 @@ import {
   formatAddress,
   formatNetwork,
   parseAddress,
-  parseEndpoint,
   parseNetwork,
 } from '../../src/host/files/network.ts'
 
@@ -80,13 +79,4 @@ describe('a network', () => {
       expect(network === null ? '' : formatNetwork(network)).toBe(text)
     },
   )
-})
-
-describe('an endpoint', () => {
-  it('has a port', () => {
-    expect(parseEndpoint('10.0.0.1:80')).toMatchObject({ family: 4, port: 80 })
-    expect(parseEndpoint('[fd00::1]:80')).toMatchObject({ family: 6, port: 80 })
-    expect(parseEndpoint('10.0.0.1')).toBeNull()
-    expect(parseEndpoint('fd00::1:80')).toBeNull()
-  })
 })

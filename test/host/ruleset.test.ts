@@ -10,7 +10,7 @@ import { packetOf } from '../support/knowledge.ts'
 const packet = packetOf('tcp', '10.0.0.1:1000', '10.0.0.2:80')
 
 function ruleOf(destination: Int32Array | null, ...actions: Action[]): Rule {
-  const source = { place: '', chain: '', text: '', comment: '' }
+  const source = { tool: 'iptables' as const, place: '', chain: '', text: '', comment: '' }
   return { source, steps: actions.map(action => ({ action })), destination }
 }
 

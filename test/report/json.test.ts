@@ -41,11 +41,13 @@ describe('the report as JSON', () => {
   })
 })
 
-/** All keys in it, but those that are data: protocols, states, sysctls. */
+const DATA = ['byProtocol', 'byState', 'settings', 'values']
+
+/** All keys in it, but those that are data: protocols, states, sysctls, what belongs into a sentence. */
 function fieldNames(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return []
   if (Array.isArray(value)) return value.flatMap(fieldNames)
   return Object.entries(value).flatMap(([key, inner]) =>
-    key === 'byProtocol' || key === 'byState' || key === 'settings' ? [key] : [key, ...fieldNames(inner)],
+    DATA.includes(key) ? [key] : [key, ...fieldNames(inner)],
   )
 }

@@ -1,10 +1,11 @@
 // What `ctpcap analyze` finds in captures, the findings inside of tunnels included.
-import type { Confidence, Finding, Severity } from '../../src/findings/wording/finding.ts'
+import type { Confidence, Severity } from '../../src/findings/facts/facts.ts'
+import type { FindingReport } from '../../src/report/analyze/finding-model.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from './cli.ts'
 
 /** A finding, and the kind of tunnel whose packets it is of; '' for those around them. */
-export type PlacedFinding = Finding & { inside: string }
+export type PlacedFinding = FindingReport & { inside: string }
 
 /** The findings of `captures`, merged by time, with the options given; null where the program cannot read them. */
 export async function findingsOf(

@@ -1,8 +1,8 @@
 // Packets of single flows for captures that detectors look at: DNS messages, TCP segments with TTLs and stations of choice.
 import type { Report } from '../../src/report/analyze/model.ts'
-import { CaptureBuilder, Folder } from './capture-builder.ts'
+import { CaptureBuilder, Folder, quoted } from './capture-builder.ts'
 import { runCli } from './cli.ts'
-import { type Bytes, be16, ethernet, ipv4, join, tcp, udp } from './frames.ts'
+import { type Bytes, be16, ethernet, icmp, ipv4, join, tcp, udp } from './frames.ts'
 
 export const ANSWER = true
 
@@ -48,9 +48,16 @@ export class FlowCapture extends CaptureBuilder {
   /** Of the next packet. */
   identification = 1000
 
-  dns(ends: Ends, id: number, isAnswer = false, ttl = 64): this {
+  dns(ends: Ends, id: number, isAnswer = false, ttl = 64, stations?: [number, number]): this {
     const from = isAnswer ? turned(ends) : ends
-    return this.ip({ ...from, protocol: 17, ttl }, udp(from, dnsMessage(id, isAnswer)))
+    return this.ip({ ...from, protocol: 17, ttl }, udp(from, dnsMessage(id, isAnswer)), stations)
+  }
+
+  /** Port unreachable, in answer to a datagram from `ends`. */
+  unreachable(ends: Ends, stations?: [number, number], ttl = 64): this {
+    const datagram = ipv4({ ...ends, protocol: 17 }, udp(ends, new Uint8Array(8)))
+    const { source, destination } = turned(ends)
+    return this.ip({ source, destination, protocol: 1, ttl }, icmp(3, 3, quoted(datagram)), stations)
   }
 
   segment(ends: Ends, { ttl = 64, payload = 0, stations, ...header }: Segment): this {

@@ -1,8 +1,8 @@
 // Knowledge out of files, and packets to ask it about.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { parseEndpoint } from '../../src/host/files/network.ts'
-import { Knowledge } from '../../src/host/knowledge.ts'
+import { parseAddress } from '../../src/host/files/network.ts'
+import { type Endpoint, Knowledge } from '../../src/host/knowledge.ts'
 import { Rules } from '../../src/host/rules/rules.ts'
 import { readRules } from '../../src/host/rules/rules-file.ts'
 import { Ruleset } from '../../src/host/rules/ruleset.ts'
@@ -30,6 +30,14 @@ export function knowledgeFrom(rules: string[], topology: string[]): Knowledge {
   return new Knowledge(rules.length === 0 ? null : new Rules(ruleset), topology.length === 0 ? null : hosts)
 }
 
+/** `10.0.0.1:80`, `[fd00::1]:80` */
+export function endpointOf(text: string): Endpoint {
+  const [, bracketed, bare = '', port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? []
+  const address = parseAddress(bracketed ?? bare)
+  if (address === null) throw new Error(`no endpoint: ${text}`)
+  return { ...address, port: Number(port) }
+}
+
 /** `tcp` or `udp` from one endpoint to another. */
 export function packetOf(
   protocol: 'tcp' | 'udp',
@@ -37,9 +45,8 @@ export function packetOf(
   destination: string,
   more: Partial<Subject> = {},
 ): Subject {
-  const from = parseEndpoint(source)
-  const to = parseEndpoint(destination)
-  if (from === null || to === null) throw new Error(`no endpoints: ${source}, ${destination}`)
+  const from = endpointOf(source)
+  const to = endpointOf(destination)
   return {
     family: from.family,
     protocol: protocol === 'tcp' ? 6 : 17,

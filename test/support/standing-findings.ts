@@ -19,6 +19,19 @@ export interface Truth {
 
 export type Standing = ReadonlyMap<string, readonly PlacedFinding[] | null>
 
+/** Captures of a port of a bridge, or of another machine: they show one end of a connection. */
+const ONE_END = /(^|\/)(far\/|client|server|far-)|veth/
+
+/**
+ * What is right in a capture of a case: where one end alone was captured, an answer that was switched past the
+ * translation looks as one that another host translated, and nothing tells which it was.
+ * @param ids what is right of the case where all was seen
+ */
+export function rightAt(ids: readonly string[], capture: string): readonly string[] {
+  const isOpen = ids.includes('asymmetric-same-bridge-return') && ONE_END.test(capture)
+  return isOpen ? [...ids, 'dsr-untranslated-reply'] : ids
+}
+
 /** What is found in each capture of a collection, in their order; null where the program cannot read one. */
 export async function standingFindings(collection: string): Promise<Standing> {
   const path = collectionPath(collection) ?? ''

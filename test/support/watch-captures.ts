@@ -3,9 +3,11 @@ import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_REOPENED, CAUSE_RESET } from '../../src/conntrack/events.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
+import { inOrder } from '../../src/findings/detectors/list.ts'
 import { FlowTracker } from '../../src/findings/flow-tracker.ts'
-import type { Informant } from '../../src/findings/wording/cases.ts'
+import { type Informant, informedBy } from '../../src/findings/rule-evidence.ts'
 import type { Finding } from '../../src/findings/wording/finding.ts'
+import { say } from '../../src/findings/wording/say.ts'
 import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
 import { FRAME_LATE, FRAME_TRACKED, FRAME_UNMET, replay } from '../../src/replay.ts'
 import { Points } from '../../src/vantage/record/points.ts'
@@ -15,7 +17,7 @@ import { SightingWindow } from '../../src/vantage/window.ts'
 export async function watchCaptures(
   paths: string[],
   isSighted = true,
-  informant: Informant | null = null,
+  informant: Informant = informedBy(null),
 ): Promise<Finding[]> {
   const source = await openCaptures(paths)
   try {
@@ -52,8 +54,9 @@ export async function watchCaptures(
       },
       isSighted ? window : null,
     )
-    const found = tracker.conclude(point => points.name(point))
-    return found.map(({ finding, parties }) => informant?.(finding, parties) ?? finding)
+    const faults = tracker.conclude().filter(({ severity }) => severity !== 'info')
+    const told = inOrder(faults.flatMap(facts => informant(facts) ?? []))
+    return told.map(facts => say(facts, point => points.name(point)))
   } finally {
     await source.close()
   }

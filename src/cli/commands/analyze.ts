@@ -1,7 +1,7 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../../capture/frame.ts'
 import { Analysis } from '../../findings/analysis.ts'
-import { isAtLeast } from '../../findings/wording/finding.ts'
+import { isAtLeast } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
@@ -26,7 +26,7 @@ import { FilteredSource } from '../replay/filtered-source.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from '../replay/inner-replay.ts'
 import { OwnerThread } from '../replay/owner-thread.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
-import { clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
+import { bridgeCallsOf, clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings } from '../replay/sysctls.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 
@@ -107,6 +107,7 @@ async function replayAll(
     settings: sysctls.settings,
     flows: { top, sort, sink: null },
     enforceMaximum: enforcesMaximum(sysctls),
+    isWanted: options.isWanted,
   }
   // the window counts frames, not what is inside of them
   const points = (tunnels === 'inner' ? null : window?.points) ?? new Points(source)
@@ -117,6 +118,7 @@ async function replayAll(
     isInside: tunnels === 'inner',
     owners,
     knowledge: options.knowledge,
+    bridgeCalls: bridgeCallsOf(sysctls.host),
     known: options.table,
   })
   const insides = new Map<string, Analysis>()

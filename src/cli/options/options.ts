@@ -1,7 +1,7 @@
 // The flags of `ctpcap analyze`, validated.
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { Filter } from '../../filter/filter.ts'
-import { SEVERITIES, type Severity } from '../../findings/wording/finding.ts'
+import { type FindingId, SEVERITIES, type Severity } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { SORT_KEYS, type SortKey } from '../../sizing/flows.ts'
 import { flowsFormat } from '../io/flows-file.ts'
@@ -11,6 +11,7 @@ import { filterOf } from '../replay/filtered-source.ts'
 import type { Tunnels } from '../replay/inner-replay.ts'
 import type { Replay } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
+import { type FindingFlags, wantedFindings } from './finding-ids.ts'
 import { type KnowledgeFlags, knowledgeOf } from './host-options.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readText } from './side-file.ts'
@@ -18,7 +19,7 @@ import { readSysctls } from './sysctl.ts'
 import { type TableFlags, tableOf } from './table-file.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
-export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
+export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, FindingFlags {
   filter?: string
   json?: boolean
   flows?: string
@@ -52,6 +53,8 @@ export interface AnalyzeOptions {
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
   tunnels: Tunnels
+  /** Which findings are told. */
+  isWanted: (id: FindingId) => boolean
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
   color: boolean
@@ -90,6 +93,7 @@ export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io):
     topology: flags.topology,
     kubernetes: flags.kubernetes ?? [],
     table: tableOf(flags),
+    isWanted: wantedFindings(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
     color: wantsColor(io, flags.color),
     width: widthOf(io),

@@ -3,7 +3,7 @@ import type { Reasons } from '../../conntrack/reason.ts'
 import { REASON_COUNT, reasonTitle } from '../../conntrack/reason.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { FrameGroup } from '../wording/frame-group.ts'
+import { FrameGroup } from '../facts/frame-group.ts'
 
 // reasons the kernel does not log; told by the packet, counted behind the logged ones
 const NO_TUPLE = REASON_COUNT
@@ -26,21 +26,31 @@ export interface InvalidGroup {
   reason: string
   /** Whether the kernel logs it (nf_conntrack_log_invalid); the words are ours where it does not. */
   logged: boolean
+  /** Packets of it that only a host that saw no more than the capture calls so. */
+  partial: number
   group: FrameGroup
 }
 
-export class InvalidPackets {
-  private readonly groups = new Map<number, FrameGroup>()
+class Group extends FrameGroup {
+  partial = 0
+}
 
-  /** Takes an INVALID packet; the last complaint is the one that decided. */
-  add(packet: Packet, reasons: Reasons): void {
+export class InvalidPackets {
+  private readonly groups = new Map<number, Group>()
+
+  /**
+   * Takes an INVALID packet; the last complaint is the one that decided.
+   * @param isPartial whether the other direction of its connection, or the start, is not in the capture
+   */
+  add(packet: Packet, reasons: Reasons, isPartial: boolean): void {
     const code = reasons.count > 0 ? reasons.codes[reasons.count - 1] : silentReason(packet)
     let group = this.groups.get(code)
     if (group === undefined) {
-      group = new FrameGroup()
+      group = new Group()
       this.groups.set(code, group)
     }
     group.add(packet)
+    if (isPartial) group.partial++
   }
 
   /** Most frequent first. */
@@ -49,8 +59,8 @@ export class InvalidPackets {
       .sort(([a, first], [b, second]) => second.count - first.count || a - b)
       .map(([code, group]) =>
         code < REASON_COUNT
-          ? { reason: reasonTitle(code), logged: true, group }
-          : { reason: SILENT_TITLES[code - REASON_COUNT], logged: false, group },
+          ? { reason: reasonTitle(code), logged: true, partial: group.partial, group }
+          : { reason: SILENT_TITLES[code - REASON_COUNT], logged: false, partial: group.partial, group },
       )
   }
 }

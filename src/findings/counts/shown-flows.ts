@@ -2,7 +2,7 @@
 import type { Packet } from '../../packet/packet.ts'
 import type { Points } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
-import type { FrameReference } from '../wording/finding.ts'
+import type { FrameReference } from '../facts/facts.ts'
 
 /** Flows kept, and frames of one: of its first packet, of further ones. */
 export const MOST_SHOWN = 20

@@ -10,7 +10,7 @@ import {
 } from '../../conntrack/status.ts'
 import { FAULT_COUNT, FAULT_NONE, FAULT_NOT_IP, faultText } from '../../packet/fault.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { FrameGroup } from '../wording/frame-group.ts'
+import { FrameGroup } from '../facts/frame-group.ts'
 
 /** Frames by what became of them; `total` is the sum of the others. */
 export interface VerdictCounts {

@@ -9,11 +9,18 @@ import type { RefusedExample } from '../../sizing/refusals/refused-examples.ts'
 import type { Points } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 import { MOST_SHOWN, ShownFlows } from '../counts/shown-flows.ts'
-import { nameOfEntry, nameOfTuples } from '../evidence/flow-name.ts'
-import { counted } from '../wording/counted.ts'
-import type { Finding, FindingStep, FrameReference } from '../wording/finding.ts'
-
-type NameOf = (point: number) => string
+import { flowOfEntry, flowOfTuples } from '../evidence/flow-facts.ts'
+import {
+  type Confidence,
+  type Facts,
+  type FlowFacts,
+  type FrameReference,
+  type Phrase,
+  phrase,
+  type Step,
+  step,
+  type Values,
+} from '../facts/facts.ts'
 
 /** Watches the size of a table: one that grows as if there were no maximum, or one that refuses what is too much. */
 export class TableFull {
@@ -27,11 +34,11 @@ export class TableFull {
   /** Refused packets that the capture shows leave the host. */
   private passed = 0
   /** Entries that went for new ones, and the new ones with their packets. */
-  private readonly gone = new Set<string>()
-  private readonly successors: ShownFlows<string>
+  private readonly gone: FlowFacts[] = []
+  private readonly successors: ShownFlows<FlowFacts>
   private isEvicting = false
   /** Entries beyond the maximum. */
-  private readonly excess: ShownFlows<string>
+  private readonly excess: ShownFlows<FlowFacts>
   private excessCount = 0
 
   /**
@@ -52,12 +59,12 @@ export class TableFull {
   created(table: Table, ct: number, packet: Packet, sightings: Sightings | null): void {
     if (this.occupancy.isExceeded) {
       this.excessCount++
-      if (this.excess.flows.size < MOST_SHOWN) this.excess.add(nameOfEntry(table, ct), packet, sightings)
+      if (this.excess.flows.size < MOST_SHOWN) this.excess.add(flowOfEntry(table, ct), packet, sightings)
     }
     if (!this.isEvicting) return
     this.isEvicting = false
     if (this.successors.flows.size < MOST_SHOWN)
-      this.successors.add(nameOfEntry(table, ct), packet, sightings)
+      this.successors.add(flowOfEntry(table, ct), packet, sightings)
   }
 
   /** A packet was refused, or kept out because its connection had been. */
@@ -79,86 +86,78 @@ export class TableFull {
   /** Entry `ct` goes for a new one. */
   evicted(table: Table, ct: number): void {
     this.isEvicting = true
-    if (this.gone.size < MOST_SHOWN) this.gone.add(nameOfEntry(table, ct))
+    if (this.gone.length < MOST_SHOWN) this.gone.push(flowOfEntry(table, ct))
   }
 
-  /** @param nameOf what to call a point */
-  conclude(nameOf: NameOf): Finding[] {
+  conclude(): Facts[] {
     const { refusals } = this
-    if (refusals === null) return this.occupancy.exceededTime < 0 ? [] : [this.exceeded(nameOf)]
-    if (refusals.packets > 0) return [this.refusal(refusals, nameOf)]
-    return refusals.earlyDrops > 0 ? [this.eviction(refusals, nameOf)] : []
+    if (refusals === null) return this.occupancy.exceededTime < 0 ? [] : [this.exceeded()]
+    if (refusals.packets > 0) return [this.refusal(refusals)]
+    return refusals.earlyDrops > 0 ? [this.eviction(refusals)] : []
   }
 
-  private exceeded(nameOf: NameOf): Finding {
+  private exceeded(): Facts {
     const { exceededTime, peak } = this.occupancy
     const { nf_conntrack_max: maximum, nf_conntrack_count: outside } = this.settings
-    const room = outside === 0 ? '' : `, of which other traffic holds ${outside}`
     const frames = this.excess.frames()
     return {
       ...FULL,
       confidence: 'possible',
-      title: `the traffic needs ${counted(peak, 'entry', 'entries')} at once, nf_conntrack_max is ${maximum}${room}: passed at ${instant(exceededTime)}`,
+      reasons: [phrase('default-maximum', { maximum })],
       flows: [...this.excess.flows.keys()],
       flowCount: this.excessCount,
-      frames,
-      steps: [
-        { what: 'first packets of connections for which there was no room', frames: frames.slice(0, 5) },
-      ],
-      points: namesOf(this.excess, nameOf),
       occurrences: this.excessCount,
-      reason: `nobody gave nf_conntrack_max, ${maximum} is the kernel's default: whether this host had more room is not known`,
-      fix: this.fix(peak),
+      firstTime: exceededTime,
+      frames,
+      steps: [step('excess', frames.slice(0, 5))],
+      points: pointsOf(this.excess),
+      values: { by: 'excess', peak, maximum, outside, time: exceededTime, ...this.advice(peak) },
     }
   }
 
-  private refusal(refusals: Refusals, nameOf: NameOf): Finding {
+  private refusal(refusals: Refusals): Facts {
     const { packets, connections, firstTime, firstCapture, firstFrame } = refusals
     const { all } = refusals.examples
     // where the capture bears the model out, those connections tell of it
     const borneOut = all.filter(example => !example.isContradicted)
     const named = borneOut.length > 0 ? borneOut : all
     const frames = this.refused.frames(example => named.includes(example))
+    const { confidence, reason } = this.certainty(refusals)
+    const advice = this.advice(this.occupancy.countPeak + this.missing(refusals))
     return {
       ...FULL,
-      ...this.certainty(refusals),
-      title: `the table was full: ${counted(packets, 'packet')} refused, of ${counted(connections, 'connection')}, from ${instant(firstTime)} on`,
-      flows: named.map(({ tuple, reply }) => nameOfTuples(tuple, reply)),
+      confidence,
+      reasons: [reason],
+      flows: named.map(({ tuple, reply }) => flowOfTuples(tuple, reply)),
       flowCount: connections,
+      occurrences: packets,
+      firstTime,
       frames: frames.length > 0 ? frames : [{ capture: firstCapture, frame: firstFrame }],
       steps: this.stepsOf(named[0]),
-      points: namesOf(this.refused, nameOf),
-      occurrences: packets,
-      fix: this.fix(this.occupancy.countPeak + this.missing(refusals)),
+      points: pointsOf(this.refused),
+      values: { by: 'refusal', packets, connections, time: firstTime, ...advice },
     }
   }
 
   /** How sure the model can be of what it refused, with what the capture shows of the same connections. */
-  private certainty({ unsent }: Refusals): Pick<Finding, 'confidence' | 'reason'> {
+  private certainty({ unsent }: Refusals): { confidence: Confidence; reason: Phrase } {
     const { nf_conntrack_max: maximum, nf_conntrack_count: outside } = this.settings
-    const room = `nf_conntrack_max=${maximum} leaves room for ${counted(maximum - outside, 'entry', 'entries')}`
-    if (unsent + this.passed === 0) {
-      const reason = `${room}, as many were live, and the capture shows nothing of the refused connections but their first packets`
-      return { confidence: 'certain', reason }
-    }
-    const shown = [
-      ...(unsent > 0 ? [`${unsent} further packets of refused connections`] : []),
-      ...(this.passed > 0 ? [`${this.passed} refused packets leave the host`] : []),
-    ]
-    const reason = `${room}, and as many were live by the model; but the capture shows ${shown.join(', and ')}: there the host that was captured had room`
-    return { confidence: 'possible', reason }
+    const { passed } = this
+    if (unsent + passed === 0)
+      return { confidence: 'certain', reason: phrase('refused', { maximum, outside }) }
+    return { confidence: 'possible', reason: phrase('contradicted', { maximum, outside, unsent, passed }) }
   }
 
-  private stepsOf(example: RefusedExample): FindingStep[] {
+  private stepsOf(example: RefusedExample): Step[] {
     const refused = this.refused.flows.get(example)
     const unsent = this.unsent.flows.get(example)
-    const steps: FindingStep[] = []
-    const step = (what: string, frames: FrameReference[] = []): void => {
-      if (frames.length > 0) steps.push({ what, frames })
+    const steps: Step[] = []
+    const add = (code: string, frames: FrameReference[] = []): void => {
+      if (frames.length > 0) steps.push(step(code, frames))
     }
-    step('the first packet of a connection finds the table full, and is refused', refused?.first)
-    step('it is sent again, and refused again', refused?.more)
-    step('packets that a refused connection would not have', unsent && [...unsent.first, ...unsent.more])
+    add('refused', refused?.first)
+    add('refused-again', refused?.more)
+    add('unsent', unsent && [...unsent.first, ...unsent.more])
     return steps
   }
 
@@ -169,48 +168,39 @@ export class TableFull {
     return Math.ceil((connections - late) * share)
   }
 
-  private eviction({ earlyDrops }: Refusals, nameOf: NameOf): Finding {
+  private eviction({ earlyDrops }: Refusals): Facts {
     const frames = this.successors.frames()
     return {
+      ...FULL,
       id: 'conntrack-early-drop',
       severity: 'warning',
       confidence: 'certain',
-      title: `the table was full: ${counted(earlyDrops, 'entry that was', 'entries that were')} not ASSURED made way for new ones`,
-      flows: [...this.gone],
+      reasons: [phrase('model')],
+      flows: this.gone,
       flowCount: earlyDrops,
-      frames,
-      steps: [
-        { what: 'packets that found the table full, and for which entries went', frames: frames.slice(0, 5) },
-      ],
-      points: namesOf(this.successors, nameOf),
       occurrences: earlyDrops,
-      reason:
-        'as many entries were live as nf_conntrack_max allows; which of them go depends on the hash of the host: those named went by the model',
-      cause:
-        'the kernel evicts what is not ASSURED in the first of eight buckets that has any (early_drop of `conntrack -S`): ' +
-        'replies to the flows evicted are NEW or INVALID afterwards',
-      fix: this.fix(this.occupancy.countPeak + earlyDrops),
+      frames,
+      steps: [step('evicted', frames.slice(0, 5))],
+      points: pointsOf(this.successors),
+      values: { earlyDrops, ...this.advice(this.occupancy.countPeak + earlyDrops) },
     }
   }
 
   /** @param countPeak entries of the capture's traffic that the table should have held at once */
-  private fix(countPeak: number): string {
+  private advice(countPeak: number): Values {
     const { maximum, buckets } = advise([{ settings: this.settings, countPeak, projection: null, lost: 0 }])
     const isHashed = this.settings.nf_conntrack_buckets >= buckets
-    const more = isHashed ? '' : ` net.netfilter.nf_conntrack_buckets=${buckets}`
-    return (
-      `sysctl -w net.netfilter.nf_conntrack_max=${maximum}${more}, or shorter timeouts: ` +
-      '`ctpcap size` with the same captures says how much exactly, and which'
-    )
+    return { advised: maximum, ...(isHashed ? {} : { buckets }) }
   }
 }
 
-const FULL: Pick<Finding, 'id' | 'severity' | 'cause'> = {
+const FULL: Pick<Facts, 'id' | 'severity' | 'firstTime' | 'lastTime' | 'rules' | 'isOpen'> = {
   id: 'conntrack-table-full',
   severity: 'error',
-  cause:
-    'more entries live at once than the table may hold: the kernel evicts entries that are not ASSURED, and where ' +
-    'it finds none drops the first packet of every new connection ("nf_conntrack: table full, dropping packet")',
+  firstTime: null,
+  lastTime: null,
+  rules: [],
+  isOpen: false,
 }
 
 /** Whether a packet was seen behind the host, too: with a lower TTL, or translated. */
@@ -220,10 +210,6 @@ function isForwarded(sightings: Sightings | null): boolean {
   return sightings.translated !== 0
 }
 
-function namesOf({ points }: { points: Set<number> }, nameOf: NameOf): string[] {
-  return [...points].sort((a, b) => a - b).map(nameOf)
-}
-
-function instant(time: number): string {
-  return `+${(time / 1e9).toFixed(3)} s`
+function pointsOf({ points }: { points: Set<number> }): number[] {
+  return [...points].sort((a, b) => a - b)
 }

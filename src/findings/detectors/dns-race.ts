@@ -1,15 +1,23 @@
 // Two DNS queries that leave one socket at the same moment, of which one may be lost in a race: the five-second lookup.
 
+import { pointOfSide } from '../../vantage/record/points.ts'
 import { Budget } from '../evidence/budget.ts'
-import type { FlowForm, FlowForms } from '../evidence/flow-forms.ts'
+import { type FlowForm, type FlowForms, flowOfLegs } from '../evidence/flow-forms.ts'
 import { DNS_IS_QUERY_LAST, DNS_LAST_ID, DNS_LAST_WAY, LEG_DNS, SIDE_FRAME } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { DNS_HEAD, DNS_ID, DNS_QUERY, type Observation } from '../evidence/observation.ts'
-import type { Cases } from '../wording/cases.ts'
-import { counted } from '../wording/counted.ts'
-import type { Confidence, Finding, FindingStep, FrameReference } from '../wording/finding.ts'
-import { REMARKS } from '../wording/flow-catalogue.ts'
-import { isFresh } from './asymmetric-return.ts'
+import { isFresh } from '../evidence/refused-answer.ts'
+import { type Collector, keyOf } from '../facts/collector.ts'
+import {
+  type Confidence,
+  type Facts,
+  type FlowFacts,
+  type FrameReference,
+  phrase,
+  type Step,
+  step,
+  type Values,
+} from '../facts/facts.ts'
 
 /** Its messages look like those of DNS, and go out by the handful from one socket. */
 const NETBIOS_NAMES = 137
@@ -55,7 +63,7 @@ interface Pair {
 
 export class TwinQueries {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly forms: FlowForms
   /** By leg. */
   private readonly pairs = new Map<number, Pair>()
@@ -63,14 +71,14 @@ export class TwinQueries {
   private readonly races: { pair: Pair; point: number; form: FlowForm }[] = []
   /** Exposed pairs by point, and the first few of them. */
   private readonly exposed = new Map<number, number>()
-  private readonly named: { flow: string; frames: FrameReference[] }[] = []
+  private readonly named: { flow: FlowFacts; frames: FrameReference[]; time: number }[] = []
   readonly budget = new Budget('pairs of DNS queries that wait for their answers', MOST_PAIRS)
   /** Queries that were lost alone, or with their twin. */
   private otherLosses = 0
 
-  constructor(legs: Legs, cases: Cases, forms: FlowForms) {
+  constructor(legs: Legs, collector: Collector, forms: FlowForms) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
     this.forms = forms
   }
 
@@ -133,41 +141,49 @@ export class TwinQueries {
     const races = this.races.filter(isRace)
     const others = this.otherLosses + this.races.length - races.length
     const isProven = races.some(({ pair }) => hasProof(pair))
-    const lookups = new Set(races.map(({ pair, form }) => `${form.client} ${pair.lost?.id}`)).size
+    const lookups = new Set(races.map(({ pair, form }) => `${keyOf(form.client)} ${pair.lost?.id}`)).size
     // a network that loses packets loses single queries, too
     if (!isProven && lookups <= others) return
     const exposed = Math.max(...this.exposed.values())
     for (const { point, pair, form } of races) {
-      const { confidence, why } = assess(pair, lookups, others)
-      this.cases.add({
+      const { confidence, code, values } = assess(pair, lookups, others)
+      this.collector.add({
         id: 'dns-race',
+        severity: 'error',
         confidence,
-        reason: `${why}; ${lookups} lost of ${exposed} pairs that left one socket within a millisecond`,
+        reason: phrase(code, { ...values, lookups, exposed }),
         client: form.client,
         flow: form.flow,
         point,
+        time: pair.retryTime,
         steps: stepsOf(pair),
       })
     }
   }
 
   /** How many pairs were exposed, where none was lost. */
-  remarks(nameOf: (point: number) => string): Finding[] {
+  remarks(): Facts[] {
     const [most] = [...this.exposed].sort((a, b) => b[1] - a[1])
-    if (most === undefined || this.cases.hasAny('dns-race')) return []
-    const { title, ...rest } = REMARKS['dns-race']
+    if (most === undefined || this.collector.hasFault('dns-race')) return []
     const [point, count] = most
+    const times = this.named.map(({ time }) => time)
     return [
       {
         id: 'dns-race',
-        ...rest,
+        severity: 'info',
         confidence: 'certain',
-        title: `${title} (${counted(count, 'pair')})`,
+        reasons: [phrase('exposed')],
         flows: this.named.map(({ flow }) => flow),
         flowCount: count,
-        frames: this.named.flatMap(({ frames }) => frames),
-        points: [nameOf(point)],
         occurrences: count,
+        firstTime: Math.min(...times),
+        lastTime: null,
+        frames: this.named.flatMap(({ frames }) => frames),
+        steps: [],
+        points: [pointOfSide(point)],
+        values: { pairs: count },
+        rules: [],
+        isOpen: false,
       },
     ]
   }
@@ -206,8 +222,7 @@ export class TwinQueries {
     })
     this.exposed.set(point, (this.exposed.get(point) ?? 0) + 1)
     if (this.named.length === NAMED_EXPOSED) return
-    const flow = `udp ${legs.initiatorText(leg)} -> ${legs.responderText(leg)}`
-    this.named.push({ flow, frames: [first.frame, second.frame] })
+    this.named.push({ flow: flowOfLegs(legs, leg, leg), frames: [first.frame, second.frame], time })
   }
 
   /** A query of a pair is sent once more. */
@@ -242,29 +257,28 @@ function hasProof({ lost, queries }: Pair): boolean {
   return lost?.way === STAYED && queries.some(query => query !== lost && query.way === LEFT)
 }
 
-function assess(pair: Pair, lookups: number, others: number): { confidence: Confidence; why: string } {
-  if (hasProof(pair)) {
-    return { confidence: 'certain', why: 'one query was seen to leave the host, its twin was not' }
-  }
+function assess(
+  pair: Pair,
+  lookups: number,
+  others: number,
+): { confidence: Confidence; code: string; values: Values } {
+  if (hasProof(pair)) return { confidence: 'certain', code: 'proven', values: {} }
   const wait = pair.retryTime - (pair.lost?.time ?? 0)
   const isUsual = Math.abs(wait - USUAL_RETRY) <= RETRY_TOLERANCE
-  const seconds = (wait / 1e9).toFixed(1)
-  const why = `one query was answered, its twin was not, until it was repeated ${seconds} s later`
-  if (!pair.isFresh) return { confidence: 'possible', why: `${why}; a router had passed both on` }
-  if (lookups > 2 && others === 0) return { confidence: 'certain', why: `${why}, again and again` }
-  return { confidence: isUsual ? 'likely' : 'possible', why }
+  const values = { wait: wait / 1e6 }
+  if (!pair.isFresh) return { confidence: 'possible', code: 'routed', values }
+  if (lookups > 2 && others === 0) return { confidence: 'certain', code: 'again', values }
+  return { confidence: isUsual ? 'likely' : 'possible', code: 'once', values }
 }
 
-function stepsOf({ queries, lost, retry }: Pair): FindingStep[] {
+function stepsOf({ queries, lost, retry }: Pair): Step[] {
   const [first, second] = queries
-  const micros = Math.round((second.time - first.time) / 1e3)
-  const asked = queries.map(query => ({
-    what: `query ${hex(query.id)}${query === lost ? ', lost' : ', answered'}${query === second ? `, ${micros} µs later` : ''}`,
-    frames: [query.frame],
-  }))
-  return retry === null
-    ? asked
-    : [...asked, { what: `query ${hex(lost?.id ?? 0)} once more, answered`, frames: [retry] }]
+  const microseconds = Math.round((second.time - first.time) / 1e3)
+  const asked = queries.map(query => {
+    const values = { id: query.id, isLost: query === lost }
+    return query === second
+      ? step('second-query', [query.frame], { ...values, microseconds })
+      : step('query', [query.frame], values)
+  })
+  return retry === null ? asked : [...asked, step('repeated', [retry], { id: lost?.id ?? 0 })]
 }
-
-const hex = (id: number): string => `0x${id.toString(16).padStart(4, '0')}`

@@ -6,9 +6,8 @@ import { FlowForms } from '../evidence/flow-forms.ts'
 import { LEG_RST, REUSE } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
-import { Cases } from '../wording/cases.ts'
-import type { Finding } from '../wording/finding.ts'
-import { REMARKS, type RemarkId } from '../wording/flow-catalogue.ts'
+import type { Collector } from '../facts/collector.ts'
+import type { Facts } from '../facts/facts.ts'
 import { TwinQueries } from './dns-race.ts'
 import { IdleGaps } from './idle-gap.ts'
 import { UnfinishedSums } from './offload-checksum.ts'
@@ -22,7 +21,6 @@ import { SynLadders } from './vxlan-checksum.ts'
  */
 export class FlowFindings {
   private readonly legs: Legs
-  private readonly notes = new Cases<RemarkId>(REMARKS)
   private readonly twins: TwinQueries
   private readonly reuse: PortReuse
   private readonly gaps: IdleGaps
@@ -32,16 +30,16 @@ export class FlowFindings {
   private readonly sums: UnfinishedSums
 
   /** @param isInside whether the packets came out of a tunnel over UDP */
-  constructor(legs: Legs, cases: Cases, isInside: boolean) {
+  constructor(legs: Legs, collector: Collector, isInside: boolean) {
     const forms = new FlowForms(legs)
     this.legs = legs
-    this.twins = new TwinQueries(legs, cases, forms)
-    this.reuse = new PortReuse(legs, cases, this.notes, forms)
-    this.gaps = new IdleGaps(legs, cases, forms)
-    this.oneWay = new OneWayFlows(legs, this.notes, forms)
-    this.recycled = new RecycledAddresses(legs, cases, forms)
-    this.ladders = isInside ? new SynLadders(legs, cases, this.notes, forms) : null
-    this.sums = new UnfinishedSums(legs, this.notes)
+    this.twins = new TwinQueries(legs, collector, forms)
+    this.reuse = new PortReuse(legs, collector, forms)
+    this.gaps = new IdleGaps(legs, collector, forms)
+    this.oneWay = new OneWayFlows(legs, collector, forms)
+    this.recycled = new RecycledAddresses(legs, collector, forms)
+    this.ladders = isInside ? new SynLadders(legs, collector, forms) : null
+    this.sums = new UnfinishedSums(legs, collector)
   }
 
   /** The first datagram of a flow. */
@@ -107,8 +105,9 @@ export class FlowFindings {
     this.sums.conclude()
   }
 
-  remarks(nameOf: (point: number) => string): Finding[] {
-    return [...this.twins.remarks(nameOf), ...this.notes.conclude(nameOf).map(({ finding }) => finding)]
+  /** What detectors found without a case of it; to be asked for after conclude(). */
+  remarks(): Facts[] {
+    return this.twins.remarks()
   }
 
   /** What searches of the detectors may look at. */

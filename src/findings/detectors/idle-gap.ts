@@ -20,22 +20,11 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ENDED_LAST } from '../evidence/responders.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
+import type { Collector } from '../facts/collector.ts'
+import { type Confidence, phrase, type Step, step, type Values } from '../facts/facts.ts'
 
-/** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
-const TIMERS: readonly [number, string][] = [
-  [240, 'Azure Load Balancer'],
-  [350, 'AWS Network Load Balancer, NAT gateway, Nitro v6'],
-  [600, 'Google Cloud VPC'],
-  [900, 'IPVS'],
-  [1200, 'Google Cloud NAT'],
-  [3600, 'an hour, many firewalls'],
-  [7440, 'RFC 5382, OpenWrt'],
-  [86400, 'kube-proxy, pf'],
-  [432000, 'nf_conntrack'],
-]
-const LEAST = TIMERS[0][0] * 1000
+/** The least that a box on the path remembers an idle connection for: milliseconds. */
+const LEAST = 240_000
 /** Packets into the void, the first among them, that are no accident, and for how long: milliseconds. */
 const LEAST_UNANSWERED = 3
 const LEAST_WAIT = 1000
@@ -59,13 +48,13 @@ export function notePause(legs: Legs, leg: number, direction: number, seen: Obse
 
 export class IdleGaps {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly forms: FlowForms
   readonly budget = new Budget('other connections of a peer that went silent', MOST_VISITS)
 
-  constructor(legs: Legs, cases: Cases, forms: FlowForms) {
+  constructor(legs: Legs, collector: Collector, forms: FlowForms) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
     this.forms = forms
   }
 
@@ -75,12 +64,9 @@ export class IdleGaps {
     if (!this.hasLongGap(leg) || direction === legs.rare(leg, GAP_SIDE)) return
     const usual = legs.ttl(leg, direction)
     const isStranger = usual !== 0 && usual !== seen.ttl
-    const why = isStranger
-      ? `the RST did not come from the peer (TTL ${seen.ttl}, the peer's is ${usual})`
-      : 'the answer to the first data was a RST, from the peer or in its name'
-    this.add(leg, isStranger ? 'likely' : 'possible', why, [
-      { what: 'RST', frames: [{ capture: seen.capture, frame: seen.frame }] },
-    ])
+    const reset = step('reset', [{ capture: seen.capture, frame: seen.frame }])
+    if (isStranger) this.add(leg, 'likely', 'strange-reset', { ttl: seen.ttl, usual }, reset)
+    else this.add(leg, 'possible', 'reset', {}, reset)
   }
 
   /** Looks at a flow whose last data after a pause may never have been answered; `now`: the last packet's time. */
@@ -92,18 +78,9 @@ export class IdleGaps {
     const waited = (legs.time(leg) - legs.start(leg)) / 1e6 - legs.rare(leg, GAP_TIME)
     if (packets < LEAST_UNANSWERED || waited < LEAST_WAIT) return
     const isAlive = this.answersOthers(leg, now)
-    const others = isAlive ? ', though it answered other connections' : ''
-    this.add(
-      leg,
-      isAlive ? 'likely' : 'possible',
-      `${packets} packets went unanswered by the peer${others}`,
-      [
-        {
-          what: `the last of ${packets} packets without an answer`,
-          frames: [{ capture: legs.capture(leg), frame: legs.side(leg, side, SIDE_FRAME) }],
-        },
-      ],
-    )
+    const frames = [{ capture: legs.capture(leg), frame: legs.side(leg, side, SIDE_FRAME) }]
+    const last = step('last', frames, { packets })
+    this.add(leg, isAlive ? 'likely' : 'possible', isAlive ? 'silent-here' : 'silent', { packets }, last)
   }
 
   /** A flow that was not being closed, nor is told of by another finding. */
@@ -128,28 +105,24 @@ export class IdleGaps {
     return false
   }
 
-  private add(leg: number, confidence: Confidence, why: string, last: FindingStep[]): void {
+  private add(leg: number, confidence: Confidence, code: string, values: Values, last: Step): void {
     const { legs } = this
     const capture = legs.capture(leg)
-    const seconds = legs.rare(leg, GAP_LENGTH) / 1000
+    const pause = legs.rare(leg, GAP_LENGTH)
     const { client, flow } = this.forms.of(leg)
-    this.cases.add({
+    this.collector.add({
       id: 'idle-gap',
+      severity: 'error',
       confidence,
-      reason: `${why}; the pause of ${Math.floor(seconds)} s is longer than ${timersBelow(seconds)}`,
+      reason: phrase(code, { ...values, pause }),
       client,
       flow,
       point: legs.point(leg),
+      time: legs.time(leg),
       steps: [
-        {
-          what: 'last packets before the pause',
-          frames: [{ capture, frame: legs.rare(leg, GAP_BEFORE) }],
-        },
-        {
-          what: `data after ${Math.floor(seconds)} s of silence`,
-          frames: [{ capture, frame: legs.rare(leg, GAP_FRAME) }],
-        },
-        ...last,
+        step('before-pause', [{ capture, frame: legs.rare(leg, GAP_BEFORE) }]),
+        step('after-pause', [{ capture, frame: legs.rare(leg, GAP_FRAME) }], { pause }),
+        last,
       ],
     })
   }
@@ -158,13 +131,4 @@ export class IdleGaps {
 /** Whether the responder was heard, and did not leave data after a pause unanswered. */
 export function hasAnsweredToTheEnd(legs: Legs, leg: number): boolean {
   return legs.side(leg, 1, SIDE_PACKETS) > 0 && legs.rare(leg, GAP_FRAME) === 0
-}
-
-/** The longest two timeouts that a pause exceeds: who was told a shorter one knows that. */
-function timersBelow(seconds: number): string {
-  return TIMERS.filter(([timer]) => timer <= seconds)
-    .slice(-2)
-    .reverse()
-    .map(([timer, whose]) => `${timer} s (${whose})`)
-    .join(' and ')
 }

@@ -2,6 +2,7 @@
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import { MOST_POINTS } from '../../vantage/record/points.ts'
+import { flowOfLegs } from '../evidence/flow-forms.ts'
 import {
   LEG_FORWARDED,
   LEG_LOST,
@@ -12,9 +13,10 @@ import {
   SYN_FRAME,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
-import type { Case, Cases } from '../wording/cases.ts'
-import type { FindingStep } from '../wording/finding.ts'
-import { partiesOf } from './asymmetric-return.ts'
+import { isOneAddress } from '../evidence/refused-answer.ts'
+import { FORWARDED } from '../evidence/responders.ts'
+import type { Case, Collector } from '../facts/collector.ts'
+import { type FrameReference, phrase, type Step, step } from '../facts/facts.ts'
 
 /** First packets that are remembered, for one that raced them; a power of two. */
 const RECENT = 64
@@ -23,12 +25,14 @@ const RACE_TIME = 1e6
 /** New flows lost in a row that are no accident, and how many of them are named. */
 const LEAST_LOST = 10
 const MOST_NAMED = 256
+/** Earlier connections of a server that are looked at. */
+const MOST_SIBLINGS = 256
 
-type LostFlow = Pick<Case, 'client' | 'flow' | 'parties' | 'point' | 'steps' | 'tries'>
+type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'steps' | 'tries'>
 
 export class Losses {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly recent = new Int32Array(RECENT).fill(-1)
   private readonly serials = new Int32Array(RECENT)
   private readonly times = new Float64Array(RECENT)
@@ -42,6 +46,8 @@ export class Losses {
   /** Flows that were forwarded, ever; new flows lost one after another, now and at most. */
   private forwarded = 0
   private streak = 0
+  /** Whether a client of the streak under way had reached the server it asks for before. */
+  private hasKnownClient = false
   private streakTime = 0
   private streakCapture = -1
   private longest = 0
@@ -56,9 +62,9 @@ export class Losses {
   private gone: LostFlow[] = []
   private races = 0
 
-  constructor(legs: Legs, cases: Cases) {
+  constructor(legs: Legs, collector: Collector) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
   }
 
   /** A point saw a packet. */
@@ -88,26 +94,25 @@ export class Losses {
     this.remember(leg, time, kind)
     if (isForwarded) this.endStreak()
     else if (!hasRaced && this.forwarded > 0) this.lose(leg)
-    if (isForwarded) this.forwarded++
+    if (!isForwarded) return
+    this.forwarded++
+    if (legs.responder(leg) >= 0) legs.responders.count(legs.responder(leg), FORWARDED)
   }
 
   /** Looks once more at what was lost: a packet may have been seen late, or its repetition have passed. */
   conclude(): void {
-    const { cases } = this
     this.endStreak()
     const lost = [...this.gone, ...this.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg))]
     if (this.longest < LEAST_LOST || lost.length < LEAST_LOST) return
     const isSure = this.passingAtLongest > 0
-    const streak = `${this.longest} new connections in a row came in and did not leave, ${this.forwarded} others had`
-    const how = isSure ? ', and open ones went on' : ''
-    const end = this.isCutShort
-      ? '; where they had left, nothing more was seen at all: that capture may have ended earlier, but nobody answered them either'
-      : ''
+    const { longest, forwarded, isCutShort } = this
+    const reason = phrase('streak', { lost: longest, forwarded, isSure, isCutShort })
     for (const flow of lost) {
-      cases.add({
+      this.collector.add({
         id: 'conntrack-table-full',
+        severity: 'error',
         confidence: isSure ? 'likely' : 'possible',
-        reason: `${streak}${how}: a full table drops so, but a rule may, too${end}`,
+        reason,
         ...flow,
       })
     }
@@ -129,31 +134,23 @@ export class Losses {
 
   private describe(leg: number): LostFlow {
     const { legs } = this
-    const client = legs.initiatorText(leg)
     return {
-      client,
-      flow: `tcp ${client} -> ${legs.responderText(leg)}`,
-      parties: partiesOf(legs, leg, -1),
+      client: legs.initiatorEnd(leg),
+      flow: flowOfLegs(legs, leg, leg),
       point: legs.point(leg),
+      time: legs.start(leg),
       steps: this.stepsOf(leg),
       tries: legs.openings(leg, 0),
     }
   }
 
-  private stepsOf(leg: number): FindingStep[] {
+  private stepsOf(leg: number): Step[] {
     const { legs } = this
     const capture = legs.capture(leg)
     const first = legs.get(leg, SYN_FRAME)
     const last = legs.side(leg, 0, SIDE_FRAME)
-    const opening = {
-      what: 'a SYN comes in, and does not leave the host',
-      frames: [{ capture, frame: first }],
-    }
-    if (last === first) return [opening]
-    return [
-      opening,
-      { what: 'it is repeated, and does not leave either', frames: [{ capture, frame: last }] },
-    ]
+    const opening = step('syn-stays', [{ capture, frame: first }])
+    return last === first ? [opening] : [opening, step('repeated', [{ capture, frame: last }])]
   }
 
   /** The first packet of a flow: its first SYN, or its first datagram. */
@@ -167,8 +164,11 @@ export class Losses {
   private lose(leg: number): void {
     const { legs } = this
     if (legs.protocol(leg) !== IPPROTO_TCP) return
+    // where nothing went to this server before, by this interface, a rule or a route may forbid it
+    if (legs.responders.get(legs.responder(leg), FORWARDED) === 0) return
     if (this.streak === 0) this.streakTime = legs.start(leg)
     this.streak++
+    this.hasKnownClient ||= this.wentThroughBefore(leg)
     this.streakCapture = legs.capture(leg)
     if (this.lost.length + this.gone.length === MOST_NAMED) return
     legs.mark(leg, LEG_LOST)
@@ -176,7 +176,7 @@ export class Losses {
   }
 
   private endStreak(): void {
-    if (this.streak > this.longest) {
+    if (this.streak > this.longest && this.hasKnownClient) {
       this.longest = this.streak
       this.passingAtLongest = this.passing
       // the capture of the other side may simply have ended
@@ -187,7 +187,19 @@ export class Losses {
       this.gone = []
     }
     this.streak = 0
+    this.hasKnownClient = false
     this.passing = 0
+  }
+
+  /** Whether the same client reached the same server before: what a rule or a filter of sources lets through. */
+  private wentThroughBefore(leg: number): boolean {
+    const { legs } = this
+    let other = legs.older(leg)
+    for (let i = 0; i < MOST_SIBLINGS && other >= 0; i++, other = legs.older(other)) {
+      if (legs.has(other, LEG_FORWARDED) && isOneAddress(legs.initiatorEnd(other), legs.initiatorEnd(leg)))
+        return true
+    }
+    return false
   }
 
   private remember(leg: number, time: number, kind: number): void {
@@ -222,31 +234,31 @@ export class Losses {
       legs.protocol(a) === legs.protocol(b) &&
       legs.sameResponder(a, b) &&
       legs.isPortShared(a, b) &&
-      legs.initiatorText(a) !== legs.initiatorText(b)
+      !legs.sameInitiator(a, b)
     )
   }
 
   private raced(lost: number, won: number): void {
-    const { legs, cases } = this
-    const protocol = legs.protocol(lost) === IPPROTO_TCP ? 'tcp' : 'udp'
-    const client = legs.initiatorText(lost)
+    const { legs } = this
     this.races++
-    cases.add({
+    const isSure = this.races > 2
+    this.collector.add({
       id: 'snat-insert-race',
-      confidence: this.races > 2 ? 'certain' : 'likely',
-      reason: `two hosts used one source port to one destination within a millisecond; one packet left translated, the other did not leave${this.races > 2 ? ', again and again' : ''}`,
-      client,
-      flow: `${protocol} ${client} -> ${legs.responderText(lost)}`,
-      parties: partiesOf(legs, lost, -1),
+      severity: 'error',
+      confidence: isSure ? 'certain' : 'likely',
+      reason: phrase(isSure ? 'again' : 'once'),
+      client: legs.initiatorEnd(lost),
+      flow: flowOfLegs(legs, lost, lost),
       point: legs.point(lost),
+      time: legs.time(lost),
       steps: [
-        { what: `first packet of ${legs.initiatorText(won)}: left the host`, frames: [this.frame(won)] },
-        { what: `first packet of ${client}: did not`, frames: [this.frame(lost)] },
+        step('won', [this.frame(won)], { client: legs.initiatorEnd(won) }),
+        step('lost', [this.frame(lost)], { client: legs.initiatorEnd(lost) }),
       ],
     })
   }
 
-  private frame(leg: number) {
+  private frame(leg: number): FrameReference {
     return { capture: this.legs.capture(leg), frame: this.legs.side(leg, 0, SIDE_FRAME) }
   }
 }

@@ -1,9 +1,10 @@
 // TCP checksums that were captured unfinished, because hardware or nobody adds the rest later. Evidence of nothing.
 
+import { flowOfLegs } from '../evidence/flow-forms.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { type Observation, SUM_UNFINISHED, SUM_UNKNOWN } from '../evidence/observation.ts'
-import type { Case, Cases } from '../wording/cases.ts'
-import type { RemarkId } from '../wording/flow-catalogue.ts'
+import type { Case, Collector } from '../facts/collector.ts'
+import { phrase, step } from '../facts/facts.ts'
 
 /** SYNs that are looked at: what a host does to its packets it does to all of them. */
 const MOST_LOOKS = 4096
@@ -13,39 +14,39 @@ const MOST_NAMED = 20
 
 export class UnfinishedSums {
   private readonly legs: Legs
-  private readonly notes: Cases<RemarkId>
-  private readonly found: Case<RemarkId>[] = []
+  private readonly collector: Collector
+  private readonly found: Case[] = []
   private looks = 0
   private count = 0
 
-  constructor(legs: Legs, notes: Cases<RemarkId>) {
+  constructor(legs: Legs, collector: Collector) {
     this.legs = legs
-    this.notes = notes
+    this.collector = collector
   }
 
   /** The first SYN or SYN-ACK of a connection at a point. */
-  opening(leg: number, { capture, frame, point, sum }: Observation): void {
+  opening(leg: number, { capture, frame, point, sum, time }: Observation): void {
     const { legs } = this
     if (this.looks === MOST_LOOKS || sum === SUM_UNKNOWN) return
     this.looks++
     if (sum !== SUM_UNFINISHED) return
     this.count++
     if (this.found.length === MOST_NAMED) return
-    const client = legs.initiatorText(leg)
     this.found.push({
       id: 'offload-checksum',
+      severity: 'info',
       confidence: 'certain',
-      reason:
-        'the checksum is the sum of the pseudo header, as the kernel leaves it to whoever sends the packet',
-      client,
-      flow: `tcp ${client} -> ${legs.responderText(leg)}`,
+      reason: phrase('pseudo'),
+      client: legs.initiatorEnd(leg),
+      flow: flowOfLegs(legs, leg, leg),
       point,
-      steps: [{ what: 'SYN with an unfinished checksum', frames: [{ capture, frame }] }],
+      time,
+      steps: [step('syn', [{ capture, frame }])],
     })
   }
 
   conclude(): void {
     if (this.count * CHANCE < this.looks || this.count < 2) return
-    for (const found of this.found) this.notes.add(found)
+    for (const found of this.found) this.collector.add(found)
   }
 }

@@ -19,8 +19,8 @@ import {
   SYN_SEQUENCE,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
-import type { Case, Cases } from '../wording/cases.ts'
-import type { RemarkId } from '../wording/flow-catalogue.ts'
+import type { Case, Collector } from '../facts/collector.ts'
+import { phrase, step } from '../facts/facts.ts'
 
 const LEAST_PACKETS = 2
 const MOST_SIBLINGS = 64
@@ -36,12 +36,12 @@ interface Half {
   /** The client's first sequence number, or null where no opening was seen; and when the half began. */
   opening: number | null
   start: number
-  found: Case<RemarkId>
+  found: Case
 }
 
 export class OneWayFlows {
   private readonly legs: Legs
-  private readonly notes: Cases<RemarkId>
+  private readonly collector: Collector
   private readonly forms: FlowForms
   private readonly waiting: Half[] = []
   readonly budget = new Budget(
@@ -49,9 +49,9 @@ export class OneWayFlows {
     MOST_WAITING,
   )
 
-  constructor(legs: Legs, notes: Cases<RemarkId>, forms: FlowForms) {
+  constructor(legs: Legs, collector: Collector, forms: FlowForms) {
     this.legs = legs
-    this.notes = notes
+    this.collector = collector
     this.forms = forms
   }
 
@@ -65,23 +65,21 @@ export class OneWayFlows {
     const first = legs.get(leg, half === 0 ? SYN_FRAME : SYN_ACK_FRAME)
     const last = legs.side(leg, half, SIDE_FRAME)
     const frames = [first, last].filter(frame => frame !== 0).map(frame => ({ capture, frame }))
-    const found: Case<RemarkId> = {
+    const missing = half === 0 ? 'answers' : 'requests'
+    const found: Case = {
       id: 'one-way-flow',
+      severity: 'info',
       confidence: 'certain',
-      reason: `its acknowledgments answer packets that never passed here: the ${half === 0 ? 'answers' : 'requests'} are missing`,
+      reason: phrase('missing', { missing }),
       client,
-      flow: `${flow}, ${half === 0 ? 'answers' : 'requests'} missing`,
+      flow: { ...flow, missing },
       point: legs.point(leg),
-      steps: [
-        {
-          what: `packets of ${half === 0 ? 'the client' : 'the server'} alone, acknowledging what is not here`,
-          frames,
-        },
-      ],
+      time: legs.start(leg),
+      steps: [step(half === 0 ? 'client' : 'server', frames)],
     }
     if (this.budget.allows(1))
       this.waiting.push({ half, opening: this.openingOf(leg), start: legs.start(leg), found })
-    else this.notes.add(found)
+    else this.collector.add(found)
   }
 
   /** Tells of the halves whose other half was seen nowhere, under whatever addresses; to be called after judge(). */
@@ -90,7 +88,7 @@ export class OneWayFlows {
     const openings = this.openings()
     for (const { half, opening, start, found } of this.waiting) {
       const others = opening === null ? [] : (openings[1 - half].get(opening) ?? [])
-      if (!others.some(other => Math.abs(other - start) <= SAME_OPENING)) this.notes.add(found)
+      if (!others.some(other => Math.abs(other - start) <= SAME_OPENING)) this.collector.add(found)
     }
   }
 

@@ -10,6 +10,8 @@ import {
   REUSE,
   REUSE_ANSWER,
   REUSE_BEFORE,
+  REUSE_FAILED_FOR,
+  REUSE_FAILURES,
   REUSE_PAUSE,
   SIDE_END,
   SIDE_FRAME,
@@ -19,16 +21,23 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ACCEPTED_START } from '../evidence/responders.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
-import type { RemarkId } from '../wording/flow-catalogue.ts'
+import type { Collector } from '../facts/collector.ts'
+import {
+  type Confidence,
+  type FrameReference,
+  phrase,
+  type Severity,
+  type Step,
+  step,
+  type Values,
+} from '../facts/facts.ts'
 
 // how the last connection had ended, in bits 0 to 2 of REUSE
 const OPEN = 1
 const HALF_CLOSED = 2
 const CLOSED = 3
 const WAS_RESET = 4
-const ENDS = ['', 'was still open', 'was half closed', 'had been closed', 'had been reset']
+const ENDS = ['', 'open', 'half-closed', 'closed', 'reset']
 /** How long the kernel keeps such an entry, by default. */
 const KEPT = [0, Number.POSITIVE_INFINITY, 120e9, 120e9, 10e9]
 const END_BITS = 7
@@ -43,21 +52,22 @@ const GRACE = 1.5e9
 
 export class PortReuse {
   private readonly legs: Legs
-  private readonly cases: Cases
-  private readonly notes: Cases<RemarkId>
+  private readonly collector: Collector
   private readonly forms: FlowForms
 
-  constructor(legs: Legs, cases: Cases, notes: Cases<RemarkId>, forms: FlowForms) {
+  constructor(legs: Legs, collector: Collector, forms: FlowForms) {
     this.legs = legs
-    this.cases = cases
-    this.notes = notes
+    this.collector = collector
     this.forms = forms
   }
 
   /** A SYN with another number than the leg's connection had, which the leg still tells of. */
   reopened(leg: number, seen: Observation): void {
     const { legs } = this
-    if (!legs.has(leg, LEG_SYN_ACK)) return
+    if (!legs.has(leg, LEG_SYN_ACK)) {
+      this.triedAgain(leg, seen)
+      return
+    }
     const end = this.endOf(leg)
     const pause = seen.time - legs.time(leg)
     if (pause >= KEPT[end]) {
@@ -70,25 +80,29 @@ export class PortReuse {
     legs.setRare(leg, REUSE_BEFORE, before)
     legs.setRare(leg, REUSE_PAUSE, Math.min(pause / 1e6, 0x7fffffff))
     legs.setRare(leg, REUSE_ANSWER, 0)
+    legs.setRare(leg, REUSE_FAILURES, 0)
+    legs.setRare(leg, REUSE_FAILED_FOR, 0)
+  }
+
+  /** Another SYN of the port, with a number of its own: the try before was given up. */
+  private triedAgain(leg: number, seen: Observation): void {
+    const { legs } = this
+    if ((legs.rare(leg, REUSE) & (CHALLENGED | REFUSED)) === 0) return
+    legs.setRare(leg, REUSE_FAILURES, legs.rare(leg, REUSE_FAILURES) + 1)
+    const milliseconds = legs.rare(leg, REUSE_FAILED_FOR) + (seen.time - legs.start(leg)) / 1e6
+    legs.setRare(leg, REUSE_FAILED_FOR, Math.min(milliseconds, 0x7fffffff))
   }
 
   /** Its first SYN-ACK. */
   answered(leg: number, seen: Observation): void {
     const { legs } = this
     if (legs.rare(leg, REUSE) === 0) return
-    const { client, flow } = this.forms.of(leg)
-    this.notes.add({
-      id: 'port-reuse',
-      confidence: 'certain',
-      reason: `the last connection ${ENDS[legs.rare(leg, REUSE) & END_BITS]}`,
-      client,
-      flow,
-      point: legs.point(leg),
-      steps: [
-        ...this.steps(leg),
-        { what: 'SYN-ACK', frames: [{ capture: seen.capture, frame: seen.frame }] },
-      ],
-    })
+    const failures = legs.rare(leg, REUSE_FAILURES)
+    const hasFailed = failures > 0 && (legs.rare(leg, REUSE) & CHALLENGED) !== 0
+    const values = { failures, failedFor: legs.rare(leg, REUSE_FAILED_FOR) }
+    const accepted = step('syn-ack', [{ capture: seen.capture, frame: seen.frame }])
+    if (hasFailed) this.add(leg, 'error', 'certain', 'failed', [accepted], values, failures)
+    else this.add(leg, 'info', 'certain', 'worked', [accepted])
     legs.setRare(leg, REUSE, 0)
   }
 
@@ -117,30 +131,16 @@ export class PortReuse {
     if (reuse === 0 || legs.has(leg, LEG_SYN_ACK) || legs.start(leg) > now - GRACE) return
     const found = this.assess(leg, reuse)
     if (found === null) return
-    const { client, flow } = this.forms.of(leg)
-    this.cases.add({
-      id: 'port-reuse',
-      confidence: found.confidence,
-      reason: `${found.why}; the last connection ${ENDS[reuse & END_BITS]}`,
-      client,
-      flow,
-      point: legs.point(leg),
-      steps: [...this.steps(leg), ...this.answerSteps(leg, reuse)],
-    })
+    this.add(leg, 'error', found.confidence, found.code, this.answerSteps(leg, reuse))
   }
 
-  private assess(leg: number, reuse: number): { confidence: Confidence; why: string } | null {
-    if ((reuse & CHALLENGED) !== 0) {
-      return { confidence: 'certain', why: 'the SYN was answered by an ACK of the last connection' }
-    }
+  private assess(leg: number, reuse: number): { confidence: Confidence; code: string } | null {
+    if ((reuse & CHALLENGED) !== 0) return { confidence: 'certain', code: 'challenged' }
     const isSilent = (reuse & REFUSED) === 0
     if (isSilent && this.legs.openings(leg, 0) < 2) return null
     // a server that is gone refuses or ignores everybody
     if (!this.servesOthers(leg)) return null
-    return {
-      confidence: 'likely',
-      why: `the SYN was ${isSilent ? 'never answered' : 'refused'}, and the server accepted other connections afterwards`,
-    }
+    return { confidence: 'likely', code: isSilent ? 'silent' : 'refused' }
   }
 
   /** Whether the server accepted a connection that began later. */
@@ -163,27 +163,48 @@ export class PortReuse {
     legs.setRare(leg, REUSE, reuse | bit)
   }
 
-  private steps(leg: number): FindingStep[] {
+  private add(
+    leg: number,
+    severity: Severity,
+    confidence: Confidence,
+    code: string,
+    last: Step[],
+    values: Values = {},
+    tries = 1,
+  ): void {
     const { legs } = this
-    const capture = legs.capture(leg)
-    const seconds = (legs.rare(leg, REUSE_PAUSE) / 1000).toFixed(3)
+    const { client, flow } = this.forms.of(leg)
+    const end = ENDS[legs.rare(leg, REUSE) & END_BITS]
+    this.collector.add({
+      id: 'port-reuse',
+      severity,
+      confidence,
+      reason: phrase(code, { ...values, end }),
+      client,
+      flow,
+      point: legs.point(leg),
+      time: legs.start(leg),
+      steps: [...this.steps(leg), ...last],
+      tries,
+    })
+  }
+
+  private steps(leg: number): Step[] {
+    const { legs } = this
     const isBelow = (legs.rare(leg, REUSE) & IS_BELOW) !== 0
     return [
-      {
-        what: 'last packet of the connection before',
-        frames: [{ capture, frame: legs.rare(leg, REUSE_BEFORE) }],
-      },
-      {
-        what: `SYN from the same port ${seconds} s later${isBelow ? ', its number below the last one' : ''}`,
-        frames: [{ capture, frame: legs.get(leg, SYN_FRAME) }],
-      },
+      step('before', this.frame(leg, legs.rare(leg, REUSE_BEFORE))),
+      step('syn', this.frame(leg, legs.get(leg, SYN_FRAME)), { pause: legs.rare(leg, REUSE_PAUSE), isBelow }),
     ]
   }
 
-  private answerSteps(leg: number, reuse: number): FindingStep[] {
+  private answerSteps(leg: number, reuse: number): Step[] {
     if ((reuse & (CHALLENGED | REFUSED)) === 0) return []
-    const what = (reuse & CHALLENGED) !== 0 ? 'ACK instead of a SYN-ACK' : 'RST'
-    const frame = this.legs.rare(leg, REUSE_ANSWER)
-    return [{ what, frames: [{ capture: this.legs.capture(leg), frame }] }]
+    const code = (reuse & CHALLENGED) !== 0 ? 'challenge' : 'reset'
+    return [step(code, this.frame(leg, this.legs.rare(leg, REUSE_ANSWER)))]
+  }
+
+  private frame(leg: number, frame: number): FrameReference[] {
+    return [{ capture: this.legs.capture(leg), frame }]
   }
 }

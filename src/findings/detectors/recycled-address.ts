@@ -18,18 +18,18 @@ import {
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
-import { isFresh } from './asymmetric-return.ts'
+import { isFresh } from '../evidence/refused-answer.ts'
+import type { Collector } from '../facts/collector.ts'
+import { type Confidence, phrase, type Step, step } from '../facts/facts.ts'
 
 export class RecycledAddresses {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly forms: FlowForms
 
-  constructor(legs: Legs, cases: Cases, forms: FlowForms) {
+  constructor(legs: Legs, collector: Collector, forms: FlowForms) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
     this.forms = forms
   }
 
@@ -67,16 +67,11 @@ export class RecycledAddresses {
     const hasNoSocket = (seen.flags & TCP_ACK) === 0 && seen.window === 0
     if (!hasNoSocket || seen.sequence !== legs.side(leg, 0, SIDE_ACK)) return
     legs.mark(leg, LEG_EXPLAINED)
-    this.add(
-      leg,
-      'certain',
-      'the RST comes from another hardware address than the SYN-ACK, both straight from the host',
-      [
-        this.step(leg, 'SYN-ACK of the station that had the address', legs.get(leg, SYN_ACK_FRAME)),
-        this.step(leg, 'data for it', legs.side(leg, 0, SIDE_FRAME)),
-        this.step(leg, 'RST of another station with that address', seen.frame),
-      ],
-    )
+    this.add(leg, 'certain', 'other-station', seen.time, [
+      this.step(leg, 'syn-ack', legs.get(leg, SYN_ACK_FRAME)),
+      this.step(leg, 'data', legs.side(leg, 0, SIDE_FRAME)),
+      this.step(leg, 'other-reset', seen.frame),
+    ])
   }
 
   /** A SYN that nobody answered goes to another station, which refuses it. */
@@ -85,32 +80,22 @@ export class RecycledAddresses {
     // a packet of no station has 0, as a SYN that stayed
     if (legs.rare(leg, MOVED_STATION) !== seen.sourceMac) return
     legs.setRare(leg, MOVED_STATION, 0)
-    this.add(
-      leg,
-      'likely',
-      'the SYN was not answered by one station, and refused by the next with its address',
-      [
-        this.step(leg, 'SYN to the station that had the address', legs.get(leg, SYN_FRAME)),
-        this.step(leg, 'SYN to another station with that address', legs.rare(leg, MOVED_FRAME)),
-        this.step(leg, 'RST of that station', seen.frame),
-      ],
-    )
+    this.add(leg, 'likely', 'next-station', seen.time, [
+      this.step(leg, 'syn', legs.get(leg, SYN_FRAME)),
+      this.step(leg, 'other-syn', legs.rare(leg, MOVED_FRAME)),
+      this.step(leg, 'reset', seen.frame),
+    ])
   }
 
-  private add(leg: number, confidence: Confidence, reason: string, steps: FindingStep[]): void {
+  private add(leg: number, confidence: Confidence, code: string, time: number, steps: Step[]): void {
     const { client, flow } = this.forms.of(leg)
-    this.cases.add({
-      id: 'recycled-address',
-      confidence,
-      reason,
-      client,
-      flow,
-      point: this.legs.point(leg),
-      steps,
-    })
+    const point = this.legs.point(leg)
+    const reason = phrase(code)
+    const found = { id: 'recycled-address', severity: 'error', confidence } as const
+    this.collector.add({ ...found, reason, client, flow, point, time, steps })
   }
 
-  private step(leg: number, what: string, frame: number): FindingStep {
-    return { what, frames: [{ capture: this.legs.capture(leg), frame }] }
+  private step(leg: number, code: string, frame: number): Step {
+    return step(code, [{ capture: this.legs.capture(leg), frame }])
   }
 }

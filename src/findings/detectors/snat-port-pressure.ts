@@ -3,13 +3,21 @@ import { readKey } from '../../conntrack/key-tuple.ts'
 import { DIRECTION_ORIGINAL, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { hashTuple, Tuple } from '../../conntrack/tuple.ts'
+import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
+import { endOfKey } from '../evidence/flow-facts.ts'
 import type { Legs } from '../evidence/legs.ts'
-import { type Asked, endpoint, locate } from '../evidence/whereabouts.ts'
-import { counted } from '../wording/counted.ts'
-import type { Confidence, Finding, FrameReference } from '../wording/finding.ts'
-import { FLOW_FINDINGS } from '../wording/flow-catalogue.ts'
+import { type Asked, locate } from '../evidence/whereabouts.ts'
+import {
+  type Confidence,
+  type Facts,
+  type FlowFacts,
+  type FrameReference,
+  type Phrase,
+  phrase,
+  step,
+} from '../facts/facts.ts'
 
 // Live entries are counted in two arrays by two hashes of source, destination, port and protocol: the lower count is the
 // right one, or too high. Where that comes near the least ceiling there is, the ports are told apart.
@@ -33,11 +41,6 @@ const NAT_PORTS = 64512
 const LOCAL_PORTS = 28232
 const LOCAL_FIRST = 32768
 const LOCAL_LAST = 60999
-const KNOWN: Record<number, string> = {
-  64: "as Google Cloud NAT's default for a machine",
-  1024: "as Azure Load Balancer's default for a machine",
-}
-
 interface Tracked {
   source: number
   destination: number
@@ -45,9 +48,9 @@ interface Tracked {
   /** Destination port and protocol. */
   port: number
   protocol: number
-  /** The destination, and with the source in front. */
-  place: string
-  name: string
+  /** The source without a port, and the destination. */
+  from: Endpoint
+  to: Endpoint
   inUse: number
   peak: number
   lowest: number
@@ -61,6 +64,7 @@ interface Tracked {
   answered: number
   isTranslated: boolean
   peakFrame: FrameReference
+  peakTime: number
   /** A flow of it, whose whereabouts were asked for. */
   example: Asked
   refused: FrameReference[]
@@ -130,7 +134,7 @@ export class PortPressure {
     if (waiting.tracked.refused.length < NAMED_FRAMES) waiting.tracked.refused.push(waiting.frame)
   }
 
-  conclude(nameOf: (point: number) => string): Finding[] {
+  conclude(): Facts[] {
     const found = this.tracked.flatMap(tracked => {
       const assessment = assess(tracked)
       return assessment === null ? [] : [{ tracked, ...assessment }]
@@ -138,36 +142,31 @@ export class PortPressure {
     if (found.length === 0) return []
     found.sort((a, b) => b.tracked.refusedCount - a.tracked.refusedCount)
     const [{ tracked, confidence, reason }] = found
-    const { title, ...rest } = FLOW_FINDINGS['snat-port-pressure']
-    const refused = found.reduce((sum, { tracked: each }) => sum + each.refusedCount, 0)
+    const lost = found.reduce((sum, { tracked: each }) => sum + each.refusedCount, 0)
     const steps = [
-      { what: `${tracked.peak} ports in use at once`, frames: [tracked.peakFrame] },
-      { what: 'connections that came then and did not leave', frames: tracked.refused },
+      step('peak', [tracked.peakFrame], { peak: tracked.peak }),
+      step('refused', tracked.refused),
     ]
     return [
       {
         id: 'snat-port-pressure',
-        ...rest,
-        severity: refused > 0 ? 'error' : rest.severity,
+        severity: lost > 0 ? 'error' : 'warning',
         confidence,
-        title: `${title} (${counted(found.length, 'destination')}${refused > 0 ? `, ${counted(refused, 'connection')} lost` : ''})`,
-        flows: found
-          .slice(0, NAMED_FLOWS)
-          .map(each => `${each.tracked.name}, like ${each.tracked.example.flow}`),
+        reasons: [reason],
+        flows: found.slice(0, NAMED_FLOWS).map(each => flowOf(each.tracked)),
         flowCount: found.length,
+        occurrences: Math.max(lost, found.length),
+        firstTime: Math.min(...found.map(each => each.tracked.peakTime)),
+        lastTime: null,
         frames: [tracked.peakFrame, ...tracked.refused],
-        steps: steps.filter(step => step.frames.length > 0),
-        points: tracked.example.places.map(({ point }) => nameOf(point)),
-        occurrences: Math.max(refused, found.length),
-        reason,
+        steps: steps.filter(({ frames }) => frames.length > 0),
+        points: tracked.example.places.map(({ point }) => point),
+        // where connections were lost comes first
+        values: { lost, refusing: found.filter(each => isRefusing(each.tracked)).length },
+        rules: [],
+        isOpen: false,
       },
     ]
-  }
-
-  /** Whether connections were lost for want of a port, and all these flows go where that was. */
-  explains(flows: readonly string[]): boolean {
-    const places = this.tracked.filter(isRefusing).map(({ place }) => ` -> ${place}`)
-    return flows.every(flow => places.some(place => flow.endsWith(place)))
   }
 
   private track(table: Table, ct: number, packet: Packet, count: number): void {
@@ -185,6 +184,7 @@ export class PortPressure {
     if (tracked.inUse > tracked.peak) {
       tracked.peak = tracked.inUse
       tracked.peakFrame = { capture: packet.capture, frame: packet.frame }
+      tracked.peakTime = packet.time
     }
     this.hasFull ||= isFull(tracked)
   }
@@ -251,7 +251,6 @@ export class PortPressure {
 }
 
 function makeTracked(table: Table, key: number, packet: Packet, example: Asked): Tracked {
-  const source = endpoint(table, key, false)
   const protocol = table.protocol(key >> 1)
   return {
     source: table.destination(key),
@@ -259,8 +258,8 @@ function makeTracked(table: Table, key: number, packet: Packet, example: Asked):
     ports: new Uint32Array(0x10000 >> 5),
     port: table.ports(key) >>> 16,
     protocol,
-    place: endpoint(table, key, true),
-    name: `${protocol === IPPROTO_TCP ? 'tcp' : 'udp'} ${source.slice(0, source.lastIndexOf(':'))} -> ${endpoint(table, key, true)}`,
+    from: { ...endOfKey(table, key, false), port: -1 },
+    to: endOfKey(table, key, true),
     inUse: 0,
     peak: 0,
     lowest: 0xffff,
@@ -272,6 +271,7 @@ function makeTracked(table: Table, key: number, packet: Packet, example: Asked):
     answered: 0,
     isTranslated: false,
     peakFrame: { capture: packet.capture, frame: packet.frame },
+    peakTime: packet.time,
     example,
     refused: [],
     refusedCount: 0,
@@ -303,35 +303,26 @@ function isFull(tracked: Tracked): boolean {
   return tracked.inUse === spanOf(tracked) && tracked.remapped * 2 > tracked.total
 }
 
-function assess(tracked: Tracked): { confidence: Confidence; reason: string } | null {
+function assess(tracked: Tracked): { confidence: Confidence; reason: Phrase } | null {
   const { peak, lowest, highest, refusedCount, sinceGrowth, unanswered, answered, isTranslated } = tracked
   const span = spanOf(tracked)
-  const range = `${peak} of the ${span} ports from ${lowest} to ${highest}`
-  if (isRefusing(tracked)) {
-    const reason = `${range} were in use${knownAs(span)}, and ${refusedCount} connections that came then did not leave the host`
-    return { confidence: 'certain', reason }
-  }
+  const range = { peak, span, lowest, highest }
+  if (isRefusing(tracked))
+    return { confidence: 'certain', reason: phrase('refused', { ...range, refused: refusedCount }) }
   // a flood is no want of ports
   if (unanswered > answered) return null
   const isLocal = !isTranslated && lowest >= LOCAL_FIRST && highest <= LOCAL_LAST
-  if (isLocal && peak >= NEARLY * LOCAL_PORTS) {
-    return {
-      confidence: 'certain',
-      reason: `${peak} ports in use, net.ipv4.ip_local_port_range has ${LOCAL_PORTS} by default`,
-    }
-  }
-  if (peak >= NEARLY * NAT_PORTS) {
-    return { confidence: 'certain', reason: `${peak} ports in use of ${NAT_PORTS}, all that NAT takes` }
-  }
-  if (span >= LOOK && peak >= NEARLY * span && sinceGrowth >= Math.max(span, LOOK)) {
-    const reason = `${range} were in use at once${knownAs(span)}, and ${sinceGrowth} further connections took none beyond them`
-    return { confidence: 'likely', reason }
-  }
+  if (isLocal && peak >= NEARLY * LOCAL_PORTS)
+    return { confidence: 'certain', reason: phrase('local', { peak, most: LOCAL_PORTS }) }
+  if (peak >= NEARLY * NAT_PORTS)
+    return { confidence: 'certain', reason: phrase('nat', { peak, most: NAT_PORTS }) }
+  if (span >= LOOK && peak >= NEARLY * span && sinceGrowth >= Math.max(span, LOOK))
+    return { confidence: 'likely', reason: phrase('range', { ...range, further: sinceGrowth }) }
   return null
 }
 
-function knownAs(span: number): string {
-  return KNOWN[span] === undefined ? '' : ` (${span} ports, ${KNOWN[span]})`
+function flowOf({ protocol, from, to, example }: Tracked): FlowFacts {
+  return { protocol, client: from, server: to, translated: null, example: example.flow }
 }
 
 function firstHash(table: Table, key: number): number {

@@ -2,14 +2,14 @@
 import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
+import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
+import { endOfKey } from '../evidence/flow-facts.ts'
 import type { Legs } from '../evidence/legs.ts'
-import { type Asked, endpoint, locate, type Place } from '../evidence/whereabouts.ts'
-import { Cases, type Found } from '../wording/cases.ts'
-import { counted } from '../wording/counted.ts'
-import type { Confidence } from '../wording/finding.ts'
-import { FLOW_FINDINGS } from '../wording/flow-catalogue.ts'
+import { type Asked, locate, type Place } from '../evidence/whereabouts.ts'
+import { Collector, keyOf as keyOfEnd } from '../facts/collector.ts'
+import { type Confidence, type Facts, type Phrase, phrase, step } from '../facts/facts.ts'
 
 /** Datagrams keep an entry alive: it lives for twice the timeout of what is not answered, with some packets. */
 const LEAST_LIFE = 60e9
@@ -39,11 +39,12 @@ interface Backend {
 interface Suspect {
   service: number
   backend: number
-  backendName: string
+  backendEnd: Endpoint
   client: number
   start: number
-  /** `16 packets in 80 s`; '' for SYNs, which are counted where they were seen. */
-  packets: string
+  /** Packets, and for how many seconds; SYNs are counted where they were seen. */
+  packets: number
+  seconds: number
   isTranslated: boolean
   hasError: boolean
   asked: Asked
@@ -104,10 +105,11 @@ export class StaleMappings {
     this.suspects.push({
       service,
       backend: sent,
-      backendName: endpoint(table, ct * 2 + 1, true),
+      backendEnd: endOfKey(table, ct * 2 + 1, true),
       client: table.source(ct * 2),
       start,
-      packets: isSyn ? '' : packetsOf(table, ct),
+      packets: table.packets(ct * 2),
+      seconds: Math.round((table.last(ct) - table.start(ct)) / 1e9),
       isTranslated,
       hasError,
       asked: locate(table, ct, this.legs),
@@ -116,17 +118,18 @@ export class StaleMappings {
   }
 
   /**
-   * @param explained clients of whose flows something else was found out
+   * @param explained clients of whose flows something else was found out, as the collector has them
    */
-  conclude(explained: ReadonlySet<string>, nameOf: (point: number) => string): Found[] {
-    const cases = new Cases<'stale-mapping'>(FLOW_FINDINGS)
+  conclude(explained: ReadonlySet<string>): Facts[] {
+    const collector = new Collector()
     const repeated = this.suspects.filter(suspect => this.isRepeated(suspect))
     for (const suspect of repeated.slice(0, MOST_SUSPECTS)) {
-      if (explained.has(suspect.asked.client)) continue
+      const { client } = suspect.asked.flow
+      if (client !== null && explained.has(keyOfEnd(client))) continue
       const found = suspect.isTranslated ? this.assess(suspect) : this.assessFromClient(suspect)
-      if (found !== null) addTo(cases, suspect, ...found)
+      if (found !== null) addTo(collector, suspect, ...found)
     }
-    return cases.conclude(nameOf)
+    return collector.conclude()
   }
 
   /** A SYN that was not repeated is no suspect, but one more flow to its backend. */
@@ -138,7 +141,7 @@ export class StaleMappings {
   }
 
   /** Flows that began later were all sent elsewhere, and answered there. */
-  private assess({ service, backend, start, hasError }: Suspect): [Confidence, string] | null {
+  private assess({ service, backend, start, hasError }: Suspect): [Confidence, Phrase] | null {
     const backends = this.services.get(service)
     if (backends === undefined) return null
     // what is still chosen is no leftover, whether it answers or not
@@ -148,23 +151,19 @@ export class StaleMappings {
       if (key !== backend) later += other.starts.filter(time => time > start).length
     }
     if (later === 0) return null
-    const why = `${counted(later, 'flow that began', 'flows that began')} later ${later === 1 ? 'was' : 'were'} sent to another backend and answered, none to this one`
-    if (hasError) return ['certain', `${why}; ICMP errors say that it is unreachable`]
+    if (hasError) return ['certain', phrase('later-and-error', { later })]
     if (later < FEW) return null
-    return [later >= ENOUGH ? 'likely' : 'possible', why]
+    return [later >= ENOUGH ? 'likely' : 'possible', phrase('later', { later })]
   }
 
   /** In front of the translation: the same client's later flows to the service were answered. */
-  private assessFromClient({ service, client, start }: Suspect): [Confidence, string] | null {
+  private assessFromClient({ service, client, start }: Suspect): [Confidence, Phrase] | null {
     let later = 0
     for (const backend of this.services.get(service)?.values() ?? []) {
       later += backend.starts.filter((time, i) => time > start && backend.clients[i] === client).length
     }
     if (later < ENOUGH) return null
-    return [
-      'possible',
-      `${later} flows that the same client began later were answered; where this one is sent is not seen here`,
-    ]
+    return ['possible', phrase('same-client', { later })]
   }
 
   /** A repeated SYN neither renews its entry nor counts there: that is asked where SYNs are counted. */
@@ -206,27 +205,26 @@ function synsOf(places: readonly Place[]): number {
   return places.reduce((most, { syns }) => Math.max(most, syns), 0)
 }
 
-function packetsOf(table: Table, ct: number): string {
-  return `${table.packets(ct * 2)} packets in ${Math.round((table.last(ct) - table.start(ct)) / 1e9)} s`
-}
-
 function addTo(
-  cases: Cases<'stale-mapping'>,
-  { asked, packets, backendName, isTranslated, isSyn }: Suspect,
+  collector: Collector,
+  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start }: Suspect,
   confidence: Confidence,
-  reason: string,
+  reason: Phrase,
 ): void {
-  const sent = isSyn ? `${synsOf(asked.places)} SYNs` : packets
-  const what = `${sent}${isTranslated ? ` to ${backendName}` : ''}, none answered: the first and the last`
-  for (const { point, first, last } of asked.places) {
-    cases.add({
+  const { flow, places } = asked
+  const to = isTranslated ? { backend: backendEnd } : {}
+  const values = isSyn ? { ...to, syns: synsOf(places) } : { ...to, packets, seconds }
+  for (const { point, first, last } of places) {
+    collector.add({
       id: 'stale-mapping',
+      severity: 'error',
       confidence,
       reason,
-      client: asked.client,
-      flow: asked.flow,
+      client: flow.client ?? flow.server,
+      flow,
       point,
-      steps: [{ what, frames: [first, last] }],
+      time: start,
+      steps: [step(isSyn ? 'syns' : 'datagrams', [first, last], values)],
     })
   }
 }

@@ -1,7 +1,9 @@
 // Floods of SYNs: connections to one responder that hardly anybody completes, counted as they end.
 
+import type { Endpoint } from '../../host/knowledge.ts'
+import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { isSide, pointOfSide } from '../../vantage/record/points.ts'
-import { formsOf } from '../evidence/flow-forms.ts'
+import { formsOf, isOneEnd } from '../evidence/flow-forms.ts'
 import {
   LEG_ACKNOWLEDGED,
   LEG_OPEN,
@@ -11,6 +13,7 @@ import {
   SIDE_PACKETS,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
+import { openingFrame } from '../evidence/openings.ts'
 import {
   ANSWERED,
   COMPLETED,
@@ -21,9 +24,8 @@ import {
   REPEATED,
   REPEATED_ANSWERS,
 } from '../evidence/responders.ts'
-import type { Case, Cases } from '../wording/cases.ts'
-import { partiesOf } from './asymmetric-return.ts'
-import { openingFrame } from './end-of-connection.ts'
+import type { Collector } from '../facts/collector.ts'
+import { type FrameReference, phrase, step } from '../facts/facts.ts'
 
 const MOST_SIBLINGS = 64
 /** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
@@ -32,6 +34,9 @@ const NAMED_SYNS = 8
 /** What part of the connections completed leaves no room for a flood. */
 const NEARLY_ALL = 0.9
 const GRACE = 1.5e9
+/** A capture that ends sooner shows no repetition: so many SYNs in a moment are still none that clients send. */
+const SHORT_GRACE = 0.3e9
+const SHORT_FLOOD = 1000
 
 /** New connections to one responder at one point. */
 interface Counts {
@@ -44,18 +49,24 @@ interface Counts {
 }
 
 /** What names a flood: some of its first SYNs, what was asked for and what that was translated to. */
-type Name = Pick<Case, 'client' | 'parties' | 'point' | 'steps'> & { asked: string; came: string }
+interface Name {
+  asked: Endpoint
+  came: Endpoint
+  point: number
+  start: number
+  frames: FrameReference[]
+}
 
 /** Sums stand with the responders (responders.ts), so that they stay exact however many connections there were. */
 export class Floods {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   /** Of responders whose first connections have ended. */
   private readonly names = new Map<number, Name>()
 
-  constructor(legs: Legs, cases: Cases) {
+  constructor(legs: Legs, collector: Collector) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
   }
 
   /** The connection of a leg is over: it is counted with its responder. */
@@ -104,25 +115,38 @@ export class Floods {
     const all = responders.get(responder, ENDED) + responders.get(responder, LEGS)
     // a busy server need not be counted connection by connection
     if (responders.get(responder, COMPLETED) + responders.get(responder, OPEN) >= NEARLY_ALL * all) return
-    const counts = this.countsOf(responder, now)
-    if (!isFlood(counts)) return
+    let counts = this.countsOf(responder, now - GRACE)
+    const isShort = !isFlood(counts)
+    if (isShort) {
+      counts = this.countsOf(responder, now - SHORT_GRACE)
+      if (counts.flows < SHORT_FLOOD || !isFlood(counts)) return
+    }
     const name = this.names.get(responder) ?? nameOf(this.legs, this.oldest(responder))
     const { flows, answered, completed, repeatedAnswers } = counts
-    const { asked, came, ...rest } = name
+    const { asked, came, point, start, frames } = name
     const isSure = repeatedAnswers * 2 > flows
-    this.cases.add({
+    const code = isSure ? 'answers-repeated' : isShort ? 'too-short' : 'not-repeated'
+    this.collector.add({
       id: 'syn-flood',
-      confidence: isSure ? 'certain' : 'likely',
-      reason: isSure
-        ? 'the server repeats its answers, which nobody completes'
-        : 'the senders do not repeat their SYNs, as programs that want a connection do',
-      flow: `tcp ${flows} flows -> ${asked}${came === asked ? '' : `, translated to ${came}`}, ${answered} answered, ${completed} completed`,
-      ...rest,
+      severity: 'warning',
+      confidence: isSure ? 'certain' : isShort ? 'possible' : 'likely',
+      reason: phrase(code),
+      client: asked,
+      flow: {
+        protocol: IPPROTO_TCP,
+        client: null,
+        server: asked,
+        translated: isOneEnd(asked, came) ? null : { client: null, server: came },
+        counts: { flows, answered, completed },
+      },
+      point,
+      time: start,
+      steps: [step('first', frames)],
     })
   }
 
-  /** Sums of what has ended, and of what has not but is old enough. */
-  private countsOf(responder: number, now: number): Counts {
+  /** Sums of what has ended, and of what has not and began before `latest`. */
+  private countsOf(responder: number, latest: number): Counts {
     const { legs } = this
     const { responders } = legs
     const counts: Counts = {
@@ -134,7 +158,7 @@ export class Floods {
       repeatedAnswers: responders.get(responder, REPEATED_ANSWERS),
     }
     for (let leg = legs.newestOf(responder); leg >= 0; leg = legs.older(leg)) {
-      if (!legs.has(leg, LEG_SYN) || legs.start(leg) > now - GRACE || isSeenBefore(legs, leg)) continue
+      if (!legs.has(leg, LEG_SYN) || legs.start(leg) > latest || isSeenBefore(legs, leg)) continue
       counts.flows++
       if (isCompleted(legs, leg)) counts.completed++
       if (legs.has(leg, LEG_RST)) counts.refused++
@@ -196,15 +220,12 @@ function nameOf(legs: Legs, named: readonly number[]): Name {
     meant = named[0]
     translated = named[0]
   }
-  const asked = legs.responderText(meant)
-  const came = legs.responderText(translated)
   return {
-    asked,
-    came,
-    client: asked,
-    parties: partiesOf(legs, translated, came === asked ? -1 : meant),
+    asked: legs.responderEnd(meant),
+    came: legs.responderEnd(translated),
     point: legs.point(named[0]),
-    steps: [{ what: 'the first of the SYNs', frames: named.map(leg => openingFrame(legs, leg)) }],
+    start: legs.start(named[0]),
+    frames: named.map(leg => openingFrame(legs, leg)),
   }
 }
 

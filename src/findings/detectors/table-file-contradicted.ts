@@ -15,31 +15,23 @@ import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_TCP,
-  protocolName,
   TCP_ACK,
   TCP_FIN,
   TCP_RST,
   TCP_SYN,
 } from '../../net/numbers.ts'
 import { Packet } from '../../packet/packet.ts'
-import { destinationOf, sourceOf } from '../../sizing/flow.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
-import type { Finding } from '../wording/finding.ts'
-import { FrameGroup } from '../wording/frame-group.ts'
+import { flowOfEntry } from '../evidence/flow-facts.ts'
+import { type Facts, type FlowFacts, phrase, step } from '../facts/facts.ts'
+import { FrameGroup } from '../facts/frame-group.ts'
 
-/** Ways in which traffic contradicts a listed entry. */
-const CONTRADICTIONS = {
-  /** It is opened by a SYN while it is listed as open. */
-  opened: 'a SYN opens a connection that is listed as open',
-  /** It goes on while it is listed as closed by both sides. */
-  'goes-on': 'data in a connection that is listed as TIME_WAIT',
-  /** It is under way while its SYN is listed as unanswered. */
-  'under-way': 'data from the server in a connection that is listed as SYN_SENT',
-  /** Its packets are seen to be translated otherwise. */
-  translation: 'a packet leaves with another translation than is listed',
-} as const
-
-export type Contradiction = keyof typeof CONTRADICTIONS
+/**
+ * Ways in which traffic contradicts a listed entry: a SYN opens it while it is listed as open; it goes on while it is
+ * listed as closed by both sides; it is under way while its SYN is listed as unanswered; its packets are seen to be
+ * translated otherwise.
+ */
+export type Contradiction = 'opened' | 'goes-on' | 'under-way' | 'translation'
 
 /** Flows that are named. */
 const NAMED_FLOWS = 20
@@ -57,7 +49,7 @@ export class TableCheck {
   readonly contradictions = new Map<Contradiction, FrameGroup>()
   /** Those of TCP among them. */
   usedTcp = 0
-  private readonly flows: string[] = []
+  private readonly flows = new Map<number, FlowFacts>()
   /** Frame of the first packet that met each listed entry, 0 for none. */
   private firstFrames = new Uint32Array(0)
   /** The packet as it left; its tuples in front of the translation and behind it. */
@@ -88,37 +80,31 @@ export class TableCheck {
     if (this.behind.hasTuple && this.leavesOtherwise(packet, met)) this.add('translation', ct, packet)
   }
 
-  conclude(): Finding[] {
+  conclude(): Facts[] {
     const { path } = this.known
     const certain = [...this.contradictions.values()].reduce((sum, { count }) => sum + count, 0)
     const reopened = this.isReopenedThroughout ? this.reopened.count : 0
     if (certain + reopened === 0) return []
-    const steps = [...this.contradictions].map(([id, { count, frames }]) => ({
-      what: `${CONTRADICTIONS[id]} (${count} ×)`,
-      frames,
-    }))
-    if (reopened > 0) {
-      steps.push({
-        what: `a SYN opens a connection that is listed as closed (${reopened} ×)`,
-        frames: this.reopened.frames,
-      })
-    }
+    const steps = [...this.contradictions].map(([id, { count, frames }]) => step(id, frames, { count }))
+    if (reopened > 0) steps.push(step('reopened', this.reopened.frames, { count: reopened }))
     steps.sort((a, b) => a.frames[0].frame - b.frames[0].frame)
     return [
       {
         id: 'table-file-contradicted',
         severity: 'warning',
         confidence: certain > 0 ? 'certain' : 'likely',
-        title: this.wasTakenLater
-          ? `${path} was taken after the capture began: it lists connections that the capture opens`
-          : `the traffic contradicts ${path}`,
-        flows: this.flows,
+        reasons: [phrase(certain > 0 ? 'packets' : 'reopened')],
+        flows: [...this.flows.values()],
         flowCount: certain + reopened,
+        occurrences: certain + reopened,
+        firstTime: null,
+        lastTime: null,
         frames: steps.flatMap(({ frames }) => frames),
         steps,
-        occurrences: certain + reopened,
-        cause: 'the file is of another moment than the start of the capture, of another host or namespace',
-        fix: 'conntrack -L >FILE right before the capture starts, in the network namespace it is taken in',
+        points: [],
+        values: { path, wasTakenLater: this.wasTakenLater },
+        rules: [],
+        isOpen: false,
       },
     ]
   }
@@ -191,14 +177,11 @@ export class TableCheck {
   }
 
   private name(ct: number): void {
-    if (this.flows.length === NAMED_FLOWS) return
-    const { table } = this.engine
-    const protocol = table.protocol(ct)
-    const ports = table.ports(ct * 2)
-    const numbers = protocol === IPPROTO_TCP ? ` sport=${ports >>> 16} dport=${ports & 0xffff}` : ''
-    const state = protocol === IPPROTO_TCP ? ` listed as ${TCP_STATE_NAMES[this.engine.metState]}` : ''
-    const text = `${protocolName(protocol)} src=${sourceOf(table, ct * 2)} dst=${destinationOf(table, ct * 2)}${numbers}${state}`
-    if (!this.flows.includes(text)) this.flows.push(text)
+    if (this.flows.size === NAMED_FLOWS || this.flows.has(ct)) return
+    const { table, metState } = this.engine
+    const isTcp = table.protocol(ct) === IPPROTO_TCP
+    const flow = flowOfEntry(table, ct)
+    this.flows.set(ct, isTcp ? { ...flow, listedAs: TCP_STATE_NAMES[metState] } : flow)
   }
 
   private grow(ct: number): void {

@@ -3,7 +3,7 @@
 import { TCP_FIN } from '../../net/numbers.ts'
 import { after, before } from '../../net/sequence.ts'
 import type { Budget } from '../evidence/budget.ts'
-import { formsOf } from '../evidence/flow-forms.ts'
+import { flowOfLegs, formsOf } from '../evidence/flow-forms.ts'
 import {
   GAP_BEFORE,
   GAP_FRAME,
@@ -29,10 +29,17 @@ import {
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
-import type { Cases, Parties } from '../wording/cases.ts'
-import type { NatFindingId } from '../wording/catalogue.ts'
-import type { Confidence, FindingStep } from '../wording/finding.ts'
-import { isFresh } from './asymmetric-return.ts'
+import { isFresh } from '../evidence/refused-answer.ts'
+import type { Collector } from '../facts/collector.ts'
+import {
+  type Confidence,
+  type FindingId,
+  type FrameReference,
+  phrase,
+  type Severity,
+  type Step,
+  step,
+} from '../facts/facts.ts'
 
 /** A pause in which an entry may have died: nobody lets connections expire sooner. */
 export const PAUSE = 1e9
@@ -48,13 +55,13 @@ const REMAPPED = 3
 
 export class Leaks {
   private readonly legs: Legs
-  private readonly cases: Cases
+  private readonly collector: Collector
   private readonly budget: Budget
 
   /** @param budget flows that searches for the flow of an untranslated packet may look at */
-  constructor(legs: Legs, cases: Cases, budget: Budget) {
+  constructor(legs: Legs, collector: Collector, budget: Budget) {
     this.legs = legs
-    this.cases = cases
+    this.collector = collector
     this.budget = budget
   }
 
@@ -146,10 +153,10 @@ export class Leaks {
       if (flow === leg || !this.isUnderWay(flow, seen) || !this.continues(flow, seen)) continue
       if (seen.time - legs.time(flow) < PAUSE || !this.hadPause(flow, seen)) continue
       this.suspect(leg, flow, FORGOTTEN_REPLY, seen)
-      this.add('idle-timeout-untranslated-reply', 'certain', leg, flow, seen.point, AFTER_PAUSE, [
-        this.stepBefore(flow, 'last packets before the pause'),
+      this.add('idle-timeout-untranslated-reply', 'certain', leg, flow, seen, 'after-pause', [
+        this.stepBefore(flow, 'before-pause'),
         ...this.gapSteps(flow),
-        { what: 'the connection goes on, untranslated', frames: [frameOf(seen)] },
+        step('goes-on-untranslated', [frameOf(seen)]),
       ])
       return true
     }
@@ -167,15 +174,15 @@ export class Leaks {
     }
     if (this.continues(flow, seen)) {
       if (!legs.has(flow, LEG_EXPLAINED)) return false
-      this.add('idle-timeout-inbound', 'certain', leg, flow, seen.point, FORGOTTEN, [
-        { what: 'the connection goes on with the source it has inside', frames: [frameOf(seen)] },
+      this.add('idle-timeout-inbound', 'certain', leg, flow, seen, 'forgotten', [
+        step('goes-on-inside', [frameOf(seen)]),
       ])
       return true
     }
     if (!this.isOutside(flow, 0, seen)) return false
-    this.add('invalid-leak-private-source', 'certain', leg, flow, seen.point, LEAKED, [
-      this.stepBefore(flow, 'the connection as it is translated'),
-      { what: 'a segment outside the window, with the source it has inside', frames: [frameOf(seen)] },
+    this.add('invalid-leak-private-source', 'certain', leg, flow, seen, 'leaked', [
+      this.stepBefore(flow, 'as-translated'),
+      step('outside-window', [frameOf(seen)]),
     ])
     return true
   }
@@ -185,26 +192,23 @@ export class Leaks {
     const flow = legs.rare(leg, RELATED)
     if (flow < 0 || legs.serial(flow) !== legs.rare(leg, RELATED_SERIAL)) return
     const stray = { capture: legs.capture(leg), frame: legs.rare(leg, SUSPICION_FRAME) }
-    const rst: FindingStep = { what: 'RST in answer to it', frames: [frameOf(seen)] }
+    const rst = step('reset-answer', [frameOf(seen)])
     const suspicion = legs.rare(leg, SUSPICION)
     legs.setRare(leg, SUSPICION, 0)
     if (suspicion === REMAPPED) {
-      this.add('idle-timeout-remapped', 'certain', leg, flow, seen.point, AFTER_PAUSE, [
-        this.stepBefore(flow, 'last packets before the pause'),
-        { what: 'the connection goes on from another source port', frames: [stray] },
+      this.add('idle-timeout-remapped', 'certain', leg, flow, seen, 'after-pause', [
+        this.stepBefore(flow, 'before-pause'),
+        step('other-port', [stray]),
         rst,
       ])
       return
     }
     const isIdle = suspicion === FORGOTTEN_REPLY
-    const source = legs.rare(leg, SUSPICION_SIDE) === 0 ? legs.initiatorText(leg) : legs.responderText(leg)
+    const source = legs.rare(leg, SUSPICION_SIDE) === 0 ? legs.initiatorEnd(leg) : legs.responderEnd(leg)
     const id = isIdle ? 'idle-timeout-untranslated-reply' : 'invalid-leak'
-    this.add(id, 'certain', leg, flow, seen.point, isIdle ? AFTER_PAUSE : LEAKED, [
-      this.stepBefore(
-        flow,
-        isIdle ? 'last packets before the pause' : 'the connection as the client knows it',
-      ),
-      { what: `a reply with the source ${source}`, frames: [stray] },
+    this.add(id, 'certain', leg, flow, seen, isIdle ? 'after-pause' : 'leaked', [
+      this.stepBefore(flow, isIdle ? 'before-pause' : 'known-to-client'),
+      step('reply-from', [stray], { source }),
       rst,
     ])
   }
@@ -217,10 +221,10 @@ export class Leaks {
     if (seen.sequence !== legs.side(leg, 1, SIDE_ACK)) return
     if (!isFresh(seen.ttl) || seen.ttl <= legs.ttl(leg, 0)) return
     legs.mark(leg, LEG_EXPLAINED)
-    this.add('idle-timeout-inbound', 'likely', leg, -1, seen.point, FORGOTTEN, [
-      this.stepBefore(leg, 'last packets before the pause'),
+    this.add('idle-timeout-inbound', 'likely', leg, -1, seen, 'forgotten', [
+      this.stepBefore(leg, 'before-pause'),
       ...this.gapSteps(leg),
-      { what: 'RST of the host itself (its TTL)', frames: [frameOf(seen)] },
+      step('reset-host', [frameOf(seen)]),
     ])
   }
 
@@ -290,61 +294,48 @@ export class Leaks {
     return inside ?? -1
   }
 
-  private stepBefore(flow: number, what: string): FindingStep {
+  private stepBefore(flow: number, code: string): Step {
     const { legs } = this
     const capture = legs.capture(flow)
     const last =
       legs.rare(flow, GAP_FRAME) === 0 ? legs.side(flow, 1, SIDE_FRAME) : legs.rare(flow, GAP_BEFORE)
-    return { what, frames: [{ capture, frame: last }] }
+    return step(code, [{ capture, frame: last }])
   }
 
-  private gapSteps(flow: number): FindingStep[] {
+  private gapSteps(flow: number): Step[] {
     const { legs } = this
     const frame = legs.rare(flow, GAP_FRAME)
     if (frame === 0) return []
-    const seconds = (legs.rare(flow, GAP_LENGTH) / 1000).toFixed(1)
-    return [{ what: `data after ${seconds} s of silence`, frames: [{ capture: legs.capture(flow), frame }] }]
-  }
-
-  /** @param seen the flow that `leg` belongs to; `meant`: the same where nothing is translated yet */
-  private partiesOf(leg: number, seen: number, meant: number): Parties {
-    const { legs } = this
-    const ends = [legs.initiatorText(leg), legs.responderText(leg)]
-    const client = legs.initiatorText(seen)
-    const own = { protocol: legs.protocol(seen), client: legs.initiatorText(meant) }
-    const server = legs.responderText(seen)
-    // the server is where it was: what is translated is the client
-    if (ends.includes(server)) return { ...own, service: '', backend: server }
-    const backend = ends.includes(client) ? ends.find(end => end !== client) : undefined
-    return { ...own, service: server, backend: backend ?? '' }
+    const pause = legs.rare(flow, GAP_LENGTH)
+    return [step('after-pause', [{ capture: legs.capture(flow), frame }], { pause })]
   }
 
   /** @param flow the flow that `leg` belongs to, -1: itself */
   private add(
-    id: NatFindingId,
+    id: FindingId,
     confidence: Confidence,
     leg: number,
     flow: number,
-    point: number,
+    seen: Observation,
     reason: string,
-    steps: FindingStep[],
+    steps: Step[],
   ): void {
     const { legs } = this
-    const seen = flow < 0 ? leg : flow
-    const inside = this.insideOf(seen)
-    const meant = inside < 0 ? seen : inside
-    const masked =
-      inside < 0 ? '' : `, translated to ${legs.initiatorText(seen)} -> ${legs.responderText(seen)}`
-    const own = `${legs.initiatorText(leg)} -> ${legs.responderText(leg)}`
-    const text = `tcp ${legs.initiatorText(meant)} -> ${legs.responderText(meant)}${masked}`
-    this.cases.add({
+    const shown = flow < 0 ? leg : flow
+    const inside = this.insideOf(shown)
+    const meant = inside < 0 ? shown : inside
+    const facts = flowOfLegs(legs, meant, shown)
+    const untranslated = { source: legs.initiatorEnd(leg), destination: legs.responderEnd(leg) }
+    const severity: Severity = id === 'invalid-leak-private-source' ? 'warning' : 'error'
+    this.collector.add({
       id,
+      severity,
       confidence,
-      reason,
-      client: legs.initiatorText(meant),
-      flow: flow < 0 ? text : `${text}, untranslated ${own}`,
-      parties: this.partiesOf(leg, seen, meant),
-      point,
+      reason: phrase(reason),
+      client: legs.initiatorEnd(meant),
+      flow: flow < 0 ? facts : { ...facts, untranslated },
+      point: seen.point,
+      time: seen.time,
       steps,
       // the flow had been told of when it was answered by RST
       isSequel: id === 'idle-timeout-inbound' && confidence === 'certain',
@@ -352,14 +343,8 @@ export class Leaks {
   }
 }
 
-const AFTER_PAUSE =
-  'the sequence numbers go on exactly where the connection stopped before the pause, with other addresses or ports'
-const FORGOTTEN = 'after the pause the answer is a RST without a socket, made on the host itself by its TTL'
-const LEAKED =
-  'the segment acknowledges what this connection sent, has other addresses, and is outside the window that was offered'
-
 function acknowledges(seen: Observation, end: number): boolean {
   return !after(seen.acknowledgment, end) && after(seen.acknowledgment, (end - ACK_SLACK) | 0)
 }
 
-const frameOf = (seen: Observation) => ({ capture: seen.capture, frame: seen.frame })
+const frameOf = (seen: Observation): FrameReference => ({ capture: seen.capture, frame: seen.frame })

@@ -4,9 +4,8 @@ import type { FlowForms } from '../evidence/flow-forms.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ACCEPTED_START } from '../evidence/responders.ts'
-import type { Cases } from '../wording/cases.ts'
-import type { Confidence } from '../wording/finding.ts'
-import type { RemarkId } from '../wording/flow-catalogue.ts'
+import type { Collector } from '../facts/collector.ts'
+import { type Phrase, phrase, step } from '../facts/facts.ts'
 
 /** Flows with repeated SYNs that are followed, and SYNs of each that are kept: 0.3 kB a flow. */
 const MOST_LADDERS = 1024
@@ -30,16 +29,14 @@ interface Ladder {
 
 export class SynLadders {
   private readonly legs: Legs
-  private readonly cases: Cases
-  private readonly notes: Cases<RemarkId>
+  private readonly collector: Collector
   private readonly forms: FlowForms
   /** By leg, the oldest first. */
   private readonly ladders = new Map<number, Ladder>()
 
-  constructor(legs: Legs, cases: Cases, notes: Cases<RemarkId>, forms: FlowForms) {
+  constructor(legs: Legs, collector: Collector, forms: FlowForms) {
     this.legs = legs
-    this.cases = cases
-    this.notes = notes
+    this.collector = collector
     this.forms = forms
   }
 
@@ -82,35 +79,29 @@ export class SynLadders {
   private judge(leg: number, ladder: Ladder): void {
     if (ladder.serial !== this.legs.serial(leg) || !isLadder(ladder.times)) return
     const wait = ladder.answerTime - ladder.times[0]
-    if (wait >= LATE_ANSWER) {
-      const why = `the SYN was answered after ${(wait / 1e9).toFixed(1)} s, until then it was repeated at doubling intervals`
-      this.add(this.cases, leg, ladder, 'likely', why)
-    } else if (ladder.answerTime < 0 && this.servesOthers(leg)) {
-      const why = `${ladder.times.length} SYNs at doubling intervals went unanswered, other connections of that server were accepted`
-      this.add(this.notes, leg, ladder, 'possible', why)
-    }
+    if (wait >= LATE_ANSWER) this.add(leg, ladder, phrase('late', { wait: wait / 1e6 }))
+    else if (ladder.answerTime < 0 && this.servesOthers(leg))
+      this.add(leg, ladder, phrase('never', { syns: ladder.times.length }))
   }
 
-  private add(
-    cases: Pick<Cases<'vxlan-checksum'>, 'add'>,
-    leg: number,
-    { times, frames, answerTime, answerFrame }: Ladder,
-    confidence: Confidence,
-    reason: string,
-  ): void {
+  private add(leg: number, { times, frames, answerTime, answerFrame }: Ladder, reason: Phrase): void {
     const capture = this.legs.capture(leg)
     const { client, flow } = this.forms.of(leg)
-    const rungs = times.map(time => ((time - times[0]) / 1e9).toFixed(0)).join(', ')
-    cases.add({
+    const seconds = times.map(time => ((time - times[0]) / 1e9).toFixed(0)).join(', ')
+    const isAnswered = answerTime >= 0
+    const syns = frames.map(frame => ({ capture, frame }))
+    this.collector.add({
       id: 'vxlan-checksum',
-      confidence,
+      severity: isAnswered ? 'warning' : 'info',
+      confidence: isAnswered ? 'likely' : 'possible',
       reason,
       client,
       flow,
       point: this.legs.point(leg),
+      time: times[0],
       steps: [
-        { what: `SYNs at ${rungs} s`, frames: frames.map(frame => ({ capture, frame })) },
-        ...(answerTime < 0 ? [] : [{ what: 'SYN-ACK', frames: [{ capture, frame: answerFrame }] }]),
+        step('syns', syns, { seconds }),
+        ...(isAnswered ? [step('syn-ack', [{ capture, frame: answerFrame }])] : []),
       ],
     })
   }

@@ -1,6 +1,9 @@
 // The forms of a flow: as its client meant it, and as NAT made it, from the legs that different points saw.
 
+import { sameAddress } from '../../host/files/network.ts'
+import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
+import type { FlowFacts } from '../facts/facts.ts'
 import { LEG_SYN, SYN_SEQUENCE } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 
@@ -11,10 +14,9 @@ export const SAME_OPENING = 3.5e9
 const MOST_SIBLINGS = 64
 
 export interface FlowForm {
-  /** The endpoint that the client has where nothing is translated yet. */
-  client: string
-  /** `tcp 10.0.0.5:40001 -> 10.96.0.1:80, translated to 10.0.0.7:8080` */
-  flow: string
+  /** The end that the client has where nothing is translated yet. */
+  client: Endpoint
+  flow: FlowFacts
   /** The legs of the flow in front of all translation and behind, equal where there is none. */
   meant: number
   translated: number
@@ -37,31 +39,34 @@ export class FlowForms {
       if (this.ttl(other) < this.ttl(translated) || this.isHalfTranslated(meant, translated, other))
         translated = other
     }
-    const client = legs.initiatorText(meant)
-    const protocol = legs.protocol(leg) === IPPROTO_TCP ? 'tcp' : 'udp'
-    const text = `${protocol} ${client} -> ${legs.responderText(meant)}`
-    return { client, flow: text + this.translation(meant, translated), meant, translated }
-  }
-
-  private translation(meant: number, translated: number): string {
-    const { legs } = this
-    const isMasked = legs.initiatorText(meant) !== legs.initiatorText(translated)
-    if (isMasked)
-      return `, translated to ${legs.initiatorText(translated)} -> ${legs.responderText(translated)}`
-    if (legs.responderText(meant) === legs.responderText(translated)) return ''
-    return `, translated to ${legs.responderText(translated)}`
+    const client = legs.initiatorEnd(meant)
+    return { client, flow: flowOfLegs(legs, meant, translated), meant, translated }
   }
 
   /** On a bridge the translated copy keeps its TTL. */
   private isHalfTranslated(meant: number, translated: number, other: number): boolean {
     const { legs } = this
     if (this.ttl(other) !== this.ttl(translated) || !legs.sameResponder(meant, translated)) return false
-    return legs.initiatorText(meant) === legs.initiatorText(translated) && !legs.sameResponder(meant, other)
+    return legs.sameInitiator(meant, translated) && !legs.sameResponder(meant, other)
   }
 
   private ttl(leg: number): number {
     return this.legs.openingTtl(leg, 0)
   }
+}
+
+/** The flow that one leg shows as it was meant, and another as NAT made it; both may be one. */
+export function flowOfLegs(legs: Legs, meant: number, translated: number): FlowFacts {
+  const client = legs.initiatorEnd(meant)
+  const server = legs.responderEnd(meant)
+  const made = { client: legs.initiatorEnd(translated), server: legs.responderEnd(translated) }
+  const isSame = isOneEnd(client, made.client) && isOneEnd(server, made.server)
+  return { protocol: legs.protocol(meant), client, server, translated: isSame ? null : made }
+}
+
+/** Whether two ends have one address and one port. */
+export function isOneEnd(a: Endpoint, b: Endpoint): boolean {
+  return a.port === b.port && a.family === b.family && sameAddress(a.words, b.words)
 }
 
 /** The legs that began with the same packet as `leg`, whatever NAT changed of it: itself too if its start was seen. */

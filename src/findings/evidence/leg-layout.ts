@@ -38,6 +38,8 @@ export const DNS_LAST_ID = SIDE + SIDE_END
 export const DNS_IS_QUERY_LAST = SIDE + SIDE_ACK
 /** Whether that query was seen to leave the host: a WAY_* (dns-race). */
 export const DNS_LAST_WAY = SIDE + SIDE_LIMIT
+/** DNS_* bits (observation) of the responder's last datagram. */
+export const DNS_ANSWER = REPLY_SIDE + SIDE_END
 
 /** Capture << 16 | IP version << 8 | protocol; 0 of no leg that is in use. */
 export const KIND = 16
@@ -131,6 +133,9 @@ export const REUSE = 12
 export const REUSE_BEFORE = 13
 export const REUSE_PAUSE = 14
 export const REUSE_ANSWER = 15
+/** Tries from that port that had failed before the one under way, and how many ms they took. */
+export const REUSE_FAILURES = 18
+export const REUSE_FAILED_FOR = 19
 /** A SYN that went to another station than the first: its hardware address, its frame. */
 export const MOVED_STATION = 16
 export const MOVED_FRAME = 17

@@ -1,6 +1,6 @@
 // The words of legs (leg-layout.ts) behind names: what each observation point saw of a connection.
 
-import { formatIpv4, formatIpv6 } from '../../net/address.ts'
+import type { Endpoint } from '../../host/knowledge.ts'
 import { RecordPool } from '../../net/record-pool.ts'
 import {
   COLD_WORDS,
@@ -202,21 +202,25 @@ export class LegRecords {
     return this.sameEnd(leg, SOURCE, leg, DESTINATION)
   }
 
-  /** `10.0.0.1:80`, `[fd00::1]:80` */
-  initiatorText(leg: number): string {
+  /** Address and port of who opened the leg. */
+  initiatorEnd(leg: number): Endpoint {
     return this.endpoint(leg, SOURCE, this.pool.get(leg, PORTS) >>> 16)
   }
 
-  responderText(leg: number): string {
+  /** Address and port of whom the leg was opened to. */
+  responderEnd(leg: number): Endpoint {
     return this.endpoint(leg, DESTINATION, this.pool.get(leg, PORTS) & 0xffff)
   }
 
-  private endpoint(leg: number, which: number, port: number): string {
+  private endpoint(leg: number, which: number, port: number): Endpoint {
     const wide = this.wideOf(leg)
-    if (wide < 0) return `${formatIpv4(this.pool.get(leg, which))}:${port}`
+    if (wide < 0) return { family: 4, words: Int32Array.of(this.pool.get(leg, which), 0, 0, 0), port }
     const from = which === SOURCE ? 0 : 4
-    const word = (i: number): number => this.widePool.get(wide, from + i)
-    return `[${formatIpv6(word(0), word(1), word(2), word(3))}]:${port}`
+    return {
+      family: 6,
+      words: Int32Array.from({ length: 4 }, (_, i) => this.widePool.get(wide, from + i)),
+      port,
+    }
   }
 
   private setByte(leg: number, word: number, index: number, value: number): void {

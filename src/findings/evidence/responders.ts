@@ -28,6 +28,8 @@ export const ACCEPTED_START = 12
 export const ENDED_LAST = 14
 /** Legs in the chain whose initiator has completed the handshake. */
 export const OPEN = 16
+/** Connections that were seen to leave the host again. */
+export const FORWARDED = 17
 const WORDS = 18
 
 /** A record lives as long as a leg of it, and longer where it has sums to keep. */

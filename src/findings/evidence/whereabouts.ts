@@ -1,11 +1,9 @@
-// What to call an entry, and where its packets were seen.
+// Which flow an entry is of, and where its packets were seen.
 
-import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { formatIpv4, formatIpv6 } from '../../net/address.ts'
-import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { pointOfSide } from '../../vantage/record/points.ts'
-import type { FrameReference } from '../wording/finding.ts'
+import type { FlowFacts, FrameReference } from '../facts/facts.ts'
+import { flowOfEntry } from './flow-facts.ts'
 import { DESTINATION, LEG_SYN, PORTS, SIDE_FRAME, SOURCE, SYN_FRAME } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 
@@ -17,40 +15,15 @@ export interface Place {
   syns: number
 }
 
-/** What is told of an entry: what it is called, and where its packets were seen. */
+/** What is told of an entry: its flow, and where its packets were seen. */
 export interface Asked {
-  client: string
-  /** As it was meant, and what it was translated to. */
-  flow: string
+  flow: FlowFacts
   places: Place[]
 }
 
 /** Where the packets of an entry were seen, as far as that is remembered now. */
 export function locate(table: Table, ct: number, legs: Legs): Asked {
-  return { ...textOf(table, ct), places: placesOf(legs, table, ct) }
-}
-
-function textOf(table: Table, ct: number): { client: string; flow: string } {
-  const protocol = table.protocol(ct) === IPPROTO_TCP ? 'tcp' : 'udp'
-  const original = ct * 2 + DIRECTION_ORIGINAL
-  const reply = ct * 2 + DIRECTION_REPLY
-  const client = endpoint(table, original, true)
-  const asked = endpoint(table, original, false)
-  const source = endpoint(table, reply, false)
-  const destination = endpoint(table, reply, true)
-  const text = `${protocol} ${client} -> ${asked}`
-  if (source !== client) return { client, flow: `${text}, translated to ${source} -> ${destination}` }
-  return { client, flow: destination === asked ? text : `${text}, translated to ${destination}` }
-}
-
-/** Source or destination of a key. */
-export function endpoint(table: Table, key: number, isSource: boolean): string {
-  const ports = table.ports(key)
-  const port = isSource ? ports >>> 16 : ports & 0xffff
-  const word = (index: number): number =>
-    isSource ? table.sourceWord(key, index) : table.destinationWord(key, index)
-  if (!table.isIpv6(key >> 1)) return `${formatIpv4(word(0))}:${port}`
-  return `[${formatIpv6(word(0), word(1), word(2), word(3))}]:${port}`
+  return { flow: flowOfEntry(table, ct), places: placesOf(legs, table, ct) }
 }
 
 /** Where an entry's packets were seen, in the order of the points. */

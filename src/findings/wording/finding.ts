@@ -1,15 +1,6 @@
-// What a finding is: a conclusion with its severity, its confidence and the frames that prove it.
-
-export const SEVERITIES = ['error', 'warning', 'info'] as const
-export type Severity = (typeof SEVERITIES)[number]
-
-export type Confidence = 'certain' | 'likely' | 'possible'
-
-/** A frame of a capture: `frame` is Wireshark's frame.number in capture number `capture`. */
-export interface FrameReference {
-  capture: number
-  frame: number
-}
+// A finding as it is printed and written: sentences, commands, frames, and the facts they are made of.
+import type { Confidence, Facts, FindingId, FrameReference, Severity } from '../facts/facts.ts'
+import type { Advice } from './wording.ts'
 
 /** One thing that happened, and the frames that show it. */
 export interface FindingStep {
@@ -20,32 +11,31 @@ export interface FindingStep {
 
 export interface Finding {
   /** Stable name, for scripts. */
-  id: string
+  id: FindingId
   severity: Severity
   confidence: Confidence
   /** One line: what happened. */
   title: string
-  /** The flows concerned, as `conntrack` would print their original tuples; the first few. */
+  /** The flows concerned, before and behind translation; the first few. */
   flows: string[]
   /** How many flows there are, those that are not named included. */
   flowCount: number
+  /** How often it happened: tries of all its flows. */
+  occurrences: number
   /** The frames that prove it; the first few. */
   frames: FrameReference[]
   /** What happened in order, on the flow named first. */
-  steps?: FindingStep[]
+  steps: FindingStep[]
   /** The observation points that show it. */
-  points?: string[]
-  /** How often it happened: tries of all its flows. */
-  occurrences?: number
+  points: string[]
   /** Why the confidence is what it is. */
-  reason?: string
+  reason: string
   /** Why it happened. */
   cause: string
-  /** What to do about it; commands where there are any. */
-  fix: string
-}
-
-/** Whether `severity` is at least as grave as `threshold`. */
-export function isAtLeast(severity: Severity, threshold: Severity): boolean {
-  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold)
+  /** What to do about it, the best first. */
+  fix: Advice[]
+  /** How to make sure of it on the host. */
+  check: Advice[]
+  /** What all that is made of. */
+  facts: Facts
 }

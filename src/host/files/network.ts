@@ -87,14 +87,6 @@ export function formatNetwork({ family, first, last }: Network): string {
   return `${formatAddress(family, first)}-${formatAddress(family, last)}`
 }
 
-/** The reverse of formatEndpoint(), or null. */
-export function parseEndpoint(text: string): (Address & { port: number }) | null {
-  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text)
-  const [, bracketed, bare = '', port] = match ?? []
-  const address = parseAddress(bracketed ?? bare)
-  return address === null ? null : { ...address, port: Number(port) }
-}
-
 function bitsOf(family: Family): number {
   return family === 4 ? 32 : 128
 }

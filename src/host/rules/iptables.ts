@@ -167,7 +167,7 @@ function readLine(
     remarks.add(line.number, `${problem}, the rule is passed over`)
     // what it may have done is not known
     open(chain).rules.push({
-      source: { place, chain, text: commandOf(words), comment: '' },
+      source: { tool: 'iptables', place, chain, text: commandOf(words), comment: '' },
       steps: [{ action: { kind: 'unknown' } }],
       destination: null,
     })
@@ -175,6 +175,7 @@ function readLine(
   }
   open(chain).rules.push({
     source: {
+      tool: 'iptables',
       place,
       chain,
       text: commandOf(words),

@@ -111,6 +111,7 @@ function readRule(
   }
   return {
     source: {
+      tool: 'nft',
       place: `${path} handle ${handleOf(rule)}`,
       chain,
       text: `rule ${asText(rule.family)} ${asText(rule.table)} ${chain} handle ${handleOf(rule)}`,

@@ -6,6 +6,8 @@ export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
 
 /** Where a rule stands, and what to call it. */
 export interface RuleSource {
+  /** Whose words the text is. */
+  tool: 'iptables' | 'nft'
   /** `rules.txt:34`, or of nft `ruleset.json handle 23`. */
   place: string
   chain: string

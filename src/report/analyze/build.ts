@@ -7,14 +7,16 @@ import type { Verdicts } from '../../findings/counts/verdicts.ts'
 import type { MidStreamPickups } from '../../findings/detectors/mid-stream-pickup.ts'
 import type { TableCheck } from '../../findings/detectors/table-file-contradicted.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
-import type { Finding, FrameReference } from '../../findings/wording/finding.ts'
-import type { FrameGroup } from '../../findings/wording/frame-group.ts'
+import type { FrameReference } from '../../findings/facts/facts.ts'
+import type { FrameGroup } from '../../findings/facts/frame-group.ts'
+import type { Finding } from '../../findings/wording/finding.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Flows, SortKey } from '../../sizing/flows.ts'
 import type { LargestOwners } from '../../sizing/owners/owners.ts'
 import type { Sizing } from '../../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
+import { findingReport } from './finding-report.ts'
 import { FlowReporter } from './flow-report.ts'
 import { type GivenKnowledge, knowledgeReport, withNames, withTarget } from './knowledge-report.ts'
 import { knownTableReport } from './known-table.ts'
@@ -22,7 +24,6 @@ import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
   type FilterReport,
-  type FindingReport,
   type FlowsReport,
   REPORT_SCHEMA,
   type Report,
@@ -31,7 +32,6 @@ import {
   type UnrepliedReport,
 } from './model.ts'
 import { tableReport } from './table-report.ts'
-import { tsharkFrames } from './tshark.ts'
 
 /** Destinations of unreplied flows that the report names. */
 const NAMED_DESTINATIONS = 10
@@ -66,6 +66,8 @@ export interface Tracked {
   sizing: Sizing
   flows: Flows
   findings: Finding[]
+  /** Findings that were not asked for. */
+  leftOut: number
   owners: LargestOwners
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
@@ -115,6 +117,10 @@ export function buildReport(replayed: Replayed): Report {
       midStream: replayed.midStream.withoutStart,
       knownTable,
       tuned: Object.keys(settings).length > 0,
+      leftOut: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].reduce(
+        (sum, { leftOut }) => sum + leftOut,
+        0,
+      ),
       searches: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].flatMap(each => each.searches),
     }),
   }
@@ -131,11 +137,11 @@ function tableOfFlows(
       .map(({ reason, group }) => ({ reason, ...frameCount(group) })),
     invalid: tracked.invalid
       .byReason()
-      .map(({ reason, logged, group }) => ({ reason, ...frameCount(group), logged })),
+      .map(({ reason, logged, partial, group }) => ({ reason, ...frameCount(group), logged, partial })),
     unreplied: unrepliedReport(tracked.unreplied),
     flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
     table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
-    findings: tracked.findings.map(finding => findingReport(finding, captures)),
+    findings: tracked.findings.map(finding => findingReport(finding, captures, epoch)),
   }
 }
 
@@ -182,8 +188,4 @@ function flowsReport(
       .top()
       .map(flow => withNames(withTarget(reporter.report(flow), knowledge), knowledge?.cluster ?? null)),
   }
-}
-
-function findingReport(finding: Finding, captures: CaptureReport[]): FindingReport {
-  return { ...finding, tshark: tsharkFrames(captures, finding.frames) }
 }

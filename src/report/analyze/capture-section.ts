@@ -1,5 +1,5 @@
 // What was read: file, format, link types, frames, times, and what was not understood.
-import type { FrameReference } from '../../findings/wording/finding.ts'
+import type { FrameReference } from '../../findings/facts/facts.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
 import { ARRANGEMENT_WORDS, arrangementOf } from './arrangement.ts'

@@ -16,6 +16,9 @@ import type {
   UnrepliedReport,
 } from './model.ts'
 
+/** Findings were left away: what is said of none is said of the others alone. */
+export const LEFT_OUT = 'findings-left-out'
+
 /** Timeouts named in the sentence about a short capture. */
 const NAMED_TIMEOUTS = 3
 
@@ -35,6 +38,8 @@ export interface Evidence {
   knownTable: KnownTableReport | null
   /** Whether any sysctl differs from the defaults. */
   tuned: boolean
+  /** Findings that were not asked for. */
+  leftOut: number
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
 }
@@ -52,11 +57,18 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['snaplen', snaplen(evidence)],
     ['replay-filter', replayFilter(evidence)],
     ['capture-filter', captureFilter(evidence)],
+    [LEFT_OUT, leftOut(evidence)],
     ['search-budget', stoppedSearches(evidence)],
     ['clock', clock(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
   return texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
+}
+
+function leftOut({ leftOut: count }: Evidence): string {
+  return count === 0
+    ? ''
+    : `${plural(count, 'finding')} not told: --only or --without leaves ${count === 1 ? 'it' : 'them'} away.`
 }
 
 function damaged({ captures }: Evidence): string {

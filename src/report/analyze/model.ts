@@ -4,12 +4,13 @@ import type { TranslationGroup } from '../../findings/counts/translation-check.t
 import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Contradiction } from '../../findings/detectors/table-file-contradicted.ts'
-import type { Confidence, FindingStep, FrameReference, Severity } from '../../findings/wording/finding.ts'
+import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FlowEnd } from '../../sizing/flow.ts'
 import type { SortKey } from '../../sizing/flows.ts'
 import type { BridgeCall } from '../../vantage/bridging.ts'
+import type { FindingReport } from './finding-model.ts'
 
-export const REPORT_SCHEMA = 'ctpcap.report/1'
+export const REPORT_SCHEMA = 'ctpcap.report/2'
 
 /** Times of day are ISO 8601 in UTC; all other times are seconds since the first frame of the replay. */
 export interface Report extends TableOfFlows {
@@ -207,6 +208,8 @@ export interface FrameCount {
 export interface InvalidReport extends FrameCount {
   /** Whether the words are the kernel's: it logs them with nf_conntrack_log_invalid. */
   logged: boolean
+  /** Packets of it that follow from a direction, or a start, that was not captured: INVALID to a host that saw no more. */
+  partial: number
 }
 
 export interface UnrepliedReport {
@@ -375,28 +378,6 @@ export interface PeakReport {
   byState: Record<string, Record<string, number>>
   assured: number
   unreplied: number
-}
-
-export interface FindingReport {
-  id: string
-  severity: Severity
-  confidence: Confidence
-  title: string
-  flows: string[]
-  flowCount: number
-  frames: FrameReference[]
-  /** What happened in order, on the flow named first; with the frames of each capture. */
-  steps?: FindingStep[]
-  /** Observation points that show it. */
-  points?: string[]
-  /** Tries of all its flows. */
-  occurrences?: number
-  /** Why the confidence is what it is. */
-  reason?: string
-  cause: string
-  fix: string
-  /** A command that shows the frames, or `''`. */
-  tshark: string
 }
 
 export interface LimitReport {

@@ -1,5 +1,5 @@
 // Commands to look at the frames of a report with tshark: made to be copied into a shell.
-import type { FrameReference } from '../../findings/wording/finding.ts'
+import type { FrameReference } from '../../findings/facts/facts.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import { printable } from '../text/format.ts'
 import type { CaptureReport } from './model.ts'

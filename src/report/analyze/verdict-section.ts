@@ -1,9 +1,12 @@
 // The verdict: what is wrong, with its frames; where nothing is, what was checked.
 import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
+import type { Advice } from '../../findings/wording/wording.ts'
 import { formatCount, formatShare, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
 import { frameNames, groupFrames } from './capture-section.ts'
-import type { FindingReport, Report } from './model.ts'
+import type { FindingReport } from './finding-model.ts'
+import { LEFT_OUT } from './limits.ts'
+import type { Report } from './model.ts'
 import { tsharkFrames } from './tshark.ts'
 import { protocolText } from './tuple-text.ts'
 
@@ -24,7 +27,9 @@ export function verdictLines(report: Report, style: Style): string[] {
     ...harmlessLines(report),
     ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
   ]
-  if (isClean(report)) lines.unshift(style.green('nothing wrong found'))
+  const isAll = !report.limits.some(({ id }) => id === LEFT_OUT)
+  if (isClean(report))
+    lines.unshift(style.green(isAll ? 'nothing wrong found' : 'nothing wrong found among what was asked for'))
   const inOrder = orderlyItems(report)
   if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
   return lines
@@ -48,16 +53,25 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
     `${paint(`${finding.severity} ${finding.id}`)}: ${printable(finding.title)}`,
     ...flowNames(finding),
     ...stepLines(finding, report),
-    ...(finding.reason === undefined
-      ? []
+    ...(finding.points.length === 0
+      ? [`  ${finding.confidence}: ${printable(finding.reason)}`]
       : [
-          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${(finding.points ?? []).map(printable).join(', ')}`,
+          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${finding.points.map(printable).join(', ')}`,
         ]),
-    `  cause: ${finding.cause}`,
-    `  fix:   ${printable(finding.fix)}`,
+    `  cause: ${printable(finding.cause)}`,
+    ...adviceLines('fix:', finding.fix),
+    ...adviceLines('check:', finding.check),
   ]
   if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
   return lines
+}
+
+/** What to do or to look at, each with the commands below it, which are to be typed as they are. */
+function adviceLines(label: string, all: readonly Advice[]): string[] {
+  return all.flatMap(({ text, commands }, i) => [
+    `  ${(i === 0 ? label : '').padEnd(6)} ${printable(text)}`,
+    ...commands.map(command => `           $ ${printable(command)}`),
+  ])
 }
 
 /** The flows, a few of them by name. */
@@ -69,7 +83,7 @@ function flowNames({ flows, flowCount }: FindingReport): string[] {
 }
 
 function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
-  return (steps ?? []).map(
+  return steps.map(
     (step, i) => `  ${i + 1}. ${printable(step.what)} (${frameNames(step.frames.slice(0, NAMED), captures)})`,
   )
 }
@@ -85,14 +99,25 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
   const { invalid, captures } = report
   const total = report.packets.invalid
   if (total === 0) return []
-  const lines = [
-    `${style.yellow(`${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`)} (${formatShare(total, tracked)}): not translated by NAT, and dropped where rules drop INVALID`,
-  ]
+  const partial = invalid.reduce((sum, group) => sum + group.partial, 0)
+  const heading = `${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`
+  const share = formatShare(total, tracked)
+  const lines =
+    partial === total
+      ? [
+          `${heading} (${share}) to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
+        ]
+      : [`${style.yellow(heading)} (${share}): not translated by NAT, and dropped where rules drop INVALID`]
   const named = invalid.slice(0, NAMED)
   const width = formatCount(named[0]?.count ?? 0).length
   for (const group of named) {
     const words = group.logged ? `"${group.reason}"` : group.reason
     lines.push(`  ${formatCount(group.count).padStart(width)}  ${words}: ${groupFrames(group, captures)}`)
+  }
+  if (partial > 0 && partial < total) {
+    lines.push(
+      `  ${formatCount(partial)} of them to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
+    )
   }
   if (invalid.length > NAMED) lines.push(`  and ${plural(invalid.length - NAMED, 'more reason')}`)
   const frames = named

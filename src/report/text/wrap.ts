@@ -4,7 +4,7 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with one
 const STYLES = /\u001b\[[\d;]*m/g
 /** A line that begins like this is to be copied whole. */
-const COMMAND = /^\s*(look: +)?tshark /
+const COMMAND = /^\s*(?:(look: +)?tshark |\$ )/
 
 /** Breaks the lines that are longer than `width`. A word longer than that stays whole, and so does a command. */
 export function wrap(lines: readonly string[], width: number): string[] {
@@ -23,7 +23,9 @@ function plainText(text: string): string {
 function wrapLine(line: string, width: number): string[] {
   if (columns(line) <= width) return [line]
   // under the first word after a mark such as `- ` or `12  `
-  const indent = ' '.repeat(/^\s*(-\s|[\d,]+\s\s|cause:\s|fix:\s+)?/.exec(plainText(line))?.[0].length ?? 0)
+  const indent = ' '.repeat(
+    /^\s*(-\s|[\d,]+\s\s|cause:\s|fix:\s+|check:\s)?/.exec(plainText(line))?.[0].length ?? 0,
+  )
   const lines: string[] = []
   const [first = '', ...words] = line.split(/(?<=\S) (?=\S)/)
   let current = first

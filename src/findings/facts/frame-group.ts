@@ -1,6 +1,6 @@
 // A count of frames with the first few of them: what every list of frames in a report is made from.
 import type { Packet } from '../../packet/packet.ts'
-import type { FrameReference } from './finding.ts'
+import type { FrameReference } from './facts.ts'
 
 /** Frames named of each group: enough to look at, few enough for one line. */
 const NAMED = 5

@@ -1,0 +1,24 @@
+// wrong-source-answer: a UDP server answers from another address of its own than the one that was asked.
+
+import { LEG_SYN_ACK, PORTS } from '../evidence/leg-layout.ts'
+import type { RefusedAnswer } from '../evidence/refused-answer.ts'
+import { phrase } from '../facts/facts.ts'
+import type { Judgement } from './detector.ts'
+
+/**
+ * Look-alikes, none of which is this:
+ * - a gateway that was asked passes an answer on: a router has lowered its TTL (dsr-untranslated-reply);
+ * - a datagram from another port than the one that was asked is no answer to it.
+ */
+export function wrongSourceAnswer(row: RefusedAnswer): Judgement | null {
+  const { legs, leg, meant, isFromAsked, isAnswerFresh } = row
+  if (isFromAsked !== true || !isAnswerFresh || !legs.has(leg, LEG_SYN_ACK)) return null
+  if (row.proof === 'number' || row.translated >= 0) return null
+  if ((legs.get(leg, PORTS) & 0xffff) !== (legs.get(meant, PORTS) & 0xffff)) return null
+  return {
+    id: 'wrong-source-answer',
+    severity: 'error',
+    confidence: 'certain',
+    reason: phrase('same-station'),
+  }
+}

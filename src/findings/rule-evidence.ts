@@ -1,0 +1,394 @@
+// What rules, topology and sysctls of the host add to a finding: the rule, more confidence, or that it is not to be told.
+
+import { formatAddress, formatNetwork, isSingle, type Network } from '../host/files/network.ts'
+import type { Endpoint, Knowledge } from '../host/knowledge.ts'
+import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
+import type { Action, Rule } from '../host/rules/ruleset.ts'
+import type { Subject } from '../host/rules/subject.ts'
+import { isOneEnd } from './evidence/flow-forms.ts'
+import {
+  type Facts,
+  type FindingId,
+  type FlowFacts,
+  type Phrase,
+  phrase,
+  type RuleFacts,
+  type Value,
+  type Values,
+} from './facts/facts.ts'
+
+/** Flows of a finding that are asked about. */
+const MOST_FLOWS = 20
+
+/** What was given of bridge-nf-call-iptables and -ip6tables; null: not told. */
+export interface BridgeCalls {
+  ipv4: number | null
+  ipv6: number | null
+}
+
+/** Says more of a finding than the packets do; null: it is not to be told. */
+export type Informant = (facts: Facts) => Facts | null
+
+/** Who a flow is between: null where nobody saw them. */
+interface Parties {
+  protocol: number
+  client: Endpoint
+  /** Whom the client asked, where that was translated. */
+  service: Endpoint | null
+  /** Whom it came to. */
+  backend: Endpoint | null
+}
+
+/** What is known of a finding beside its packets. */
+class Given {
+  readonly knowledge: Knowledge
+  readonly reasons: Phrase[] = []
+  readonly rules: RuleFacts[] = []
+  readonly values: Record<string, Value> = {}
+  /** Whether it makes the finding certain. */
+  isConfirmed = false
+  /** Whether it says the opposite of what the packets show: another time, or another host. */
+  isContradicted = false
+  /** Whether it says that no bridge of this host switched an answer past its translation; that one did. */
+  isElsewhere = false
+  isHere = false
+
+  constructor(knowledge: Knowledge) {
+    this.knowledge = knowledge
+  }
+
+  tell(code: string, values: Values = {}): void {
+    this.reasons.push(phrase(code, values))
+  }
+
+  /** @param way rules that were passed on the way to it, the rule itself last */
+  tellRule(code: string, way: readonly Rule[], values: Values = {}): void {
+    const { source } = way[way.length - 1]
+    const rule = { place: source.place, name: nameOf(way) }
+    this.rules.push(rule)
+    this.tell(code, { ...values, ...rule })
+  }
+}
+
+const PAST_TRANSLATION: readonly FindingId[] = ['asymmetric-same-bridge-return', 'dsr-untranslated-reply']
+
+/** An informant that knows rules, topology and sysctls: null for what they contradict and the packets do not prove. */
+export function informedBy(knowledge: Knowledge | null, bridgeCalls: BridgeCalls | null = null): Informant {
+  return facts => {
+    const given = knowledge === null ? null : new Given(knowledge)
+    if (given !== null) {
+      for (const flow of facts.flows.slice(0, MOST_FLOWS)) {
+        const parties = partiesOf(flow)
+        if (parties !== null) gather(facts.id, parties, given)
+      }
+    }
+    const placed = PAST_TRANSLATION.includes(facts.id) ? placedBy(facts, given, bridgeCalls) : facts
+    return given === null ? decided(placed) : decided(withGiven(placed, given))
+  }
+}
+
+/** What stays open is not told. */
+function decided(facts: Facts | null): Facts | null {
+  return facts?.isOpen === true && facts.confidence !== 'certain' ? null : facts
+}
+
+function withGiven(facts: Facts, given: Given): Facts | null {
+  const { reasons, rules, values, isConfirmed, isContradicted } = given
+  if (isContradicted && facts.confidence !== 'certain') return null
+  return {
+    ...facts,
+    confidence: isConfirmed && !isContradicted ? 'certain' : facts.confidence,
+    reasons: [...facts.reasons, ...reasons],
+    rules: [...facts.rules, ...rules],
+    values: { ...facts.values, ...values },
+  }
+}
+
+/** Whether it was a bridge of this host that switched an answer past its translation, as far as that was given. */
+function placedBy(facts: Facts, given: Given | null, bridgeCalls: BridgeCalls | null): Facts {
+  const isIpv6 = facts.flows.every(({ server }) => server.family === 6)
+  const sysctl = `bridge-nf-call-${isIpv6 ? 'ip6tables' : 'iptables'}`
+  const seesAll = bridgeCalls?.[isIpv6 ? 'ipv6' : 'ipv4'] === 1
+  const isHere = facts.id === 'asymmetric-same-bridge-return' || given?.isHere === true
+  if (!isHere) return facts
+  if (seesAll || given?.isElsewhere === true) {
+    const reasons = seesAll ? [...facts.reasons, phrase('bridge-calls', { sysctl })] : facts.reasons
+    return { ...facts, id: 'dsr-untranslated-reply', reasons }
+  }
+  return { ...facts, id: 'asymmetric-same-bridge-return' }
+}
+
+function partiesOf({ protocol, client, server, translated, untranslated }: FlowFacts): Parties | null {
+  if (client === null) return null
+  if (untranslated === undefined) {
+    const backend = translated?.server ?? server
+    return { protocol, client, service: isOneEnd(backend, server) ? null : server, backend }
+  }
+  const seenClient = translated?.client ?? client
+  const seenServer = translated?.server ?? server
+  const { source, destination } = untranslated
+  // the server is where it was: what is translated is the client
+  if (isOneEnd(source, seenServer) || isOneEnd(destination, seenServer))
+    return { protocol, client, service: null, backend: seenServer }
+  if (isOneEnd(source, seenClient)) return { protocol, client, service: seenServer, backend: destination }
+  if (isOneEnd(destination, seenClient)) return { protocol, client, service: seenServer, backend: source }
+  return { protocol, client, service: seenServer, backend: null }
+}
+
+function gather(id: FindingId, parties: Parties, given: Given): void {
+  switch (id) {
+    case 'asymmetric-same-bridge-return':
+      sameBridge(parties, given)
+      break
+    case 'dsr-untranslated-reply':
+      untranslatedReply(parties, given)
+      break
+    case 'hairpin-no-masquerade':
+      noMasquerade(parties, given)
+      break
+    case 'hairpin-mode-off':
+      modeOff(parties, given)
+      break
+    case 'invalid-leak':
+      ofDestination(parties, given)
+      if (parties.backend !== null) leaked(parties.protocol, parties.backend, parties.client, given)
+      break
+    case 'invalid-leak-private-source':
+      ofSource(parties, given)
+      if (parties.backend !== null) leaked(parties.protocol, parties.client, parties.backend, given)
+      break
+    case 'dsr-invalid-drop':
+      invalidDrop(parties, given)
+      break
+    case 'snat-insert-race':
+      race(parties, given)
+      break
+    case 'idle-timeout-untranslated-reply':
+      // behind the host what is untranslated has the service's address
+      if (!ofDestination(parties, given)) ofDestination(turned(parties), given)
+      break
+    case 'idle-timeout-inbound':
+    case 'idle-timeout-remapped':
+      ofSource(parties, given)
+  }
+}
+
+function turned({ protocol, client, service, backend }: Parties): Parties {
+  return { protocol, client, service: backend, backend: service }
+}
+
+/** Says which rule translates the destination. @returns whether it leads where the packets went */
+function ofDestination({ protocol, client, service, backend }: Parties, given: Given): boolean {
+  const { rules } = given.knowledge
+  if (rules === null || backend === null) return false
+  const came = given.knowledge.subject(protocol, client, backend)
+  if (!rules.hasNat(came.family)) return false
+  if (service === null) {
+    for (const rule of rules.leadingTo(came.family, came.destination, came.destinationPort))
+      given.tellRule('rule-leads', [rule], { backend })
+    return false
+  }
+  const asked = given.knowledge.subject(protocol, client, service)
+  const answer = rules.destinations(asked)
+  const rule = ruleTo(answer, came, asked)
+  if (rule !== null) {
+    given.tellRule('rule-sends', [rule], { service, backend })
+    return true
+  }
+  if (answer.choices.length > 0 && !answer.mayPass && !answer.isUnknown) {
+    given.isContradicted = true
+    given.tellRule('sent-elsewhere', answer.choices[0].way, { service })
+  }
+  return false
+}
+
+function ruleTo(answer: NatAnswer, came: Subject, asked: Subject): Rule | null {
+  for (const { action, way } of answer.choices) {
+    if (action.kind !== 'dnat') continue
+    if (leadsTo(action.target, came.destination, came.destinationPort, asked.destinationPort))
+      return way[way.length - 1]
+  }
+  return null
+}
+
+/** Says which rule gives it another source. */
+function ofSource({ protocol, client, backend }: Parties, given: Given): NatAnswer | null {
+  const { rules } = given.knowledge
+  if (backend === null || rules === null) return null
+  const subject = given.knowledge.subject(protocol, client, backend)
+  if (!rules.hasNat(subject.family)) return null
+  // behind DNAT it has another destination
+  const target = onlyTarget(rules.destinations(subject), subject)
+  const after =
+    target === null
+      ? subject
+      : given.knowledge.subject(protocol, client, {
+          family: subject.family,
+          words: target.address,
+          port: target.port,
+        })
+  const answer = rules.sources(subject, after)
+  for (const { action, way } of answer.choices) {
+    const code = action.kind === 'masquerade' ? 'rule-masquerades' : 'rule-translates'
+    given.tellRule(code, way, { source: addressOf(client) })
+  }
+  return answer
+}
+
+/** Where one end was captured: rules and topology tell whether the host translated, and whether its bridge switched. */
+function untranslatedReply(parties: Parties, given: Given): void {
+  const shared = bridgeOf(parties, given)
+  if (isSentThere(parties, given) && shared !== null && shared !== false) {
+    given.isHere = true
+    given.isConfirmed = true
+    sameBridge(parties, given)
+  } else if (ofDestination(parties, given)) given.isConfirmed = true
+}
+
+/** Whether the rules send what the client asked for to who answered. */
+function isSentThere({ protocol, client, service, backend }: Parties, { knowledge }: Given): boolean {
+  const { rules } = knowledge
+  if (rules === null || backend === null) return false
+  const came = knowledge.subject(protocol, client, backend)
+  if (service === null) return rules.leadingTo(came.family, came.destination, came.destinationPort).length > 0
+  const asked = knowledge.subject(protocol, client, service)
+  return ruleTo(rules.destinations(asked), came, asked) !== null
+}
+
+function bridgeOf({ client, backend }: Parties, { knowledge }: Given): ReturnType<Knowledge['sharedBridge']> {
+  return backend === null ? null : knowledge.sharedBridge(client.family, client.words, backend.words)
+}
+
+function sameBridge(parties: Parties, given: Given): void {
+  const { knowledge } = given
+  const isTranslated = ofDestination(parties, given)
+  const { client, backend } = parties
+  const shared = bridgeOf(parties, given)
+  if (shared === false) {
+    given.isElsewhere = true
+    given.tell('other-bridges')
+    return
+  }
+  if (isTranslated) given.isConfirmed = true
+  if (shared === null || backend === null) return
+  const ports = [client, backend].flatMap(
+    ({ family, words }) => knowledge.portOf(family, words)?.port?.name ?? [],
+  )
+  const { bridge } = shared
+  given.tell('same-bridge', { bridge, ...(ports.length === 2 ? { ports: ports.join(' and ') } : {}) })
+  const network = knowledge.host?.interfaces
+    .get(bridge)
+    ?.addresses.find(({ address }) => address.family === client.family)?.network
+  if (network !== undefined) Object.assign(given.values, { bridge, network: formatNetwork(network) })
+}
+
+function noMasquerade(parties: Parties, given: Given): void {
+  ofDestination(parties, given)
+  const { rules } = given.knowledge
+  const { protocol, client, service, backend } = parties
+  if (rules === null || backend === null || service === null) return
+  const came = given.knowledge.subject(protocol, client, backend)
+  // a mark that a rule of the service sets may decide: without the service nothing is told
+  if (!rules.hasNat(came.family)) return
+  const answer = rules.sources(given.knowledge.subject(protocol, client, service), came)
+  if (answer.choices.length === 0 && !answer.isUnknown) {
+    given.isConfirmed = !given.isContradicted
+    given.tell('not-masqueraded', { source: addressOf(client) })
+  } else if (!answer.mayPass && !answer.isUnknown) {
+    given.isContradicted = true
+    given.tellRule('would-masquerade', answer.choices[0].way)
+  }
+}
+
+function modeOff(parties: Parties, given: Given): void {
+  ofDestination(parties, given)
+  const { client } = parties
+  const port = given.knowledge.portOf(client.family, client.words)?.port ?? null
+  if (port === null) return
+  given.values.port = port.name
+  if (port.hairpin === null) return
+  if (port.hairpin) {
+    given.isContradicted = true
+    given.tell('hairpin-on', { port: port.name })
+  } else {
+    given.isConfirmed = true
+    given.tell('hairpin-off', { port: port.name, bridge: port.master ?? '' })
+  }
+}
+
+/** A packet that conntrack found INVALID went on its way: what do the rules say of that? */
+function leaked(protocol: number, source: Endpoint, destination: Endpoint, given: Given): void {
+  const { rules } = given.knowledge
+  if (rules === null) return
+  const subject = given.knowledge.subject(protocol, source, destination)
+  const { verdict, rule } = rules.invalid(subject, ['prerouting', 'forward'])
+  if (verdict === 'passes') given.tell('invalid-passes')
+  if (verdict !== 'drops') return
+  given.isContradicted = true
+  if (rule === null) given.tell('invalid-dropped')
+  else given.tellRule('invalid-dropped', [rule])
+}
+
+function invalidDrop(parties: Parties, given: Given): void {
+  ofDestination(parties, given)
+  const { rules } = given.knowledge
+  const { protocol, client, backend } = parties
+  if (rules === null || backend === null) return
+  const subject = given.knowledge.subject(protocol, client, backend)
+  const { verdict, rule } = rules.invalid(subject, ['prerouting', 'forward'])
+  if (verdict === 'passes') {
+    given.isContradicted = true
+    given.tell('no-invalid-rule')
+    return
+  }
+  if (rule === null) return
+  given.isConfirmed = verdict === 'drops'
+  given.tellRule(given.isConfirmed ? 'drops-invalid' : 'may-drop-invalid', [rule])
+  const { tool, chain, place } = rule.source
+  if (tool === 'iptables') Object.assign(given.values, { chain, place })
+}
+
+function race(parties: Parties, given: Given): void {
+  const answer = ofSource(parties, given)
+  if (answer === null || answer.isUnknown || answer.choices.length === 0) return
+  const random = answer.choices.filter(
+    ({ action }) => (action.kind === 'masquerade' || action.kind === 'snat') && action.isRandom,
+  )
+  if (random.length === answer.choices.length) {
+    // one of both was seen translated: these are the rules that it met
+    given.isContradicted = true
+    given.tell('random-ports')
+    return
+  }
+  if (random.length > 0) return
+  given.isConfirmed = true
+  const { way, action } = answer.choices[0]
+  const { tool, text, place } = way[way.length - 1].source
+  given.values.place = place
+  if (tool === 'nft') {
+    given.tell('keeps-ports', { flag: 'fully-random' })
+    given.values.statement = statementOf(action)
+    return
+  }
+  given.tell('keeps-ports', { flag: '--random-fully' })
+  given.values.rule = `${parties.client.family === 6 ? 'ip6tables' : 'iptables'} -t nat ${text}`
+}
+
+/** What nft calls what a rule does to the source: the flag that is missing goes behind it. */
+function statementOf(action: Action): string {
+  if (action.kind !== 'snat') return 'masquerade'
+  const { addresses, ports } = action.target
+  const range = addresses === null ? '' : rangeOf(addresses)
+  const port = ports === null ? '' : `:${ports[0] === ports[1] ? ports[0] : ports.join('-')}`
+  const isBracketed = port !== '' && addresses?.family === 6
+  return `snat to ${isBracketed ? `[${range}]` : range}${port}`
+}
+
+function rangeOf(addresses: Network): string {
+  const first = formatAddress(addresses.family, addresses.first)
+  return isSingle(addresses) ? first : `${first}-${formatAddress(addresses.family, addresses.last)}`
+}
+
+function addressOf(end: Endpoint): Endpoint {
+  return { ...end, port: -1 }
+}

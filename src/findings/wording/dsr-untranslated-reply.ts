@@ -1,0 +1,36 @@
+// The words of dsr-untranslated-reply.
+import type { Values } from '../facts/facts.ts'
+import { masqueradeRule } from './masquerade.ts'
+import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
+import { advice, type Wording } from './wording.ts'
+
+export const dsrUntranslatedReply: Wording = {
+  title: () =>
+    'an answer reaches the client with the address of the backend, past the host that translated the request',
+  cause: () =>
+    'DNAT is undone only where the request was translated; the answer did not pass there: it took another way, or was ' +
+    'switched straight to the client',
+  fix: facts => [
+    advice(
+      'masquerade on the host that translates, so that answers come back through it',
+      masqueradeRule(facts),
+    ),
+    advice('or route the answers of the backend back through that host'),
+  ],
+  check: () => [
+    advice('on the host that translates: the entry stays [UNREPLIED]', 'conntrack -L -n | grep UNREPLIED'),
+  ],
+  reasons: {
+    direct: values => REFUSED_REASONS.direct + elsewhere(values),
+    answered: values => REFUSED_REASONS.answered + elsewhere(values),
+    switched: () => REFUSED_REASONS.answered,
+    unseen: values => REFUSED_REASONS.unseen + elsewhere(values),
+  },
+  steps: REFUSED_STEPS,
+}
+
+function elsewhere({ routers }: Values): string {
+  return typeof routers === 'number' && routers > 1
+    ? `; ${routers} routers lay between, so another host than the client's gateway translated`
+    : ''
+}

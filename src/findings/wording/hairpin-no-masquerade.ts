@@ -1,0 +1,27 @@
+// The words of hairpin-no-masquerade.
+import { HAIRPIN_STEPS } from './hairpin.ts'
+import { masqueradeRule } from './masquerade.ts'
+import { advice, answererOf, firstFlow, iptables, protocolText, type Wording } from './wording.ts'
+
+export const hairpinNoMasquerade: Wording = {
+  title: () => 'a client reaches itself through its service, and gets a packet from its own address',
+  cause: () =>
+    'DNAT chose the client itself, and the source was not masqueraded: a host drops packets that claim to come from itself',
+  fix: facts => {
+    const protocol = protocolText(firstFlow(facts)?.protocol ?? 6)
+    const port = answererOf(facts)?.port ?? 0
+    return [
+      advice(
+        'masquerade hairpin traffic (kube-proxy --masquerade-all, or its --cluster-cidr)',
+        masqueradeRule(facts, `-p ${protocol} --dport ${port}`),
+      ),
+    ]
+  },
+  check: facts => [advice('no rule matches it', `${iptables(facts)} -t nat -vnL POSTROUTING`)],
+  reasons: {
+    'comes-back': () =>
+      'the SYN comes back to the client with the address of the client as its source, and nobody answers',
+    leaves: () => 'the SYN leaves the host with the address of the client as its source, and nobody answers',
+  },
+  steps: HAIRPIN_STEPS,
+}

@@ -1,0 +1,54 @@
+// The words of idle-gap.
+import type { Values } from '../facts/facts.ts'
+import { advice, number, type Wording } from './wording.ts'
+
+/** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
+const TIMERS: readonly [number, string][] = [
+  [240, 'Azure Load Balancer'],
+  [350, 'AWS Network Load Balancer, NAT gateway, Nitro v6'],
+  [600, 'Google Cloud VPC'],
+  [900, 'IPVS'],
+  [1200, 'Google Cloud NAT'],
+  [3600, 'an hour, many firewalls'],
+  [7440, 'RFC 5382, OpenWrt'],
+  [86400, 'kube-proxy, pf'],
+  [432000, 'nf_conntrack'],
+]
+
+export const idleGap: Wording = {
+  title: () => 'after a long pause a connection did not go on',
+  cause: () =>
+    'something on the path forgets idle connections: the first packet after the pause was reset, or never answered',
+  fix: () => [
+    advice(
+      "keepalives at shorter intervals than the smallest timeout on the path (an application's own, or SO_KEEPALIVE)",
+      'sysctl -w net.ipv4.tcp_keepalive_time=200',
+    ),
+    advice('or a longer timeout there'),
+  ],
+  check: () => [advice('the timer of the socket, on either side', 'ss -tno')],
+  reasons: {
+    'strange-reset': values =>
+      `the RST did not come from the peer (TTL ${number(values, 'ttl')}, the peer's is ${number(values, 'usual')})${longer(values)}`,
+    reset: values => `the answer to the first data was a RST, from the peer or in its name${longer(values)}`,
+    silent: values => `${number(values, 'packets')} packets went unanswered by the peer${longer(values)}`,
+    'silent-here': values =>
+      `${number(values, 'packets')} packets went unanswered by the peer, though it answered other connections${longer(values)}`,
+  },
+  steps: {
+    'before-pause': () => 'last packets before the pause',
+    'after-pause': values => `data after ${Math.floor(number(values, 'pause') / 1000)} s of silence`,
+    reset: () => 'RST',
+    last: values => `the last of ${number(values, 'packets')} packets without an answer`,
+  },
+}
+
+/** The longest two timeouts that a pause exceeds: who was told a shorter one knows that. */
+function longer(values: Values): string {
+  const pause = number(values, 'pause') / 1000
+  const timers = TIMERS.filter(([timer]) => timer <= pause)
+    .slice(-2)
+    .reverse()
+    .map(([timer, whose]) => `${timer} s (${whose})`)
+  return `; the pause of ${Math.floor(pause)} s is longer than ${timers.join(' and ')}`
+}

@@ -1,0 +1,13 @@
+// The words of idle-timeout-inbound.
+import { checkTimeout, keepLonger, UNTRANSLATED } from './untranslated.ts'
+import type { Wording } from './wording.ts'
+
+export const idleTimeoutInbound: Wording = {
+  title: () =>
+    'after a pause the host had forgotten a masqueraded connection, and answered its next packet with RST',
+  cause: () =>
+    'the entry expired while the connection was idle; without it the packet from outside is for the host itself, which has no such socket',
+  fix: keepLonger,
+  check: checkTimeout,
+  ...UNTRANSLATED,
+}

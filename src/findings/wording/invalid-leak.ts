@@ -1,0 +1,13 @@
+// The words of invalid-leak.
+import { checkInvalid, dropInvalid, UNTRANSLATED } from './untranslated.ts'
+import type { Wording } from './wording.ts'
+
+export const invalidLeak: Wording = {
+  title: () => 'a reply passed untranslated, and the client reset the connection',
+  cause: () =>
+    'the segment was outside the TCP window: INVALID, so NAT left its source alone. The client knows no connection with ' +
+    'that address and sends a RST, which reaches the server untranslated and ends its socket',
+  fix: dropInvalid,
+  check: checkInvalid,
+  ...UNTRANSLATED,
+}

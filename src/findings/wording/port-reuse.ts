@@ -1,0 +1,56 @@
+// The words of port-reuse: a fault where the connection was not made, or only after failures; a remark where it worked.
+import type { Values } from '../facts/facts.ts'
+import { advice, NO_FIX, number, seconds, text, type Wording } from './wording.ts'
+
+const ENDS: Record<string, string> = {
+  open: 'was still open',
+  'half-closed': 'was half closed',
+  closed: 'had been closed',
+  reset: 'had been reset',
+}
+
+export const portReuse: Wording = {
+  title: ({ severity }) =>
+    severity === 'info'
+      ? 'a source port was used again while its last connection would still be in the table, and it worked'
+      : 'a source port was used again too early, and the connection was not made',
+  cause: ({ severity }) =>
+    severity === 'info'
+      ? 'the SYN opens the entry again: DESTROY and NEW in one packet'
+      : "one side, or a box between them, still held the port's last connection: a SYN that does not belong to it is " +
+        'answered by a challenge ACK, refused or ignored',
+  fix: ({ severity }) =>
+    severity === 'info'
+      ? NO_FIX
+      : [
+          advice('more ports on the client', 'sysctl -w net.ipv4.ip_local_port_range="1024 65535"'),
+          advice('connections that stay open, and more addresses where NAT chose the port'),
+        ],
+  check: ({ severity }) =>
+    severity === 'info' ? [] : [advice('ports in TIME_WAIT on either side', 'ss -tan state time-wait')],
+  reasons: {
+    worked: values => lastEnded(values),
+    challenged: values => `the SYN was answered by an ACK of the last connection; ${lastEnded(values)}`,
+    failed: values => {
+      const failures = number(values, 'failures')
+      const often = failures === 1 ? 'one try was' : `${failures} tries were`
+      return `${often} answered by an ACK of the last connection and given up, ${seconds(number(values, 'failedFor'), 1)} s until one was accepted; ${lastEnded(values)}`
+    },
+    silent: values =>
+      `the SYN was never answered, and the server accepted other connections afterwards; ${lastEnded(values)}`,
+    refused: values =>
+      `the SYN was refused, and the server accepted other connections afterwards; ${lastEnded(values)}`,
+  },
+  steps: {
+    before: () => 'last packet of the connection before',
+    syn: values =>
+      `SYN from the same port ${seconds(number(values, 'pause'), 3)} s later${values.isBelow === true ? ', its number below the last one' : ''}`,
+    'syn-ack': () => 'SYN-ACK',
+    challenge: () => 'ACK instead of a SYN-ACK',
+    reset: () => 'RST',
+  },
+}
+
+function lastEnded(values: Values): string {
+  return `the last connection ${ENDS[text(values, 'end')]}`
+}

@@ -1,0 +1,107 @@
+// Facts into a finding as it is printed: sentences and commands beside the facts they are made of.
+import type { Facts, FindingId, Phrase } from '../facts/facts.ts'
+import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
+import { conntrackEarlyDrop } from './conntrack-early-drop.ts'
+import { conntrackTableFull } from './conntrack-table-full.ts'
+import { dnsRace } from './dns-race.ts'
+import { dsrInvalidDrop } from './dsr-invalid-drop.ts'
+import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'
+import type { Finding } from './finding.ts'
+import { flowText } from './flow.ts'
+import { GIVEN_REASONS } from './given.ts'
+import { hairpinModeOff } from './hairpin-mode-off.ts'
+import { hairpinNoMasquerade } from './hairpin-no-masquerade.ts'
+import { idleGap } from './idle-gap.ts'
+import { idleTimeoutInbound } from './idle-timeout-inbound.ts'
+import { idleTimeoutRemapped } from './idle-timeout-remapped.ts'
+import { idleTimeoutUntranslatedReply } from './idle-timeout-untranslated-reply.ts'
+import { invalidLeak } from './invalid-leak.ts'
+import { invalidLeakPrivateSource } from './invalid-leak-private-source.ts'
+import { midStreamPickup } from './mid-stream-pickup.ts'
+import { offloadChecksum } from './offload-checksum.ts'
+import { oneWayFlow } from './one-way-flow.ts'
+import { portReuse } from './port-reuse.ts'
+import { recycledAddress } from './recycled-address.ts'
+import { snatInsertRace } from './snat-insert-race.ts'
+import { snatPortPressure } from './snat-port-pressure.ts'
+import { staleMapping } from './stale-mapping.ts'
+import { synFlood } from './syn-flood.ts'
+import { tableFileContradicted } from './table-file-contradicted.ts'
+import { vxlanChecksum } from './vxlan-checksum.ts'
+import { counted, type Wording } from './wording.ts'
+import { wrongSourceAnswer } from './wrong-source-answer.ts'
+
+const WORDINGS: Readonly<Record<FindingId, Wording>> = {
+  'asymmetric-same-bridge-return': asymmetricSameBridgeReturn,
+  'conntrack-early-drop': conntrackEarlyDrop,
+  'conntrack-table-full': conntrackTableFull,
+  'dns-race': dnsRace,
+  'dsr-invalid-drop': dsrInvalidDrop,
+  'dsr-untranslated-reply': dsrUntranslatedReply,
+  'hairpin-mode-off': hairpinModeOff,
+  'hairpin-no-masquerade': hairpinNoMasquerade,
+  'idle-gap': idleGap,
+  'idle-timeout-inbound': idleTimeoutInbound,
+  'idle-timeout-remapped': idleTimeoutRemapped,
+  'idle-timeout-untranslated-reply': idleTimeoutUntranslatedReply,
+  'invalid-leak': invalidLeak,
+  'invalid-leak-private-source': invalidLeakPrivateSource,
+  'mid-stream-pickup': midStreamPickup,
+  'offload-checksum': offloadChecksum,
+  'one-way-flow': oneWayFlow,
+  'port-reuse': portReuse,
+  'recycled-address': recycledAddress,
+  'snat-insert-race': snatInsertRace,
+  'snat-port-pressure': snatPortPressure,
+  'stale-mapping': staleMapping,
+  'syn-flood': synFlood,
+  'table-file-contradicted': tableFileContradicted,
+  'vxlan-checksum': vxlanChecksum,
+  'wrong-source-answer': wrongSourceAnswer,
+}
+
+/** Sentences of one reason that are said of what was given of the host. */
+const MOST_GIVEN = 4
+
+/** @param nameOf what to call an observation point */
+export function say(facts: Facts, nameOf: (point: number) => string): Finding {
+  const wording = WORDINGS[facts.id]
+  return {
+    id: facts.id,
+    severity: facts.severity,
+    confidence: facts.confidence,
+    title: titleOf(facts, wording),
+    flows: facts.flows.map(flowText),
+    flowCount: facts.flowCount,
+    occurrences: facts.occurrences,
+    frames: facts.frames,
+    steps: facts.steps.map(step => ({ what: sentence(wording.steps, step, facts.id), frames: step.frames })),
+    points: facts.points.map(nameOf),
+    reason: reasonOf(facts, wording),
+    cause: wording.cause(facts),
+    fix: wording.fix(facts),
+    check: wording.check(facts),
+    facts,
+  }
+}
+
+function titleOf(facts: Facts, wording: Wording): string {
+  const title = wording.title(facts)
+  if (wording.countsItself === true || facts.values.by !== undefined || facts.values.pairs !== undefined)
+    return title
+  const often = facts.occurrences > facts.flowCount ? `, ${facts.occurrences} times` : ''
+  return `${title} (${counted(facts.flowCount, 'flow')}${often})`
+}
+
+function reasonOf({ id, reasons }: Facts, { reasons: sentences }: Wording): string {
+  const [first, ...given] = reasons
+  const told = [...new Set(given.map(reason => sentence(GIVEN_REASONS, reason, id)))]
+  const more = told.length > MOST_GIVEN ? ', and more of the kind' : ''
+  return [sentence(sentences, first, id), ...told.slice(0, MOST_GIVEN)].join('; ') + more
+}
+
+function sentence(sentences: Wording['steps'], { code, values }: Phrase, id: FindingId): string {
+  const say = sentences[code]
+  if (say === undefined) throw new Error(`${id} has no words for ${code}`)
+  return say(values)
+}

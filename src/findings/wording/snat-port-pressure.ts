@@ -1,0 +1,50 @@
+// The words of snat-port-pressure.
+import type { Values } from '../facts/facts.ts'
+import { advice, counted, number, type Wording } from './wording.ts'
+
+const KNOWN: Record<number, string> = {
+  64: "as Google Cloud NAT's default for a machine",
+  1024: "as Azure Load Balancer's default for a machine",
+}
+
+export const snatPortPressure: Wording = {
+  title: ({ flowCount, values }) => {
+    const lost = number(values, 'lost')
+    return `source ports to one destination are nearly used up (${counted(flowCount, 'destination')}${lost > 0 ? `, ${counted(lost, 'connection')} lost` : ''})`
+  },
+  countsItself: true,
+  cause: () =>
+    'a translated address has one port for each connection to the same destination, and a closed connection holds ' +
+    'its port until its entry is gone (TIME_WAIT, 120 s): whoever comes when none is left is dropped (insert_failed of `conntrack -S`)',
+  fix: () => [
+    advice('more source addresses: SNAT to a range (--to-source FIRST-LAST) at the rule that translates'),
+    advice('connections that stay open (keep-alive)'),
+    advice(
+      'or entries that go sooner once they are closed',
+      'sysctl -w net.netfilter.nf_conntrack_tcp_timeout_time_wait=30',
+    ),
+  ],
+  check: () => [advice('insert_failed grows', 'conntrack -S')],
+  reasons: {
+    refused: values =>
+      `${range(values)} were in use${known(values)}, and ${number(values, 'refused')} connections that came then did not leave the host`,
+    local: values =>
+      `${number(values, 'peak')} ports in use, net.ipv4.ip_local_port_range has ${number(values, 'most')} by default`,
+    nat: values => `${number(values, 'peak')} ports in use of ${number(values, 'most')}, all that NAT takes`,
+    range: values =>
+      `${range(values)} were in use at once${known(values)}, and ${number(values, 'further')} further connections took none beyond them`,
+  },
+  steps: {
+    peak: values => `${number(values, 'peak')} ports in use at once`,
+    refused: () => 'connections that came then and did not leave',
+  },
+}
+
+function range(values: Values): string {
+  return `${number(values, 'peak')} of the ${number(values, 'span')} ports from ${number(values, 'lowest')} to ${number(values, 'highest')}`
+}
+
+function known(values: Values): string {
+  const span = number(values, 'span')
+  return KNOWN[span] === undefined ? '' : ` (${span} ports, ${KNOWN[span]})`
+}

@@ -1,0 +1,64 @@
+// What the findings of packets that pass without their translation have in common: reasons, steps, two remedies.
+import type { Facts } from '../facts/facts.ts'
+import { type Advice, advice, end, iptables, number, seconds, type Wording } from './wording.ts'
+
+export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
+  reasons: {
+    'after-pause': () =>
+      'the sequence numbers go on exactly where the connection stopped before the pause, with other addresses or ports',
+    forgotten: () =>
+      'after the pause the answer is a RST without a socket, made on the host itself by its TTL',
+    leaked: () =>
+      'the segment acknowledges what this connection sent, has other addresses, and is outside the window that was offered',
+  },
+  steps: {
+    'before-pause': () => 'last packets before the pause',
+    'known-to-client': () => 'the connection as the client knows it',
+    'as-translated': () => 'the connection as it is translated',
+    'after-pause': values => `data after ${seconds(number(values, 'pause'), 1)} s of silence`,
+    'goes-on-untranslated': () => 'the connection goes on, untranslated',
+    'goes-on-inside': () => 'the connection goes on with the source it has inside',
+    'outside-window': () => 'a segment outside the window, with the source it has inside',
+    'other-port': () => 'the connection goes on from another source port',
+    'reply-from': values => `a reply with the source ${end(values, 'source')}`,
+    'reset-answer': () => 'RST in answer to it',
+    'reset-host': () => 'RST of the host itself (its TTL)',
+  },
+}
+
+/** Seconds that RFC 5382 wants NAT to keep idle connections. */
+const LEAST_TIMEOUT = 7440
+
+export function keepLonger(): Advice[] {
+  return [
+    advice('keepalives at shorter intervals than the timeout', 'sysctl -w net.ipv4.tcp_keepalive_time=300'),
+    advice(
+      'or a longer timeout: longer than connections are idle',
+      `sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=${LEAST_TIMEOUT}`,
+    ),
+  ]
+}
+
+export function checkTimeout(): Advice[] {
+  return [
+    advice('the timeout, in seconds', 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established'),
+    advice('the entries that end, as they do', 'conntrack -E -e DESTROY -p tcp'),
+  ]
+}
+
+export function dropInvalid(facts: Facts): Advice[] {
+  return [
+    advice(
+      'drop INVALID packets instead of forwarding them',
+      `${iptables(facts)} -I FORWARD -m conntrack --ctstate INVALID -j DROP`,
+    ),
+    advice('or take them for valid', 'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1'),
+  ]
+}
+
+export function checkInvalid(): Advice[] {
+  return [
+    advice('invalid= grows', 'conntrack -S'),
+    advice('the reason of each, in the log', 'sysctl -w net.netfilter.nf_conntrack_log_invalid=6'),
+  ]
+}

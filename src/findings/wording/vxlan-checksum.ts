@@ -1,0 +1,32 @@
+// The words of vxlan-checksum: a fault where SYNs were answered late, a remark where never.
+import { advice, number, seconds, text, type Wording } from './wording.ts'
+
+export const vxlanChecksum: Wording = {
+  title: ({ severity }) =>
+    severity === 'info'
+      ? 'SYNs into a tunnel repeat at doubling intervals without an answer, while the server answers others'
+      : 'a connection through the tunnel was answered after half a minute of repeated SYNs or more',
+  cause: ({ severity }) =>
+    severity === 'info'
+      ? 'a rule that drops them on the other node, or the outer checksum that some drivers miscalculate: the packets ' +
+        'alone do not tell'
+      : 'this is how a driver looks that miscalculates the outer checksum of masqueraded packets: the other node drops ' +
+        'each silently, until the connection is sent without offloading',
+  fix: ({ severity }) => [
+    advice(
+      `${severity === 'info' ? 'if the counter grows, ' : ''}let the kernel calculate the outer checksum (flannel.1, vxlan.calico: the device of the tunnel)`,
+      'ethtool -K flannel.1 tx-checksum-ip-generic off',
+    ),
+  ],
+  check: () => [advice('on the other node: does it grow?', 'nstat -az UdpInCsumErrors')],
+  reasons: {
+    late: values =>
+      `the SYN was answered after ${seconds(number(values, 'wait'), 1)} s, until then it was repeated at doubling intervals`,
+    never: values =>
+      `${number(values, 'syns')} SYNs at doubling intervals went unanswered, other connections of that server were accepted`,
+  },
+  steps: {
+    syns: values => `SYNs at ${text(values, 'seconds')} s`,
+    'syn-ack': () => 'SYN-ACK',
+  },
+}

@@ -1,0 +1,102 @@
+// What a finding is said with: each id has a file of its own that turns facts into sentences and commands.
+import { formatEndpoint } from '../../host/files/network.ts'
+import type { Endpoint } from '../../host/knowledge.ts'
+import { protocolName } from '../../net/numbers.ts'
+import type { Facts, FlowFacts, Value, Values } from '../facts/facts.ts'
+
+/** What to do, or where to look: a sentence, and the lines to type, each complete. */
+export interface Advice {
+  text: string
+  commands: string[]
+}
+
+export interface Wording {
+  /** One line: what happened. */
+  title(facts: Facts): string
+  /** Whether the title has its own numbers; otherwise flows and tries are counted behind it. */
+  countsItself?: boolean
+  /** Why it happened. */
+  cause(facts: Facts): string
+  /** What to do about it, the best first. */
+  fix(facts: Facts): Advice[]
+  /** How to make sure of it on the host. */
+  check(facts: Facts): Advice[]
+  /** Why the confidence is what it is, by code. */
+  reasons: Readonly<Record<string, (values: Values) => string>>
+  /** What happened, by code. */
+  steps: Readonly<Record<string, (values: Values) => string>>
+}
+
+export function advice(text: string, ...commands: string[]): Advice {
+  return { text, commands }
+}
+
+export const NO_FIX: Advice[] = [{ text: 'none needed', commands: [] }]
+
+export function number(values: Values, name: string): number {
+  const value = values[name]
+  if (typeof value !== 'number') throw new Error(`no number ${name}`)
+  return value
+}
+
+export function text(values: Values, name: string): string {
+  const value = values[name]
+  if (typeof value !== 'string') throw new Error(`no text ${name}`)
+  return value
+}
+
+/** `10.0.0.1:80`, `[fd00::1]:80`; without a port the address alone. */
+export function end(values: Values, name: string): string {
+  const value = values[name]
+  if (!isEndpoint(value)) throw new Error(`no end ${name}`)
+  return endText(value)
+}
+
+export function endText({ family, words, port }: Endpoint): string {
+  return formatEndpoint(family, words, port)
+}
+
+export function addressText({ family, words }: Endpoint): string {
+  return formatEndpoint(family, words, -1)
+}
+
+function isEndpoint(value: Value | undefined): value is Endpoint {
+  return typeof value === 'object'
+}
+
+/** Whether all flows of a finding are of IPv6. */
+export function isIpv6({ flows }: Facts): boolean {
+  return flows.length > 0 && flows.every(({ server }) => server.family === 6)
+}
+
+/** The command that writes rules for the flows of a finding. */
+export function iptables(facts: Facts): string {
+  return isIpv6(facts) ? 'ip6tables' : 'iptables'
+}
+
+/** `tcp` as rules and commands name it. */
+export function protocolText(protocol: number): string {
+  const name = protocolName(protocol)
+  return name === 'unknown' ? `protocol ${protocol}` : name
+}
+
+/** The first flow, which steps and commands are about. */
+export function firstFlow({ flows }: Facts): FlowFacts | null {
+  return flows[0] ?? null
+}
+
+/** Whom the first flow came to in the end. */
+export function answererOf(facts: Facts): Endpoint | null {
+  const flow = firstFlow(facts)
+  return flow === null ? null : (flow.translated?.server ?? flow.server)
+}
+
+/** `1 entry`, `2 entries`. */
+export function counted(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`
+}
+
+/** Seconds of so many milliseconds. */
+export function seconds(milliseconds: number, digits: number): string {
+  return (milliseconds / 1000).toFixed(digits)
+}

@@ -1,0 +1,30 @@
+// The words of wrong-source-answer.
+import { REFUSED_STEPS } from './refused-answer.ts'
+import { advice, answererOf, endText, type Wording } from './wording.ts'
+
+export const wrongSourceAnswer: Wording = {
+  title: () => 'a server answers from another of its addresses than the one that was asked',
+  cause: () =>
+    'no NAT: a UDP socket bound to all addresses answers from the one that the route to the client prefers, and the ' +
+    'client refuses what it did not ask for',
+  fix: () => [
+    advice(
+      'bind the server to the address that is asked, or have it answer from there (IP_PKTINFO; options such as --multihome)',
+    ),
+  ],
+  check: facts => {
+    const answerer = answererOf(facts)
+    const port = answerer === null ? '' : ` 'sport = :${answerer.port}'`
+    return [
+      advice(
+        `on the server: a socket bound to all addresses${answerer === null ? '' : `, which answers as ${endText(answerer)}`}`,
+        `ss -lun${port}`,
+      ),
+    ]
+  },
+  reasons: {
+    'same-station': () =>
+      'the station that was asked answers itself (its hardware address, and no router has touched the TTL), from an address that was not asked',
+  },
+  steps: REFUSED_STEPS,
+}

@@ -1,0 +1,77 @@
+// A finding as it stands in the Report: sentences and commands, and the facts that they are made of.
+import type { Confidence, FrameReference, Severity } from '../../findings/facts/facts.ts'
+import type { FindingStep } from '../../findings/wording/finding.ts'
+import type { Advice } from '../../findings/wording/wording.ts'
+
+export interface FindingReport {
+  id: string
+  severity: Severity
+  confidence: Confidence
+  title: string
+  /** The flows, before and behind translation; the first few. */
+  flows: string[]
+  flowCount: number
+  frames: FrameReference[]
+  /** What happened in order, on the flow named first; with the frames of each capture. */
+  steps: FindingStep[]
+  /** Observation points that show it. */
+  points: string[]
+  /** Tries of all its flows. */
+  occurrences: number
+  /** Why the confidence is what it is. */
+  reason: string
+  cause: string
+  /** What to do, the best first; how to make sure of it on the host. Each line is a whole command. */
+  fix: Advice[]
+  check: Advice[]
+  /** A command that shows the frames, or `''`. */
+  tshark: string
+  facts: FactsReport
+}
+
+/** What the sentences of a finding are made of. */
+export interface FactsReport {
+  flows: FlowFactsReport[]
+  reasons: PhraseReport[]
+  /** Codes of the steps, in their order. */
+  steps: PhraseReport[]
+  /** The first and the last time that it was seen; null where only a count was kept. */
+  first: InstantReport | null
+  last: InstantReport | null
+  values: Record<string, ValueReport>
+  /** Rules of the host that confirm it, or that matter for it. */
+  rules: { place: string; name: string }[]
+}
+
+export interface FlowFactsReport {
+  protocol: string
+  protocolNumber: number
+  /** Who opened it; null for many. */
+  client: EndReport | null
+  server: EndReport
+  translated: { client: EndReport | null; server: EndReport } | null
+  untranslated?: { source: EndReport; destination: EndReport }
+  missing?: 'answers' | 'requests'
+  counts?: { flows: number; answered: number; completed: number }
+  example?: FlowFactsReport
+  listedAs?: string
+}
+
+/** An address; its port is null where the protocol has none. */
+export interface EndReport {
+  address: string
+  port: number | null
+}
+
+export type ValueReport = number | string | boolean | EndReport
+
+export interface PhraseReport {
+  code: string
+  values: Record<string, ValueReport>
+}
+
+/** An instant as RFC 3339 in UTC, and as nanoseconds since 1970, which no number holds. */
+export interface InstantReport {
+  time: string
+  nanoseconds: string
+}
