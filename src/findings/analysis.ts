@@ -30,6 +30,7 @@ import { type CheckedTranslations, TranslationCheck } from './counts/translation
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
 import { TableFull } from './detectors/conntrack-table-full.ts'
+import { ForwardedFlows } from './detectors/forwarded-flows.ts'
 import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
@@ -87,6 +88,7 @@ export class Analysis implements Observer, Witness {
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
   private readonly tableFull: TableFull
+  private readonly forwarded = new ForwardedFlows()
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
@@ -135,6 +137,8 @@ export class Analysis implements Observer, Witness {
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
       case FRAME_TRACKED:
+        if (sightings !== null && this.points.all.length > 1)
+          this.forwarded.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet)
@@ -211,6 +215,7 @@ export class Analysis implements Observer, Witness {
       ...this.portPressure.conclude(),
       ...flows,
       ...this.staleMappings.conclude(this.tracker.clients),
+      ...this.forwarded.conclude(this.tracker.clients),
       ...this.midStream.conclude(),
     ]
     const inform = informedBy(this.knowledge, this.bridgeCalls)
@@ -276,5 +281,6 @@ export class Analysis implements Observer, Witness {
     this.check?.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
+    this.forwarded.ended(this.table, ct)
   }
 }
