@@ -33,6 +33,8 @@ import { TableFull } from './detectors/conntrack-table-full.ts'
 import { ForwardedFlows } from './detectors/forwarded-flows.ts'
 import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
+import { AnnouncedFlows } from './detectors/missing-helper.ts'
+import { GroupAnswers } from './detectors/multicast-answer.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
@@ -89,6 +91,8 @@ export class Analysis implements Observer, Witness {
   private readonly staleMappings: StaleMappings
   private readonly tableFull: TableFull
   private readonly forwarded = new ForwardedFlows()
+  private readonly announced = new AnnouncedFlows()
+  private readonly groupAnswers = new GroupAnswers()
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
@@ -119,7 +123,7 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
-    this.staleMappings = new StaleMappings(this.tracker.legs)
+    this.staleMappings = new StaleMappings(this.tracker.legs, this.forwarded.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
     this.flows = new Flows(this.table, flows)
@@ -216,6 +220,8 @@ export class Analysis implements Observer, Witness {
       ...flows,
       ...this.staleMappings.conclude(this.tracker.clients),
       ...this.forwarded.conclude(this.tracker.clients),
+      ...this.announced.conclude(),
+      ...this.groupAnswers.conclude(),
       ...this.midStream.conclude(),
     ]
     const inform = informedBy(this.knowledge, this.bridgeCalls)
@@ -236,7 +242,15 @@ export class Analysis implements Observer, Witness {
     this.unreplied.created(this.fresh, packet)
     this.tableFull.created(this.table, this.fresh, packet, sightings)
     this.portPressure.created(this.table, this.fresh, packet)
+    this.announced.created(this.table, this.fresh, packet, this.pointOf(packet, sightings))
+    this.groupAnswers.created(this.table, this.fresh, packet, this.pointOf(packet, sightings))
     this.fresh = -1
+  }
+
+  /** The point that showed a packet first. */
+  private pointOf(packet: Packet, sightings: Sightings | null): number {
+    if (sightings !== null) return sightings.point(0)
+    return this.points.of(packet.interface, packet.interfaceIndex)
   }
 
   private released(ct: number): void {
@@ -282,5 +296,6 @@ export class Analysis implements Observer, Witness {
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
+    this.announced.ended(this.table, ct)
   }
 }

@@ -10,6 +10,7 @@ import { pointsOf, Transits } from '../evidence/transits.ts'
 import { type Case, Collector, keyOf } from '../facts/collector.ts'
 import type { Facts } from '../facts/facts.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
+import { lanReflection } from './lan-reflection.ts'
 import { lostInHost } from './lost-in-host.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
 import { replyOtherInterface } from './reply-other-interface.ts'
@@ -60,6 +61,7 @@ export type Judge = (
 /** The first that knows a flow has it. */
 const DETECTORS: readonly Judge[] = [
   replyOtherInterface,
+  lanReflection,
   lostInHost,
   staleSourceMapping,
   entryOlderThanRule,

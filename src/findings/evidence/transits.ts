@@ -20,6 +20,8 @@ const LAST_PASSED = 5
 const FIRST_STAYED = 6
 const LAST_STAYED = 7
 const CAPTURES = 8
+/** Of requests alone: those since the last answer. */
+const SILENT = 9
 /** Doubles: when the last packet passed, when the first stayed of those since then, when the last packet came. */
 const PASSED_TIME = 10
 const STAYED_TIME = 12
@@ -58,6 +60,7 @@ export class Transits {
     const time = sightings.time(0)
     pool.set(record, base + IN_POINTS, ins)
     pool.setDouble(record, base + LAST_TIME, time)
+    pool.set(record, SILENT, base === 0 ? pool.get(record, SILENT) + 1 : 0)
     if (exit >= 0) this.passed(record, base, outs, sightings, exit)
     else this.stayed(record, base, sightings, time)
   }
@@ -89,6 +92,12 @@ export class Transits {
 
   stayedCount(record: number, direction: number): number {
     return this.word(record, direction, STAYED)
+  }
+
+  /** Requests of an entry since its last answer; 0 where its way is not known. */
+  silentCount(ct: number): number {
+    const record = this.of(ct)
+    return record < 0 ? 0 : this.pool.get(record, SILENT)
   }
 
   /** Frames where the first and the last packet left, as their capture has them. */

@@ -40,7 +40,10 @@ export const FINDING_IDS = [
   'private-destination-leak',
   'untranslated-source',
   'loopback-source',
+  'lan-reflection',
+  'missing-helper',
   'one-way-flow',
+  'multicast-answer',
   'offload-checksum',
   'mid-stream-pickup',
 ] as const

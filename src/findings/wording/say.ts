@@ -18,9 +18,12 @@ import { idleTimeoutRemapped } from './idle-timeout-remapped.ts'
 import { idleTimeoutUntranslatedReply } from './idle-timeout-untranslated-reply.ts'
 import { invalidLeak } from './invalid-leak.ts'
 import { invalidLeakPrivateSource } from './invalid-leak-private-source.ts'
+import { lanReflection } from './lan-reflection.ts'
 import { loopbackSource } from './loopback-source.ts'
 import { lostInHost } from './lost-in-host.ts'
 import { midStreamPickup } from './mid-stream-pickup.ts'
+import { missingHelper } from './missing-helper.ts'
+import { multicastAnswer } from './multicast-answer.ts'
 import { offloadChecksum } from './offload-checksum.ts'
 import { oneWayFlow } from './one-way-flow.ts'
 import { portReuse } from './port-reuse.ts'
@@ -69,6 +72,9 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'private-destination-leak': privateDestinationLeak,
   'untranslated-source': untranslatedSource,
   'loopback-source': loopbackSource,
+  'lan-reflection': lanReflection,
+  'missing-helper': missingHelper,
+  'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,

@@ -1,0 +1,34 @@
+// lan-reflection: the gateway sends a client's request back into the client's own segment, so that the server answers past it.
+
+import { phrase, step } from '../facts/facts.ts'
+import type { Judge } from './forwarded-flows.ts'
+
+/** Requests that were sent back: one whose answer the capture lost is no fault. */
+const LEAST_PACKETS = 2
+
+/**
+ * Look-alikes, none of which is this:
+ * - the same with source NAT: the answer comes back through the gateway;
+ * - a request that is routed back by the interface it came in by, to another network there: its destination is its own;
+ * - a server in that segment that answers by the gateway, being told to: the gateway sees the answer.
+ */
+export const lanReflection: Judge = flow => {
+  const { isTargetTranslated, isSourceTranslated, isAnswered, requestIn, requestOut, passed, requestFrames } =
+    flow
+  if (!isTargetTranslated || isSourceTranslated || isAnswered || passed < LEAST_PACKETS) return null
+  if ((requestIn & requestOut) === 0) return null
+  const { capture, first, last } = requestFrames
+  return {
+    id: 'lan-reflection',
+    severity: 'error',
+    confidence: 'likely',
+    reason: phrase('sent-back', { packets: passed }),
+    steps: [
+      step('sent-back', [
+        { capture, frame: first },
+        { capture, frame: last },
+      ]),
+    ],
+    points: requestIn & requestOut,
+  }
+}
