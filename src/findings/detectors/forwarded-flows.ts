@@ -50,6 +50,10 @@ export interface Traffic {
   /** Flows by the point that they left by, then by the address that they were given. */
   exits: ReadonlyMap<number, ReadonlyMap<number, Masqueraded>>
   serviceOf(flow: ForwardedFlow): Service | null
+  /** Points by which the same client reached the same port, was forwarded and answered. */
+  arrivals: number
+  /** Whether flows to the same service are known to be lost as this one is. */
+  hasLostOthers: boolean
   transits: Transits
 }
 
@@ -73,7 +77,9 @@ export class ForwardedFlows {
   readonly transits = new Transits()
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
   private readonly services = new Map<number, Service>()
-  private readonly suspects: { flow: ForwardedFlow; service: number }[] = []
+  /** By client and port. */
+  private readonly arrivals = new Map<number, number>()
+  private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
   /** A packet of an entry, with all that saw it. @param key the entry's, and the packet's direction */
   packet(sightings: Sightings, key: number): void {
@@ -86,8 +92,9 @@ export class ForwardedFlows {
     if (record < 0) return
     this.noteExit(table, ct, record)
     const service = this.noteService(table, ct)
+    const visit = this.noteArrival(table, ct, record)
     if (this.suspects.length < MOST_SUSPECTS && this.isSuspect(table, ct, record)) {
-      this.suspects.push({ flow: forwardedFlow(table, ct, this.transits, record), service })
+      this.suspects.push({ flow: forwardedFlow(table, ct, this.transits, record), service, visit })
     }
     this.transits.forget(ct)
   }
@@ -96,16 +103,27 @@ export class ForwardedFlows {
   conclude(explained: ReadonlySet<string>): Facts[] {
     const { exits, services, transits, suspects } = this
     const collector = new Collector()
-    for (const { flow, service } of suspects) {
-      const traffic: Traffic = { exits, transits, serviceOf: () => services.get(service) ?? null }
-      const found = judge(flow, traffic)
-      if (found === null) continue
-      const { points, ...rest } = found
-      const client = flow.flow.client ?? flow.flow.server
-      if (explained.has(keyOf(client))) continue
-      // each point that shows it
-      for (const point of pointsOf(points)) {
-        collector.add({ ...rest, client, flow: flow.flow, point, time: flow.start })
+    const lost = new Set<number>()
+    // what is lost beside others that are known to be lost is so, too
+    for (const isAgain of [false, true]) {
+      for (const { flow, service, visit } of suspects) {
+        if (isAgain && !lost.has(service)) continue
+        const client = flow.flow.client ?? flow.flow.server
+        if (explained.has(keyOf(client))) continue
+        const traffic: Traffic = {
+          exits,
+          transits,
+          serviceOf: () => services.get(service) ?? null,
+          arrivals: this.arrivals.get(visit) ?? 0,
+          hasLostOthers: isAgain,
+        }
+        const found = judge(flow, traffic)
+        if (found === null || (isAgain && found.id !== 'lost-in-host')) continue
+        if (found.id === 'lost-in-host') lost.add(service)
+        const { points, ...rest } = found
+        for (const point of pointsOf(points)) {
+          collector.add({ ...rest, client, flow: flow.flow, point, time: flow.start, isSequel: isAgain })
+        }
       }
     }
     return collector.conclude()
@@ -143,6 +161,18 @@ export class ForwardedFlows {
     given.newest = Math.max(given.newest, start)
     if ((status & IPS_SEEN_REPLY) !== 0) given.answered++
     if (given.clients.size < MOST_ADDRESSES) given.clients.add(table.source(ct * 2))
+  }
+
+  /** @returns the key of a client with the port that it asks for */
+  private noteArrival(table: Table, ct: number, record: number): number {
+    const key =
+      ((table.source(ct * 2) >>> 0) * 0x10000 + (table.ports(ct * 2) & 0xffff)) * 256 + table.protocol(ct)
+    const isAnswered = (table.status(ct) & IPS_SEEN_REPLY) !== 0
+    if (!isAnswered || this.transits.passedCount(record, 0) === 0) return key
+    if (this.arrivals.size < MOST_SERVICES || this.arrivals.has(key)) {
+      this.arrivals.set(key, (this.arrivals.get(key) ?? 0) | this.transits.inPoints(record, 0))
+    }
+    return key
   }
 
   /** @returns the key of the service that an entry's client asked for */
