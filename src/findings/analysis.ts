@@ -90,7 +90,7 @@ export class Analysis implements Observer, Witness {
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
   private readonly tableFull: TableFull
-  private readonly forwarded = new ForwardedFlows()
+  private readonly forwarded: ForwardedFlows
   private readonly announced = new AnnouncedFlows()
   private readonly groupAnswers = new GroupAnswers()
   private readonly table: Table
@@ -123,6 +123,7 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
+    this.forwarded = new ForwardedFlows(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.forwarded.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)

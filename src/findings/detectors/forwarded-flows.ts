@@ -6,6 +6,7 @@ import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
+import type { Legs } from '../evidence/legs.ts'
 import { pointsOf, Transits } from '../evidence/transits.ts'
 import { type Case, Collector, keyOf } from '../facts/collector.ts'
 import type { Facts } from '../facts/facts.ts'
@@ -75,11 +76,16 @@ const DETECTORS: readonly Judge[] = [
 
 export class ForwardedFlows {
   readonly transits = new Transits()
+  private readonly legs: Legs
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
   private readonly services = new Map<number, Service>()
   /** By client and port. */
   private readonly arrivals = new Map<number, number>()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
+
+  constructor(legs: Legs) {
+    this.legs = legs
+  }
 
   /** A packet of an entry, with all that saw it. @param key the entry's, and the packet's direction */
   packet(sightings: Sightings, key: number): void {
@@ -94,7 +100,7 @@ export class ForwardedFlows {
     const service = this.noteService(table, ct)
     const visit = this.noteArrival(table, ct, record)
     if (this.suspects.length < MOST_SUSPECTS && this.isSuspect(table, ct, record)) {
-      this.suspects.push({ flow: forwardedFlow(table, ct, this.transits, record), service, visit })
+      this.suspects.push({ flow: forwardedFlow(table, ct, this.legs, this.transits, record), service, visit })
     }
     this.transits.forget(ct)
   }

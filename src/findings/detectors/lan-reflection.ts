@@ -10,12 +10,13 @@ const LEAST_PACKETS = 2
  * Look-alikes, none of which is this:
  * - the same with source NAT: the answer comes back through the gateway;
  * - a request that is routed back by the interface it came in by, to another network there: its destination is its own;
- * - a server in that segment that answers by the gateway, being told to: the gateway sees the answer.
+ * - a server in that segment that answers by the gateway, being told to: the gateway sees the answer;
+ * - a bridge of the host itself, which shows the answer as it is switched (asymmetric-same-bridge-return).
  */
 export const lanReflection: Judge = flow => {
-  const { isTargetTranslated, isSourceTranslated, isAnswered, requestIn, requestOut, passed, requestFrames } =
-    flow
-  if (!isTargetTranslated || isSourceTranslated || isAnswered || passed < LEAST_PACKETS) return null
+  const { isTargetTranslated, isSourceTranslated, requestIn, requestOut, passed, requestFrames } = flow
+  if (!isTargetTranslated || isSourceTranslated || passed < LEAST_PACKETS) return null
+  if (flow.isAnswered || flow.isAnsweredDirectly) return null
   if ((requestIn & requestOut) === 0) return null
   const { capture, first, last } = requestFrames
   return {

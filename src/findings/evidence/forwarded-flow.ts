@@ -2,7 +2,9 @@
 import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { FlowFacts } from '../facts/facts.ts'
+import { hasDirectAnswer } from './direct-answer.ts'
 import { flowOfEntry } from './flow-facts.ts'
+import type { Legs } from './legs.ts'
 import type { Transits } from './transits.ts'
 
 /** Times are nanoseconds since the first frame; frames are of the first and the last packet, in their capture. */
@@ -12,6 +14,8 @@ export interface ForwardedFlow {
   isSourceTranslated: boolean
   isTargetTranslated: boolean
   isAnswered: boolean
+  /** Whether an answer came past the translation. */
+  isAnsweredDirectly: boolean
   /** TCP or SCTP state of its entry. */
   state: number
   start: number
@@ -35,15 +39,23 @@ export interface ForwardedFlow {
 }
 
 /** @param record its way (transits.ts) */
-export function forwardedFlow(table: Table, ct: number, transits: Transits, record: number): ForwardedFlow {
+export function forwardedFlow(
+  table: Table,
+  ct: number,
+  legs: Legs,
+  transits: Transits,
+  record: number,
+): ForwardedFlow {
   const status = table.status(ct)
   const isAnswered = (status & IPS_SEEN_REPLY) !== 0
+  const flow = flowOfEntry(table, ct)
   return {
     protocol: table.protocol(ct),
-    flow: flowOfEntry(table, ct),
+    flow,
     isSourceTranslated: (status & IPS_SRC_NAT) !== 0,
     isTargetTranslated: (status & IPS_DST_NAT) !== 0,
     isAnswered,
+    isAnsweredDirectly: !isAnswered && hasDirectAnswer(legs, flow),
     state: table.state(ct),
     start: table.start(ct),
     lastTime: transits.lastTime(record, 0),
