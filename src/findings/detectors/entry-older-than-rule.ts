@@ -4,7 +4,7 @@ import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { pointsOf } from '../evidence/transits.ts'
 import { phrase, type Step, step } from '../facts/facts.ts'
-import type { Judge, Traffic } from './forwarded-flows.ts'
+import type { Judge, Traffic } from './forwarded-traffic.ts'
 
 const LEAST_PACKETS = 3
 

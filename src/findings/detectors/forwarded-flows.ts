@@ -8,9 +8,10 @@ import type { Sightings } from '../../vantage/record/sighting.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { pointsOf, Transits } from '../evidence/transits.ts'
-import { type Case, Collector, keyOf } from '../facts/collector.ts'
+import { Collector, keyOf } from '../facts/collector.ts'
 import type { Facts } from '../facts/facts.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
+import type { Judge, Masqueraded, Service, Traffic } from './forwarded-traffic.ts'
 import { lanReflection } from './lan-reflection.ts'
 import { lostInHost } from './lost-in-host.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
@@ -25,43 +26,6 @@ const MOST_EXITS = 64
 const MOST_ADDRESSES = 64
 /** Packets of a flow that make it worth a look: one may be lost anywhere. */
 const LEAST_PACKETS = 2
-
-/** Flows that left by one point with one source address that they were given there. */
-export interface Masqueraded {
-  /** When the first and the newest of them began, and how many were answered. */
-  first: number
-  newest: number
-  answered: number
-  /** Folds of the addresses that they came from. */
-  clients: Set<number>
-}
-
-/** Flows to one destination and port. */
-export interface Service {
-  /** When the first began that was sent elsewhere, and how many of those were answered. */
-  firstTranslated: number
-  answered: number
-  /** When the newest began that was not, and whether one of those was answered. */
-  newestUntranslated: number
-  hasAnsweredUntranslated: boolean
-}
-
-/** What other flows did. */
-export interface Traffic {
-  /** Flows by the point that they left by, then by the address that they were given. */
-  exits: ReadonlyMap<number, ReadonlyMap<number, Masqueraded>>
-  serviceOf(flow: ForwardedFlow): Service | null
-  /** Points by which the same client reached the same port, was forwarded and answered. */
-  arrivals: number
-  /** Whether flows to the same service are known to be lost as this one is. */
-  hasLostOthers: boolean
-  transits: Transits
-}
-
-export type Judge = (
-  flow: ForwardedFlow,
-  traffic: Traffic,
-) => (Pick<Case, 'id' | 'severity' | 'confidence' | 'reason' | 'steps'> & { points: number }) | null
 
 /** The first that knows a flow has it. */
 const DETECTORS: readonly Judge[] = [

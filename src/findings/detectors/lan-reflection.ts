@@ -1,7 +1,7 @@
 // lan-reflection: the gateway sends a client's request back into the client's own segment, so that the server answers past it.
 
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge } from './forwarded-flows.ts'
+import type { Judge } from './forwarded-traffic.ts'
 
 /** Requests that were sent back: one whose answer the capture lost is no fault. */
 const LEAST_PACKETS = 2

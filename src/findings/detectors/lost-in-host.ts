@@ -4,7 +4,7 @@ import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { phrase, type Step, step } from '../facts/facts.ts'
-import type { Judge, Traffic } from './forwarded-flows.ts'
+import type { Judge, Traffic } from './forwarded-traffic.ts'
 
 /** Packets that stayed one after another: one or two are lost by a capture, too. */
 const LEAST_STAYED = 3

@@ -2,7 +2,7 @@
 
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge } from './forwarded-flows.ts'
+import type { Judge } from './forwarded-traffic.ts'
 
 /**
  * Look-alikes, none of which is this:

@@ -3,7 +3,7 @@
 import { TCP_SYN_RECV } from '../../conntrack/proto/tcp-table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge } from './forwarded-flows.ts'
+import type { Judge } from './forwarded-traffic.ts'
 
 /** SYN-ACKs that left in vain: one is lost anywhere. */
 const LEAST_ANSWERS = 2

@@ -3,7 +3,7 @@
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { pointsOf } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge, Masqueraded, Traffic } from './forwarded-flows.ts'
+import type { Judge, Masqueraded, Traffic } from './forwarded-traffic.ts'
 
 /** Packets that left without an answer, and how long that went on. */
 const LEAST_PACKETS = 4

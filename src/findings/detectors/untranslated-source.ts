@@ -3,7 +3,7 @@
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import { pointsOf } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge } from './forwarded-flows.ts'
+import type { Judge } from './forwarded-traffic.ts'
 
 const LEAST_PACKETS = 2
 

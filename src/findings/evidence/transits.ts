@@ -181,7 +181,7 @@ export class Transits {
 }
 
 /** The bit of a point in a mask. */
-export function bitOf(side: number): number {
+function bitOf(side: number): number {
   const point = pointOfSide(side)
   return point < MASKED_POINTS ? 1 << point : 0
 }
