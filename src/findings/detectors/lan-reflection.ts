@@ -1,5 +1,6 @@
-// lan-reflection: the gateway sends a client's request back into the client's own segment, so that the server answers past it.
+// lan-reflection, and dsr-untranslated-reply: a request is sent back by the interface it came in by, so that it is answered past the host.
 
+import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { phrase, step } from '../facts/facts.ts'
 import type { Judge } from './forwarded-traffic.ts'
 
@@ -20,7 +21,7 @@ export const lanReflection: Judge = flow => {
   if ((requestIn & requestOut) === 0) return null
   const { capture, first, last } = requestFrames
   return {
-    id: 'lan-reflection',
+    id: isOneNetwork(flow) ? 'lan-reflection' : 'dsr-untranslated-reply',
     severity: 'error',
     confidence: 'likely',
     reason: phrase('sent-back', { packets: passed }),
@@ -32,4 +33,14 @@ export const lanReflection: Judge = flow => {
     ],
     points: requestIn & requestOut,
   }
+}
+
+/** Bits that the addresses of one segment have in common, whatever its mask: few are larger. */
+const NETWORK_BITS = { 4: 16, 6: 32 }
+
+/** Whether the server is likely in the client's own segment, and not behind another router there. */
+function isOneNetwork({ flow: { client, translated } }: ForwardedFlow): boolean {
+  if (client === null || translated === null) return false
+  const shift = 32 - NETWORK_BITS[client.family]
+  return client.words[0] >>> shift === translated.server.words[0] >>> shift
 }

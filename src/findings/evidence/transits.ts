@@ -57,12 +57,23 @@ export class Transits {
         exit = i
       }
     }
-    const time = sightings.time(0)
     pool.set(record, base + IN_POINTS, ins)
-    pool.setDouble(record, base + LAST_TIME, time)
     pool.set(record, SILENT, base === 0 ? pool.get(record, SILENT) + 1 : 0)
-    if (exit >= 0) this.passed(record, base, outs, sightings, exit)
-    else this.stayed(record, base, sightings, time)
+    // times are stored where they are read: as arguments they would be boxed
+    const doubles = pool.doublesOf(record)
+    const at = pool.at(record) + base
+    doubles[(at + LAST_TIME) >> 1] = sightings.time(0)
+    if (exit >= 0) {
+      doubles[(at + PASSED_TIME) >> 1] = sightings.time(exit)
+      doubles[(at + STAYED_TIME) >> 1] = 0
+      const point = pointOfSide(sightings.point(exit))
+      if (point < MASKED_POINTS) this.exits[point] = sightings.time(exit)
+      this.passed(record, base, outs, sightings, exit)
+      return
+    }
+    const isFirst = doubles[(at + STAYED_TIME) >> 1] === 0
+    if (isFirst) doubles[(at + STAYED_TIME) >> 1] = sightings.time(0)
+    this.stayed(record, base, sightings, isFirst)
   }
 
   /** The record of an entry, or -1. */
@@ -145,20 +156,13 @@ export class Transits {
     pool.set(record, base + PASSED, passed + 1)
     const captures = pool.get(record, base + CAPTURES)
     pool.set(record, base + CAPTURES, (captures & 0xffff) | (sightings.capture(exit) << 16))
-    pool.setDouble(record, base + PASSED_TIME, sightings.time(exit))
-    pool.setDouble(record, base + STAYED_TIME, 0)
-    const point = pointOfSide(sightings.point(exit))
-    if (point < MASKED_POINTS) this.exits[point] = sightings.time(exit)
   }
 
-  private stayed(record: number, base: number, sightings: Sightings, time: number): void {
+  private stayed(record: number, base: number, sightings: Sightings, isFirst: boolean): void {
     const { pool } = this
     const frame = sightings.frame(0)
     const stayed = pool.get(record, base + STAYED)
-    if (pool.getDouble(record, base + STAYED_TIME) === 0) {
-      pool.setDouble(record, base + STAYED_TIME, time)
-      pool.set(record, base + FIRST_STAYED, frame)
-    }
+    if (isFirst) pool.set(record, base + FIRST_STAYED, frame)
     pool.set(record, base + LAST_STAYED, frame)
     pool.set(record, base + STAYED, stayed + 1)
     const captures = pool.get(record, base + CAPTURES)

@@ -1,6 +1,16 @@
 // The words of lan-reflection.
+import type { Values } from '../facts/facts.ts'
 import { masqueradeRule } from './masquerade.ts'
 import { addressText, advice, answererOf, endText, firstFlow, number, type Wording } from './wording.ts'
+
+/** What is said of requests that are sent back, also where the server is behind another router. */
+export const SENT_BACK_REASONS = {
+  'sent-back': (values: Values): string =>
+    `${number(values, 'packets')} requests left by the interface they came in by, with another destination and their own source; no answer came this way`,
+}
+export const SENT_BACK_STEPS = {
+  'sent-back': (): string => 'requests leave by the interface they came in by: the first and the last',
+}
 
 export const lanReflection: Wording = {
   title: () =>
@@ -27,11 +37,6 @@ export const lanReflection: Wording = {
         ]
       : []
   },
-  reasons: {
-    'sent-back': values =>
-      `${number(values, 'packets')} requests left by the interface they came in by, with another destination and their own source; no answer came this way`,
-  },
-  steps: {
-    'sent-back': () => 'requests leave by the interface they came in by: the first and the last',
-  },
+  reasons: SENT_BACK_REASONS,
+  steps: SENT_BACK_STEPS,
 }
