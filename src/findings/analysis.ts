@@ -30,8 +30,11 @@ import { type CheckedTranslations, TranslationCheck } from './counts/translation
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
 import { TableFull } from './detectors/conntrack-table-full.ts'
+import { ForwardedFlows } from './detectors/forwarded-flows.ts'
 import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
+import { AnnouncedFlows } from './detectors/missing-helper.ts'
+import { GroupAnswers } from './detectors/multicast-answer.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
@@ -87,6 +90,9 @@ export class Analysis implements Observer, Witness {
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
   private readonly tableFull: TableFull
+  private readonly forwarded: ForwardedFlows
+  private readonly announced = new AnnouncedFlows()
+  private readonly groupAnswers = new GroupAnswers()
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
@@ -117,7 +123,8 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
-    this.staleMappings = new StaleMappings(this.tracker.legs)
+    this.forwarded = new ForwardedFlows(this.tracker.legs)
+    this.staleMappings = new StaleMappings(this.tracker.legs, this.forwarded.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
     this.flows = new Flows(this.table, flows)
@@ -135,6 +142,8 @@ export class Analysis implements Observer, Witness {
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
       case FRAME_TRACKED:
+        if (sightings !== null && this.points.all.length > 1)
+          this.forwarded.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet)
@@ -211,6 +220,9 @@ export class Analysis implements Observer, Witness {
       ...this.portPressure.conclude(),
       ...flows,
       ...this.staleMappings.conclude(this.tracker.clients),
+      ...this.forwarded.conclude(this.tracker.clients),
+      ...this.announced.conclude(),
+      ...this.groupAnswers.conclude(),
       ...this.midStream.conclude(),
     ]
     const inform = informedBy(this.knowledge, this.bridgeCalls)
@@ -231,7 +243,15 @@ export class Analysis implements Observer, Witness {
     this.unreplied.created(this.fresh, packet)
     this.tableFull.created(this.table, this.fresh, packet, sightings)
     this.portPressure.created(this.table, this.fresh, packet)
+    this.announced.created(this.table, this.fresh, packet, this.pointOf(packet, sightings))
+    this.groupAnswers.created(this.table, this.fresh, packet, this.pointOf(packet, sightings))
     this.fresh = -1
+  }
+
+  /** The point that showed a packet first. */
+  private pointOf(packet: Packet, sightings: Sightings | null): number {
+    if (sightings !== null) return sightings.point(0)
+    return this.points.of(packet.interface, packet.interfaceIndex)
   }
 
   private released(ct: number): void {
@@ -276,5 +296,7 @@ export class Analysis implements Observer, Witness {
     this.check?.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
+    this.forwarded.ended(this.table, ct)
+    this.announced.ended(this.table, ct)
   }
 }

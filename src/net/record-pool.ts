@@ -66,6 +66,11 @@ export class RecordPool {
     return this.chunks[record >> CHUNK_SHIFT]
   }
 
+  /** The same chunk as doubles. */
+  doublesOf(record: number): Float64Array {
+    return this.doubles[record >> CHUNK_SHIFT]
+  }
+
   /** Where in its chunk a record starts. */
   at(record: number): number {
     return (record & CHUNK_MASK) * this.words

@@ -10,6 +10,7 @@ import type { Collector } from '../facts/collector.ts'
 import type { Facts } from '../facts/facts.ts'
 import { TwinQueries } from './dns-race.ts'
 import { IdleGaps } from './idle-gap.ts'
+import { loopbackSource } from './loopback-source.ts'
 import { UnfinishedSums } from './offload-checksum.ts'
 import { OneWayFlows } from './one-way-flow.ts'
 import { PortReuse } from './port-reuse.ts'
@@ -21,6 +22,7 @@ import { SynLadders } from './vxlan-checksum.ts'
  */
 export class FlowFindings {
   private readonly legs: Legs
+  private readonly collector: Collector
   private readonly twins: TwinQueries
   private readonly reuse: PortReuse
   private readonly gaps: IdleGaps
@@ -33,6 +35,7 @@ export class FlowFindings {
   constructor(legs: Legs, collector: Collector, isInside: boolean) {
     const forms = new FlowForms(legs)
     this.legs = legs
+    this.collector = collector
     this.twins = new TwinQueries(legs, collector, forms)
     this.reuse = new PortReuse(legs, collector, forms)
     this.gaps = new IdleGaps(legs, collector, forms)
@@ -45,6 +48,7 @@ export class FlowFindings {
   /** The first datagram of a flow. */
   firstDatagram(leg: number, seen: Observation): void {
     this.twins.begin(leg, seen)
+    loopbackSource(this.legs, this.collector, leg, seen)
   }
 
   /** A datagram of a flow that began with a DNS query. */
@@ -70,6 +74,7 @@ export class FlowFindings {
     if (!isAnswer && !isFirst) this.recycled.repeated(leg, seen, number)
     this.ladders?.opening(leg, seen, isAnswer, number)
     if (isFirst) this.sums.opening(leg, seen)
+    if (isFirst && !isAnswer) loopbackSource(this.legs, this.collector, leg, seen)
   }
 
   /** A segment other than SYN-ACK comes from a server that has not accepted the connection. */

@@ -1,5 +1,5 @@
 // Entries whose packets go to a backend that is gone, and which those packets keep alive: seen when the entries end.
-import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
+import { TCP_ESTABLISHED, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
@@ -7,6 +7,7 @@ import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { endOfKey } from '../evidence/flow-facts.ts'
 import type { Legs } from '../evidence/legs.ts'
+import type { Transits } from '../evidence/transits.ts'
 import { type Asked, locate, type Place } from '../evidence/whereabouts.ts'
 import { Collector, keyOf as keyOfEnd } from '../facts/collector.ts'
 import { type Confidence, type Facts, type Phrase, phrase, step } from '../facts/facts.ts'
@@ -50,10 +51,13 @@ interface Suspect {
   asked: Asked
   /** Of a SYN, whose repetitions its entry does not count. */
   isSyn: boolean
+  /** Packets that were not answered, as far as several points tell; 0 else. */
+  silent: number
 }
 
 export class StaleMappings {
   private readonly legs: Legs
+  private readonly transits: Transits
   /** By destination and port as they were asked for, then by those that the flow was sent to. */
   private readonly services = new Map<number, Map<number, Backend>>()
   private readonly suspects: Suspect[] = []
@@ -62,8 +66,10 @@ export class StaleMappings {
   /** Suspects so far: datagrams, SYNs. */
   private readonly looks = [0, 0]
 
-  constructor(legs: Legs) {
+  /** @param transits how many packets of an entry were not answered, where several points tell */
+  constructor(legs: Legs, transits: Transits) {
     this.legs = legs
+    this.transits = transits
   }
 
   /** An ICMP error is RELATED to entry `ct`. */
@@ -83,7 +89,12 @@ export class StaleMappings {
     const sent = keyOf(table.source(ct * 2 + 1), table.ports(ct * 2 + 1) >>> 16, protocol)
     const hasReply = (status & IPS_SEEN_REPLY) !== 0
     const isSyn = protocol === IPPROTO_TCP
-    const isSuspect = !hasReply && (isSyn ? this.mayBeRepeated(table, ct) : isKeptAlive(table, ct))
+    const silent = this.transits.silentCount(ct)
+    const isSuspect = hasReply
+      ? isSyn && this.isAbandoned(table, ct, silent)
+      : isSyn
+        ? this.mayBeRepeated(table, ct)
+        : isKeptAlive(table, ct)
     // of what is not translated, UDP alone: a client that never changes its port
     if (!isTranslated && protocol === IPPROTO_TCP) return
     // a client that was sent to itself is another matter
@@ -107,13 +118,14 @@ export class StaleMappings {
       backend: sent,
       backendEnd: endOfKey(table, ct * 2 + 1, true),
       client: table.source(ct * 2),
-      start,
-      packets: table.packets(ct * 2),
+      start: hasReply ? this.lastAnswer(ct) : start,
+      packets: hasReply ? silent : table.packets(ct * 2),
       seconds: Math.round((table.last(ct) - table.start(ct)) / 1e9),
       isTranslated,
       hasError,
       asked: locate(table, ct, this.legs),
-      isSyn,
+      isSyn: isSyn && !hasReply,
+      silent,
     })
   }
 
@@ -133,8 +145,8 @@ export class StaleMappings {
   }
 
   /** A SYN that was not repeated is no suspect, but one more flow to its backend. */
-  private isRepeated({ isSyn, service, backend, start, asked: { places } }: Suspect): boolean {
-    if (!isSyn || synsOf(places) >= LEAST_PACKETS) return true
+  private isRepeated({ isSyn, service, backend, start, silent, asked: { places } }: Suspect): boolean {
+    if (!isSyn || Math.max(synsOf(places), silent) >= LEAST_PACKETS) return true
     const known = this.backendOf(service, backend)
     if (known !== null) known.newest = Math.max(known.newest, start)
     return false
@@ -173,6 +185,18 @@ export class StaleMappings {
     )
   }
 
+  /** Whether an open connection goes on without an answer. */
+  private isAbandoned(table: Table, ct: number, silent: number): boolean {
+    return (
+      silent >= LEAST_PACKETS && table.state(ct) === TCP_ESTABLISHED && (table.status(ct) & IPS_DST_NAT) !== 0
+    )
+  }
+
+  private lastAnswer(ct: number): number {
+    const record = this.transits.of(ct)
+    return record < 0 ? 0 : this.transits.lastTime(record, 1)
+  }
+
   private backendOf(service: number, sent: number): Backend | null {
     let backends = this.services.get(service)
     if (backends === undefined) {
@@ -207,13 +231,13 @@ function synsOf(places: readonly Place[]): number {
 
 function addTo(
   collector: Collector,
-  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start }: Suspect,
+  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, silent }: Suspect,
   confidence: Confidence,
   reason: Phrase,
 ): void {
   const { flow, places } = asked
   const to = isTranslated ? { backend: backendEnd } : {}
-  const values = isSyn ? { ...to, syns: synsOf(places) } : { ...to, packets, seconds }
+  const values = isSyn ? { ...to, syns: Math.max(synsOf(places), silent) } : { ...to, packets, seconds }
   for (const { point, first, last } of places) {
     collector.add({
       id: 'stale-mapping',

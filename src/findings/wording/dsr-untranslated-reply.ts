@@ -1,5 +1,6 @@
 // The words of dsr-untranslated-reply.
 import type { Values } from '../facts/facts.ts'
+import { SENT_BACK_REASONS, SENT_BACK_STEPS } from './lan-reflection.ts'
 import { masqueradeRule } from './masquerade.ts'
 import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
 import { advice, type Wording } from './wording.ts'
@@ -24,9 +25,10 @@ export const dsrUntranslatedReply: Wording = {
     direct: values => REFUSED_REASONS.direct + elsewhere(values),
     answered: values => REFUSED_REASONS.answered + elsewhere(values),
     switched: () => REFUSED_REASONS.answered,
+    'sent-back': values => SENT_BACK_REASONS['sent-back'](values),
     unseen: values => REFUSED_REASONS.unseen + elsewhere(values),
   },
-  steps: REFUSED_STEPS,
+  steps: { ...REFUSED_STEPS, ...SENT_BACK_STEPS },
 }
 
 function elsewhere({ routers }: Values): string {

@@ -6,6 +6,7 @@ import { conntrackTableFull } from './conntrack-table-full.ts'
 import { dnsRace } from './dns-race.ts'
 import { dsrInvalidDrop } from './dsr-invalid-drop.ts'
 import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'
+import { entryOlderThanRule } from './entry-older-than-rule.ts'
 import type { Finding } from './finding.ts'
 import { flowText } from './flow.ts'
 import { GIVEN_REASONS } from './given.ts'
@@ -17,16 +18,25 @@ import { idleTimeoutRemapped } from './idle-timeout-remapped.ts'
 import { idleTimeoutUntranslatedReply } from './idle-timeout-untranslated-reply.ts'
 import { invalidLeak } from './invalid-leak.ts'
 import { invalidLeakPrivateSource } from './invalid-leak-private-source.ts'
+import { lanReflection } from './lan-reflection.ts'
+import { loopbackSource } from './loopback-source.ts'
+import { lostInHost } from './lost-in-host.ts'
 import { midStreamPickup } from './mid-stream-pickup.ts'
+import { missingHelper } from './missing-helper.ts'
+import { multicastAnswer } from './multicast-answer.ts'
 import { offloadChecksum } from './offload-checksum.ts'
 import { oneWayFlow } from './one-way-flow.ts'
 import { portReuse } from './port-reuse.ts'
+import { privateDestinationLeak } from './private-destination-leak.ts'
 import { recycledAddress } from './recycled-address.ts'
+import { replyOtherInterface } from './reply-other-interface.ts'
 import { snatInsertRace } from './snat-insert-race.ts'
 import { snatPortPressure } from './snat-port-pressure.ts'
 import { staleMapping } from './stale-mapping.ts'
+import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
+import { untranslatedSource } from './untranslated-source.ts'
 import { vxlanChecksum } from './vxlan-checksum.ts'
 import { counted, type Wording } from './wording.ts'
 import { wrongSourceAnswer } from './wrong-source-answer.ts'
@@ -55,6 +65,16 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
   'syn-flood': synFlood,
+  'entry-older-than-rule': entryOlderThanRule,
+  'stale-source-mapping': staleSourceMapping,
+  'reply-other-interface': replyOtherInterface,
+  'lost-in-host': lostInHost,
+  'private-destination-leak': privateDestinationLeak,
+  'untranslated-source': untranslatedSource,
+  'loopback-source': loopbackSource,
+  'lan-reflection': lanReflection,
+  'missing-helper': missingHelper,
+  'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,

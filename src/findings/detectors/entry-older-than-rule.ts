@@ -1,0 +1,74 @@
+// entry-older-than-rule: a flow goes on untranslated, because its entry is older than the rule that later flows get.
+
+import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
+import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
+import { pointsOf } from '../evidence/transits.ts'
+import { phrase, type Step, step } from '../facts/facts.ts'
+import type { Judge, Traffic } from './forwarded-traffic.ts'
+
+const LEAST_PACKETS = 3
+
+/**
+ * Look-alikes, none of which is this:
+ * - a flow that no rule translates: flows of its kind that begin later are not translated either;
+ * - a rule that came and went: a later flow of its kind is untranslated, too (untranslated-source);
+ * - a destination that answers without translation: some flow to it was answered so.
+ */
+export const entryOlderThanRule: Judge = (flow, traffic) => {
+  if (flow.isAnswered || flow.passed + flow.stayed < LEAST_PACKETS) return null
+  const later = laterTargets(flow, traffic)
+  if (later > 0) return found(flow, 'target', later)
+  const masqueraded = laterSources(flow, traffic)
+  return masqueraded > 0 ? found(flow, 'source', masqueraded) : null
+}
+
+function found(flow: ForwardedFlow, side: 'target' | 'source', later: number): ReturnType<Judge> {
+  return {
+    id: 'entry-older-than-rule',
+    severity: 'error',
+    confidence: later > 1 ? 'likely' : 'possible',
+    reason: phrase(`later-${side}`, { later }),
+    steps: stepsOf(flow),
+    points: flow.requestOut | flow.requestIn,
+  }
+}
+
+function stepsOf({ passed, stayed, requestFrames, stayedFrames }: ForwardedFlow): Step[] {
+  const { capture, first, last } = passed > 0 ? requestFrames : stayedFrames
+  return [
+    step(
+      'untranslated',
+      [
+        { capture, frame: first },
+        { capture, frame: last },
+      ],
+      { packets: passed + stayed },
+    ),
+  ]
+}
+
+/** Answered flows that began later, asked for the same, and were sent elsewhere; 0 where some were not. */
+function laterTargets(flow: ForwardedFlow, traffic: Traffic): number {
+  if (flow.isTargetTranslated) return 0
+  const service = traffic.serviceOf(flow)
+  if (service === null || service.hasAnsweredUntranslated) return 0
+  if (service.firstTranslated <= flow.start || service.newestUntranslated > service.firstTranslated) return 0
+  return flow.lastTime > service.firstTranslated ? service.answered : 0
+}
+
+/** Flows that began later and left by the same interface with a source of the host; 0 where some did before. */
+function laterSources(
+  { flow, isSourceTranslated, requestOut, start, lastTime }: ForwardedFlow,
+  { exits }: Traffic,
+): number {
+  const { client, server } = flow
+  const [exit] = pointsOf(requestOut)
+  if (isSourceTranslated || client === null || exit === undefined) return 0
+  if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return 0
+  let later = 0
+  for (const { first, answered } of exits.get(exit)?.values() ?? []) {
+    if (first <= start) return 0
+    if (first <= lastTime) later += answered
+  }
+  return later
+}

@@ -1,0 +1,190 @@
+// Flows that were forwarded, as their entries end: gathers what others on their way did, and asks the detectors in the end.
+
+import { TCP_SYN_RECV, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
+import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
+import type { Table } from '../../conntrack/table.ts'
+import { IPPROTO_TCP } from '../../net/numbers.ts'
+import type { Sightings } from '../../vantage/record/sighting.ts'
+import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
+import type { Legs } from '../evidence/legs.ts'
+import { pointsOf, Transits } from '../evidence/transits.ts'
+import { Collector, keyOf } from '../facts/collector.ts'
+import type { Facts } from '../facts/facts.ts'
+import { entryOlderThanRule } from './entry-older-than-rule.ts'
+import type { Judge, Masqueraded, Service, Traffic } from './forwarded-traffic.ts'
+import { lanReflection } from './lan-reflection.ts'
+import { lostInHost } from './lost-in-host.ts'
+import { privateDestinationLeak } from './private-destination-leak.ts'
+import { replyOtherInterface } from './reply-other-interface.ts'
+import { staleSourceMapping } from './stale-source-mapping.ts'
+import { untranslatedSource } from './untranslated-source.ts'
+
+/** Flows that are looked at in the end, 0.5 kB each; services, exits and addresses that are told apart. */
+const MOST_SUSPECTS = 1024
+const MOST_SERVICES = 1024
+const MOST_EXITS = 64
+const MOST_ADDRESSES = 64
+/** Packets of a flow that make it worth a look: one may be lost anywhere. */
+const LEAST_PACKETS = 2
+
+/** The first that knows a flow has it. */
+const DETECTORS: readonly Judge[] = [
+  replyOtherInterface,
+  lanReflection,
+  lostInHost,
+  staleSourceMapping,
+  entryOlderThanRule,
+  privateDestinationLeak,
+  untranslatedSource,
+]
+
+export class ForwardedFlows {
+  readonly transits = new Transits()
+  private readonly legs: Legs
+  private readonly exits = new Map<number, Map<number, Masqueraded>>()
+  private readonly services = new Map<number, Service>()
+  /** By client and port. */
+  private readonly arrivals = new Map<number, number>()
+  private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
+
+  constructor(legs: Legs) {
+    this.legs = legs
+  }
+
+  /** A packet of an entry, with all that saw it. @param key the entry's, and the packet's direction */
+  packet(sightings: Sightings, key: number): void {
+    this.transits.packet(sightings, key)
+  }
+
+  /** An entry ended, or the capture did. */
+  ended(table: Table, ct: number): void {
+    const record = this.transits.of(ct)
+    if (record < 0) return
+    this.noteExit(table, ct, record)
+    const service = this.noteService(table, ct)
+    const visit = this.noteArrival(table, ct, record)
+    if (this.suspects.length < MOST_SUSPECTS && this.isSuspect(table, ct, record)) {
+      this.suspects.push({ flow: forwardedFlow(table, ct, this.legs, this.transits, record), service, visit })
+    }
+    this.transits.forget(ct)
+  }
+
+  /** @param explained clients of whose flows something else was found out, as the collector has them */
+  conclude(explained: ReadonlySet<string>): Facts[] {
+    const { exits, services, transits, suspects } = this
+    const collector = new Collector()
+    const lost = new Set<number>()
+    // what is lost beside others that are known to be lost is so, too
+    for (const isAgain of [false, true]) {
+      for (const { flow, service, visit } of suspects) {
+        if (isAgain && !lost.has(service)) continue
+        const client = flow.flow.client ?? flow.flow.server
+        if (explained.has(keyOf(client))) continue
+        const traffic: Traffic = {
+          exits,
+          transits,
+          serviceOf: () => services.get(service) ?? null,
+          arrivals: this.arrivals.get(visit) ?? 0,
+          hasLostOthers: isAgain,
+        }
+        const found = judge(flow, traffic)
+        if (found === null || (isAgain && found.id !== 'lost-in-host')) continue
+        if (found.id === 'lost-in-host') lost.add(service)
+        const { points, ...rest } = found
+        for (const point of pointsOf(points)) {
+          collector.add({ ...rest, client, flow: flow.flow, point, time: flow.start, isSequel: isAgain })
+        }
+      }
+    }
+    return collector.conclude()
+  }
+
+  /** Whether an entry is worth the memory of looking at it again: a few comparisons for each that ends. */
+  private isSuspect(table: Table, ct: number, record: number): boolean {
+    const { transits } = this
+    const requests = transits.passedCount(record, 0) + transits.stayedCount(record, 0)
+    if (requests < LEAST_PACKETS) return false
+    const isAnswered = (table.status(ct) & IPS_SEEN_REPLY) !== 0
+    if (table.protocol(ct) !== IPPROTO_TCP) {
+      return !isAnswered || transits.lastTime(record, 0) > transits.lastTime(record, 1)
+    }
+    const state = table.state(ct)
+    return state === TCP_SYN_SENT || state === TCP_SYN_RECV
+  }
+
+  private noteExit(table: Table, ct: number, record: number): void {
+    const status = table.status(ct)
+    if ((status & IPS_SRC_NAT) === 0) return
+    const [exit] = pointsOf(this.transits.outPoints(record, 0))
+    if (exit === undefined) return
+    const addresses = known(this.exits, exit, MOST_EXITS, () => new Map<number, Masqueraded>())
+    if (addresses === null) return
+    const start = table.start(ct)
+    const given = known(addresses, table.destination(ct * 2 + 1), MOST_ADDRESSES, () => ({
+      first: start,
+      newest: start,
+      answered: 0,
+      clients: new Set<number>(),
+    }))
+    if (given === null) return
+    given.first = Math.min(given.first, start)
+    given.newest = Math.max(given.newest, start)
+    if ((status & IPS_SEEN_REPLY) !== 0) given.answered++
+    if (given.clients.size < MOST_ADDRESSES) given.clients.add(table.source(ct * 2))
+  }
+
+  /** @returns the key of a client with the port that it asks for */
+  private noteArrival(table: Table, ct: number, record: number): number {
+    const key =
+      ((table.source(ct * 2) >>> 0) * 0x10000 + (table.ports(ct * 2) & 0xffff)) * 256 + table.protocol(ct)
+    const isAnswered = (table.status(ct) & IPS_SEEN_REPLY) !== 0
+    if (!isAnswered || this.transits.passedCount(record, 0) === 0) return key
+    if (this.arrivals.size < MOST_SERVICES || this.arrivals.has(key)) {
+      this.arrivals.set(key, (this.arrivals.get(key) ?? 0) | this.transits.inPoints(record, 0))
+    }
+    return key
+  }
+
+  /** @returns the key of the service that an entry's client asked for */
+  private noteService(table: Table, ct: number): number {
+    const key =
+      ((table.destination(ct * 2) >>> 0) * 0x10000 + (table.ports(ct * 2) & 0xffff)) * 256 +
+      table.protocol(ct)
+    const service = known(this.services, key, MOST_SERVICES, () => ({
+      firstTranslated: Number.POSITIVE_INFINITY,
+      answered: 0,
+      newestUntranslated: Number.NEGATIVE_INFINITY,
+      hasAnsweredUntranslated: false,
+    }))
+    if (service === null) return key
+    const status = table.status(ct)
+    const isAnswered = (status & IPS_SEEN_REPLY) !== 0
+    const start = table.start(ct)
+    if ((status & IPS_DST_NAT) !== 0) {
+      service.firstTranslated = Math.min(service.firstTranslated, start)
+      if (isAnswered) service.answered++
+    } else {
+      service.newestUntranslated = Math.max(service.newestUntranslated, start)
+      service.hasAnsweredUntranslated ||= isAnswered
+    }
+    return key
+  }
+}
+
+function judge(flow: ForwardedFlow, traffic: Traffic): ReturnType<Judge> {
+  for (const detector of DETECTORS) {
+    const found = detector(flow, traffic)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** The value of a key, made where there is none and room for it; null without room. */
+function known<K, V>(map: Map<K, V>, key: K, most: number, make: () => V): V | null {
+  const value = map.get(key)
+  if (value !== undefined) return value
+  if (map.size === most) return null
+  const made = make()
+  map.set(key, made)
+  return made
+}

@@ -1,0 +1,41 @@
+// What a detector of forwarded flows gets beside the flow: how others left, and how others that asked for the same fared.
+import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
+import type { Transits } from '../evidence/transits.ts'
+import type { Case } from '../facts/collector.ts'
+
+/** Flows that left by one point with one source address that they were given there. */
+export interface Masqueraded {
+  /** When the first and the newest of them began, and how many were answered. */
+  first: number
+  newest: number
+  answered: number
+  /** Folds of the addresses that they came from. */
+  clients: Set<number>
+}
+
+/** Flows to one destination and port. */
+export interface Service {
+  /** When the first began that was sent elsewhere, and how many of those were answered. */
+  firstTranslated: number
+  answered: number
+  /** When the newest began that was not, and whether one of those was answered. */
+  newestUntranslated: number
+  hasAnsweredUntranslated: boolean
+}
+
+/** What other flows did. */
+export interface Traffic {
+  /** Flows by the point that they left by, then by the address that they were given. */
+  exits: ReadonlyMap<number, ReadonlyMap<number, Masqueraded>>
+  serviceOf(flow: ForwardedFlow): Service | null
+  /** Points by which the same client reached the same port, was forwarded and answered. */
+  arrivals: number
+  /** Whether flows to the same service are known to be lost as this one is. */
+  hasLostOthers: boolean
+  transits: Transits
+}
+
+export type Judge = (
+  flow: ForwardedFlow,
+  traffic: Traffic,
+) => (Pick<Case, 'id' | 'severity' | 'confidence' | 'reason' | 'steps'> & { points: number }) | null

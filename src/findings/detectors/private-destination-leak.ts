@@ -1,0 +1,36 @@
+// private-destination-leak: packets for a private network leave by the uplink with the host's public address, unanswered.
+
+import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
+import { phrase, step } from '../facts/facts.ts'
+import type { Judge } from './forwarded-traffic.ts'
+
+/**
+ * Look-alikes, none of which is this:
+ * - a private network behind a private uplink (NAT twice): the source that the packets get is private, too;
+ * - a private network that is reached so: it answers.
+ */
+export const privateDestinationLeak: Judge = flow => {
+  const { isSourceTranslated, isTargetTranslated, isAnswered, passed, requestFrames, requestOut } = flow
+  const source = flow.flow.translated?.client ?? null
+  const { server } = flow.flow
+  if (!isSourceTranslated || isTargetTranslated || isAnswered || passed < 2 || source === null) return null
+  if (!isGlobal(source.family, source.words) || !isPrivate(server.family, server.words)) return null
+  const { capture, first, last } = requestFrames
+  return {
+    id: 'private-destination-leak',
+    severity: 'error',
+    confidence: 'likely',
+    reason: phrase('masqueraded', { packets: passed, source }),
+    steps: [
+      step(
+        'leaves',
+        [
+          { capture, frame: first },
+          { capture, frame: last },
+        ],
+        { source },
+      ),
+    ],
+    points: requestOut,
+  }
+}

@@ -1,0 +1,39 @@
+// untranslated-source: packets leave for the Internet with a private source, by an interface where others are masqueraded.
+
+import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
+import { pointsOf } from '../evidence/transits.ts'
+import { phrase, step } from '../facts/facts.ts'
+import type { Judge } from './forwarded-traffic.ts'
+
+const LEAST_PACKETS = 2
+
+/**
+ * Look-alikes, none of which is this:
+ * - routing between private networks: the destination is private, too;
+ * - a link where nobody is masqueraded, because another router does it;
+ * - flows that are answered: somebody further on translates them.
+ */
+export const untranslatedSource: Judge = (flow, { exits }) => {
+  const { isSourceTranslated, isAnswered, passed, requestOut, requestFrames } = flow
+  const { client, server } = flow.flow
+  const [exit] = pointsOf(requestOut)
+  if (isSourceTranslated || isAnswered || passed < LEAST_PACKETS || client === null || exit === undefined)
+    return null
+  if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return null
+  const masqueraded = [...(exits.get(exit)?.values() ?? [])].reduce((sum, { answered }) => sum + answered, 0)
+  if (masqueraded === 0) return null
+  const { capture, first, last } = requestFrames
+  return {
+    id: 'untranslated-source',
+    severity: 'error',
+    confidence: masqueraded > 1 ? 'likely' : 'possible',
+    reason: phrase('others-masqueraded', { masqueraded, packets: passed }),
+    steps: [
+      step('leaves', [
+        { capture, frame: first },
+        { capture, frame: last },
+      ]),
+    ],
+    points: requestOut,
+  }
+}

@@ -1,0 +1,36 @@
+// Whether the answer to a translated request was seen with its sender's own address: switched past the translation.
+
+import { addressWord } from '../../net/address.ts'
+import type { FlowFacts } from '../facts/facts.ts'
+import { isOneEnd } from './flow-forms.ts'
+import { SIDE_PACKETS } from './leg-layout.ts'
+import type { Legs } from './legs.ts'
+import { Observation } from './observation.ts'
+
+/** Flows of one port that are looked at. */
+const MOST_SIBLINGS = 64
+
+/** A packet from one end, to look for legs by. */
+const sought = new Observation()
+
+/** Whether a packet from whom a flow was sent to reached its client at any point, as one of its own. */
+export function hasDirectAnswer(legs: Legs, { protocol, client, translated }: FlowFacts): boolean {
+  if (client === null || translated === null) return false
+  const { server } = translated
+  sought.family = client.family
+  sought.protocol = protocol
+  for (const [from, to, direction] of [
+    [client, server, 1],
+    [server, client, 0],
+  ] as const) {
+    const [a, b, c, d] = from.words
+    sought.sourcePort = from.port
+    sought.sourceWord = addressWord(from.family, a, b, c, d)
+    sought.source.set(from.words)
+    let leg = legs.nextOf(-1, sought, false)
+    for (let i = 0; i < MOST_SIBLINGS && leg >= 0; i++, leg = legs.nextOf(leg, sought, false)) {
+      if (isOneEnd(legs.responderEnd(leg), to) && legs.side(leg, direction, SIDE_PACKETS) > 0) return true
+    }
+  }
+  return false
+}

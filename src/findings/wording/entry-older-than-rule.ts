@@ -1,0 +1,44 @@
+// The words of entry-older-than-rule.
+import { addressText, advice, counted, firstFlow, number, protocolText, type Wording } from './wording.ts'
+
+export const entryOlderThanRule: Wording = {
+  title: () =>
+    'a flow goes on untranslated, because its entry is older than the rule that translates new ones',
+  cause: () =>
+    'rules of the nat table see the first packet of a connection alone. An entry that was made before the rule stays as ' +
+    'it is, and each packet renews it: who sends more often than the timeout never meets the rule',
+  fix: facts => {
+    const flow = firstFlow(facts)
+    return [
+      advice(
+        'delete the entry; the next packet makes a new one, by the rules of now',
+        ...(flow?.client
+          ? [
+              `conntrack -D -p ${protocolText(flow.protocol)} --orig-src ${addressText(flow.client)} --orig-dst ${addressText(flow.server)}`,
+            ]
+          : []),
+      ),
+    ]
+  },
+  check: facts => {
+    const flow = firstFlow(facts)
+    return flow?.client
+      ? [
+          advice(
+            'the entry, whose two tuples are each other’s inverse',
+            `conntrack -L -p ${protocolText(flow.protocol)} --orig-src ${addressText(flow.client)} --orig-dst ${addressText(flow.server)}`,
+          ),
+        ]
+      : []
+  },
+  reasons: {
+    'later-target': values =>
+      `${counted(number(values, 'later'), 'flow that began', 'flows that began')} later asked for the same and ${number(values, 'later') === 1 ? 'was' : 'were'} sent to another address and answered; none that began later was not, and this one is not answered`,
+    'later-source': values =>
+      `${counted(number(values, 'later'), 'flow that began', 'flows that began')} later left by the same interface with a source of the host and ${number(values, 'later') === 1 ? 'was' : 'were'} answered; no earlier one did, and this one is not answered`,
+  },
+  steps: {
+    untranslated: values =>
+      `${number(values, 'packets')} packets untranslated, none answered: the first and the last`,
+  },
+}

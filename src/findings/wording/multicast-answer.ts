@@ -1,0 +1,28 @@
+// The words of multicast-answer.
+import { advice, firstFlow, iptables, number, protocolText, type Wording } from './wording.ts'
+
+export const multicastAnswer: Wording = {
+  title: () => 'answers to a query that went to a group are NEW to conntrack',
+  cause: () =>
+    'the entry of the query expects answers from the address of the group; those come from their senders’ own addresses. ' +
+    'Rules that let in ESTABLISHED packets alone drop them',
+  fix: facts => {
+    const flow = firstFlow(facts)
+    return flow?.client
+      ? [
+          advice(
+            'where they are wanted, let them in by their port',
+            `${iptables(facts)} -A INPUT -p ${protocolText(flow.protocol)} --sport ${flow.client.port} -j ACCEPT`,
+          ),
+        ]
+      : []
+  },
+  check: () => [],
+  reasons: {
+    new: values =>
+      `they come from port ${number(values, 'port')}, which was asked in the group, to the port that asked`,
+  },
+  steps: {
+    answer: () => 'an answer from a sender’s own address',
+  },
+}
