@@ -159,6 +159,7 @@ function unrepliedLines(report: Report, style: Style): string[] {
     { kind: 'silent', flows: unreplied.silent, what: silent },
     { kind: 'refused', flows: unreplied.refused, what: 'a RST came back' },
     { kind: 'icmp-error', flows: unreplied.icmpError, what: 'an ICMP error came back' },
+    { kind: 'invalid-answer', flows: unreplied.invalidAnswer, what: 'what came back was INVALID' },
   ]
   return kinds
     .filter(({ flows }) => flows > 0)
