@@ -98,6 +98,7 @@ describe('the package', () => {
       'LICENSE',
       'README.md',
       'package.json',
+      ...['entry', 'event', 'info', 'packet', 'report', 'size'].map(name => `schema/${name}.schema.json`),
     ])
   })
 })

@@ -10,7 +10,7 @@ import {
 import { KnownEngine } from '../conntrack/known-engine.ts'
 import { isKnown, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
-import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
+import { DIRECTION_REPLY, STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
@@ -270,6 +270,8 @@ export class Analysis implements Observer, Witness {
     const isFromCapture =
       packet.protocol === IPPROTO_TCP && isPartial(tracker.legs, engine.key, packet.tcpFlags)
     invalid.add(packet, engine.context.reasons, isFromCapture)
+    if (engine.key >= 0 && (engine.key & 1) === DIRECTION_REPLY)
+      this.unreplied.invalidAnswer(this.table, engine.key >> 1)
   }
 
   private related(error: Packet): void {

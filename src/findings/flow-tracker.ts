@@ -17,9 +17,7 @@ import { TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { hidesInterfaces } from '../vantage/record/place.ts'
 import { type Points, pointOfSide } from '../vantage/record/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/record/sighting.ts'
-import { judgeInvalidDrop } from './detectors/dsr-invalid-drop.ts'
 import { FlowFindings } from './detectors/flow-findings.ts'
-import { judgeHairpin } from './detectors/hairpins.ts'
 import { hasAnsweredToTheEnd } from './detectors/idle-gap.ts'
 import { Losses } from './detectors/lost-first-packets.ts'
 import { strayDatagram } from './detectors/refused-answers.ts'
@@ -137,13 +135,11 @@ export class FlowTracker {
 
   /** What was found, once the last packet is in: the faults first. */
   conclude(): Facts[] {
-    const { legs } = this
     this.lifetimes.takeOver(-1)
     this.losses.conclude()
-    for (let leg = 0; leg < legs.top; leg++) if (legs.isUsed(leg)) this.judgeOpening(leg)
     this.floods.conclude(this.now)
     this.detectors.conclude(this.now)
-    return [...this.collector.conclude(), ...this.detectors.remarks()]
+    return [...this.collector.conclude(), ...this.detectors.facts()]
   }
 
   /** The clients of whose flows something was found out, as the collector has them. */
@@ -333,15 +329,9 @@ export class FlowTracker {
     }
   }
 
-  private judgeOpening(leg: number): void {
-    judgeHairpin(this.legs, this.collector, leg)
-    judgeInvalidDrop(this.legs, this.collector, leg)
-  }
-
   /** A leg goes: what was it? */
   private judge(leg: number): void {
     const { legs } = this
-    this.judgeOpening(leg)
     this.floods.ended(leg)
     const responder = legs.responder(leg)
     if (responder >= 0 && hasAnsweredToTheEnd(legs, leg)) {

@@ -155,6 +155,22 @@ describe('port-reuse', () => {
     expect(findings).toMatchObject([{ id: 'port-reuse', severity: 'error', flows: [expect.anything()] }])
   })
 
+  it('is an error where tries failed, though a later one worked', async () => {
+    const capture = reused(WEB)
+    for (let i = 1; i < 4; i++) {
+      capture
+        .segment(turned(WEB), challenge)
+        .segment(WEB, { flags: RST, sequence: challenge.acknowledgment, window: 0 })
+        .wait(3)
+        .segment(WEB, { flags: SYN, sequence: 900_000 + i * 1000 })
+    }
+    capture.segment(turned(WEB), { ...accept, acknowledgment: 903_001 })
+    const { findings } = await reportOf([capture])
+    expect(findings).toMatchObject([{ id: 'port-reuse', severity: 'error', confidence: 'certain' }])
+    expect(findings[0].reason).toContain('3 tries were answered by an ACK of the last connection')
+    expect(findings[0].reason).toContain('9.0 s until one was accepted')
+  })
+
   it('is likely where the SYN was refused or ignored, and others were accepted', async () => {
     const refused = reused(WEB).segment(turned(WEB), refuse).wait(1).exchange(other).wait(3).dns(DNS, 1)
     expect(await findingsOf([refused])).toEqual(['error port-reuse likely'])

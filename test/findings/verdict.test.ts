@@ -104,6 +104,13 @@ describe('UNREPLIED flows', () => {
       { icmpError: 1 },
     ],
     [
+      'invalidAnswer: what came back is no answer to a SYN',
+      new CaptureBuilder()
+        .tcp({ ...client, flags: SYN, sequence: 5 })
+        .tcp({ ...server, flags: 0x11, sequence: 9, acknowledgment: 6 }),
+      { invalidAnswer: 1 },
+    ],
+    [
       'oneWay: picked up, one half missing',
       new CaptureBuilder().tcp({ ...client, flags: ACK }, 10),
       { oneWay: 1 },
@@ -118,6 +125,7 @@ describe('UNREPLIED flows', () => {
       silent: 0,
       refused: 0,
       icmpError: 0,
+      invalidAnswer: 0,
       oneWay: 0,
       multicast: 0,
       tunnel: 0,

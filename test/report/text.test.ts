@@ -40,6 +40,34 @@ describe('the report as text', () => {
     )
   })
 
+  it('calls no handshake answered that its client did not finish', async () => {
+    const client = { sourcePort: 1000, destinationPort: 80 }
+    const server = { source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 80, destinationPort: 1000 }
+    const capture = new CaptureBuilder()
+      .tcp({ ...client, flags: 0x02, sequence: 0 })
+      .tcp({ ...server, flags: 0x12, sequence: 0, acknowledgment: 1 })
+    const text = render(await reportOf(capture))
+    expect(text).toContain('1 handshake unfinished: a SYN-ACK, and no ACK of it')
+    expect(text).not.toContain('nothing wrong found')
+    expect(text).not.toContain('answered')
+  })
+
+  it('counts a finding inside of a tunnel as one', async () => {
+    const { stdout } = await runCli(['fixtures/flow-findings/vxlan-ladder.pcap', '--no-color'])
+    expect(stdout).toMatch(/^Verdict {3}inside of vxlan: warning vxlan-checksum$/m)
+    expect(stdout.split('inside of vxlan')).toHaveLength(2)
+  })
+
+  it('says of the answers that rules leave untracked that they are', async () => {
+    using folder = new Folder()
+    const rules = folder.write('rules.txt', '*raw\n-A PREROUTING -s 10.0.0.2/32 -j CT --notrack\nCOMMIT\n')
+    const capture = new CaptureBuilder()
+      .udp()
+      .udp({ source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 53, destinationPort: 1000 })
+    const text = render(await reportOf(capture, '--rules', rules))
+    expect(text).toContain('UNREPLIED: nothing came back that the rules leave tracked')
+  })
+
   it('writes both tuples as conntrack does, the marks where conntrack has them', async () => {
     const text = render(await reportOf(new CaptureBuilder().connection(1000).udp()))
     expect(text).toMatch(/ src=10.0.0.1 dst=10.0.0.2 sport=1000 dport=80\n/)

@@ -25,6 +25,8 @@ export type UnrepliedKind =
   | 'refused'
   /** Only an ICMP error came back. */
   | 'icmp-error'
+  /** What came back was INVALID. */
+  | 'invalid-answer'
   /** Picked up in mid-stream and seen in one direction only. */
   | 'one-way'
   /** Sent to many at once, by its address or in a broadcast or multicast frame: nobody need answer. */
@@ -52,6 +54,8 @@ export class UnrepliedFlows {
   private destinations = 0
   /** Live entries whose first packet came in a broadcast or multicast frame. */
   private readonly toMany = new Set<number>()
+  /** Live entries without a reply whose answer was INVALID. */
+  private readonly misheard = new Set<number>()
   /** Live entries without a reply that an ICMP error was about. */
   private readonly failed = new Set<number>()
 
@@ -65,12 +69,19 @@ export class UnrepliedFlows {
     if ((table.status(ct) & IPS_SEEN_REPLY) === 0) this.failed.add(ct)
   }
 
+  /** A packet of entry `ct`, in its reply direction, was INVALID. */
+  invalidAnswer(table: Table, ct: number): void {
+    if ((table.status(ct) & IPS_SEEN_REPLY) === 0) this.misheard.add(ct)
+  }
+
   /** An entry ended, or the capture did; `cause` is a CAUSE_*, `firstFrame` the first that shows the flow. */
   ended(table: Table, ct: number, cause: number, firstFrame = table.firstFrame(ct)): void {
     const toMany = this.toMany.delete(ct)
     const failed = this.failed.delete(ct)
+    const misheard = this.misheard.delete(ct)
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) return
-    const kind = toMany ? 'multicast' : failed ? 'icmp-error' : kindOf(table, ct, cause)
+    const came = misheard ? 'invalid-answer' : failed ? 'icmp-error' : null
+    const kind = toMany ? 'multicast' : (came ?? kindOf(table, ct, cause))
     const groups = this.groupsOf(table, ct, kind)
     const key = destinationKey(table, ct)
     const group = groups.get(key) ?? (this.destinations < MOST_DESTINATIONS ? undefined : groups.get(REST))

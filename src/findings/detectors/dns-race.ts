@@ -18,6 +18,7 @@ import {
   step,
   type Values,
 } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 /** Its messages look like those of DNS, and go out by the handful from one socket. */
 const NETBIOS_NAMES = 137
@@ -61,7 +62,8 @@ interface Pair {
   isHopeless: boolean
 }
 
-export class TwinQueries {
+export class TwinQueries implements Detector {
+  readonly ids = ['dns-race'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms
@@ -82,15 +84,13 @@ export class TwinQueries {
     this.forms = forms
   }
 
-  /** The first datagram of a flow. */
-  begin(leg: number, seen: Observation): void {
+  firstDatagram(leg: number, seen: Observation): void {
     if ((seen.dns & DNS_QUERY) === 0 || seen.destinationPort === NETBIOS_NAMES) return
     this.legs.mark(leg, LEG_DNS)
     this.legs.set(leg, DNS_LAST_ID, -1)
   }
 
-  /** A datagram of a flow that began with a query; the leg does not know of it yet. */
-  message(leg: number, seen: Observation): void {
+  dns(leg: number, seen: Observation): void {
     const { legs } = this
     const pair = this.pairOf(leg)
     if (legs.direction === 1) {
@@ -162,7 +162,7 @@ export class TwinQueries {
   }
 
   /** How many pairs were exposed, where none was lost. */
-  remarks(): Facts[] {
+  facts(): Facts[] {
     const [most] = [...this.exposed].sort((a, b) => b[1] - a[1])
     if (most === undefined || this.collector.hasFault('dns-race')) return []
     const [point, count] = most

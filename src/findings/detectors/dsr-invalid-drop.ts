@@ -7,16 +7,31 @@ import type { Legs } from '../evidence/legs.ts'
 import { isSameSyn, openingFrame } from '../evidence/openings.ts'
 import type { Collector } from '../facts/collector.ts'
 import { phrase, step } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 const MOST_SIBLINGS = 64
 
 /**
- * Judges a leg whose connection is over, or is at the end of the capture: one direction of it is seen, and of that only
- * the SYN gets through the host.
+ * One direction of a connection is seen, and of that only the SYN gets through the host.
  *
  * Look-alikes, none of which is this: an asymmetric path on which nothing is dropped (all packets leave again).
  */
-export function judgeInvalidDrop(legs: Legs, collector: Collector, leg: number): void {
+export class InvalidDrops implements Detector {
+  readonly ids = ['dsr-invalid-drop'] as const
+  private readonly legs: Legs
+  private readonly collector: Collector
+
+  constructor(legs: Legs, collector: Collector) {
+    this.legs = legs
+    this.collector = collector
+  }
+
+  ended(leg: number): void {
+    judge(this.legs, this.collector, leg)
+  }
+}
+
+function judge(legs: Legs, collector: Collector, leg: number): void {
   if (legs.protocol(leg) !== IPPROTO_TCP || !legs.has(leg, LEG_SYN) || legs.isToItself(leg)) return
   if (legs.has(leg, LEG_SYN_ACK) || legs.side(leg, 0, SIDE_PACKETS) < 2) return
   if (legs.side(leg, 1, SIDE_PACKETS) > 0 || !legs.has(leg, LEG_ACKNOWLEDGED)) return

@@ -8,6 +8,7 @@ import type { Legs } from '../evidence/legs.ts'
 import { isSameSyn, openingFrame } from '../evidence/openings.ts'
 import type { Case, Collector } from '../facts/collector.ts'
 import { phrase, step } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 const MOST_SIBLINGS = 64
 
@@ -47,13 +48,28 @@ const PORT_MISSING: Hairpin = {
 }
 
 /**
- * Judges a leg whose connection is over, or is at the end of the capture: SYNs from an address to itself, unanswered.
+ * SYNs from an address to itself, unanswered.
  *
  * Look-alikes, none of which is this: masqueraded hairpin traffic, which a promiscuous bridge shows once more before it is
  * masqueraded (it is answered); connections over the loopback interface; of hairpin-mode-off: a bridge alone, which
  * shows a missing masquerade in the same way.
  */
-export function judgeHairpin(legs: Legs, collector: Collector, leg: number): void {
+export class Hairpins implements Detector {
+  readonly ids = ['hairpin-no-masquerade', 'hairpin-mode-off'] as const
+  private readonly legs: Legs
+  private readonly collector: Collector
+
+  constructor(legs: Legs, collector: Collector) {
+    this.legs = legs
+    this.collector = collector
+  }
+
+  ended(leg: number): void {
+    judge(this.legs, this.collector, leg)
+  }
+}
+
+function judge(legs: Legs, collector: Collector, leg: number): void {
   if (legs.protocol(leg) !== IPPROTO_TCP || !legs.has(leg, LEG_SYN) || !legs.isToItself(leg)) return
   // the loopback interface has no hardware addresses
   if (legs.has(leg, LEG_SYN_ACK) || legs.get(leg, SYN_SOURCE_MAC) === 0) return

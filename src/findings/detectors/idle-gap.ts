@@ -22,6 +22,7 @@ import type { Observation } from '../evidence/observation.ts'
 import { ENDED_LAST } from '../evidence/responders.ts'
 import type { Collector } from '../facts/collector.ts'
 import { type Confidence, phrase, type Step, step, type Values } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 /** The least that a box on the path remembers an idle connection for: milliseconds. */
 const LEAST = 240_000
@@ -46,7 +47,8 @@ export function notePause(legs: Legs, leg: number, direction: number, seen: Obse
   legs.setRare(leg, GAP_PACKETS, legs.side(leg, direction, SIDE_PACKETS))
 }
 
-export class IdleGaps {
+export class IdleGaps implements Detector {
+  readonly ids = ['idle-gap'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms
@@ -61,7 +63,7 @@ export class IdleGaps {
   /** The first RST of a flow. */
   reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
-    if (!this.hasLongGap(leg) || direction === legs.rare(leg, GAP_SIDE)) return
+    if (legs.has(leg, LEG_RST) || !this.hasLongGap(leg) || direction === legs.rare(leg, GAP_SIDE)) return
     const usual = legs.ttl(leg, direction)
     const isStranger = usual !== 0 && usual !== seen.ttl
     const reset = step('reset', [{ capture: seen.capture, frame: seen.frame }])
@@ -70,7 +72,7 @@ export class IdleGaps {
   }
 
   /** Looks at a flow whose last data after a pause may never have been answered; `now`: the last packet's time. */
-  conclude(leg: number, now: number): void {
+  ended(leg: number, now: number): void {
     const { legs } = this
     if (!this.hasLongGap(leg) || legs.has(leg, LEG_RST)) return
     const side = legs.rare(leg, GAP_SIDE)

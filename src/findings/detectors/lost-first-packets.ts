@@ -30,6 +30,11 @@ const MOST_SIBLINGS = 256
 
 type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'steps' | 'tries'>
 
+/**
+ * Look-alikes of a full table, none of which is told: a rule or a route that forbids a server (nothing went there before),
+ * rp_filter (nothing went there by that interface), a filter of sources or of martians (no client of the streak was
+ * through before). Look-alikes of a race: two queries of one socket (one sender), answers of two servers.
+ */
 export class Losses {
   private readonly legs: Legs
   private readonly collector: Collector

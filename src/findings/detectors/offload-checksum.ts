@@ -5,6 +5,7 @@ import type { Legs } from '../evidence/legs.ts'
 import { type Observation, SUM_UNFINISHED, SUM_UNKNOWN } from '../evidence/observation.ts'
 import type { Case, Collector } from '../facts/collector.ts'
 import { phrase, step } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 /** SYNs that are looked at: what a host does to its packets it does to all of them. */
 const MOST_LOOKS = 4096
@@ -12,7 +13,8 @@ const MOST_LOOKS = 4096
 const CHANCE = 64
 const MOST_NAMED = 20
 
-export class UnfinishedSums {
+export class UnfinishedSums implements Detector {
+  readonly ids = ['offload-checksum'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly found: Case[] = []
@@ -24,10 +26,9 @@ export class UnfinishedSums {
     this.collector = collector
   }
 
-  /** The first SYN or SYN-ACK of a connection at a point. */
-  opening(leg: number, { capture, frame, point, sum, time }: Observation): void {
+  opening(leg: number, { capture, frame, point, sum, time }: Observation, isFirst: boolean): void {
     const { legs } = this
-    if (this.looks === MOST_LOOKS || sum === SUM_UNKNOWN) return
+    if (!isFirst || this.looks === MOST_LOOKS || sum === SUM_UNKNOWN) return
     this.looks++
     if (sum !== SUM_UNFINISHED) return
     this.count++

@@ -21,6 +21,7 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Case, Collector } from '../facts/collector.ts'
 import { phrase, step } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 const LEAST_PACKETS = 2
 const MOST_SIBLINGS = 64
@@ -39,7 +40,8 @@ interface Half {
   found: Case
 }
 
-export class OneWayFlows {
+export class OneWayFlows implements Detector {
+  readonly ids = ['one-way-flow'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms
@@ -55,9 +57,9 @@ export class OneWayFlows {
     this.forms = forms
   }
 
-  /** Looks at a flow that is over, or at the end of the capture. */
-  judge(leg: number): void {
+  ended(leg: number): void {
     const { legs } = this
+    if (legs.protocol(leg) !== IPPROTO_TCP) return
     const half = this.halfOf(leg)
     if (half < 0 || legs.has(leg, LEG_EXPLAINED) || this.hasOtherHalf(leg, half)) return
     const { client, flow } = this.forms.of(leg)
@@ -82,7 +84,7 @@ export class OneWayFlows {
     else this.collector.add(found)
   }
 
-  /** Tells of the halves whose other half was seen nowhere, under whatever addresses; to be called after judge(). */
+  /** Tells of the halves whose other half was seen nowhere, under whatever addresses; every half is known. */
   conclude(): void {
     if (this.waiting.length === 0) return
     const openings = this.openings()

@@ -1,5 +1,6 @@
 // A source port that is used again while its last connection is still remembered: by the table, or by the peer.
 
+import { TCP_ACK } from '../../net/numbers.ts'
 import { after } from '../../net/sequence.ts'
 import type { FlowForms } from '../evidence/flow-forms.ts'
 import {
@@ -31,6 +32,7 @@ import {
   step,
   type Values,
 } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 // how the last connection had ended, in bits 0 to 2 of REUSE
 const OPEN = 1
@@ -50,7 +52,8 @@ const REFUSED = 32
 /** How long an answer may still come. */
 const GRACE = 1.5e9
 
-export class PortReuse {
+export class PortReuse implements Detector {
+  readonly ids = ['port-reuse'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms
@@ -93,9 +96,9 @@ export class PortReuse {
     legs.setRare(leg, REUSE_FAILED_FOR, Math.min(milliseconds, 0x7fffffff))
   }
 
-  /** Its first SYN-ACK. */
-  answered(leg: number, seen: Observation): void {
+  opening(leg: number, seen: Observation, isFirst: boolean): void {
     const { legs } = this
+    if (!isFirst || (seen.flags & TCP_ACK) === 0) return
     if (legs.rare(leg, REUSE) === 0) return
     const failures = legs.rare(leg, REUSE_FAILURES)
     const hasFailed = failures > 0 && (legs.rare(leg, REUSE) & CHALLENGED) !== 0
@@ -109,6 +112,7 @@ export class PortReuse {
   /** An ACK is all the answer: the server takes the SYN for one of the last connection. */
   challenged(leg: number, seen: Observation): void {
     const { legs } = this
+    if (legs.rare(leg, REUSE) === 0) return
     const acknowledged = seen.acknowledgment
     // what acknowledges the new SYN belongs to the new connection: its SYN-ACK was not captured
     const isAfterSyn = after(acknowledged, legs.get(leg, SYN_SEQUENCE))
@@ -119,13 +123,14 @@ export class PortReuse {
     else this.note(leg, CHALLENGED, seen)
   }
 
-  reset(leg: number, seen: Observation): void {
+  reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
-    if (legs.rare(leg, REUSE) !== 0 && !legs.has(leg, LEG_SYN_ACK)) this.note(leg, REFUSED, seen)
+    if (direction === 1 && legs.rare(leg, REUSE) !== 0 && !legs.has(leg, LEG_SYN_ACK))
+      this.note(leg, REFUSED, seen)
   }
 
   /** Looks at a flow whose SYN has never been answered by a SYN-ACK; `now` is the time of the last packet. */
-  conclude(leg: number, now: number): void {
+  ended(leg: number, now: number): void {
     const { legs } = this
     const reuse = legs.rare(leg, REUSE)
     if (reuse === 0 || legs.has(leg, LEG_SYN_ACK) || legs.start(leg) > now - GRACE) return

@@ -21,8 +21,10 @@ import type { Observation } from '../evidence/observation.ts'
 import { isFresh } from '../evidence/refused-answer.ts'
 import type { Collector } from '../facts/collector.ts'
 import { type Confidence, phrase, type Step, step } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
-export class RecycledAddresses {
+export class RecycledAddresses implements Detector {
+  readonly ids = ['recycled-address'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms
@@ -33,13 +35,13 @@ export class RecycledAddresses {
     this.forms = forms
   }
 
-  /** A SYN is sent once more; `number` is its packet's. */
-  repeated(leg: number, seen: Observation, number: number): void {
+  opening(leg: number, seen: Observation, isFirst: boolean): void {
     const { legs } = this
+    if (isFirst || (seen.flags & TCP_ACK) !== 0) return
     const station = legs.get(leg, SYN_DESTINATION_MAC)
     if (legs.has(leg, LEG_SYN_ACK) || station === 0 || seen.destinationMac === 0) return
     // a copy of the packet, or its routed form: a bridge shows both
-    if (number === legs.get(leg, SYN_PACKET) || seen.ttl !== legs.openingTtl(leg, 0)) return
+    if (seen.number === legs.get(leg, SYN_PACKET) || seen.ttl !== legs.openingTtl(leg, 0)) return
     if (seen.destinationMac === station) {
       legs.setRare(leg, MOVED_STATION, 0)
       return
@@ -49,9 +51,15 @@ export class RecycledAddresses {
   }
 
   /** A RST of the server, on a flow that may have had one. */
-  reset(leg: number, seen: Observation): void {
+  reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
-    if (legs.has(leg, LEG_RST | LEG_EXPLAINED) || seen.sourceMac === 0 || !isFresh(seen.ttl)) return
+    if (
+      direction === 0 ||
+      legs.has(leg, LEG_RST | LEG_EXPLAINED) ||
+      seen.sourceMac === 0 ||
+      !isFresh(seen.ttl)
+    )
+      return
     if (legs.has(leg, LEG_SYN_ACK)) this.resetOpen(leg, seen)
     else this.refused(leg, seen)
   }

@@ -1,11 +1,13 @@
 // SYNs into a tunnel that repeat at 1, 3, 7, 15, 31 and 63 seconds: what a wrong outer checksum looks like, and a drop.
 
+import { TCP_ACK } from '../../net/numbers.ts'
 import type { FlowForms } from '../evidence/flow-forms.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { ACCEPTED_START } from '../evidence/responders.ts'
 import type { Collector } from '../facts/collector.ts'
 import { type Phrase, phrase, step } from '../facts/facts.ts'
+import type { Detector } from './detector.ts'
 
 /** Flows with repeated SYNs that are followed, and SYNs of each that are kept: 0.3 kB a flow. */
 const MOST_LADDERS = 1024
@@ -27,7 +29,8 @@ interface Ladder {
   answerFrame: number
 }
 
-export class SynLadders {
+export class SynLadders implements Detector {
+  readonly ids = ['vxlan-checksum'] as const
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms
@@ -40,8 +43,9 @@ export class SynLadders {
     this.forms = forms
   }
 
-  /** A SYN or SYN-ACK; `number` is its packet's. */
-  opening(leg: number, seen: Observation, isAnswer: boolean, number: number): void {
+  opening(leg: number, seen: Observation): void {
+    const { number } = seen
+    const isAnswer = (seen.flags & TCP_ACK) !== 0
     const serial = this.legs.serial(leg)
     let ladder = this.ladders.get(leg)
     if (ladder === undefined || ladder.serial !== serial) {

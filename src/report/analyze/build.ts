@@ -153,14 +153,18 @@ function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {
   const silent = flows.byDestination('silent')
   const refused = flows.byDestination('refused')
   const icmpError = flows.byDestination('icmp-error')
+  const invalidAnswer = flows.byDestination('invalid-answer')
   return {
     silent: sumFlows(silent),
     refused: sumFlows(refused),
     icmpError: sumFlows(icmpError),
+    invalidAnswer: sumFlows(invalidAnswer),
     oneWay: sumFlows(flows.byDestination('one-way')),
     multicast: sumFlows(flows.byDestination('multicast')),
     tunnel: sumFlows(flows.byDestination('tunnel')),
-    destinations: [silent, refused, icmpError].flatMap(groups => groups.slice(0, NAMED_DESTINATIONS)),
+    destinations: [silent, refused, icmpError, invalidAnswer].flatMap(groups =>
+      groups.slice(0, NAMED_DESTINATIONS),
+    ),
   }
 }
 

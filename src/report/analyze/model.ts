@@ -217,6 +217,7 @@ export interface UnrepliedReport {
   silent: number
   refused: number
   icmpError: number
+  invalidAnswer: number
   oneWay: number
   multicast: number
   tunnel: number

@@ -28,7 +28,7 @@ function tunnelSections(
   style: Style,
   prose: number,
 ): [string, string[]][] {
-  const inner: Report = { ...report, ...tunnel, knownTable: null }
+  const inner: Report = { ...report, ...tunnel, knownTable: null, tunnels: [] }
   return [
     ['Inside', wrap([style.bold(`${tunnelText(tunnel)}, tracked in a table of their own`)], prose)],
     ['Verdict', wrap(verdictLines(inner, style), prose)],

@@ -19,11 +19,11 @@ export function verdictLines(report: Report, style: Style): string[] {
   const tracked = trackedPackets(report)
   if (tracked === 0) return ['no packet that conntrack would see']
   const lines = [
-    ...report.findings
-      .filter(finding => finding.severity !== 'info')
-      .flatMap(f => findingLines(f, report, style)),
+    ...report.findings.filter(isGrave).flatMap(f => findingLines(f, report, style)),
+    ...tunnelLines(report, style),
     ...invalidLines(report, tracked, style),
     ...unrepliedLines(report, style),
+    ...unfinishedLines(report),
     ...harmlessLines(report),
     ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
   ]
@@ -34,6 +34,28 @@ export function verdictLines(report: Report, style: Style): string[] {
   if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
   return lines
 }
+
+/** Findings inside of tunnels, which stand in sections of their own below. */
+function tunnelLines({ tunnels }: Report, style: Style): string[] {
+  return tunnels.flatMap(({ name, findings }) => {
+    const grave = findings.filter(isGrave)
+    if (grave.length === 0) return []
+    const ids = grave.map(({ severity, id }) => `${severity} ${id}`).join(', ')
+    return [`${style.yellow(`inside of ${printable(name)}`)}: ${ids}`]
+  })
+}
+
+/** TCP connections whose server answered, and whose client had not gone on when they ended, or the capture did. */
+function unfinishedLines(report: Report): string[] {
+  const count = unfinished(report)
+  return count === 0 ? [] : [`${plural(count, 'handshake')} unfinished: a SYN-ACK, and no ACK of it`]
+}
+
+function unfinished({ flows }: Report): number {
+  return flows.byState.tcp?.SYN_RECV ?? 0
+}
+
+const isGrave = ({ severity }: FindingReport): boolean => severity !== 'info'
 
 function trackedPackets({ packets }: Report): number {
   return (
@@ -129,11 +151,15 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
 
 /** Flows without a reply, by what came back instead, with their destinations. */
 function unrepliedLines(report: Report, style: Style): string[] {
-  const { unreplied, flows } = report
+  const { unreplied, flows, packets } = report
+  // an answer that the rules leave untracked is none for the entry
+  const isTracked = packets.untracked === 0
+  const silent = isTracked ? 'nothing came back' : 'nothing came back that the rules leave tracked'
   const kinds = [
-    { kind: 'silent', flows: unreplied.silent, what: 'nothing came back' },
+    { kind: 'silent', flows: unreplied.silent, what: silent },
     { kind: 'refused', flows: unreplied.refused, what: 'a RST came back' },
     { kind: 'icmp-error', flows: unreplied.icmpError, what: 'an ICMP error came back' },
+    { kind: 'invalid-answer', flows: unreplied.invalidAnswer, what: 'what came back was INVALID' },
   ]
   return kinds
     .filter(({ flows }) => flows > 0)
@@ -181,10 +207,10 @@ function harmlessLines({ unreplied }: Report): string[] {
   return lines
 }
 
-function isClean({ packets, unreplied, findings }: Report): boolean {
-  return (
-    packets.invalid + packets.dropped + unreplied.silent === 0 && !findings.some(f => f.severity !== 'info')
-  )
+function isClean(report: Report): boolean {
+  const { packets, unreplied, findings, tunnels } = report
+  const isWhole = packets.invalid + packets.dropped + unreplied.silent + unfinished(report) === 0
+  return isWhole && ![...findings, ...tunnels.flatMap(tunnel => tunnel.findings)].some(isGrave)
 }
 
 /** What was looked at and is as it should be. */
@@ -192,7 +218,7 @@ function orderlyItems(report: Report): string[] {
   const { packets, unreplied, flows, table } = report
   const items: string[] = []
   if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
-  const answered = flows.total - flows.unreplied
+  const answered = flows.total - flows.unreplied - unfinished(report)
   if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
   if (table.exceeded === null && packets.dropped === 0 && table.max > 0) {
     const isShort = (table.projection?.fullAfter ?? null) !== null
