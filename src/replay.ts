@@ -186,7 +186,7 @@ class Spine {
     const { engines, after } = this
     if (sightings.meeting !== MET) return FRAME_UNMET
     const isTranslated = sightings.translated !== 0
-    if (isTranslated) sightings.readTuple(sightings.after, after)
+    if (isTranslated) sightings.readBehind(after)
     if (sightings.isLate) {
       if (isTranslated) this.learn(packet)
       return FRAME_LATE

@@ -143,31 +143,33 @@ interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
 }
 
 function addPackets(program: Command, io: Io): void {
-  addLineCommand(program, 'packets', 'print what conntrack made of each frame, a line each', PACKET_FORMATS)
-    .addOption(replayOption(['frames']))
+  addLineCommand(program, 'packets', 'print what conntrack made of each packet, a line each', PACKET_FORMATS)
+    .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
-    .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
-      const format = oneOf('--format', flags.format, PACKET_FORMATS)
-      const only = flags.only === undefined ? null : parseStates(flags.only)
-      const color = wantsColor(io, flags.color)
-      await printPackets(
-        {
-          captures,
-          filter: filterOf(flags),
-          format,
-          only,
-          color,
-          sysctls: sysctlsOf(flags),
-          table: tableOf(flags),
-          replay: 'frames',
-          tunnels: flags.tunnels,
-          knowledge: knowledgeOf(flags, io.stderr),
-        },
-        io,
-      )
-    })
+    .action(
+      async (captures: string[], flags: LineFlags & { only?: string; color: boolean; replay: Replay }) => {
+        const format = oneOf('--format', flags.format, PACKET_FORMATS)
+        const only = flags.only === undefined ? null : parseStates(flags.only)
+        const color = wantsColor(io, flags.color)
+        await printPackets(
+          {
+            captures,
+            filter: filterOf(flags),
+            format,
+            only,
+            color,
+            sysctls: sysctlsOf(flags),
+            table: tableOf(flags),
+            replay: flags.replay,
+            tunnels: flags.tunnels,
+            knowledge: knowledgeOf(flags, io.stderr),
+          },
+          io,
+        )
+      },
+    )
 }
 
 function addEvents(program: Command, io: Io): void {

@@ -3,11 +3,26 @@ import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
-import { CAUSE_GC_EARLY_DROP, CAUSE_REOPENED, CAUSE_RESET, CAUSE_TIMEOUT, type Observer } from './events.ts'
+import {
+  CAUSE_DELETED,
+  CAUSE_GC_EARLY_DROP,
+  CAUSE_REOPENED,
+  CAUSE_RESET,
+  CAUSE_TIMEOUT,
+  type Observer,
+} from './events.ts'
 import { Eviction } from './eviction.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
-import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
+import {
+  allowsClash,
+  judgeTranslation,
+  NAT_AGREES,
+  NAT_CLASHES,
+  NAT_LEARNT,
+  NAT_REMADE,
+  type Translation,
+} from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
 import { type Companion, Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
@@ -150,12 +165,12 @@ export class Engine {
     if (!packet.hasTuple) return
     tupleOf(packet, this.tuple)
     const key = this.table.find(this.tuple, hashTuple(this.tuple))
-    if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.clashes(key >> 1, translation)
+    if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.learnOf(key >> 1, translation)
   }
 
   /** kernel: resolve_normal_ct(), nf_conntrack_handle_packet() and what nf_conntrack_in() makes of the answer */
   private resolve(packet: Packet, translation: Translation | null): number {
-    const key = this.find(this.tuple)
+    let key = this.find(this.tuple)
     this.key = key
     if (key >= 0 && packet.protocol === IPPROTO_TCP && translation === null) {
       const ct = key >> 1
@@ -166,7 +181,12 @@ export class Engine {
       }
     }
     if (translation !== null && key >= 0 && (key & 1) === DIRECTION_ORIGINAL) {
-      if (this.clashes(key >> 1, translation)) return this.resolveClash(packet, translation)
+      const verdict = this.learnOf(key >> 1, translation)
+      if (verdict === NAT_CLASHES) return this.resolveClash(packet, translation)
+      if (verdict === NAT_REMADE) {
+        this.destroy(key >> 1, CAUSE_DELETED)
+        key = -1
+      }
     }
     const isNew = key < 0
     const direction = isNew ? DIRECTION_ORIGINAL : key & 1
@@ -197,16 +217,18 @@ export class Engine {
     return ACCEPT
   }
 
-  /** Whether the packet that found entry `ct` left with another translation; an entry without one learns it. */
-  private clashes(ct: number, translation: Translation): boolean {
-    if ((this.table.status(ct) & IPS_SEEN_REPLY) !== 0) return false
-    if (!invertTuple(this.tuple, this.reply)) return false
+  /** NAT_*: how the packet that found entry `ct` left; an entry without a translation learns it. */
+  private learnOf(ct: number, translation: Translation): number {
+    const { table } = this
+    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && !allowsClash(table.protocol(ct))) return NAT_AGREES
+    if (!invertTuple(this.tuple, this.reply)) return NAT_AGREES
     const nat = translation.apply(this.reply)
-    const verdict = judgeTranslation(this.table, ct, this.reply)
-    if (verdict !== NAT_LEARNT) return verdict === NAT_CLASHES
-    this.table.setReply(ct, this.reply)
-    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= nat
-    return false
+    const isYoung = this.context.time - table.start(ct) <= RACE_TIME
+    const verdict = judgeTranslation(table, ct, this.reply, nat, isYoung)
+    if (verdict !== NAT_LEARNT) return verdict
+    table.setReply(ct, this.reply)
+    table.entries[(ct << ENTRY_SHIFT) + STATUS] |= nat
+    return verdict
   }
 
   /** kernel: nf_ct_resolve_clash_harder(): a second entry that only replies find, for one second */
@@ -369,6 +391,9 @@ export class Engine {
     return state
   }
 }
+
+/** How long after an entry was made a packet that raced its own may come, in nanoseconds: the second entry lives as long. */
+const RACE_TIME = 1e9
 
 /** What create() answers where there is no new entry. */
 const CREATE_NO_INVERSE = -1

@@ -10,8 +10,10 @@ export const CAUSE_REOPENED = 2
 export const CAUSE_EARLY_DROP = 3
 /** Evicted by the gc worker because the table was 95 % full. */
 export const CAUSE_GC_EARLY_DROP = 4
+/** Somebody deleted it: its tuple goes on with another translation (ctnetlink_del_conntrack()). */
+export const CAUSE_DELETED = 5
 
-export const CAUSE_NAMES = ['timeout', 'reset', 'reopened', 'early_drop', 'gc_early_drop'] as const
+export const CAUSE_NAMES = ['timeout', 'reset', 'reopened', 'early_drop', 'gc_early_drop', 'deleted'] as const
 
 /**
  * Listens to an engine. `ct` is an entry of `engine.table`; `time` is nanoseconds of capture time.

@@ -1,7 +1,7 @@
 // A translation as it was seen on the wire, and what it says of an entry: nf_nat_setup_info(), nf_ct_resolve_clash().
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { IPS_DST_NAT, IPS_SRC_NAT } from './status.ts'
+import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from './status.ts'
 import type { Table } from './table.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 
@@ -38,18 +38,42 @@ export const NAT_AGREES = 0
 export const NAT_LEARNT = 1
 /** The entry is translated otherwise: the packet lost the race for it against another of the same moment. */
 export const NAT_CLASHES = 2
+/** The entry is translated otherwise, and nothing changes that while it lives: it was deleted, and one made anew. */
+export const NAT_REMADE = 3
 
-/** NAT_* for entry `ct`, which has seen no reply; `reply` is the tuple that replies to the packet will have. */
-export function judgeTranslation(table: Table, ct: number, reply: Tuple): number {
+/**
+ * NAT_* for entry `ct`; `reply` is the tuple that replies to the packet will have, `nat` has the IPS_*_NAT bits of what was
+ * seen changed. @param isYoung whether packets of the moment that made the entry may still be on their way
+ */
+export function judgeTranslation(
+  table: Table,
+  ct: number,
+  reply: Tuple,
+  nat: number,
+  isYoung: boolean,
+): number {
   const status = table.status(ct)
+  const seenReply = (status & IPS_SEEN_REPLY) !== 0
   if (table.matches(ct * 2 + 1, reply)) return NAT_AGREES
   if (table.find(reply, hashTuple(reply)) >= 0) return NAT_AGREES
-  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return NAT_LEARNT
-  return allowsClash(table.protocol(ct)) ? NAT_CLASHES : NAT_AGREES
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return seenReply ? NAT_AGREES : NAT_LEARNT
+  if (!allowsClash(table.protocol(ct))) return NAT_AGREES
+  if (isYoung) return seenReply ? NAT_AGREES : NAT_CLASHES
+  return contradicts(table, ct, reply, nat & status) ? NAT_REMADE : NAT_AGREES
+}
+
+/** Whether an end that entry and packet have both translated is another; a packet may have been seen half translated. */
+function contradicts(table: Table, ct: number, reply: Tuple, translated: number): boolean {
+  const key = ct * 2 + 1
+  const ports = table.ports(key) ^ reply.ports
+  if ((translated & IPS_DST_NAT) !== 0 && (table.source(key) !== reply.source || ports >>> 16 !== 0))
+    return true
+  if ((translated & IPS_SRC_NAT) === 0) return false
+  return table.destination(key) !== reply.destination || (ports & 0xffff) !== 0
 }
 
 /** kernel: allow_clash of the trackers */
-function allowsClash(protocol: number): boolean {
+export function allowsClash(protocol: number): boolean {
   switch (protocol) {
     case IPPROTO_TCP:
     case IPPROTO_SCTP:

@@ -16,6 +16,7 @@ export const ETHERTYPE_PPP = 0x880b
 
 export const IPPROTO_HOPOPTS = 0
 export const IPPROTO_ICMP = 1
+export const IPPROTO_IGMP = 2
 export const IPPROTO_IPIP = 4
 export const IPPROTO_TCP = 6
 export const IPPROTO_UDP = 17

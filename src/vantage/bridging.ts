@@ -1,6 +1,8 @@
 // Which packets met conntrack: a frame switched inside a bridge does so with bridge-nf-call-iptables alone (br_netfilter_hooks.c).
+import { IPPROTO_IGMP } from '../net/numbers.ts'
 import { hidesInterfaces, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './record/place.ts'
 import { MET, NOT_FOR_US, type Sightings, SWITCHED } from './record/sighting.ts'
+import type { Stations } from './record/stations.ts'
 
 /** How a value came about. */
 export const ORIGINS = ['assumed', 'concluded', 'given'] as const
@@ -13,11 +15,7 @@ export interface BridgeCall {
   origin: Origin
 }
 
-/** Hardware addresses of the host that are remembered, a power of two. */
-const MOST_MACS = 256
-
 /** IGMP is of no use to anybody but routers, and 224.0.0.22 is where version 3 sends it. */
-const IPPROTO_IGMP = 2
 const IGMP_ROUTERS = 0xe0000016 | 0
 
 export class Bridging {
@@ -26,19 +24,24 @@ export class Bridging {
   readonly ipv6: BridgeCall = { value: 1, origin: 'assumed' }
   /** Packets that were seen being switched. */
   switched = 0
-  /** The ends of addresses that routed packets were sent to, or came from. */
-  private readonly macs = new Int32Array(MOST_MACS)
-  private hasMacs = false
+  /** The stations that the packet routed last with a changed destination came from and went to. */
+  private sender = 0
+  private receiver = 0
+  private readonly stations: Stations
 
-  /** @param given bridge-nf-call-iptables and -ip6tables of the host, null where nobody told */
-  constructor(given: { ipv4: number | null; ipv6: number | null }) {
+  /**
+   * @param given bridge-nf-call-iptables and -ip6tables of the host, null where nobody told
+   * @param stations what sightings tell of stations
+   */
+  constructor(given: { ipv4: number | null; ipv6: number | null }, stations: Stations) {
+    this.stations = stations
     give(this.ipv4, given.ipv4)
     give(this.ipv6, given.ipv6)
   }
 
   /** Whether there is nothing to wait for: bridge-nf is known, and a hardware address of the host. */
   get knowsHost(): boolean {
-    return this.ipv4.origin !== 'assumed' && this.hasMacs
+    return this.ipv4.origin !== 'assumed' && this.stations.knowsHost
   }
 
   call(family: number): BridgeCall {
@@ -48,23 +51,38 @@ export class Bridging {
   /** Takes from a packet what it tells of the host; `pair` has been over it. */
   learn(sightings: Sightings): void {
     if (sightings.count === 1) return
-    for (let i = 1; i < sightings.count; i++) {
-      if (sightings.ttl(i) !== sightings.ttl(i - 1) - 1) continue
-      this.addMac(sightings.destinationMacHash(i - 1))
-      this.addMac(sightings.sourceMacHash(i))
-    }
     const call = this.call(sightings.family)
     if (call.origin !== 'assumed') return
-    const value = bridgeCallShown(sightings)
+    let value = bridgeCallShown(sightings)
+    if (value < 0 && this.routesWithinBridge(sightings)) value = 0
     if (value < 0) return
     call.value = value
     call.origin = 'concluded'
   }
 
+  /**
+   * Whether two ports of a bridge show a frame switched between stations of which the one was sent what the other had
+   * sent elsewhere, translated, but routed: under bridge-nf the bridge would have passed that on itself.
+   */
+  private routesWithinBridge(sightings: Sightings): boolean {
+    const { before, after } = sightings
+    const source = sightings.sourceMacHash(before)
+    const target = sightings.destinationMacHash(after)
+    if (sightings.translated !== 0) {
+      if (sightings.sameDestination(before, after) || sightings.ttl(after) !== sightings.ttl(before) - 1)
+        return false
+      this.sender = source
+      this.receiver = target
+      return false
+    }
+    if (this.sender === 0 || source !== this.receiver || target !== this.sender) return false
+    return sightings.packetType(0) < 0 && this.wasSwitched(sightings)
+  }
+
   /** MET, or why conntrack did not meet the packet. */
   judge(sightings: Sightings): number {
     if (sightings.protocol === IPPROTO_IGMP && this.isForRouters(sightings)) return NOT_FOR_US
-    if (sightings.count === 1 || !this.wasSwitched(sightings)) return MET
+    if (sightings.count === 1 ? !this.passedBy(sightings) : !this.wasSwitched(sightings)) return MET
     this.switched++
     return this.call(sightings.family).value === 0 ? SWITCHED : MET
   }
@@ -77,26 +95,31 @@ export class Bridging {
       if (sightings.ttl(i) !== sightings.ttl(0) || sightings.sourceMacHash(i) !== mac) return false
     }
     if (sightings.packetType(0) >= 0) return cameInAndWentOut(sightings)
-    return changedPort(sightings) && !this.hasMac(mac) && !this.hasMac(sightings.destinationMacHash(0))
+    return (
+      changedPort(sightings) &&
+      !this.stations.isHost(mac) &&
+      !this.stations.isHost(sightings.destinationMacHash(0))
+    )
+  }
+
+  /** Seen once, on its way from one neighbour of the host to another: with bridge-nf no bridge hides where it enters. */
+  private passedBy(sightings: Sightings): boolean {
+    if (sightings.packetType(0) >= 0 || this.call(sightings.family).value !== 0) return false
+    const { stations } = this
+    return (
+      stations.isNeighbour(sightings.sourceMacHash(0)) &&
+      stations.isNeighbour(sightings.destinationMacHash(0))
+    )
   }
 
   /** A membership report that came in: only multicast routers have joined that group, others drop it unconfirmed. */
   private isForRouters(sightings: Sightings): boolean {
     if (sightings.family !== 4 || sightings.destinationWord(0, 0) !== IGMP_ROUTERS) return false
     // what the host itself sends to a bridge is seen on the bridge and on its ports
-    if (sightings.packetType(0) < 0) return sightings.count === 1 && !this.hasMac(sightings.sourceMacHash(0))
+    if (sightings.packetType(0) < 0)
+      return sightings.count === 1 && !this.stations.isHost(sightings.sourceMacHash(0))
     for (let i = 0; i < sightings.count; i++) if (sightings.packetType(i) === PACKET_OUTGOING) return false
     return true
-  }
-
-  private hasMac(mac: number): boolean {
-    return this.macs[slotOf(mac)] === mac
-  }
-
-  private addMac(mac: number): void {
-    if (mac === 0) return
-    this.macs[slotOf(mac)] = mac
-    this.hasMacs = true
   }
 }
 
@@ -105,8 +128,6 @@ function give(call: BridgeCall, value: number | null): void {
   call.value = value
   call.origin = 'given'
 }
-
-const slotOf = (mac: number): number => (Math.imul(mac, 0x9e3779b1) >>> 24) & (MOST_MACS - 1)
 
 /**
  * What a packet translated at its destination tells of bridge-nf: 1 where the frame that came in has the new
@@ -119,7 +140,9 @@ function bridgeCallShown(sightings: Sightings): number {
   if (mac === 0) return -1
   let value = -1
   for (let i = 0; i < sightings.count; i++) {
-    if (i === before || sightings.ttl(i) !== sightings.ttl(before)) continue
+    if (i === before) continue
+    if (cameBackRouted(sightings, before, i)) value = 0
+    if (sightings.ttl(i) !== sightings.ttl(before)) continue
     if (sightings.sourceMacHash(i) !== mac) continue
     if (!sightings.sameDestination(before, i)) return 1
     // what came in once more came in through another interface, told apart or not
@@ -128,6 +151,19 @@ function bridgeCallShown(sightings: Sightings): number {
     if (isElsewhere && isIncoming(sightings, i)) value = 0
   }
   return value
+}
+
+/**
+ * Whether one interface that tells no direction shows the packet twice: as a station sent it, and routed on to another
+ * station. Under bridge-nf the first of the two would have the new destination, or stay a frame that is switched.
+ */
+function cameBackRouted(sightings: Sightings, before: number, index: number): boolean {
+  if (sightings.packetType(before) >= 0 || sightings.point(index) !== sightings.point(before)) return false
+  if (sightings.ttl(index) !== sightings.ttl(before) - 1 || sightings.sameDestination(before, index))
+    return false
+  const host = sightings.destinationMacHash(before)
+  const target = sightings.destinationMacHash(index)
+  return host !== 0 && sightings.sourceMacHash(index) === host && target !== sightings.sourceMacHash(before)
 }
 
 /** The bridge hands a frame up as received; on captures that do not tell, any second interface will do. */

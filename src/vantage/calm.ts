@@ -47,6 +47,11 @@ export class Calm {
     this.frames++
   }
 
+  /** A packet has been met that would not have been told during a calm. */
+  startOver(): void {
+    this.frames = 0
+  }
+
   /** A copy has been seen in the window. */
   disturb(): void {
     this.frames = 0

@@ -2,10 +2,11 @@
 
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import { isIcmpError } from './record/fingerprint.ts'
-import { hidesInterfaces } from './record/place.ts'
+import { hidesInterfaces, PACKET_OUTGOING } from './record/place.ts'
 import {
   CHAIN_NEXT,
   DESTINATION,
+  DESTINATION_MAC,
   FIRST_HASH,
   GROUP,
   HOP,
@@ -15,6 +16,7 @@ import {
   MOST_RECORDS,
   NEXT_SIGHTING,
   PLACE,
+  POINT,
   PORTS,
   RECORD_IDENTIFIED,
   RECORD_SHIFT,
@@ -26,6 +28,7 @@ import {
   SOURCE_MAC,
   STATE,
 } from './record/record-ring.ts'
+import type { Stations } from './record/stations.ts'
 
 const HEADS = 1 << 14
 const NONE = -1
@@ -53,15 +56,18 @@ export class Groups {
   private readonly heads = new Int32Array(HEADS).fill(NONE)
   /** The group before one in its chain, NONE for the first, OUT where it is in none: equal packets may be very many. */
   private readonly previous = new Int32Array(MOST_RECORDS).fill(OUT)
+  private readonly stations: Stations
   private readonly joinTime: number
   private readonly lateTime: number
 
   /**
+   * @param stations learn what sightings tell of them
    * @param joinTime how long after its first sighting a packet may be seen again, in nanoseconds
    * @param lateTime the same for a packet with an IP ID, which no other packet is taken for
    */
-  constructor(ring: RecordRing, joinTime: number, lateTime: number) {
+  constructor(ring: RecordRing, stations: Stations, joinTime: number, lateTime: number) {
     this.ring = ring
+    this.stations = stations
     this.joinTime = joinTime
     this.lateTime = lateTime
   }
@@ -90,6 +96,7 @@ export class Groups {
     const { words } = this.ring
     const at = group << RECORD_SHIFT
     words[(slot << RECORD_SHIFT) + GROUP] = group
+    this.stations.learn(this.ring, words[at + LAST_SIGHTING], slot)
     words[(words[at + LAST_SIGHTING] << RECORD_SHIFT) + NEXT_SIGHTING] = slot
     words[at + LAST_SIGHTING] = slot
     words[at + SIGHTINGS]++
@@ -171,8 +178,49 @@ export class Groups {
       if (samePlace) return sameTuple && this.isTwice(other, slot) ? COPY : STRANGERS
       if (sameTuple) relation = COPY
     }
-    if (relation === TRANSLATED && !this.isPlausible(group, slot)) return STRANGERS
-    return relation
+    if (relation === COPY) return COPY
+    return this.isPlausible(group, slot) && this.isOfThisHost(group, slot) ? TRANSLATED : STRANGERS
+  }
+
+  /**
+   * Whether a translation that a new record shows may be this host's. One that left by a point and comes in there again
+   * was translated by the station it went to; one that two routers have passed on has been elsewhere; and what goes
+   * the other way at the same point, no farther from its sender, is another packet.
+   */
+  private isOfThisHost(group: number, slot: number): boolean {
+    const { words } = this.ring
+    const own = slot << RECORD_SHIFT
+    const ttl = words[own + HOP] & 0xff
+    let hops = 0xff
+    for (let other = group; other >= 0; other = words[(other << RECORD_SHIFT) + NEXT_SIGHTING]) {
+      const at = other << RECORD_SHIFT
+      const itsTtl = words[at + HOP] & 0xff
+      hops = Math.min(hops, Math.abs(itsTtl - ttl))
+      if (words[at + POINT] === words[own + POINT] && itsTtl === ttl && !this.isElsewhere(at, own))
+        return false
+      if (ttl < itsTtl && this.cameBack(at, own)) return false
+    }
+    return hops <= 1
+  }
+
+  /** Of two records of one point and one TTL: whether the host may have passed the packet on, back to its sender. */
+  private isElsewhere(at: number, own: number): boolean {
+    const { words } = this.ring
+    if (hidesInterfaces(words[own + LINK_TYPE])) return true
+    if (((words[at + HOP] ^ words[own + HOP]) & ~0xff) !== 0) return true
+    const sender = words[at + SOURCE_MAC]
+    return sender !== 0 && words[own + SOURCE_MAC] === sender && words[own + DESTINATION_MAC] === sender
+  }
+
+  /** Whether the station that a packet was sent to sent it back to the host. */
+  private cameBack(at: number, own: number): boolean {
+    const { words } = this.ring
+    const packetType = ((words[own + HOP] >> 8) & 0xff) - 1
+    if (packetType >= 0)
+      return packetType !== PACKET_OUTGOING && ((words[at + HOP] >> 8) & 0xff) - 1 === PACKET_OUTGOING
+    const host = words[at + SOURCE_MAC]
+    if (words[at + POINT] !== words[own + POINT] || words[own + DESTINATION_MAC] !== host) return false
+    return this.stations.isHost(host)
   }
 
   /** Where interfaces are not told apart a packet is seen twice at one place without a mirror port, too. */

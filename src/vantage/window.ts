@@ -1,7 +1,7 @@
 // The window that packets wait in: frames go in as captured, logical packets come out in the order of their first sighting.
 import type { Frame } from '../capture/frame.ts'
-import { IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
-import type { Packet } from '../packet/packet.ts'
+import { IPPROTO_TCP } from '../net/numbers.ts'
+import { Packet } from '../packet/packet.ts'
 import { Bridging } from './bridging.ts'
 import { Calm } from './calm.ts'
 import { ForwardingTable } from './forwarding.ts'
@@ -26,11 +26,10 @@ import {
   SOURCE_MAC,
   STATE,
 } from './record/record-ring.ts'
-import { MET, Sightings } from './record/sighting.ts'
+import { MET, ONE_SIDED, Sightings } from './record/sighting.ts'
+import { Stations } from './record/stations.ts'
 import { TimeOrder } from './record/time-order.ts'
-import { HalfTranslated } from './restore/half-translated.ts'
-import { LocalOutput } from './restore/local-output.ts'
-import { LoopbackRedirect } from './restore/loopback-redirect.ts'
+import { Restorer } from './restore/restorer.ts'
 
 const MILLISECOND = 1e6
 
@@ -42,6 +41,8 @@ const MOST_REORDER_TIME = 500 * MILLISECOND
 const MOST_REORDER_FRAMES = MOST_RECORDS / 2
 /** How long a packet waits for further sightings before it is tracked. A host passes one on in less than one. */
 const JOIN_TIME = 50 * MILLISECOND
+/** How long an answer from elsewhere waits for the client's acknowledgment, and all behind it: a round trip at most. */
+const ANSWER_TIME = 500 * MILLISECOND
 /** Packets that wait so at most. */
 const MOST_WAITING = 2048
 /** How long a packet with an IP ID is known for one that was seen: a neighbour that must be asked for takes a second. */
@@ -70,15 +71,16 @@ export class SightingWindow {
   /** Sightings of packets that had been seen before, and packets seen translated. */
   copies = 0
   translations = 0
+  /** Packets of which the capture does not tell what conntrack made of them. */
+  oneSided = 0
 
   private readonly ring = new RecordRing()
   private readonly order = new TimeOrder(this.ring)
-  private readonly groups = new Groups(this.ring, JOIN_TIME, LATE_TIME)
+  private readonly stations = new Stations()
+  private readonly groups = new Groups(this.ring, this.stations, JOIN_TIME, LATE_TIME)
   private readonly forwarding = new ForwardingTable()
-  private readonly localOutput = new LocalOutput()
-  private readonly redirects = new LoopbackRedirect()
-  private readonly halves = new HalfTranslated()
   private readonly supers = new SuperPackets(this.ring)
+  private readonly restorer: Restorer
   private readonly intake: Intake
   private readonly calm: Calm
   /** Slots that are to be released, in order: first records of groups, and late ones. */
@@ -90,6 +92,7 @@ export class SightingWindow {
   /** How many of the pending groups have been looked at for what they tell of the host. */
   private learnt = 0
   private readonly preview: Sightings
+  private readonly peeked = new Packet()
   private reorderTime = REORDER_TIME
   private reorderFrames = REORDER_FRAMES
   private knownInterfaces = 0
@@ -104,10 +107,11 @@ export class SightingWindow {
   constructor(source: PointSource, options: WindowOptions) {
     this.source = source
     this.points = new Points(source)
-    this.bridging = new Bridging(options.bridgeCalls)
+    this.bridging = new Bridging(options.bridgeCalls, this.stations)
     this.sightings = new Sightings(this.ring)
     this.preview = new Sightings(this.ring)
     this.intake = new Intake(this.ring, options.keepsPayload)
+    this.restorer = new Restorer(this.intake, this.stations)
     this.calm = new Calm(this.intake, JOIN_TIME)
   }
 
@@ -128,23 +132,12 @@ export class SightingWindow {
     return false
   }
 
+  /** In the calm: whether a packet is none that ends it. */
   private isQuiet(frame: Frame, packet: Packet): boolean {
     this.intake.read(frame, packet, 0)
-    if (!this.redirects.isRedirected(packet) && !this.isHalf(packet)) return this.calm.passes(packet)
+    if (!this.restorer.learnInCalm(frame, packet)) return this.calm.passes(packet)
     this.calm.end()
     return false
-  }
-
-  /**
-   * In the calm: whether a packet shows that this point sees connections half translated. Those of one client's port in
-   * sixteen tell: to look at all took 5 % of the time of short connections.
-   */
-  private isHalf(packet: Packet): boolean {
-    if ((packet.tcpFlags & TCP_SYN) === 0 || packet.protocol !== IPPROTO_TCP) return false
-    const clientPort = (packet.tcpFlags & TCP_ACK) === 0 ? packet.sourcePort : packet.destinationPort
-    if ((clientPort & 15) !== 0) return false
-    this.halves.learn(packet, this.intake.sourceMac, this.intake.destinationMac, true)
-    return this.halves.isActive
   }
 
   /** Takes in a frame that did not pass. Call `next` until it is false before the next frame. */
@@ -153,10 +146,7 @@ export class SightingWindow {
     if (Number.isNaN(this.firstTime)) this.firstTime = frame.time
     this.arrival = frame.time
     this.intake.read(frame, packet, this.points.seen(frame.interface, packet.interfaceIndex))
-    this.redirects.learn(packet)
-    if (this.points.all.length === 1) {
-      this.halves.learn(packet, this.intake.sourceMac, this.intake.destinationMac, false)
-    }
+    this.restorer.learn(frame, packet)
     if (this.calm.isCopy(packet)) {
       this.addCopy(frame, packet)
       return
@@ -209,7 +199,7 @@ export class SightingWindow {
   }
 
   private mayBeCalm(): boolean {
-    return this.points.all.length === 1 && !this.redirects.isActive && !this.halves.isActive
+    return this.points.all.length === 1 && !this.restorer.isActive
   }
 
   private append(slot: number): void {
@@ -276,10 +266,19 @@ export class SightingWindow {
     if (this.pendingSize === 0) return false
     if (this.empties && this.order.size === 0) return true
     const first = this.pending[this.pendingHead]
-    const isDue = this.pendingSize > MOST_WAITING || ring.times[first] <= this.now - JOIN_TIME
+    const isDue = this.pendingSize > MOST_WAITING || ring.times[first] <= this.now - this.patienceWith(first)
     if (isDue && (this.hasStarted || !this.holds())) return true
     if (this.calm.isCalm) return true
     return ring.crowded && this.order.size <= ring.used >> 1 && ring.state(ring.tail) === SLOT_GROUPED
+  }
+
+  /** How long a packet waits: an answer that may be a stranger's, for what the client makes of it. */
+  private patienceWith(slot: number): number {
+    const { restorer, ring, preview } = this
+    if (!restorer.isAwaiting || (ring.word(slot, STATE) & RECORD_LATE) !== 0) return JOIN_TIME
+    preview.take(slot)
+    preview.decode(0, this.peeked)
+    return restorer.awaits(this.peeked) ? ANSWER_TIME : JOIN_TIME
   }
 
   private release(packet: Packet): void {
@@ -299,15 +298,12 @@ export class SightingWindow {
     sightings.decode(sightings.before, packet)
     packet.time = sightings.time(0)
     this.copies += sightings.total - 1
-    if (sightings.translated !== 0) {
-      this.translations++
-      this.localOutput.learn(sightings)
-    } else {
-      sightings.isRestored =
-        this.localOutput.restore(packet, sightings) ||
-        this.redirects.restore(packet, sightings) ||
-        (this.points.all.length === 1 && this.halves.restore(packet, sightings))
+    this.restorer.restore(packet, sightings)
+    if (sightings.meeting === ONE_SIDED) {
+      this.oneSided++
+      this.calm.startOver()
     }
+    if (sightings.translated !== 0 && sightings.count > 1) this.translations++
   }
 
   private releaseLate(slot: number, packet: Packet): void {

@@ -66,7 +66,8 @@ describe('packets --format tsv', () => {
       .frame(ethernet(ipv4({ protocol: 17, fragmentOffset: 16 }, datagram.subarray(16))))
       .frame(ethernet(ipv4({ protocol: 17, checksum: 0x1234 }, datagram)))
       .frame(ethernet(ipv4({ protocol: 6 }, tcp())).subarray(0, 30), 54)
-    const rows = (await packets(capture, '--format', 'tsv')).split('\n').map(row => row.split('\t'))
+    const printed = await packets(capture, '--format', 'tsv', '--replay', 'frames')
+    const rows = printed.split('\n').map(row => row.split('\t'))
     expect(rows.slice(1, -1).map(row => [row[2], row[6]])).toEqual([
       ['skipped', 'no IP packet inside'],
       ['frag', ''],
@@ -274,6 +275,50 @@ describe('--only', () => {
   })
 })
 
+describe('--replay auto', () => {
+  const SWITCHED = ['fixtures/lab/same-bridge-dnat/any.pcap', '--set', 'net.bridge.bridge-nf-call-iptables=0']
+
+  it('has one verdict for a packet, its further sightings behind it, and what conntrack never met as that', async () => {
+    const { stdout } = await runCli(['packets', ...SWITCHED, '--format', 'tsv', '--only', 'new,unmet,copy'])
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map(row => row.split('\t'))
+    const shown = new Map(rows.map(row => [row[0], row]))
+    const copies = rows.filter(row => row[2] === 'copy')
+    expect(copies.length).toBeGreaterThan(0)
+    for (const [i, row] of rows.entries()) {
+      if (row[2] !== 'copy') continue
+      const [, of] = /^copy of (\d+)$/.exec(row[6]) ?? []
+      expect(shown.get(of ?? '')?.[2]).toMatch(/^(new|unmet)$/)
+      expect(rows.slice(0, i).some(earlier => earlier[0] === of)).toBe(true)
+    }
+    const reasons = new Set(rows.filter(row => row[2] === 'unmet').map(row => row[6]))
+    expect(reasons).toEqual(new Set(['switched inside a bridge, past conntrack']))
+  })
+
+  it('says in JSON what a copy is a copy of, and shows frames as they were captured', async () => {
+    const { stdout } = await runCli(['packets', ...SWITCHED, '--format', 'ndjson'])
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    const byFrame = new Map(lines.map(line => [line.frame, line]))
+    expect(byFrame.size).toBe(lines.length)
+    const translated = lines.filter(
+      line => line.state === 'copy' && byFrame.get(line.copy_of)?.dst !== line.dst && line.proto === 'tcp',
+    )
+    expect(translated.length).toBeGreaterThan(0)
+    expect(lines.filter(line => line.state !== 'copy' && 'copy_of' in line)).toEqual([])
+  })
+
+  it('counts each frame as a packet with --replay frames', async () => {
+    const { stdout } = await runCli(['packets', ...SWITCHED, '--replay', 'frames', '--format', 'tsv'])
+    expect(stdout).not.toMatch(/\t(copy|unmet)\t/)
+  })
+})
+
 it('several captures number their frames each', async () => {
   using folder = new Folder()
   const first = folder.write('a.pcap', new CaptureBuilder().udp().bytes())
@@ -290,7 +335,7 @@ it.runIf(hasFifos)('shows the frames of a live capture as they come', async () =
   const fifo = folder.at('fifo')
   execFileSync('mkfifo', [fifo])
   const cli = new Cli()
-  const running = run(['packets', fifo, '--format', 'tsv'], cli)
+  const running = run(['packets', fifo, '--format', 'tsv', '--replay', 'frames'], cli)
   const writer = await open(fifo, 'w')
   const capture = new CaptureBuilder().udp().wait(1).udp().bytes()
   await writer.write(capture.subarray(0, capture.length - 20))

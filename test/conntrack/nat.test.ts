@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { DatagramTranslations } from '../../src/conntrack/datagram-translations.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
+import { CAUSE_DELETED } from '../../src/conntrack/events.ts'
 import { ObservedTranslation } from '../../src/conntrack/nat.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import {
@@ -136,6 +137,56 @@ describe('two first packets of one tuple with two translations', () => {
     track(engine, POD, SECOND, 'tcp')
     expect(engine.table.count).toBe(1)
     expect(engine.track(packetOf(reply(SECOND), 'tcp', 0, 0x12))).toBe(STATE_INVALID)
+  })
+})
+
+describe('a tuple that goes on with another translation', () => {
+  function deletions(...packets: [from: string, to: string, protocol: 'tcp' | 'udp', time: number][]) {
+    const causes: number[] = []
+    const engine = new Engine(defaultSettings(), { ...silent, destroyed: (_, cause) => causes.push(cause) })
+    for (const packet of packets) track(engine, ...packet)
+    return { causes, keys: keys(engine) }
+  }
+  const SERVED =
+    'udp src=10.0.0.5 dst=10.9.0.1 sport=4000 dport=53 | src=10.0.0.7 dst=10.0.0.5 sport=53 dport=4000'
+  const ANEW =
+    'udp src=10.0.0.5 dst=10.9.0.1 sport=4000 dport=53 | src=10.0.0.8 dst=10.0.0.5 sport=53 dport=4000'
+
+  it('has an entry made anew: the one before was deleted', () => {
+    expect(deletions([POD, FIRST, 'udp', 0], [POD, SECOND, 'udp', 2e9])).toEqual({
+      causes: [CAUSE_DELETED],
+      keys: [ANEW],
+    })
+  })
+
+  it('has one whether or not the one before was answered, but not at the moment of its first packet', () => {
+    const engine = engineOf()
+    track(engine, POD, FIRST)
+    engine.track(packetOf(reply(FIRST), 'udp', 1e6))
+    track(engine, POD, SECOND, 'udp', 2e6)
+    expect(keys(engine)).toEqual([SERVED])
+    track(engine, POD, SECOND, 'udp', 2e9)
+    expect(keys(engine)).toEqual([ANEW])
+    expect(engine.state).toBe(STATE_NEW)
+  })
+
+  it('keeps its entry where only half of the translation is seen', () => {
+    const both = '192.0.2.1:31000>10.0.0.7:53'
+    const half = '192.0.2.1:31000>10.9.0.1:53'
+    const { causes, keys: left } = deletions(
+      [POD, both, 'udp', 0],
+      [POD, FIRST, 'udp', 2e9],
+      [POD, half, 'udp', 3e9],
+    )
+    expect(causes).toEqual([])
+    expect(left).toHaveLength(1)
+    expect(deletions([POD, both, 'udp', 0], [POD, '192.0.2.1:31001>10.0.0.7:53', 'udp', 2e9]).causes).toEqual(
+      [CAUSE_DELETED],
+    )
+  })
+
+  it('keeps its entry over TCP, of which kube-proxy deletes none', () => {
+    expect(deletions([POD, FIRST, 'tcp', 0], [POD, SECOND, 'tcp', 2e9]).causes).toEqual([])
   })
 })
 

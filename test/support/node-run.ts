@@ -39,6 +39,8 @@ export interface NodeRun {
 export interface NodeRunOptions {
   /** Whether the node's sysctls are given. */
   sysctl?: boolean
+  /** Whether that says what bridge-nf-call-iptables is; if not, the captures have to tell. */
+  tellsBridge?: boolean
   /** `name=value`, as for --set. */
   set?: string[]
   /** Rules and topology of the node. */
@@ -82,10 +84,13 @@ export async function replayNode(
   events.clear()
   const source = await openCaptures(paths)
   const window = new SightingWindow(source, {
-    bridgeCalls: {
-      ipv4: sysctls.host['net.bridge.bridge-nf-call-iptables'] ?? null,
-      ipv6: sysctls.host['net.bridge.bridge-nf-call-ip6tables'] ?? null,
-    },
+    bridgeCalls:
+      options.tellsBridge === false
+        ? { ipv4: null, ipv6: null }
+        : {
+            ipv4: sysctls.host['net.bridge.bridge-nf-call-iptables'] ?? null,
+            ipv6: sysctls.host['net.bridge.bridge-nf-call-ip6tables'] ?? null,
+          },
     keepsPayload: false,
   })
   let invalid = 0

@@ -78,6 +78,17 @@ function capturesOf(folder: string): string[] {
   return own.sort().map(name => join('captures', name))
 }
 
+/** Captures that are of other hosts than the node that they lie beside. */
+const OTHER_HOSTS = /^(far-.*|nodeB-.*|client|server|postgres|pihole|mid)\.pcap/
+
+/** Names of a node's captures: of one interface each, and those that show several. */
+export function capturesOfInterfaces(folder: string): { single: string[]; several: string[] } {
+  const names = readdirSync(join(folder, 'captures')).sort()
+  const own = names.filter(name => /\.pcap(ng)?$/.test(name) && !OTHER_HOSTS.test(name))
+  const isOfSeveral = (name: string): boolean => name === 'any.pcap' || name.endsWith('.pcapng')
+  return { single: own.filter(name => !isOfSeveral(name)), several: own.filter(isOfSeveral) }
+}
+
 /** Settings of a table that was filled up by entries outside the capture. */
 function heldEntries(folder: string): string[] {
   const path = join(folder, 'truth.json')

@@ -123,6 +123,7 @@ export function release(sightings: readonly Sighting[], captures = 1): Released[
 function describe({ sightings }: SightingWindow, packet: Packet): Released {
   const after = new Packet()
   const isTranslated = sightings.translated !== 0 && sightings.decode(sightings.after, after)
+  sightings.readBehind(after)
   return {
     frames: Array.from({ length: sightings.count }, (_, index) => sightings.frame(index)),
     tuple: tupleText(packet),

@@ -1,6 +1,7 @@
-// Connections that one point shows half in front of NAT and half behind it: joined by the client's acknowledgment alone.
+// Handshakes that points show in part in front of NAT and in part behind it: joined by the client's acknowledgment alone.
 import { describe, expect, it } from 'vitest'
 import type { Frame } from '../../src/capture/frame.ts'
+import { MET, ONE_SIDED } from '../../src/vantage/record/sighting.ts'
 import { frameSeen, type Released, release, runWindow, type Sighting, windowOf } from '../support/sighted.ts'
 
 const SYN = 0x02
@@ -100,6 +101,30 @@ describe('a connection half translated', () => {
     expect(tuples(packets).slice(3)).toEqual([...plain([bare, reset]), TRANSLATED_REQUEST])
   })
 
+  it('waits for the acknowledgment as long as a round trip takes', () => {
+    const packets = release([syn(1), synAck(50), ...ticks(100_000), request(200_000), answer(200_010)])
+    const own = packets.filter(({ tuple }) => !tuple.startsWith('10.8.'))
+    const asSeen = [`${CLIENT}>${BACKEND}`, '']
+    expect(tuples(own)).toEqual([asSeen, TRANSLATED_ANSWER, asSeen, TRANSLATED_ANSWER])
+  })
+
+  it('is one where its request is seen on both sides of the translation, its answer behind it', () => {
+    const before = syn(1, { tuple: `${CLIENT}>${SERVICE}` })
+    const packets = release([before, syn(2, { id: 1, mac: BRIDGE_MAC, ttl: 63 }), synAck(50), request(60)])
+    expect(tuples(packets)).toEqual([TRANSLATED_REQUEST, TRANSLATED_ANSWER, TRANSLATED_REQUEST])
+  })
+
+  it('is one where its answer is seen on both sides of the translation, its request in front of it', () => {
+    const toService = { tuple: `${CLIENT}>${SERVICE}` }
+    const packets = release([
+      syn(1, toService),
+      synAck(50, { tuple: `${BACKEND}>${CLIENT}` }),
+      synAck(51, { id: 50, ttl: 63 }),
+      request(60, toService),
+    ])
+    expect(tuples(packets)).toEqual([TRANSLATED_REQUEST, TRANSLATED_ANSWER, TRANSLATED_REQUEST])
+  })
+
   it('ends with another one from the same port', () => {
     const second = [
       syn(200_000, { sequence: 7000 }),
@@ -141,25 +166,12 @@ describe('nothing is joined', () => {
     same([syn(1), synAck(50, { toMac: 77 }), request(60)])
   })
 
-  it('where the acknowledgment comes after the answer was tracked', () => {
-    const late = [request(200_000), answer(200_010)]
-    same([syn(1), synAck(50), ...ticks(100_000), ...late])
-  })
-
-  it('where the request is seen on both sides of the translation', () => {
-    const before = syn(1, { tuple: `${CLIENT}>${SERVICE}` })
-    const packets = release([before, syn(2, { id: 1, mac: BRIDGE_MAC, ttl: 63 }), synAck(50), request(60)])
-    expect(tuples(packets)).toEqual([TRANSLATED_REQUEST, ...plain([synAck(50), request(60)])])
-  })
-
-  it('where the answer is seen on both sides of the translation', () => {
-    const packets = release([
-      syn(1),
-      synAck(50),
-      synAck(51, { id: 50, tuple: `${BACKEND}>${CLIENT}`, ttl: 63 }),
-      request(60),
-    ])
-    expect(tuples(packets).filter((_, i) => i !== 1)).toEqual(plain([syn(1), request(60)]))
+  it('where the acknowledgment comes after the answer was tracked: what is left of the connection is one-sided', () => {
+    const late = [request(800_000), answer(800_010)]
+    const sightings = [syn(1), synAck(50), ...ticks(600_000), ...late]
+    same(sightings)
+    const meetings = release(sightings).filter(({ tuple }) => !tuple.startsWith('10.8.'))
+    expect(meetings.map(({ meeting }) => meeting)).toEqual([MET, ONE_SIDED, ONE_SIDED, ONE_SIDED])
   })
 
   it('over UDP', () => {

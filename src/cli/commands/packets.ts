@@ -1,4 +1,4 @@
-// `ctpcap packets`: what conntrack made of each frame, a line each.
+// `ctpcap packets`: what conntrack made of each packet, a line each, and one for each further frame that shows it.
 import type { FrameSource } from '../../capture/frame.ts'
 import type { Engine } from '../../conntrack/engine.ts'
 import {
@@ -10,8 +10,8 @@ import {
 } from '../../conntrack/status.ts'
 import { HZ } from '../../conntrack/timeouts.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../../packet/fault.ts'
-import type { Packet } from '../../packet/packet.ts'
-import { FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED } from '../../replay.ts'
+import { Packet } from '../../packet/packet.ts'
+import { FRAME_LATE, FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED, FRAME_UNMET } from '../../replay.ts'
 import { stateName } from '../../report/conntrack/entry.ts'
 import { writeTupleFields } from '../../report/conntrack/json.ts'
 import {
@@ -26,6 +26,7 @@ import {
 } from '../../report/conntrack/packet.ts'
 import type { Ascii } from '../../report/text/ascii.ts'
 import { CaptureClock } from '../../report/text/capture-clock.ts'
+import { MET, NOT_FOR_US, ONE_SIDED, type Sightings, SWITCHED } from '../../vantage/record/sighting.ts'
 import type { Io } from '../io/io.ts'
 import type { LineOutput } from '../io/line-output.ts'
 import { UsageError } from '../io/usage-error.ts'
@@ -78,7 +79,11 @@ class PacketPrinter implements Printer {
     seenReply: false,
     assured: false,
     reason: '',
+    copyOf: -1,
+    copyOfCapture: -1,
   }
+  /** A frame as it was captured, where that is not what was tracked. */
+  private readonly captured = new Packet()
   private engine!: Engine
   private source!: FrameSource
   private output!: LineOutput
@@ -120,18 +125,55 @@ class PacketPrinter implements Printer {
 
   destroyed(): void {}
 
-  seen(packet: Packet, outcome: number): void {
-    const { verdict, output } = this
-    if (outcome === FRAME_TRACKED) this.judge(packet)
-    else this.passOver(packet, outcome)
-    if (this.only === null || this.only.has(verdict.state)) {
-      verdict.frame = packet.frame
-      verdict.capture = this.severalCaptures ? packet.capture : -1
-      verdict.time = packet.time
-      this.write(output.text, packet, outcome)
-      output.endLine()
+  seen(packet: Packet, outcome: number, sightings: Sightings | null): void {
+    if (sightings?.isLate) {
+      this.copied(sightings, 1, 0)
+      return
     }
+    if (outcome === FRAME_TRACKED) this.judge(packet)
+    else if (outcome === FRAME_UNMET) this.miss(sightings?.meeting ?? MET)
+    else this.passOver(packet, outcome)
+    this.print(sightings?.isRestored ? this.asCaptured(sightings, sightings.before) : packet, outcome)
     if (this.format === 'ndjson') this.remember()
+    if (sightings === null) return
+    for (let i = 0; i < sightings.count; i++)
+      if (i !== sightings.before) this.copied(sightings, i, sightings.before)
+  }
+
+  /** A line for the frame of a packet, with the verdict as it stands. */
+  private print(packet: Packet, outcome: number): void {
+    const { verdict, output } = this
+    if (this.only !== null && !this.only.has(verdict.state)) return
+    verdict.frame = packet.frame
+    verdict.capture = this.severalCaptures ? packet.capture : -1
+    verdict.time = packet.time
+    this.write(output.text, packet, outcome)
+    output.endLine()
+  }
+
+  /** A line for a further sighting of a packet. */
+  private copied(sightings: Sightings, index: number, of: number): void {
+    const { verdict } = this
+    verdict.state = 'copy'
+    verdict.direction = ''
+    verdict.reason = ''
+    // what a late one is a copy of may be forgotten by then
+    verdict.copyOf = sightings.slot(index) === sightings.slot(of) ? 0 : sightings.frame(of)
+    verdict.copyOfCapture = this.severalCaptures ? sightings.capture(of) : -1
+    this.print(this.asCaptured(sightings, index), FRAME_LATE)
+    verdict.copyOf = -1
+  }
+
+  private asCaptured(sightings: Sightings, index: number): Packet {
+    sightings.decode(index, this.captured)
+    return this.captured
+  }
+
+  private miss(meeting: number): void {
+    const { verdict } = this
+    verdict.state = 'unmet'
+    verdict.direction = ''
+    verdict.reason = UNMET_REASONS[meeting] ?? ''
   }
 
   private judge(packet: Packet): void {
@@ -211,6 +253,12 @@ class PacketPrinter implements Printer {
 
 function writeNothing(): void {}
 
+const UNMET_REASONS: Record<number, string> = {
+  [SWITCHED]: 'switched inside a bridge, past conntrack',
+  [NOT_FOR_US]: 'to routers, not for this host',
+  [ONE_SIDED]: 'one-sided: what conntrack made of it the capture does not tell',
+}
+
 const RESET = '\x1b[39m'
 
 const COLORED: Paint = {
@@ -222,6 +270,8 @@ const COLORED: Paint = {
   dropped: ['\x1b[31m', RESET],
   frag: ['\x1b[2m', '\x1b[22m'],
   skipped: ['\x1b[2m', '\x1b[22m'],
+  unmet: ['\x1b[2m', '\x1b[22m'],
+  copy: ['\x1b[2m', '\x1b[22m'],
 }
 
 const NO_COLOR = ['', ''] as const
@@ -235,4 +285,6 @@ const PLAIN: Paint = {
   dropped: NO_COLOR,
   frag: NO_COLOR,
   skipped: NO_COLOR,
+  unmet: NO_COLOR,
+  copy: NO_COLOR,
 }

@@ -75,7 +75,7 @@ export class TableCheck {
     const ct = met >> 1
     if (this.firstFrame(ct) === 0) this.firstMet(ct, packet)
     if (sightings === null || sightings.translated === 0 || !isKnown(engine.table, ct)) return
-    sightings.readTuple(sightings.after, this.behind)
+    sightings.readBehind(this.behind)
     // of a datagram in fragments only the first shows its ports
     if (this.behind.hasTuple && this.leavesOtherwise(packet, met)) this.add('translation', ct, packet)
   }

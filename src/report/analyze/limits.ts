@@ -44,6 +44,15 @@ export interface Evidence {
   searches: readonly Budget[]
 }
 
+function oneSided({ sightings }: Evidence): string {
+  if (sightings === null || sightings.oneSided === 0) return ''
+  return (
+    `${plural(sightings.oneSided, 'packet')} ${sightings.oneSided === 1 ? 'counts' : 'count'} as not met by conntrack: half of their translation was captured, or they went ` +
+    'between other stations than the rest of their connection, so that nothing tells what conntrack made of them. ' +
+    'A capture of all interfaces (-i any) tells.'
+  )
+}
+
 /** The limits that apply, those that touch most first. */
 export function limitsOf(evidence: Evidence): LimitReport[] {
   const texts: [string, string][] = [
@@ -53,6 +62,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['open-before', openBefore(evidence)],
     ...(evidence.knownTable === null ? [] : knownTableLimits(evidence.knownTable)),
     ['one-direction', oneDirection(evidence)],
+    ['one-sided', oneSided(evidence)],
     ['shorter-than-timeouts', shorterThanTimeouts(evidence)],
     ['snaplen', snaplen(evidence)],
     ['replay-filter', replayFilter(evidence)],

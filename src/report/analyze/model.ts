@@ -122,6 +122,8 @@ export interface SightingsReport {
   bridgeCalls: { ipv4: BridgeCall; ipv6: BridgeCall }
   /** Captures whose clock was set right. */
   clocks: ClockReport[]
+  /** Packets of which the capture does not tell what conntrack made of them. */
+  oneSided: number
 }
 
 export interface KnowledgeReport {

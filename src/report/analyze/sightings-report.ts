@@ -28,6 +28,7 @@ export function sightingsReport(
     switched: bridging.switched,
     bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
     clocks: clockReports(offsets),
+    oneSided: window.oneSided,
   }
 }
 
@@ -65,8 +66,8 @@ export function sightingLines({ sightings, captures, packets }: Report): string[
   }
   return [
     ...lines,
-    ...(sightings.switched === 0 && packets.unmet > 0
-      ? [`${plural(packets.unmet, 'packet')} to routers, not for this host`]
+    ...(sightings.switched === 0 && packets.unmet > sightings.oneSided
+      ? [`${plural(packets.unmet - sightings.oneSided, 'packet')} to routers, not for this host`]
       : switchedLines(sightings)),
     ...sightings.clocks.map(clock => clockText(clock, captures)),
   ]

@@ -39,6 +39,8 @@ export const VERDICT_STATES = [
   'dropped',
   'frag',
   'skipped',
+  'unmet',
+  'copy',
 ] as const
 
 export type VerdictState = (typeof VERDICT_STATES)[number]
@@ -58,6 +60,10 @@ export interface Verdict {
   assured: boolean
   /** The kernel's complaints joined by ` | `, or why conntrack never saw the frame. */
   reason: string
+  /** Of a copy: the frame that shows its packet first, 0 where nobody knows it any more; -1: it is no copy. */
+  copyOf: number
+  /** The capture of that one, or -1 where there is only one. */
+  copyOfCapture: number
 }
 
 export const VERDICT_COLUMNS = 'frame\ttime\tstate\tdirection\tseen_reply\tassured\treason'
@@ -78,7 +84,18 @@ export function writeVerdictRow(out: Ascii, verdict: Verdict, clock: CaptureCloc
     out.text(verdict.seenReply ? '\t1' : '\t0')
     out.text(verdict.assured ? '\t1\t' : '\t0\t')
   }
-  out.text(verdict.reason)
+  writeReason(out, verdict)
+}
+
+/** The complaints, or what a copy is a copy of. */
+function writeReason(out: Ascii, verdict: Verdict): void {
+  if (verdict.copyOf <= 0) {
+    out.text(verdict.reason)
+    return
+  }
+  out.text('copy of ')
+  if (verdict.copyOfCapture >= 0) out.text(`${verdict.copyOfCapture + 1}:`)
+  out.decimal(verdict.copyOf)
 }
 
 /**
@@ -106,8 +123,14 @@ export function writeVerdictJson(
   }
   if (packet !== null) writePacketFields(out, packet)
   writeEntry(out)
+  if (verdict.copyOf >= 0) writeCopy(out, verdict)
   if (verdict.reason === '') out.text(',"reasons":[]}')
   else out.text(`,"reasons":["${verdict.reason.replaceAll(' | ', '","')}"]}`)
+}
+
+function writeCopy(out: Ascii, { copyOf, copyOfCapture }: Verdict): void {
+  out.text(copyOf === 0 ? ',"copy_of":null' : `,"copy_of":${copyOf}`)
+  if (copyOf !== 0 && copyOfCapture >= 0) out.text(`,"copy_of_capture":${copyOfCapture}`)
 }
 
 function writePacketFields(out: Ascii, packet: ShownPacket): void {
@@ -185,10 +208,10 @@ export class VerdictLines {
     out.text(before)
     this.writeLeft(out, verdict.state, 12)
     out.text(after)
-    if (verdict.reason === '') out.text(verdict.direction || '-')
+    if (verdict.reason === '' && verdict.copyOf <= 0) out.text(verdict.direction || '-')
     else {
       this.writeLeft(out, verdict.direction || '-', 10)
-      out.text(verdict.reason)
+      writeReason(out, verdict)
     }
   }
 

@@ -1,10 +1,17 @@
 // What is read of a frame when it comes: its point, its place, its fingerprint; and its copy in the ring.
 import type { Frame } from '../../capture/frame.ts'
-import { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../net/numbers.ts'
+import {
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  LINKTYPE_PPP,
+  LINKTYPE_PPP_HDLC,
+  LINKTYPE_PPPOE,
+} from '../../net/numbers.ts'
 import { TUNNEL_NONE, tunnelOf } from '../../packet/encapsulation/tunnel.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { Fingerprint } from './fingerprint.ts'
-import { destinationMacAt, macHash, placeHash, sourceMacAt } from './place.ts'
+import { destinationMacAt, hidesInterfaces, macHash, placeHash, sourceMacAt } from './place.ts'
 import {
   DESTINATION_MAC,
   FIRST_HASH,
@@ -24,16 +31,25 @@ const TCP_HEADER = 20
 /** Bytes that are kept behind the headers of TCP and UDP: enough for a DNS message's head. */
 const KEPT_PAYLOAD = 16
 
+/** Whether a link has two ends, and no hardware addresses therefore. */
+function isSerial(linkType: number): boolean {
+  return linkType === LINKTYPE_PPP || linkType === LINKTYPE_PPP_HDLC || linkType === LINKTYPE_PPPOE
+}
+
 export class Intake {
   /** Of the frame that was read last. */
   readonly print = new Fingerprint()
+  point = 0
   place = 0
+  /** Whether the capture does not tell interfaces apart. */
+  hidesInterfaces = false
+  /** Whether the frame may have been seen on the loopback interface: those have no hardware addresses. */
+  isLoopback = false
   sourceMac = 0
   destinationMac = 0
 
   private readonly ring: RecordRing
   private readonly keepsPayload: boolean
-  private point = 0
 
   /** @param keepsPayload whether frames are kept whole, for checksums say */
   constructor(ring: RecordRing, keepsPayload: boolean) {
@@ -44,7 +60,9 @@ export class Intake {
   /** Reads a frame that was decoded into `packet`, and was seen at `point`. */
   read(frame: Frame, packet: Packet, point: number): void {
     this.point = point
+    this.hidesInterfaces = hidesInterfaces(frame.linkType)
     this.sourceMac = macHash(frame.view, sourceMacAt(frame.linkType, frame.offset))
+    this.isLoopback = this.sourceMac === 0 && !isSerial(frame.linkType)
     this.destinationMac = macHash(frame.view, destinationMacAt(frame.linkType, frame.offset))
     this.place = placeHash(packet, this.point, frame.direction, this.sourceMac, this.destinationMac)
     this.print.read(packet)

@@ -1,5 +1,6 @@
 // The window's memory: copies of frames, first come first gone, with a record of words for each.
-import type { Frame } from '../../capture/frame.ts'
+import { Frame } from '../../capture/frame.ts'
+import { decode } from '../../packet/encapsulation/decode.ts'
 import type { Packet } from '../../packet/packet.ts'
 
 /** Frames held at most; with bytes and words of each, 17 MiB: what the window costs, whatever the capture. */
@@ -84,6 +85,12 @@ export class RecordRing {
   private arrivals = 0
   private farAt = FAR_START
   private farFree = FAR_BYTES
+  private readonly copy = new Frame()
+
+  constructor() {
+    this.copy.bytes = this.bytes
+    this.copy.view = this.view
+  }
 
   /** Whether another frame may not fit. */
   get crowded(): boolean {
@@ -115,7 +122,7 @@ export class RecordRing {
     this.used++
     const { words } = this
     const at = slot << RECORD_SHIFT
-    words[at + BYTES_AT] = this.copy(frame, Math.min(length, frame.length, LONGEST_COPY), slot)
+    words[at + BYTES_AT] = this.copyIn(frame, Math.min(length, frame.length, LONGEST_COPY), slot)
     this.times[slot] = frame.time
     words[at + STATE] = SLOT_QUEUED | (packet.hasTuple ? RECORD_TUPLE : 0)
     words[at + CHAIN_NEXT] = -1
@@ -164,6 +171,36 @@ export class RecordRing {
     )
   }
 
+  /** Whether two records have the same ends, the other way round. */
+  isAnswer(a: number, b: number): boolean {
+    const { words } = this
+    const at = a << RECORD_SHIFT
+    const bt = b << RECORD_SHIFT
+    if (words[at + KIND] !== words[bt + KIND]) return false
+    if (words[at + PORTS] !== ((words[bt + PORTS] << 16) | (words[bt + PORTS] >>> 16))) return false
+    const most = words[at + KIND] >> 8 === 4 ? 1 : 4
+    for (let i = 0; i < most; i++) {
+      if (words[at + SOURCE + i] !== words[bt + DESTINATION + i]) return false
+      if (words[at + DESTINATION + i] !== words[bt + SOURCE + i]) return false
+    }
+    return true
+  }
+
+  /** Decodes the frame of a record, as far as its copy goes: to the end of the headers of TCP and UDP, else of the packet. */
+  decode(slot: number, packet: Packet): boolean {
+    const { copy } = this
+    copy.number = this.word(slot, FRAME)
+    copy.time = this.times[slot]
+    copy.offset = this.word(slot, BYTES_AT)
+    copy.length = this.word(slot, BYTES_LENGTH)
+    copy.originalLength = this.word(slot, ORIGINAL_LENGTH)
+    copy.capture = this.word(slot, CAPTURE)
+    copy.interface = this.word(slot, INTERFACE)
+    copy.linkType = this.word(slot, LINK_TYPE)
+    copy.direction = this.word(slot, HOP) >> 16
+    return decode(copy, packet)
+  }
+
   /** Whether two records of one IP version have the same address; `which` is SOURCE or DESTINATION. */
   sameAddress(a: number, b: number, which: number): boolean {
     const { words } = this
@@ -199,7 +236,7 @@ export class RecordRing {
     packet.destinationPort = words[at + PORTS] & 0xffff
   }
 
-  private copy(frame: Frame, length: number, slot: number): number {
+  private copyIn(frame: Frame, length: number, slot: number): number {
     const record = slot << RECORD_SHIFT
     const isNear = length <= NEAR_BYTES
     const to = isNear ? slot << NEAR_SHIFT : this.reserve((length + 3) & ~3, record)

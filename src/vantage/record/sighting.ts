@@ -1,22 +1,17 @@
 // One packet and everybody who saw it: the view on a group of sightings that the replay and its witness get.
-import { Frame } from '../../capture/frame.ts'
 import { addressWord } from '../../net/address.ts'
-import { decode } from '../../packet/encapsulation/decode.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { destinationMacAt, sourceMacAt } from './place.ts'
 import {
   BYTES_AT,
-  BYTES_LENGTH,
   CAPTURE,
   DESTINATION,
   DESTINATION_MAC,
   FRAME,
   HOP,
-  INTERFACE,
   KIND,
   LINK_TYPE,
   NEXT_SIGHTING,
-  ORIGINAL_LENGTH,
   POINT,
   PORTS,
   RECORD_SHIFT,
@@ -25,6 +20,7 @@ import {
   SOURCE,
   SOURCE_MAC,
 } from './record-ring.ts'
+import { readTuple, TUPLE_WORDS } from './seen-tuple.ts'
 
 /** Sightings of one packet that can be looked at; a packet flooded to more ports has more, which are only counted. */
 export const MOST_SIGHTINGS = 64
@@ -39,6 +35,8 @@ export const MET = 0
 export const SWITCHED = 1
 /** The host was not to receive it: a router's IGMP report, say. */
 export const NOT_FOR_US = 2
+/** Half of its connection was seen, or it went between other stations than the rest: the capture does not tell. */
+export const ONE_SIDED = 3
 
 /**
  * Sightings of one packet in the order of their times, 0 the first. The record is reused: it holds until the witness
@@ -56,6 +54,9 @@ export class Sightings {
   translated = 0
   /** Whether the translation was not seen but concluded: the packet's destination is the one it had before. */
   isRestored = false
+  /** Whether it was concluded from the connection's handshake: `behind` has the tuple that the packet left with. */
+  isJoined = false
+  readonly behind = new Int32Array(TUPLE_WORDS)
   /** MET, or why conntrack did not meet the packet. */
   meeting = MET
   /** Whether this is a sighting that came when its packet had been tracked already; `before` is of then. */
@@ -63,12 +64,9 @@ export class Sightings {
 
   private readonly ring: RecordRing
   private readonly slots = new Int32Array(MOST_SIGHTINGS)
-  private readonly copy = new Frame()
 
   constructor(ring: RecordRing) {
     this.ring = ring
-    this.copy.bytes = ring.bytes
-    this.copy.view = ring.view
   }
 
   /** Takes up the group whose first record is `slot`. */
@@ -87,6 +85,7 @@ export class Sightings {
     this.after = 0
     this.translated = 0
     this.isRestored = false
+    this.isJoined = false
     this.isLate = false
   }
 
@@ -100,6 +99,7 @@ export class Sightings {
     this.after = 1
     this.translated = 0
     this.isRestored = false
+    this.isJoined = false
     this.isLate = true
   }
 
@@ -226,17 +226,7 @@ export class Sightings {
 
   /** Decodes a sighting again, as far as its copy goes: to the end of the headers of TCP and UDP, else of the packet. */
   decode(index: number, packet: Packet): boolean {
-    const { copy } = this
-    copy.offset = this.word(index, BYTES_AT)
-    copy.length = this.word(index, BYTES_LENGTH)
-    copy.originalLength = this.word(index, ORIGINAL_LENGTH)
-    copy.time = this.time(index)
-    copy.number = this.word(index, FRAME)
-    copy.capture = this.word(index, CAPTURE)
-    copy.interface = this.word(index, INTERFACE)
-    copy.linkType = this.word(index, LINK_TYPE)
-    copy.direction = this.direction(index)
-    return decode(copy, packet)
+    return this.ring.decode(this.slots[index], packet)
   }
 
   /** As decode() of one sighting, with the tuple of another. */
@@ -249,6 +239,12 @@ export class Sightings {
   /** Writes IP version, protocol, addresses and ports of a sighting into `packet`, and nothing else. */
   readTuple(tuple: number, packet: Packet): void {
     this.ring.readTuple(this.slots[tuple], packet)
+  }
+
+  /** Writes the tuple that the packet left with into `packet`, and nothing else. */
+  readBehind(packet: Packet): void {
+    this.readTuple(this.after, packet)
+    if (this.isJoined) readTuple(this.behind, 0, packet)
   }
 
   private word(index: number, word: number): number {

@@ -1,5 +1,7 @@
 // Puts records in the order of their time: a queue for those that came nearly in order, a heap for the others.
-import { ARRIVAL, MOST_RECORDS, RECORD_SHIFT, type RecordRing } from './record-ring.ts'
+import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_SYN } from '../../net/numbers.ts'
+import { Packet } from '../../packet/packet.ts'
+import { ARRIVAL, MOST_RECORDS, POINT, RECORD_SHIFT, type RecordRing } from './record-ring.ts'
 
 /** Records of the queue that one may be put in front of: on `any` a packet is passed by a few others. */
 const MOST_STEPS = 32
@@ -13,6 +15,8 @@ export class TimeOrder {
   private queueSize = 0
   private readonly heap = new Int32Array(MOST_RECORDS)
   private heapSize = 0
+  private readonly later = new Packet()
+  private readonly earlier = new Packet()
 
   constructor(ring: RecordRing) {
     this.ring = ring
@@ -51,12 +55,31 @@ export class TimeOrder {
     let at = end
     while (at > queueHead && times[queue[(at - 1) & (MOST_RECORDS - 1)]] > time) {
       if (end - at === MOST_STEPS) return false
+      const before = queue[(at - 1) & (MOST_RECORDS - 1)]
+      if (this.acknowledges(slot, before)) {
+        // its stamp is of a clock that is behind the other's
+        times[slot] = times[before]
+        break
+      }
       at--
     }
     for (let i = end; i > at; i--) queue[i & (MOST_RECORDS - 1)] = queue[(i - 1) & (MOST_RECORDS - 1)]
     queue[at & (MOST_RECORDS - 1)] = slot
     this.queueSize++
     return true
+  }
+
+  /** Whether a segment acknowledges another one of the same point, so that it was sent after that. */
+  private acknowledges(slot: number, before: number): boolean {
+    const { ring, later, earlier } = this
+    if (ring.word(slot, POINT) !== ring.word(before, POINT) || !ring.isAnswer(slot, before)) return false
+    ring.decode(slot, later)
+    ring.decode(before, earlier)
+    if (later.protocol !== IPPROTO_TCP || (later.tcpFlags & TCP_ACK) === 0) return false
+    const covered = (later.acknowledgment - earlier.sequence) | 0
+    const flags = earlier.tcpFlags
+    const bare = ((flags & TCP_SYN) !== 0 ? 1 : 0) + ((flags & TCP_FIN) !== 0 ? 1 : 0)
+    return covered > 0 && covered <= earlier.transportLength - earlier.tcpHeaderLength + bare
   }
 
   private precedes(a: number, b: number): boolean {

@@ -4,6 +4,7 @@ import { LINKTYPE_ETHERNET } from '../../net/numbers.ts'
 import { Packet } from '../../packet/packet.ts'
 import { Bridging } from '../bridging.ts'
 import type { PointSource } from '../record/points.ts'
+import { Stations } from '../record/stations.ts'
 import { SightingWindow, type WindowOptions } from '../window.ts'
 
 export class BridgeSurvey {
@@ -20,7 +21,7 @@ export class BridgeSurvey {
   }
 
   get bridging(): Bridging {
-    return this.window?.bridging ?? new Bridging(this.bridgeCalls)
+    return this.window?.bridging ?? new Bridging(this.bridgeCalls, new Stations())
   }
 
   /** @param packet what `frame` was decoded into */
