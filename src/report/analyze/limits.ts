@@ -2,6 +2,7 @@
 import type { Settings, SysctlName } from '../../conntrack/settings.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import { timeoutOf } from '../../sizing/held-by.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
@@ -15,6 +16,7 @@ import type {
   SightingsReport,
   UnrepliedReport,
 } from './model.ts'
+import { ruleLimits } from './rule-limits.ts'
 
 /** Timeouts named in the sentence about a short capture. */
 const NAMED_TIMEOUTS = 3
@@ -37,6 +39,8 @@ export interface Evidence {
   tuned: boolean
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
+  /** The rules that the packets were replayed through, or null. */
+  rules: ReplayedRules | null
 }
 
 /** The limits that apply, those that touch most first. */
@@ -56,7 +60,8 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['clock', clock(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
-  return texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
+  const own = texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
+  return evidence.rules === null ? own : [...own, ...ruleLimits(evidence.rules)]
 }
 
 function damaged({ captures }: Evidence): string {
