@@ -9,6 +9,7 @@ import { EVENT_FORMATS, printEvents } from './commands/events.ts'
 import { printInfo } from './commands/info.ts'
 import { LIST_FORMATS, printList } from './commands/list.ts'
 import { PACKET_FORMATS, parseStates, printPackets } from './commands/packets.ts'
+import { printRules, RULES_FORMATS } from './commands/rules.ts'
 import { type SizeFlags, size, sizeOptions } from './commands/size.ts'
 import type { Io, Output } from './io/io.ts'
 import { SERIES_HELP } from './io/series-file.ts'
@@ -20,7 +21,11 @@ import {
   knowledgeOf,
   LOCAL_TOPOLOGY_HELP,
   NOTRACK_RULES_HELP,
+  RULES_AFTER_HELP,
   RULES_HELP,
+  RULES_OF_HELP,
+  RULES_TOPOLOGY_HELP,
+  rulesAfterOf,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
@@ -95,6 +100,7 @@ export function createProgram(
   addEvents(program, io)
   addList(program, io)
   addSize(program, io)
+  addRules(program, io)
   addInfo(program, io)
   return program
 }
@@ -139,31 +145,36 @@ interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
 
 function addPackets(program: Command, io: Io): void {
   addLineCommand(program, 'packets', 'print what conntrack made of each frame, a line each', PACKET_FORMATS)
-    .addOption(replayOption(['frames']))
+    .addOption(new Option('--replay <how>', PACKETS_REPLAY_HELP).choices(['frames', 'auto']))
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
-    .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
-      const format = oneOf('--format', flags.format, PACKET_FORMATS)
-      const only = flags.only === undefined ? null : parseStates(flags.only)
-      const color = wantsColor(io, flags.color)
-      await printPackets(
-        {
-          captures,
-          filter: filterOf(flags),
-          format,
-          only,
-          color,
-          sysctls: sysctlsOf(flags),
-          table: tableOf(flags),
-          replay: 'frames',
-          tunnels: flags.tunnels,
-          knowledge: knowledgeOf(flags, io.stderr),
-        },
-        io,
-      )
-    })
+    .action(
+      async (captures: string[], flags: LineFlags & { only?: string; color: boolean; replay?: Replay }) => {
+        const format = oneOf('--format', flags.format, PACKET_FORMATS)
+        const only = flags.only === undefined ? null : parseStates(flags.only)
+        const color = wantsColor(io, flags.color)
+        await printPackets(
+          {
+            captures,
+            filter: filterOf(flags),
+            format,
+            only,
+            color,
+            sysctls: sysctlsOf(flags),
+            table: tableOf(flags),
+            replay: flags.replay ?? (flags.rules.length > 0 ? 'auto' : 'frames'),
+            tunnels: flags.tunnels,
+            knowledge: knowledgeOf(flags, io.stderr),
+          },
+          io,
+        )
+      },
+    )
 }
+
+/** Rules are met by packets, not by frames. */
+const PACKETS_REPLAY_HELP = `frames: ${REPLAY_HELP.frames}; auto: ${REPLAY_HELP.auto} (default: frames, with --rules auto)`
 
 function addEvents(program: Command, io: Io): void {
   const summary = 'print the events that `conntrack -E -o timestamp` would have printed, in capture time'
@@ -243,6 +254,47 @@ function addSize(program: Command, io: Io): void {
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
       await size(sizeOptions(captures, flags, io), io, programVersion())
+    })
+}
+
+interface RulesFlags extends SysctlFlags, KnowledgeFlags {
+  rulesAfter: string[]
+  filter?: string
+  format: string
+  color: boolean
+  quiet?: boolean
+}
+
+function addRules(program: Command, io: Io): void {
+  program
+    .command('rules')
+    .description('print what each rule of the host met and dropped: packets and bytes, as its counters show')
+    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .option('--rules <file>', RULES_OF_HELP, collect, [])
+    .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
+    .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
+    .option('--format <format>', RULES_FORMATS.join(', '), RULES_FORMATS[0])
+    .option('--filter <expr>', FILTER_HELP)
+    .option('--set <name=value>', SET_HELP, collect, [])
+    .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .option('-q, --quiet', 'no warnings, no progress')
+    .action(async (captures: string[], flags: RulesFlags) => {
+      const quiet = flags.quiet === true
+      const options = {
+        captures,
+        filter: filterOf(flags),
+        format: oneOf('--format', flags.format, RULES_FORMATS),
+        sysctls: sysctlsOf(flags),
+        knowledge: knowledgeOf(flags, quiet ? null : io.stderr),
+        after: rulesAfterOf(flags, quiet ? null : io.stderr),
+        color: wantsColor(io, flags.color),
+        width: widthOf(io),
+        quiet,
+      }
+      await printRules(options, io, programVersion())
     })
 }
 
