@@ -107,6 +107,7 @@ const HOT = [
   'findings',
   'replay.ts',
   'host/untracked.ts',
+  'host/walk/last-trails.ts',
   'host/walk/changed-fates.ts',
   'host/walk/routes.ts',
   'host/walk/packet-key.ts',

@@ -145,8 +145,7 @@ function readRule(
 function placeOf(path: string, rule: JsonObject): Pick<RuleSource, 'place' | 'file' | 'line' | 'handle'> {
   const own = handleOf(rule)
   const handle = own === 0 ? -1 : own
-  if (typeof rule.line !== 'number')
-    return { place: `${path} handle ${own}`, file: path, line: -1, handle }
+  if (typeof rule.line !== 'number') return { place: `${path} handle ${own}`, file: path, line: -1, handle }
   return { place: `${path}:${rule.line}`, file: path, line: rule.line, handle }
 }
 

@@ -66,5 +66,8 @@ export function stateOf(state: number): CtState {
   return name === 'dropped' ? 'invalid' : name
 }
 
+/** It was seen leaving, whatever rules say. */
+export const FORWARDED: End = { ...NOWHERE, fate: 'forwarded' }
+
 /** States in the order of their names in `ct state`. */
 export const STATES: readonly CtState[] = ['new', 'established', 'related', 'invalid', 'untracked']

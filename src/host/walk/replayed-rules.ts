@@ -13,38 +13,27 @@ import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT, STATE_DROPPED } from '../
 import type { Table } from '../../conntrack/table.ts'
 import { addressWord } from '../../net/address.ts'
 import { Packet } from '../../packet/packet.ts'
-import { ASKS_KIND } from '../rules/asks.ts'
+import { ASKS_KIND, ASKS_PACKET } from '../rules/asks.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { CtState } from '../rules/subject.ts'
-import type { Host } from '../topology/topology.ts'
-import { type Course, Courses, type PlaceNames } from './course.ts'
+import { type Course, Courses } from './course.ts'
 import { DroppedOpenings } from './dropped-openings.ts'
 import { EntryNotes } from './entry-notes.ts'
 import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
-import { HostRouting, type HostSettings } from './host-routing.ts'
+import { HostRouting } from './host-routing.ts'
 import { Journey } from './journey.ts'
+import { LastTrails } from './last-trails.ts'
 import { ASKED_STATUS, describeEntry, describePacket, hasPorts, seenNatOf } from './packet-description.ts'
-import { type End, type Fate, NOWHERE, STATES, stateOf } from './packet-end.ts'
+import { type End, type Fate, FORWARDED, NOWHERE, STATES, stateOf } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
 import { Routes } from './routes.ts'
 import { RuleCounts } from './rule-counts.ts'
 import { RuleNumbers } from './rule-numbers.ts'
+import type { RuledHost } from './ruled-host.ts'
 import { type Trail, TrailMemory } from './trail.ts'
-import { FIRST_WAY, type Way } from './way.ts'
+import { areUntracked, FIRST_WAY, haveZones, type Way } from './way.ts'
 import { Wheels } from './wheels.ts'
-
-/** What is known of the host whose rules are replayed. */
-export interface RuledHost {
-  ruleset: Ruleset
-  host: Host | null
-  settings: HostSettings
-  names: PlaceNames
-  /** Whether a packet is certainly not tracked, wherever it comes from; null where no rule says so. */
-  spares: ((packet: Packet) => boolean) | null
-  /** Whether the rules are not those that ran: then the traffic contradicts nothing. */
-  isWhatIf: boolean
-}
 
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
@@ -78,6 +67,7 @@ export class ReplayedRules implements Passage {
   private readonly courses: Courses
   private readonly memory = new TrailMemory()
   private readonly entries = new EntryNotes()
+  private readonly last = new LastTrails()
   private readonly refusals = new Refusals()
   private readonly openings: DroppedOpenings
   private readonly wheels = new Wheels()
@@ -182,7 +172,10 @@ export class ReplayedRules implements Passage {
     const trail = this.walkBehind(packet, seen, table, ct, direction, isFirst)
     const end = trail.end ?? NOWHERE
     if (ct >= 0) this.entries.note(ct, end, isFirst)
-    if (isFirst) this.redirection = redirectionOf(end)
+    if (isFirst) {
+      this.redirection = redirectionOf(end)
+      this.last.forget(ct)
+    }
     return this.finish(packet, end, ct, direction, isFirst)
   }
 
@@ -290,6 +283,15 @@ export class ReplayedRules implements Passage {
     const connMark = ct < 0 || isFirst ? 0 : this.entries.mark(ct)
     const flags =
       (STATES.indexOf(this.state) << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
+    const key = ct * 2 + direction
+    const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
+    if (isPlain) {
+      const kept = this.last.find(key, packet, flags, status, this.course.number, connMark)
+      if (kept !== null) {
+        this.count(kept, packet)
+        return kept
+      }
+    }
     fillKey(
       this.memory.key,
       packet,
@@ -312,8 +314,17 @@ export class ReplayedRules implements Passage {
       if (!isFirst && ct >= 0) this.translated(packet, table, ct, direction)
       trail = this.ended(journey.behind(this.state, isFirst, seenNat), isKept)
     }
+    if (isPlain && trail.isLasting) {
+      this.last.keep(key, packet, flags, status, this.course.number, connMark, trail)
+    }
     this.count(trail, packet)
     return trail
+  }
+
+  /** Whether the packet is like others of its entry in all but its flags: nothing in front of conntrack marked it. */
+  private isPlain({ family, protocol }: Packet, ct: number): boolean {
+    const isOne = this.ways.length === 1 && this.ways[0] === FIRST_WAY && this.isOnly
+    return ct >= 0 && isOne && family === 4 && (protocol === 6 || protocol === 17)
   }
 
   /** Begins a walk of the packet whose key is filled. */
@@ -333,8 +344,9 @@ export class ReplayedRules implements Passage {
       ways: journey.left,
       isOnly: journey.isSure,
       end,
+      isLasting: isKept && (journey.facts.asked & ASKS_PACKET) === 0,
     }
-    if (isKept) this.memory.keep(trail, journey.facts.asked)
+    if (trail.isLasting) this.memory.keep(trail, journey.facts.asked)
     return trail
   }
 
@@ -381,19 +393,7 @@ export class ReplayedRules implements Passage {
   }
 }
 
-const FORWARDED: End = { ...NOWHERE, fate: 'forwarded' }
-
 /** Where rules sent a first packet whose way on is not seen; an end is kept with its walk, and so is this. */
 function redirectionOf({ nat, fate }: End): Redirection | null {
   return fate === 'delivered' ? (nat?.redirection ?? null) : null
-}
-
-function haveZones(ways: readonly Way[]): boolean {
-  for (let i = 0; i < ways.length; i++) if (ways[i].zone !== 0) return true
-  return false
-}
-
-function areUntracked(ways: readonly Way[]): boolean {
-  for (let i = 0; i < ways.length; i++) if (!ways[i].isUntracked) return false
-  return true
 }

@@ -1,5 +1,5 @@
 // What walks came to, kept for packets that are the same in all that their rules asked; tuple space search, as in Open vSwitch.
-import { ASKS_ALL, ASKS_PACKET } from '../rules/asks.ts'
+import { ASKS_ALL } from '../rules/asks.ts'
 import type { End } from './packet-end.ts'
 import { KEY_WORDS, maskOf } from './packet-key.ts'
 import type { Way } from './way.ts'
@@ -13,6 +13,8 @@ export interface Trail {
   isOnly: boolean
   /** The end; null of a walk that only came to conntrack. */
   end: End | null
+  /** Whether it is as good for other packets that are the same in what was asked. */
+  isLasting: boolean
 }
 
 /** A power of two. */
@@ -82,7 +84,6 @@ export class TrailMemory {
 
   /** Keeps the trail of the packet that was asked for last. @param asks bits of ASKS_* that its walk asked for */
   keep(trail: Trail, asks: number): void {
-    if ((asks & ASKS_PACKET) !== 0) return
     let space = this.spaces.find(known => known.asks === (asks & ASKS_ALL))
     if (space === undefined) {
       space = new TrailSpace(asks & ASKS_ALL)

@@ -61,3 +61,13 @@ export function restoredMark(way: Way, packetMask: number, connectionMask: numbe
   if (way.mark === null || way.connMark === null) return null
   return ((way.mark & ~packetMask) ^ (way.connMark & connectionMask)) >>> 0
 }
+
+/** Whether one of some ways leads into a zone. */
+export function haveZones(ways: readonly Way[]): boolean {
+  return ways.some(({ zone }) => zone !== 0)
+}
+
+/** Whether all ways are untracked. */
+export function areUntracked(ways: readonly Way[]): boolean {
+  return ways.every(({ isUntracked }) => isUntracked)
+}
