@@ -30,7 +30,7 @@ export const FRAME_LATE = 5
 
 /** An engine, or what stands in for several. */
 export type Tracker = Pick<Engine, 'learn' | 'lookAhead'> & {
-  track(packet: Packet, translation?: Translation | null): unknown
+  track(packet: Packet, translation?: Translation | null, seen?: Sightings | null): unknown
 }
 
 /** Sees every packet after the engine did. The packet is the replay's reused record, and so are its sightings. */
@@ -198,7 +198,7 @@ class Spine {
     let translation: ObservedTranslation | null = null
     if (fragment === FRAGMENT_COMPLETED) translation = this.datagrams.of(packet)
     else if (isTranslated) translation = this.translation.observe(packet, after)
-    for (let i = 0; i < engines.length; i++) engines[i].track(packet, translation)
+    for (let i = 0; i < engines.length; i++) engines[i].track(packet, translation, sightings)
     return outcome
   }
 

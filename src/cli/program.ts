@@ -9,6 +9,7 @@ import { EVENT_FORMATS, printEvents } from './commands/events.ts'
 import { printInfo } from './commands/info.ts'
 import { LIST_FORMATS, printList } from './commands/list.ts'
 import { PACKET_FORMATS, parseStates, printPackets } from './commands/packets.ts'
+import { printRules, RULES_FORMATS } from './commands/rules.ts'
 import { type SizeFlags, size, sizeOptions } from './commands/size.ts'
 import type { Io, Output } from './io/io.ts'
 import { SERIES_HELP } from './io/series-file.ts'
@@ -22,7 +23,11 @@ import {
   knowledgeOf,
   LOCAL_TOPOLOGY_HELP,
   NOTRACK_RULES_HELP,
+  RULES_AFTER_HELP,
   RULES_HELP,
+  RULES_OF_HELP,
+  RULES_TOPOLOGY_HELP,
+  rulesAfterOf,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
@@ -97,6 +102,7 @@ export function createProgram(
   addEvents(program, io)
   addList(program, io)
   addSize(program, io)
+  addRules(program, io)
   addInfo(program, io)
   return program
 }
@@ -250,6 +256,47 @@ function addSize(program: Command, io: Io): void {
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
       await size(sizeOptions(captures, flags, io), io, programVersion())
+    })
+}
+
+interface RulesFlags extends SysctlFlags, KnowledgeFlags {
+  rulesAfter: string[]
+  filter?: string
+  format: string
+  color: boolean
+  quiet?: boolean
+}
+
+function addRules(program: Command, io: Io): void {
+  program
+    .command('rules')
+    .description('print what each rule of the host met and dropped: packets and bytes, as its counters show')
+    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .option('--rules <file>', RULES_OF_HELP, collect, [])
+    .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
+    .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
+    .option('--format <format>', RULES_FORMATS.join(', '), RULES_FORMATS[0])
+    .option('--filter <expr>', FILTER_HELP)
+    .option('--set <name=value>', SET_HELP, collect, [])
+    .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--preset <name>', PRESET_HELP)
+    .option('--cores <n>', CORES_HELP)
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .option('-q, --quiet', 'no warnings, no progress')
+    .action(async (captures: string[], flags: RulesFlags) => {
+      const quiet = flags.quiet === true
+      const options = {
+        captures,
+        filter: filterOf(flags),
+        format: oneOf('--format', flags.format, RULES_FORMATS),
+        sysctls: sysctlsOf(flags),
+        knowledge: knowledgeOf(flags, quiet ? null : io.stderr),
+        after: rulesAfterOf(flags, quiet ? null : io.stderr),
+        color: wantsColor(io, flags.color),
+        width: widthOf(io),
+        quiet,
+      }
+      await printRules(options, io, programVersion())
     })
 }
 

@@ -211,6 +211,12 @@ export class Engine {
       this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_SEEN_REPLY
       this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] |= IPCT_REPLY
     }
+    if (isNew && !this.leaves(ct, packet)) {
+      this.table.free(ct)
+      this.key = -1
+      this.settle(STATE_NEW, DIRECTION_ORIGINAL, -1)
+      return ACCEPT
+    }
     if (isNew) this.confirm(ct)
     else if (this.hasEvents(ct)) this.deliver(ct)
     this.settle(direction === DIRECTION_REPLY || seenReply ? STATE_ESTABLISHED : STATE_NEW, direction, ct)
@@ -246,6 +252,11 @@ export class Engine {
     this.confirm(ct)
     this.settle(STATE_NEW, DIRECTION_ORIGINAL, ct)
     return ACCEPT
+  }
+
+  /** Whether the packet that made entry `ct` leaves the stack; without rules each does. kernel: nf_confirm() */
+  protected leaves(_ct: number, _packet: Packet): boolean {
+    return true
   }
 
   private handle(ct: number, packet: Packet, direction: number, isNew: boolean): number {
@@ -301,7 +312,7 @@ export class Engine {
     this.wheel.add(ct)
   }
 
-  private deliver(ct: number): void {
+  protected deliver(ct: number): void {
     const table = this.table
     if ((table.status(ct) & IPS_DYING) !== 0) return
     const at = (ct << ENTRY_SHIFT) + EVENTS
@@ -383,7 +394,7 @@ export class Engine {
     return this.settle(STATE_RELATED, key & 1, ct)
   }
 
-  private settle(state: number, direction: number, ct: number): number {
+  protected settle(state: number, direction: number, ct: number): number {
     this.state = state
     this.direction = direction
     this.ct = ct

@@ -311,7 +311,7 @@ export class Table {
     return this.entries[(ct << ENTRY_SHIFT) + WIDE]
   }
 
-  private setKey(key: number, tuple: Tuple): void {
+  setKey(key: number, tuple: Tuple): void {
     const keys = this.keys
     const at = key << KEY_SHIFT
     keys[at + KEY_SOURCE] = tuple.source

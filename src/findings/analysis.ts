@@ -14,6 +14,7 @@ import { DIRECTION_REPLY, STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '..
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
+import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
 import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
@@ -73,6 +74,8 @@ export interface AnalysisNeeds {
   bridgeCalls?: BridgeCalls
   /** Which findings are to be told; all without. */
   isWanted?: (id: FindingId) => boolean
+  /** The rules of the host, run over each packet: only what leaves the stack is confirmed. */
+  rules?: ReplayedRules | null
   /** The table when the capture began. */
   known?: KnownTable | null
 }
@@ -87,6 +90,8 @@ export class Analysis implements Observer, Witness {
   readonly midStream = new MidStreamPickups()
   /** Holds the table that was known at the start against the traffic; null where none was. */
   tableCheck: TableCheck | null = null
+  /** The rules that the packets went through; null for none. */
+  readonly rules: ReplayedRules | null
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
   private readonly tableFull: TableFull
@@ -118,7 +123,8 @@ export class Analysis implements Observer, Witness {
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const untracked = untrackedBy(knowledge)
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
-    this.engine = engineFor(settings, this, refusals, untracked, known !== null)
+    this.rules = needs.rules ?? null
+    this.engine = engineFor(settings, this, refusals, untracked, known !== null, this.rules)
     this.table = this.engine.table
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)

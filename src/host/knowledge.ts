@@ -42,6 +42,9 @@ export class Knowledge {
       output: host?.deviceTo(family, destination.words) ?? null,
       state: null,
       isLocal: host?.knowsAddresses ? (of, address) => host.isLocal(of, address) : null,
+      isSourceKnown: true,
+      isDestinationKnown: true,
+      packet: null,
     }
   }
 

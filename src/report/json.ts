@@ -2,6 +2,7 @@
 
 import type { Report } from './analyze/model.ts'
 import type { InfoReport } from './info/info-report.ts'
+import type { RulesReport } from './rules/rules-model.ts'
 import type { SizeReport } from './size/size-model.ts'
 
 /** Objects and lists that are no longer than this stand on one line. */
@@ -9,7 +10,7 @@ const LINE = 100
 const INDENT = '  '
 
 /** Indented by two spaces, what is short on one line, a line's end at the end. */
-export function renderJson(report: Report | SizeReport | InfoReport): string {
+export function renderJson(report: Report | RulesReport | SizeReport | InfoReport): string {
   return `${render(report, '')}\n`
 }
 

@@ -10,8 +10,17 @@ import { packetOf } from '../support/knowledge.ts'
 const packet = packetOf('tcp', '10.0.0.1:1000', '10.0.0.2:80')
 
 function ruleOf(destination: Int32Array | null, ...actions: Action[]): Rule {
-  const source = { tool: 'iptables' as const, place: '', chain: '', text: '', comment: '' }
-  return { source, steps: actions.map(action => ({ action })), destination }
+  const source = {
+    tool: 'iptables' as const,
+    place: '',
+    file: '',
+    line: 0,
+    handle: 0,
+    chain: '',
+    text: '',
+    comment: '',
+  }
+  return { source, steps: actions.map(action => ({ action })), destination, counter: null }
 }
 
 function baseOf(ruleset: Ruleset, name: string, hook: Hook, priority: number): Chain {
@@ -21,7 +30,7 @@ function baseOf(ruleset: Ruleset, name: string, hook: Hook, priority: number): C
 }
 
 describe('base chains', () => {
-  it('of a hook and family are met in the order of their priorities, of equal ones in that of the file', () => {
+  it('of a hook and family are met in the order of their priorities, of equal ones the last one first', () => {
     const base = fc.record({
       hook: fc.constantFrom('prerouting', 'forward'),
       priority: fc.integer({ min: -3, max: 3 }),
@@ -38,7 +47,7 @@ describe('base chains', () => {
         const wanted = ({ priority }: { priority: number }) => priority !== 0
         const expected: string[] = []
         for (let priority = -3; priority <= 3; priority++)
-          for (const [index, own] of bases.entries())
+          for (const [index, own] of [...bases.entries()].reverse())
             if (
               own.hook === 'forward' &&
               own.priority === priority &&
@@ -62,7 +71,7 @@ describe('the rules of a chain', () => {
         const chain = ruleset.open('t', 'c', [4])
         chain.rules = lasts.map(last => ruleOf(last === null ? null : address(last)))
         const mayMatch = chain.rules.filter((_, at) => lasts[at] === null || lasts[at] === asked)
-        const found = ruleset.rulesFor(chain, address(asked))
+        const found = ruleset.rulesFor(chain, { destination: address(asked), isDestinationKnown: true })
         expect(found.filter(rule => mayMatch.includes(rule))).toEqual(mayMatch)
         // a short chain is walked as it is
         if (lasts.length > 16) expect(found).toHaveLength(mayMatch.length)

@@ -58,6 +58,9 @@ export function packetOf(
     output: null,
     state: null,
     isLocal: null,
+    isSourceKnown: true,
+    isDestinationKnown: true,
+    packet: null,
     ...more,
   }
 }

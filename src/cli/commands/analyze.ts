@@ -25,6 +25,7 @@ import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from '../replay/inner-replay.ts'
 import { OwnerThread } from '../replay/owner-thread.ts'
+import { replayedRules } from '../replay/rules-replay.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings } from '../replay/sysctls.ts'
@@ -111,6 +112,8 @@ async function replayAll(
   }
   // the window counts frames, not what is inside of them
   const points = (tunnels === 'inner' ? null : window?.points) ?? new Points(source)
+  // what comes out of a tunnel passes other hooks
+  const rules = tunnels === 'inner' ? null : replayedRules(options.knowledge, sysctls, source, window)
   const analysis = new Analysis({
     ...common,
     flows: { top, sort, sink: flowsFile === null ? null : write },
@@ -119,6 +122,7 @@ async function replayAll(
     owners,
     knowledge: options.knowledge,
     bridgeCalls: bridgeCallsOf(sysctls.host),
+    rules,
     known: options.table,
   })
   const insides = new Map<string, Analysis>()
@@ -178,6 +182,7 @@ async function reportOf(
     settings: sysctls.settings,
     given: knowledge === null ? null : { knowledge, rules, topology, kubernetes },
     checked: analysis.checkedTranslations(),
+    rules: analysis.rules,
     sort,
     known: analysis.tableCheck,
     tunnelMode,

@@ -9,6 +9,7 @@ import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { Filter } from '../../filter/filter.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { untrackedBy } from '../../host/untracked.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay, type Witness } from '../../replay.ts'
 import { printable } from '../../report/text/format.ts'
@@ -23,12 +24,14 @@ import { DECODABLE } from '../replay/decodable.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
 import { PacedSource } from '../replay/paced-source.ts'
+import { replayedRules } from '../replay/rules-replay.ts'
 import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
 
 /** Prints what it hears; `start` comes before the first frame. */
 export interface Printer extends Observer, Witness {
-  start(engine: Engine, source: FrameSource, output: LineOutput): void
+  /** @param rules those that the packets are replayed through; null for none */
+  start(engine: Engine, source: FrameSource, output: LineOutput, rules: ReplayedRules | null): void
 }
 
 /** What a replay reads. */
@@ -57,14 +60,17 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const { sysctls, tunnels } = options
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
-    const engine = makeEngine(sysctls, printer, options)
-    printer.start(engine, source, output)
-    loadTable(engine, options.table)
     const paced = new PacedSource(source, output)
+    const window = windowFor(paced, sysctls, options.replay)
+    // what comes out of a tunnel passes other hooks
+    const rules = tunnels === 'inner' ? null : replayedRules(options.knowledge, sysctls, source, window)
+    const engine = makeEngine(sysctls, printer, options, rules)
+    printer.start(engine, source, output, rules)
+    loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
     const fragments = new Defragmenter(settings)
     const { engines, witness } = oneTable([engine], printer, tunnels, settings)
-    await replay(paced, engines, fragments, witness, windowFor(paced, sysctls, options.replay))
+    await replay(paced, engines, fragments, witness, window)
     interrupt.finish()
     await output.end()
     warnOfDamage(source.captures, io.stderr)
@@ -118,9 +124,10 @@ export function makeEngine(
   sysctls: Sysctls,
   observer: Observer,
   { knowledge, table }: Pick<LineReplay, 'knowledge' | 'table'>,
+  rules: ReplayedRules | null = null,
 ): Engine {
   const refusals = enforcesMaximum(sysctls) ? new Refusals(sysctls.settings) : null
-  return engineFor(sysctls.settings, observer, refusals, untrackedBy(knowledge), table !== null)
+  return engineFor(sysctls.settings, observer, refusals, untrackedBy(knowledge), table !== null, rules)
 }
 
 /** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */

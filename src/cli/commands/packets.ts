@@ -9,6 +9,8 @@ import {
   nameOfState,
 } from '../../conntrack/status.ts'
 import { HZ } from '../../conntrack/timeouts.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
+import { placeOf } from '../../host/walk/rule-numbers.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../../packet/fault.ts'
 import { Packet } from '../../packet/packet.ts'
 import { FRAME_LATE, FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED, FRAME_UNMET } from '../../replay.ts'
@@ -69,7 +71,8 @@ export function parseStates(text: string): Set<VerdictState> {
 class PacketPrinter implements Printer {
   private readonly format: PacketsOptions['format']
   private readonly only: ReadonlySet<VerdictState> | null
-  private readonly lines: VerdictLines
+  private lines: VerdictLines
+  private readonly paint: Paint
   private readonly verdict: Verdict = {
     frame: 0,
     capture: -1,
@@ -78,6 +81,7 @@ class PacketPrinter implements Printer {
     direction: '',
     seenReply: false,
     assured: false,
+    fate: null,
     reason: '',
     copyOf: -1,
     copyOfCapture: -1,
@@ -88,6 +92,8 @@ class PacketPrinter implements Printer {
   private source!: FrameSource
   private output!: LineOutput
   private clock: CaptureClock | null = null
+  /** The rules that packets are replayed through; null for none. */
+  private rules: ReplayedRules | null = null
   private severalCaptures = false
   /** Tracker states as they were after the packet before, by entry: what a packet found. Kept for JSON alone. */
   private readonly statesBefore: string[] = []
@@ -96,11 +102,14 @@ class PacketPrinter implements Printer {
   constructor(options: PacketsOptions) {
     this.format = options.format
     this.only = options.only
-    this.lines = new VerdictLines(options.color ? COLORED : PLAIN)
+    this.paint = options.color ? COLORED : PLAIN
+    this.lines = new VerdictLines(this.paint, false)
   }
 
-  start(engine: Engine, source: FrameSource, output: LineOutput): void {
+  start(engine: Engine, source: FrameSource, output: LineOutput, rules: ReplayedRules | null): void {
     this.engine = engine
+    this.rules = rules
+    this.lines = new VerdictLines(this.paint, rules !== null)
     this.source = source
     this.output = output
     this.severalCaptures = source.captures.length > 1
@@ -130,6 +139,7 @@ class PacketPrinter implements Printer {
       this.copied(sightings, 1, 0)
       return
     }
+    this.verdict.fate = null
     if (outcome === FRAME_TRACKED) this.judge(packet)
     else if (outcome === FRAME_UNMET) this.miss(sightings?.meeting ?? MET)
     else this.passOver(packet, outcome)
@@ -157,6 +167,7 @@ class PacketPrinter implements Printer {
     verdict.state = 'copy'
     verdict.direction = ''
     verdict.reason = ''
+    verdict.fate = null
     // what a late one is a copy of may be forgotten by then
     verdict.copyOf = sightings.slot(index) === sightings.slot(of) ? 0 : sightings.frame(of)
     verdict.copyOfCapture = this.severalCaptures ? sightings.capture(of) : -1
@@ -179,10 +190,18 @@ class PacketPrinter implements Printer {
   private judge(packet: Packet): void {
     const { engine, verdict } = this
     verdict.state = nameOfState(engine.state)
+    if (this.rules !== null) this.judgeFate(this.rules)
     verdict.direction = DIRECTION_NAMES[engine.direction] ?? ''
     verdict.seenReply = (engine.status & IPS_SEEN_REPLY) !== 0
     verdict.assured = (engine.status & IPS_ASSURED) !== 0
     verdict.reason = engine.context.reasons.count === 0 ? '' : this.complaints(packet.protocol)
+  }
+
+  /** What rules saw and did; the state of an answer that a rule sent is none that conntrack looked up. */
+  private judgeFate({ fate, decided, why, state, numbers }: ReplayedRules): void {
+    const { verdict } = this
+    if (verdict.state !== 'dropped') verdict.state = state
+    verdict.fate = { fate, rule: decided < 0 ? null : placeOf(numbers, decided), why }
   }
 
   /** As the kernel logs them, `nf_ct_proto_6: ` in front of each; people have a column for the protocol. */
@@ -201,6 +220,10 @@ class PacketPrinter implements Printer {
     if (outcome === FRAME_QUEUED) verdict.state = 'frag'
     else if (fault === FAULT_IP_HEADER || fault === FAULT_IP_CHECKSUM) verdict.state = 'dropped'
     else if (fault !== FAULT_NONE) verdict.state = 'skipped'
+    else if (outcome === FRAME_UNMET) {
+      verdict.state = 'skipped'
+      verdict.reason = 'switched by a bridge, past conntrack'
+    }
     // an atomic IPv6 fragment is no fragment to anyone but reassembly, which may lose it all the same
     else verdict.state = packet.fragmentOffset !== 0 || packet.moreFragments ? 'frag' : 'dropped'
   }

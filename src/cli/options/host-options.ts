@@ -16,7 +16,7 @@ import { readText } from './side-file.ts'
 
 /** Help of the options, for program.ts. */
 export const RULES_HELP =
-  'rules of the host, repeatable: iptables-save, ip6tables-save, nft -j list ruleset. Findings name the rule and are surer, translations are checked against them, what NOTRACK matches is untracked'
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). Findings name the rule and are surer, translations are checked against them, what NOTRACK matches is untracked'
 export const TOPOLOGY_HELP =
   'interfaces of the host, repeatable: ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb, or their text. Observation points get names, findings are surer'
 export const KUBERNETES_HELP =
@@ -24,9 +24,18 @@ export const KUBERNETES_HELP =
 
 /** Of commands that print a line for a packet, an event or an entry. */
 export const NOTRACK_RULES_HELP =
-  'rules of the host, repeatable: iptables-save, ip6tables-save, nft -j list ruleset. What NOTRACK matches is untracked'
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). What NOTRACK matches is untracked'
 export const LOCAL_TOPOLOGY_HELP =
   'addresses of the host, repeatable: ip -j addr, or its text. They tell what rules of OUTPUT are about'
+
+/** Of `rules`. */
+export const RULES_OF_HELP =
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j)'
+export const RULES_TOPOLOGY_HELP =
+  'addresses, routes and bridges of the host, repeatable: ip -j addr, ip -j route, bridge -j -d link, bridge -j fdb, or their text. They tell what is for the host itself, and where the rest goes'
+
+export const RULES_AFTER_HELP =
+  'rules to be rolled out in the place of all of --rules, repeatable: which packets would meet another fate'
 
 export interface KnowledgeFlags {
   rules: string[]
@@ -37,14 +46,19 @@ export interface KnowledgeFlags {
 /**
  * Reads what was given; null for nothing.
  * @param stderr told what was passed over, a line each; null for nobody
+ * @param option what the rules were given by
  * @throws UsageError for a file that is not what it was given as
  */
-export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Knowledge | null {
+export function knowledgeOf(
+  flags: KnowledgeFlags,
+  stderr: Writable | null,
+  option = '--rules',
+): Knowledge | null {
   const { rules, topology, kubernetes = [] } = flags
   if (rules.length + topology.length + kubernetes.length === 0) return null
   const ruleset = new Ruleset()
   for (const path of rules) {
-    const remarks = read(path, '--rules', text => readRules(basename(path), text, ruleset))
+    const remarks = read(path, option, text => readRules(basename(path), text, ruleset))
     for (const { line, text } of remarks.all) {
       stderr?.write(`ctpcap: warning: ${printable(path)}:${line}: ${printable(text)}\n`)
     }
@@ -52,7 +66,7 @@ export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Kno
   const hidden = ruleset.dropDoubles()
   if (hidden > 0) {
     stderr?.write(
-      `ctpcap: warning: --rules: ${hidden} ${hidden === 1 ? 'rule was' : 'rules were'} made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
+      `ctpcap: warning: ${option}: ${hidden} ${hidden === 1 ? 'rule was' : 'rules were'} made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
     )
   }
   const hosts = new Topology()
@@ -64,6 +78,15 @@ export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Kno
     topology.length === 0 ? null : hosts,
     kubernetes.length === 0 ? null : cluster,
   )
+}
+
+/** The rules of `--rules-after` on the host that was given; null for none. @throws UsageError */
+export function rulesAfterOf(
+  { rulesAfter, topology }: Pick<KnowledgeFlags, 'topology'> & { rulesAfter: string[] },
+  stderr: Writable | null,
+): Knowledge | null {
+  if (rulesAfter.length === 0) return null
+  return knowledgeOf({ rules: rulesAfter, topology }, stderr, '--rules-after')
 }
 
 function read<T>(path: string, option: string, parse: (text: string) => T): T {

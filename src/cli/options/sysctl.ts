@@ -27,6 +27,10 @@ export interface SysctlFile {
 /** What a file says of them is not meant for a replay: see SYSCTL_HELP. */
 const NOT_FROM_FILES = new Set<string>(['nf_conntrack_checksum', 'nf_conntrack_count'])
 
+/** What routing goes by: rules are replayed with it. */
+const ROUTING =
+  /^net\.ipv4\.(ip_forward|conf\..+\.(rp_filter|route_localnet))$|^net\.ipv6\.conf\.all\.forwarding$/
+
 const MAXIMUM = 0x7fffffff
 const NETFILTER = 'net.netfilter.'
 
@@ -43,7 +47,10 @@ export function readSysctls(
   assignments: readonly string[],
   preset: Partial<Settings> = {},
 ): Sysctls {
-  const sysctls = withValues({ settings: defaultSettings(), host: {}, given: new Set() }, preset)
+  const sysctls = withValues(
+    { settings: defaultSettings(), host: {}, routing: new Map(), given: new Set() },
+    preset,
+  )
   for (const file of files) readFile(file, sysctls)
   for (const assignment of assignments) readAssignment('--set', assignment, sysctls)
   return sysctls
@@ -54,6 +61,7 @@ export function withValues(sysctls: Sysctls, values: Partial<Settings>): Sysctls
   return {
     settings: { ...sysctls.settings, ...values },
     host: { ...sysctls.host },
+    routing: new Map(sysctls.routing),
     given: new Set([...sysctls.given, ...(Object.keys(values) as SysctlName[])]),
   }
 }
@@ -85,6 +93,10 @@ function readFile(file: SysctlFile, sysctls: Sysctls): void {
     if (!/^[\w./-]+$/.test(key)) continue
     const name = key.replaceAll('/', '.')
     const where = `${file.path}:${number}`
+    if (ROUTING.test(name)) {
+      const value = Number(text.slice(equals + 1))
+      if (Number.isInteger(value)) sysctls.routing.set(name, value)
+    }
     const known = knownName(name)
     if (known === null) {
       const bare = withoutPrefix(name)

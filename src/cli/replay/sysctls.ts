@@ -18,6 +18,8 @@ export interface Sysctls {
   settings: Settings
   /** Values of HOST_SYSCTLS, where they were given. */
   host: Partial<Record<HostSysctlName, number>>
+  /** Sysctls that routing goes by, by their full names, where they were given. */
+  routing: Map<string, number>
   /** Which of `settings` were given, and not left at their defaults. */
   given: Set<SysctlName>
 }

@@ -1,14 +1,18 @@
 // The options of one rule of iptables: matches as conditions, its target as an action; what is not known is "perhaps".
 
+import { IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import { type Family, isSingle, parseNetwork } from '../files/network.ts'
+import { ASKS_STATUS } from './asks.ts'
+import { matchWithoutOption, packetMatch } from './iptables-packet-matches.ts'
 import { iptablesTarget } from './iptables-target.ts'
 import type { Step } from './ruleset.ts'
 import {
+  always,
   anyOf,
+  asking,
   negatedIf,
   ofDestination,
   ofInterface,
-  ofLocal,
   ofMark,
   ofPort,
   ofProtocol,
@@ -39,11 +43,13 @@ export class IptablesOptions {
   private match = ''
   private readonly words: readonly string[]
   private readonly family: Family
+  private readonly wheel: () => number
 
-  /** @param words those behind `-A CHAIN` */
-  constructor(words: readonly string[], family: Family) {
+  /** @param words those behind `-A CHAIN`; `wheel` numbers the wheels of `-m statistic` */
+  constructor(words: readonly string[], family: Family, wheel: () => number) {
     this.words = words
     this.family = family
+    this.wheel = wheel
   }
 
   /** @returns what is wrong with the rule, or null */
@@ -77,17 +83,25 @@ export class IptablesOptions {
     if (SILENT.has(option)) {
       if (value === undefined) return `${option} without a value`
       if (option === '--comment') this.comment = value
-      else this.match = value
+      else this.useMatch(value)
       return null
     }
-    const test = this.testOf(option, values)
+    const { match, words, family, wheel } = this
+    const asked = packetMatch({ match, option, values, isNegated, family, words, wheel })
+    const test = asked ?? this.testOf(option, values)
     if (typeof test === 'string') return test
-    this.steps.push({ test: negatedIf(isNegated, test) })
+    this.steps.push({ test: asked ?? negatedIf(isNegated, test) })
     if (!isNegated && (option === '-d' || option === '--destination')) {
       const network = parseNetwork(value ?? '')
       if (network !== null && isSingle(network)) this.destination = network.first
     }
     return null
+  }
+
+  private useMatch(match: string): void {
+    this.match = match
+    const test = matchWithoutOption({ match, words: this.words })
+    if (test !== null) this.steps.push({ test })
   }
 
   /** The words up to the next option. */
@@ -139,10 +153,6 @@ export class IptablesOptions {
         return stateTest(value)
       case '--mark':
         return this.match === 'mark' ? markTest(value) : perhaps
-      case '--src-type':
-        return value === 'LOCAL' ? ofLocal('source') : perhaps
-      case '--dst-type':
-        return value === 'LOCAL' ? ofLocal('destination') : perhaps
       default:
         return perhaps
     }
@@ -158,7 +168,7 @@ function networkTest(make: typeof ofSource, option: string, value: string): Test
 }
 
 function protocolTest(value: string): Test | string {
-  if (value === 'all' || value === '0') return () => YES
+  if (value === 'all' || value === '0') return always
   const protocol = parseProtocol(value)
   return protocol === null ? perhaps : ofProtocol(protocol)
 }
@@ -176,12 +186,18 @@ function portTest(which: ('sourcePort' | 'destinationPort')[], option: string, v
   return anyOf(which.map(port => ofPort(port, known)))
 }
 
-/** SNAT and DNAT are no states that a packet has by itself. */
+/** SNAT and DNAT are no states that a packet has by itself, but bits of its entry. */
 function stateTest(value: string): Test {
   const states = value.toLowerCase().split(',')
   const test = ofState(states)
-  if (!states.some(state => state === 'dnat' || state === 'snat')) return test
-  return (subject, mark) => (test(subject, mark) === YES ? YES : PERHAPS)
+  const bits = (states.includes('dnat') ? IPS_DST_NAT : 0) | (states.includes('snat') ? IPS_SRC_NAT : 0)
+  if (bits === 0) return test
+  return asking(ASKS_STATUS, (subject, mark) => {
+    const found = test(subject, mark)
+    if (found === YES) return YES
+    if (subject.packet === null) return PERHAPS
+    return subject.packet.hasEntry && (subject.packet.status & bits) !== 0 ? YES : found
+  })
 }
 
 function markTest(value: string): Test {

@@ -50,15 +50,16 @@ export function iptablesTarget(
     case 'ACCEPT':
       return { kind: 'accept' }
     case 'DROP':
-    case 'REJECT':
     case 'STEAL':
       return { kind: 'drop' }
+    case 'REJECT':
+      return { kind: 'reject', isReset: option('--reject-with') === 'tcp-reset' }
     case 'RETURN':
       return { kind: 'return' }
     case 'NOTRACK':
       return { kind: 'notrack' }
     case 'CT':
-      return words.includes('--notrack') ? { kind: 'notrack' } : null
+      return words.includes('--notrack') ? { kind: 'notrack' } : zoneOf(words)
     case 'DNAT':
     case 'SNAT': {
       const text = option(name === 'DNAT' ? '--to-destination' : '--to-source') ?? ''
@@ -73,9 +74,10 @@ export function iptablesTarget(
     case 'MARK':
       return markOf(words)
     case 'CONNMARK':
-      return words.includes('--restore-mark') ? { kind: 'mark', clear: 0, flip: null } : null
-    case 'NETMAP':
+      return connectionMarkOf(words, option)
     case 'TPROXY':
+      return { kind: 'tproxy' }
+    case 'NETMAP':
     case 'QUEUE':
     case 'NFQUEUE':
     case 'SYNPROXY':
@@ -111,26 +113,49 @@ function parseTarget(text: string, family: Family): NatTarget | null {
   return { addresses, ports }
 }
 
-/** The kernel clears the bits of a mask, then flips those of the value. */
+/** `-j CT --zone 7`, `--zone-orig 7`, `--zone-reply 7`; null where it sets none (a helper, a timeout). */
+function zoneOf(words: readonly string[]): Action | null {
+  const at = words.findIndex(word => word.startsWith('--zone'))
+  if (at < 0) return null
+  const zone = Number(words[at + 1])
+  // a zone by the packet's mark
+  if (!Number.isInteger(zone)) return { kind: 'unknown' }
+  const direction = words[at] === '--zone-orig' ? 'original' : words[at] === '--zone-reply' ? 'reply' : null
+  return { kind: 'zone', zone, direction, tracksAgain: false }
+}
+
+function connectionMarkOf(words: readonly string[], option: (key: string) => string | null): Action {
+  const mask = (key: string): number => Number(option(key) ?? option('--mask') ?? 0xffffffff)
+  const masks = { packetMask: mask('--nfmask'), connectionMask: mask('--ctmask') }
+  if (words.includes('--save-mark')) return { kind: 'save-mark', ...masks }
+  if (words.includes('--restore-mark')) return { kind: 'restore-mark', ...masks }
+  return { ...changeOf(words), kind: 'connmark' }
+}
+
 function markOf(words: readonly string[]): Action {
+  return { ...changeOf(words), kind: 'mark' }
+}
+
+/** The kernel clears the bits of a mask, then flips those of the value. */
+function changeOf(words: readonly string[]): { clear: number; flip: number | null } {
   const at = words.findIndex(word => word.startsWith('--'))
   const option = words[at] ?? ''
   const match = /^(0x[0-9a-f]+|\d+)(?:\/(0x[0-9a-f]+|\d+))?$/i.exec(words[at + 1] ?? '')
-  if (match === null) return { kind: 'mark', clear: 0, flip: null }
+  if (match === null) return { clear: 0, flip: null }
   const value = Number(match[1])
   const mask = match[2] === undefined ? 0xffffffff : Number(match[2])
   switch (option) {
     case '--set-xmark':
-      return { kind: 'mark', clear: mask, flip: value }
+      return { clear: mask, flip: value }
     case '--set-mark':
-      return { kind: 'mark', clear: mask | value, flip: value }
+      return { clear: mask | value, flip: value }
     case '--or-mark':
-      return { kind: 'mark', clear: value, flip: value }
+      return { clear: value, flip: value }
     case '--and-mark':
-      return { kind: 'mark', clear: ~value, flip: 0 }
+      return { clear: ~value, flip: 0 }
     case '--xor-mark':
-      return { kind: 'mark', clear: 0, flip: value }
+      return { clear: 0, flip: value }
     default:
-      return { kind: 'mark', clear: 0, flip: null }
+      return { clear: 0, flip: null }
   }
 }

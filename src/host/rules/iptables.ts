@@ -161,15 +161,25 @@ function readLine(
     return false
   }
   const place = `${path}:${line.number}`
-  const options = new IptablesOptions(words.slice(2), family)
+  const options = new IptablesOptions(words.slice(2), family, () => ruleset.newWheel())
   const problem = options.read()
   if (problem !== null) {
     remarks.add(line.number, `${problem}, the rule is passed over`)
     // what it may have done is not known
     open(chain).rules.push({
-      source: { tool: 'iptables', place, chain, text: commandOf(words), comment: '' },
+      source: {
+        tool: 'iptables',
+        place,
+        file: path,
+        line: line.number,
+        handle: -1,
+        chain,
+        text: commandOf(words),
+        comment: '',
+      },
       steps: [{ action: { kind: 'unknown' } }],
       destination: null,
+      counter: null,
     })
     return false
   }
@@ -177,12 +187,16 @@ function readLine(
     source: {
       tool: 'iptables',
       place,
+      file: path,
+      line: line.number,
+      handle: -1,
       chain,
       text: commandOf(words),
       comment: options.comment,
     },
     steps: options.steps,
     destination: options.destination,
+    counter: null,
   })
   return true
 }

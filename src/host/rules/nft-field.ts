@@ -2,14 +2,25 @@
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { networkOf, parseAddress, parseNetwork } from '../files/network.ts'
 import { NetworkIndex, type NetworkItem } from '../files/networks.ts'
+import { ASKS_DESTINATION, ASKS_DESTINATION_PORT, ASKS_KIND, ASKS_SOURCE, ASKS_SOURCE_PORT } from './asks.ts'
+import { fieldThat, type NftField, OPAQUE } from './nft-opaque.ts'
+import {
+  entryField,
+  fibField,
+  maskedPacketField,
+  numgenField,
+  packetMeta,
+  packetPayload,
+} from './nft-packet-field.ts'
 import {
   type Answer,
-  answer,
+  asking,
+  asksOf,
+  isFamily,
   NO,
   negated,
   ofDestination,
   ofInterface,
-  ofLocal,
   ofMark,
   ofPort,
   ofProtocol,
@@ -23,34 +34,14 @@ import {
   YES,
 } from './subject.ts'
 
-/** One field of a packet. */
-export interface NftField {
-  /** What a rule that looks at it takes for granted: the protocol whose header has it. */
-  needs: Test[]
-  /** The condition that it has a value; perhaps for values that are not understood. */
-  equals: (value: unknown) => Test
-  /** A text that is the same for the same values, or null where it is not known. */
-  key: (subject: Subject) => string | null
-  /** The same text of a single value, or null: a range, or not understood. */
-  keyOf: (value: unknown) => string | null
-  /** Of an address: the network that a value is, or null; and the packet's. */
-  address?: { networkOf: typeof networkFrom; of: (subject: Subject) => Int32Array }
-}
-
-const OPAQUE: NftField = { needs: [], equals: () => perhaps, key: () => null, keyOf: () => null }
-
-const isFamily =
-  (family: 4 | 6): Test =>
-  subject =>
-    answer(subject.family === family)
-
-/** The fields of an expression; several where it is a concatenation. */
-export function fieldsOf(expression: unknown): NftField[] {
+/** The fields of an expression; several where it is a concatenation. @param wheel numbers the wheels of `numgen` */
+export function fieldsOf(expression: unknown, wheel: () => number): NftField[] {
   const concatenated = asObject(expression)?.concat
-  return Array.isArray(concatenated) ? concatenated.map(fieldOf) : [fieldOf(expression)]
+  const field = (each: unknown): NftField => fieldOf(each, wheel)
+  return Array.isArray(concatenated) ? concatenated.map(field) : [field(expression)]
 }
 
-function fieldOf(expression: unknown): NftField {
+function fieldOf(expression: unknown, wheel: () => number): NftField {
   const object = asObject(expression)
   if (object === null) return OPAQUE
   const payload = asObject(object.payload)
@@ -58,10 +49,12 @@ function fieldOf(expression: unknown): NftField {
   const meta = asObject(object.meta)
   if (meta !== null) return metaField(asText(meta.key))
   const ct = asObject(object.ct)
-  if (ct !== null) return ct.key === 'state' ? STATE : OPAQUE
+  if (ct !== null) return ct.key === 'state' ? STATE : (entryField(ct, networkFrom) ?? OPAQUE)
   const fib = asObject(object.fib)
   if (fib !== null) return fibField(fib)
-  return maskedMark(object)
+  const numgen = asObject(object.numgen)
+  if (numgen !== null) return numgenField(numgen, wheel)
+  return maskedField(object)
 }
 
 function payloadField(protocol: string, field: string): NftField {
@@ -70,25 +63,29 @@ function payloadField(protocol: string, field: string): NftField {
     if (field === 'saddr') return addressField('source', needs)
     if (field === 'daddr') return addressField('destination', needs)
     if (field === 'protocol' || field === 'nexthdr') return { ...PROTOCOL, needs }
-    return { ...OPAQUE, needs }
+    return packetPayload(protocol, field, needs) ?? { ...OPAQUE, needs }
   }
   const number = parseProtocol(protocol)
   const needs = number === null ? [] : [ofProtocol(number)]
   if (protocol !== 'th' && number === null) return OPAQUE
   if (field === 'sport') return portField('sourcePort', needs)
   if (field === 'dport') return portField('destinationPort', needs)
-  return { ...OPAQUE, needs }
+  return packetPayload(protocol, field, needs) ?? { ...OPAQUE, needs }
 }
 
 function addressField(which: 'source' | 'destination', needs: Test[]): NftField {
   const of = which === 'source' ? ofSource : ofDestination
   return {
     needs,
+    asks: which === 'source' ? ASKS_SOURCE : ASKS_DESTINATION,
     equals: value => {
       const network = networkFrom(value)
       return network === null ? perhaps : of(network)
     },
-    key: subject => subject[which].join(),
+    key: subject =>
+      (which === 'source' ? subject.isSourceKnown : subject.isDestinationKnown)
+        ? subject[which].join()
+        : null,
     keyOf: value => (typeof value === 'string' ? (parseAddress(value)?.words.join() ?? null) : null),
     address: { networkOf: networkFrom, of: subject => subject[which] },
   }
@@ -110,6 +107,7 @@ export function networkFrom(value: unknown): ReturnType<typeof parseNetwork> {
 function portField(which: 'sourcePort' | 'destinationPort', needs: Test[]): NftField {
   return {
     needs,
+    asks: which === 'sourcePort' ? ASKS_SOURCE_PORT : ASKS_DESTINATION_PORT,
     equals: value => {
       const range = portsFrom(value)
       return range === null ? perhaps : ofPort(which, [range])
@@ -127,6 +125,7 @@ export function portsFrom(value: unknown): readonly [number, number] | null {
 
 const PROTOCOL: NftField = {
   needs: [],
+  asks: ASKS_KIND,
   equals: value => {
     const protocol = protocolFrom(value)
     return protocol === null ? perhaps : ofProtocol(protocol)
@@ -145,9 +144,11 @@ function protocolFrom(value: unknown): number | null {
 
 const STATE: NftField = {
   needs: [],
+  asks: ASKS_KIND,
   equals: value => ofState(Array.isArray(value) ? value.map(asText) : [asText(value)]),
   key: ({ state }) => state,
   keyOf: value => (typeof value === 'string' ? value : null),
+  hasSome: value => ofState(Array.isArray(value) ? value.map(asText) : [asText(value)]),
 }
 
 const MARK: NftField = {
@@ -175,7 +176,7 @@ function metaField(key: string): NftField {
     case 'nfproto':
       return NFPROTO
     default:
-      return OPAQUE
+      return packetMeta(key) ?? OPAQUE
   }
 }
 
@@ -188,22 +189,20 @@ function interfaceField(which: 'input' | 'output'): NftField {
         ? ofInterface(which, value.slice(0, -1), true)
         : ofInterface(which, value, false)
     },
+    key: subject => subject[which],
+    keyOf: value => (typeof value === 'string' && !value.endsWith('*') ? value : null),
   }
 }
 
-function fibField(fib: JsonObject): NftField {
-  const flags = Array.isArray(fib.flags) ? fib.flags : [fib.flags]
-  if (fib.result !== 'type' || flags.length !== 1) return OPAQUE
-  const which = flags[0] === 'daddr' ? 'destination' : flags[0] === 'saddr' ? 'source' : null
-  if (which === null) return OPAQUE
-  return { ...OPAQUE, equals: value => (value === 'local' ? ofLocal(which) : perhaps) }
-}
-
-/** `meta mark & 0x4000`. */
-function maskedMark(object: JsonObject): NftField {
+/** `meta mark & 0x4000`, `tcp flags & (syn | ack)`. */
+function maskedField(object: JsonObject): NftField {
   const [left, mask] = asList(object['&'])
-  if (asObject(asObject(left)?.meta)?.key !== 'mark' || typeof mask !== 'number') return OPAQUE
-  return { ...OPAQUE, equals: value => (typeof value === 'number' ? ofMark(value, mask) : perhaps) }
+  const own = asObject(left)
+  if (own === null) return OPAQUE
+  if (asObject(own.meta)?.key === 'mark' && typeof mask === 'number') {
+    return fieldThat(value => (typeof value === 'number' ? ofMark(value, mask) : perhaps))
+  }
+  return maskedPacketField(own, mask, [ofProtocol(6)]) ?? OPAQUE
 }
 
 /** Named sets and maps of a table, as their documents have them. */
@@ -216,6 +215,11 @@ function elementsOf(value: unknown, sets: NftSets): readonly unknown[] | null {
   return Array.isArray(set) ? set : null
 }
 
+/** What a lookup by some fields asks for. */
+export function fieldAsks(fields: readonly NftField[]): number {
+  return fields.reduce((all, { asks }) => all | asks, ASKS_KIND)
+}
+
 /** The condition that the fields have a value, or one of a set. */
 function equalTo(fields: readonly NftField[], value: unknown, sets: NftSets): Test {
   const elements = elementsOf(value, sets)
@@ -226,17 +230,22 @@ function equalTo(fields: readonly NftField[], value: unknown, sets: NftSets): Te
     fields,
     elements.map(element => ({ value: element, data: null })),
   )
-  return (subject, mark) => {
+  return asking(fieldAsks(fields), (subject, mark) => {
     const { found, possible } = lookup.find(subject, mark)
     return found !== null ? YES : possible.length > 0 ? PERHAPS : NO
-  }
+  })
 }
 
 /** `op` of a match, as a condition. */
 export function compare(op: string, fields: readonly NftField[], value: unknown, sets: NftSets): Test {
+  const [field] = fields
+  const hasSome = fields.length === 1 ? field?.hasSome : undefined
   switch (op) {
-    case '==':
     case 'in':
+      return hasSome === undefined ? equalTo(fields, value, sets) : hasSome(value)
+    case '!':
+      return hasSome === undefined ? perhaps : negated(hasSome(value))
+    case '==':
       return equalTo(fields, value, sets)
     case '!=':
       return negated(equalTo(fields, value, sets))
@@ -266,7 +275,7 @@ function oneEqual(fields: readonly NftField[], value: unknown): Test {
   const tests = fields.map((field, i) => field.equals(values[i]))
   const [only] = tests
   if (tests.length === 1 && only !== undefined) return only
-  return (subject, mark) => {
+  return asking(asksOf(tests), (subject, mark) => {
     let found: Answer = YES
     for (const test of tests) {
       const own = test(subject, mark)
@@ -274,7 +283,7 @@ function oneEqual(fields: readonly NftField[], value: unknown): Test {
       if (own === PERHAPS) found = PERHAPS
     }
     return found
-  }
+  })
 }
 
 interface Element<T> {
@@ -291,16 +300,21 @@ export class Lookup<T> {
   private readonly loose: { element: Element<T>; test: Test }[] = []
   private readonly networks: NetworkIndex<Element<T>> | null
   private readonly fields: readonly NftField[]
+  /** The element `*`, for what is none of the others. */
+  private readonly rest: Element<T> | null
 
   constructor(fields: readonly NftField[], elements: readonly Element<T>[]) {
     this.fields = fields
+    let rest: Element<T> | null = null
     for (const { value: given, data } of elements) {
       const value = asObject(asObject(given)?.elem)?.val ?? given
       const element = { value, data }
       const key = value === '*' ? null : this.keyOf(value)
-      if (key !== null) this.exact.set(key, element)
-      else this.loose.push({ element, test: value === '*' ? perhaps : oneEqual(fields, value) })
+      if (value === '*') rest = element
+      else if (key !== null) this.exact.set(key, element)
+      else this.loose.push({ element, test: oneEqual(fields, value) })
     }
+    this.rest = rest
     this.networks = this.indexNetworks()
   }
 
@@ -331,14 +345,16 @@ export class Lookup<T> {
       }
     }
     const address = this.fields[0]?.address
-    if (this.networks !== null && address !== undefined) {
-      return { found: this.networks.find(subject.family, address.of(subject)), possible }
+    if (this.networks !== null && address !== undefined && keys[0] !== null) {
+      return { found: this.networks.find(subject.family, address.of(subject)) ?? this.rest, possible }
     }
     for (const { element, test } of this.loose) {
       const own = test(subject, mark)
       if (own === YES && possible.length === 0) return { found: element, possible }
       if (own !== NO) possible.push(element)
     }
+    if (possible.length === 0) return { found: this.rest, possible }
+    if (this.rest !== null) possible.push(this.rest)
     return { found: null, possible }
   }
 

@@ -3,37 +3,18 @@
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { parseAddress } from '../files/network.ts'
 import { iptablesTarget } from './iptables-target.ts'
-import {
-  compare,
-  fieldsOf,
-  Lookup,
-  type NftField,
-  type NftSets,
-  networkFrom,
-  portsFrom,
-} from './nft-field.ts'
+import { compare, fieldAsks, fieldsOf, Lookup, type NftSets, networkFrom, portsFrom } from './nft-field.ts'
+import type { NftField } from './nft-opaque.ts'
 import type { Action, NatTarget, Step } from './ruleset.ts'
-import { answer, perhaps } from './subject.ts'
+import { isFamily, ofProtocol, perhaps } from './subject.ts'
 
 /** Statements that change nothing of the packet's way. */
-const PASSING = new Set([
-  'counter',
-  'log',
-  'set',
-  'map',
-  'meter',
-  'dup',
-  'last',
-  'continue',
-  'secmark',
-  'ct helper',
-  'ct timeout',
-])
+const PASSING = new Set(['log', 'set', 'map', 'meter', 'dup', 'last', 'secmark', 'ct helper', 'ct timeout'])
 /** Extensions of iptables that match whatever they are given. */
 const XT_SILENT = new Set(['comment', 'tcp', 'udp'])
 
 /** The steps of one statement, or what is wrong with it. */
-export function stepsOf(statement: unknown, sets: NftSets): Step[] | string {
+export function stepsOf(statement: unknown, sets: NftSets, wheel: () => number): Step[] | string {
   const object = asObject(statement)
   const kind = object === null ? undefined : Object.keys(object)[0]
   if (object === null || kind === undefined) return 'expected a statement'
@@ -41,22 +22,29 @@ export function stepsOf(statement: unknown, sets: NftSets): Step[] | string {
   const own = asObject(value)
   switch (kind) {
     case 'match':
-      return own === null ? 'a match without its sides' : matchSteps(own, sets)
+      return own === null ? 'a match without its sides' : matchSteps(own, sets, wheel)
     case 'vmap':
-      return own === null ? 'a verdict map without its key' : vmapSteps(own, sets)
+      return own === null ? 'a verdict map without its key' : vmapSteps(own, sets, wheel)
     case 'accept':
     case 'drop':
     case 'return':
     case 'notrack':
       return [{ action: { kind } }]
+    case 'continue':
+      return []
+    case 'counter':
+      return [{ action: { kind: 'count' } }]
     case 'reject':
-      return [{ action: { kind: 'drop' } }]
+      return [
+        ...rejectNeeds(asText(own?.type)),
+        { action: { kind: 'reject', isReset: own?.type === 'tcp reset' } },
+      ]
     case 'jump':
     case 'goto':
       return [{ action: { kind, chain: asText(own?.target) } }]
     case 'dnat':
     case 'snat':
-      return own === null ? `${kind} without an address or a port` : natSteps(kind, own, sets)
+      return own === null ? `${kind} without an address or a port` : natSteps(kind, own, sets, wheel)
     case 'redirect': {
       const ports = own?.port === undefined ? null : portsFrom(own.port)
       if (own?.port !== undefined && ports === null) return [{ action: { kind: 'unknown' } }]
@@ -65,7 +53,7 @@ export function stepsOf(statement: unknown, sets: NftSets): Step[] | string {
     case 'masquerade':
       return [{ action: { kind: 'masquerade', isRandom: isRandom(own) } }]
     case 'mangle':
-      return own === null ? [] : markSteps(own)
+      return own === null ? [] : markSteps(own, sets, wheel)
     case 'limit':
     case 'quota':
     case 'ct count':
@@ -77,9 +65,17 @@ export function stepsOf(statement: unknown, sets: NftSets): Step[] | string {
   return PASSING.has(kind) ? [] : [{ action: { kind: 'unknown' } }]
 }
 
+/** What a refusal takes for granted, which listings leave out. */
+function rejectNeeds(type: string): Step[] {
+  if (type === 'tcp reset') return [{ test: ofProtocol(6) }]
+  if (type === 'icmp') return [{ test: isFamily(4) }]
+  return type === 'icmpv6' ? [{ test: isFamily(6) }] : []
+}
+
 /** The verdict of an element of a verdict map, or null. */
 function verdictOf(value: unknown): Action | null {
-  const steps = stepsOf(value, new Map())
+  if (asObject(value)?.continue !== undefined) return { kind: 'continue' }
+  const steps = stepsOf(value, new Map(), () => 0)
   if (typeof steps === 'string' || steps.length !== 1) return null
   const [step] = steps
   return step !== undefined && 'action' in step ? step.action : null
@@ -89,8 +85,8 @@ function needsOf(fields: readonly NftField[]): Step[] {
   return fields.flatMap(field => field.needs.map(test => ({ test })))
 }
 
-function matchSteps({ op, left, right }: JsonObject, sets: NftSets): Step[] {
-  const fields = fieldsOf(left)
+function matchSteps({ op, left, right }: JsonObject, sets: NftSets, wheel: () => number): Step[] {
+  const fields = fieldsOf(left, wheel)
   return [...needsOf(fields), { test: compare(asText(op), fields, right, sets) }]
 }
 
@@ -104,9 +100,10 @@ function pairsOf(data: unknown, sets: NftSets): readonly unknown[] | null {
 function lookupOf<T>(
   { key, data }: JsonObject,
   sets: NftSets,
+  wheel: () => number,
   read: (data: unknown) => T | null,
 ): { fields: NftField[]; lookup: Lookup<T>; isComplete: boolean } | null {
-  const fields = fieldsOf(key)
+  const fields = fieldsOf(key, wheel)
   const pairs = pairsOf(data, sets)
   if (pairs === null) return null
   const elements = pairs.flatMap(pair => {
@@ -119,8 +116,8 @@ function lookupOf<T>(
   return { fields, lookup: new Lookup(fields, elements), isComplete }
 }
 
-function vmapSteps(own: JsonObject, sets: NftSets): Step[] {
-  const found = lookupOf(own, sets, verdictOf)
+function vmapSteps(own: JsonObject, sets: NftSets, wheel: () => number): Step[] {
+  const found = lookupOf(own, sets, wheel, verdictOf)
   return found === null ? [{ action: { kind: 'unknown' } }] : dispatchSteps(found)
 }
 
@@ -138,6 +135,7 @@ function dispatchSteps({
     {
       action: {
         kind: 'dispatch',
+        asks: fieldAsks(fields),
         choose: (subject, mark) => {
           const { found, possible } = lookup.find(subject, mark)
           if (found !== null) return { actions: [found.data], isSure: true }
@@ -148,12 +146,12 @@ function dispatchSteps({
   ]
 }
 
-function natSteps(kind: 'dnat' | 'snat', own: JsonObject, sets: NftSets): Step[] {
+function natSteps(kind: 'dnat' | 'snat', own: JsonObject, sets: NftSets, wheel: () => number): Step[] {
   const isChance = isRandom(own)
   const map = asObject(asObject(own.addr)?.map)
   if (map !== null) {
     const port = own.port === undefined ? null : portsFrom(own.port)
-    const found = lookupOf(map, sets, (data): Action | null => {
+    const found = lookupOf(map, sets, wheel, (data): Action | null => {
       const target = targetOf(data, port)
       return target === null ? null : { kind, target, isRandom: isChance }
     })
@@ -167,7 +165,7 @@ function natSteps(kind: 'dnat' | 'snat', own: JsonObject, sets: NftSets): Step[]
   const family = addresses?.family
   const steps: Step[] = [{ action: { kind, target: { addresses, ports }, isRandom: isChance } }]
   // in a table of both families a rule with an address is about one
-  return family === undefined ? steps : [{ test: subject => answer(subject.family === family) }, ...steps]
+  return family === undefined ? steps : [{ test: isFamily(family) }, ...steps]
 }
 
 /** An address, or an address and a port: `{"concat":["10.0.0.1",80]}`. */
@@ -184,19 +182,58 @@ function isRandom(own: JsonObject | null): boolean {
   return flags.includes('random') || flags.includes('fully-random')
 }
 
-/** `meta mark set …`; what else is set of a packet is of no account. */
-function markSteps({ key, value }: JsonObject): Step[] {
-  if (asObject(asObject(key)?.meta)?.key !== 'mark') return []
-  const mark = (clear: number, flip: number | null): Step[] => [{ action: { kind: 'mark', clear, flip } }]
-  if (typeof value === 'number') return mark(0xffffffff, value)
+/** `meta mark set …`, `ct mark set …`, `ct zone set …`; what else is set of a packet is of no account. */
+function markSteps({ key, value }: JsonObject, sets: NftSets, wheel: () => number): Step[] {
+  const ct = asObject(asObject(key)?.ct)
+  if (ct?.key === 'zone') return [{ action: zoneAction(ct, value) }]
+  const isOfPacket = asObject(asObject(key)?.meta)?.key === 'mark'
+  if (!isOfPacket && ct?.key !== 'mark') return []
+  const kind = isOfPacket ? 'mark' : 'connmark'
+  const map = asObject(asObject(value)?.map)
+  if (map !== null) {
+    const found = lookupOf(map, sets, wheel, (data): Action | null =>
+      typeof data === 'number' ? { kind, clear: 0xffffffff, flip: data } : null,
+    )
+    return found === null ? [{ action: { kind, clear: 0, flip: null } }] : dispatchSteps(found)
+  }
+  return [{ action: markAction(kind, value) }]
+}
+
+function zoneAction(ct: JsonObject, value: unknown): Action {
+  if (typeof value !== 'number') return { kind: 'unknown' }
+  const direction = ct.dir === 'original' || ct.dir === 'reply' ? ct.dir : null
+  return { kind: 'zone', zone: value, direction, tracksAgain: true }
+}
+
+/** What a mark is set to: a number, its own with bits set, flipped or cleared, or the other one. */
+function markAction(kind: 'mark' | 'connmark', value: unknown): Action {
+  if (typeof value === 'number') return { kind, clear: 0xffffffff, flip: value }
+  const all = { packetMask: 0xffffffff, connectionMask: 0xffffffff }
+  if (isMark(value, 'mark')) return kind === 'mark' ? MARK_KEPT : { kind: 'save-mark', ...all }
+  if (isMark(value, 'connmark')) return kind === 'connmark' ? CONNMARK_KEPT : { kind: 'restore-mark', ...all }
   for (const [operator, operands] of Object.entries(asObject(value) ?? {})) {
     const [left, bits] = asList(operands)
-    if (asObject(asObject(left)?.meta)?.key !== 'mark' || typeof bits !== 'number') break
-    if (operator === '|') return mark(bits, bits)
-    if (operator === '^') return mark(0, bits)
-    if (operator === '&') return mark(~bits, 0)
+    if (typeof bits !== 'number') break
+    if (operator === '&' && isMark(left, kind === 'mark' ? 'connmark' : 'mark')) {
+      // the other mark, as far as the mask goes
+      return kind === 'mark'
+        ? { kind: 'restore-mark', packetMask: 0xffffffff, connectionMask: bits }
+        : { kind: 'save-mark', packetMask: bits, connectionMask: 0xffffffff }
+    }
+    if (!isMark(left, kind)) break
+    if (operator === '|') return { kind, clear: bits, flip: bits }
+    if (operator === '^') return { kind, clear: 0, flip: bits }
+    if (operator === '&') return { kind, clear: ~bits, flip: 0 }
   }
-  return mark(0, null)
+  return { kind, clear: 0, flip: null }
+}
+
+const MARK_KEPT: Action = { kind: 'mark', clear: 0, flip: 0 }
+const CONNMARK_KEPT: Action = { kind: 'connmark', clear: 0, flip: 0 }
+
+function isMark(value: unknown, kind: 'mark' | 'connmark'): boolean {
+  const object = asObject(value)
+  return asObject(kind === 'mark' ? object?.meta : object?.ct)?.key === 'mark'
 }
 
 /** What iptables-nft wrote and nft cannot tell: iptables-save can. */
@@ -206,7 +243,10 @@ function xtSteps(own: JsonObject | null): Step[] {
   if (own?.type === 'target' && !['CT', 'DNAT', 'SNAT', 'MARK', 'CONNMARK'].includes(name)) {
     const action = iptablesTarget(name, [], false, 4)
     if (action === null) return []
-    if (typeof action !== 'string' && (action.kind === 'notrack' || action.kind === 'drop'))
+    if (
+      typeof action !== 'string' &&
+      (action.kind === 'notrack' || action.kind === 'drop' || action.kind === 'reject')
+    )
       return [{ action }]
   }
   return [{ action: { kind: 'unknown' } }]

@@ -3,7 +3,10 @@ import { FileFault, type Remarks } from '../files/file-fault.ts'
 import { asList, asObject, asText, type JsonDocument, type JsonObject } from '../files/json-documents.ts'
 import { type Family, parseAddress } from '../files/network.ts'
 import { stepsOf } from './nft-statement.ts'
-import type { Hook, Rule, Ruleset, Step } from './ruleset.ts'
+import type { Hook, Rule, RuleSource, Ruleset, Step } from './ruleset.ts'
+
+/** Longest text of a rule that is kept for reports. */
+const LONGEST_TEXT = 2000
 
 /** Families whose hooks see IP packets; those of bridge, netdev and arp are others. */
 const FAMILIES = new Map<string, readonly Family[]>([
@@ -26,19 +29,34 @@ export function isNft({ value }: JsonDocument): boolean {
  * @returns how many chains and rules were understood
  */
 export function readNft(path: string, document: JsonDocument, ruleset: Ruleset, remarks: Remarks): number {
-  const items = asList(asObject(document.value)?.nftables)
+  return readItems(path, asList(asObject(document.value)?.nftables), document.line, ruleset, remarks)
+}
+
+/**
+ * Reads the items of a listing, whether JSON or text had them.
+ * @param line where the listing begins
+ */
+export function readItems(
+  path: string,
+  items: readonly unknown[],
+  line: number,
+  ruleset: Ruleset,
+  remarks: Remarks,
+): number {
   const sets = setsOf(items)
   let understood = 0
   for (const item of items) {
     const chain = asObject(asObject(item)?.chain)
     const rule = asObject(asObject(item)?.rule)
-    if (chain !== null && openChain(chain, ruleset, document.line)) understood++
+    if (chain !== null && openChain(chain, ruleset, line)) understood++
     if (rule === null) continue
-    const families = familiesOf(rule, document.line)
+    const families = familiesOf(rule, line)
     if (families === null) continue
     const space = spaceOf(rule)
     const target = ruleset.open(space, asText(rule.chain), families)
-    target.rules.push(readRule(path, document.line, rule, sets.get(space) ?? new Map(), remarks))
+    target.rules.push(
+      readRule(path, line, rule, sets.get(space) ?? new Map(), remarks, () => ruleset.newWheel()),
+    )
     understood++
     if (asList(rule.expr).some(statement => asObject(asObject(statement)?.xt) !== null)) {
       ruleset.foreign.set(space, (ruleset.foreign.get(space) ?? 0) + 1)
@@ -99,11 +117,12 @@ function readRule(
   rule: JsonObject,
   sets: ReadonlyMap<string, readonly unknown[]>,
   remarks: Remarks,
+  wheel: () => number,
 ): Rule {
   const chain = asText(rule.chain)
   const steps: Step[] = []
   for (const statement of asList(rule.expr)) {
-    const read = stepsOf(statement, sets)
+    const read = stepsOf(statement, sets, wheel)
     if (typeof read === 'string') {
       remarks.add(line, `rule ${handleOf(rule)} of chain ${chain}: ${read}; what it does is not known`)
       steps.push({ action: { kind: 'unknown' } })
@@ -112,14 +131,29 @@ function readRule(
   return {
     source: {
       tool: 'nft',
-      place: `${path} handle ${handleOf(rule)}`,
+      ...placeOf(path, rule),
       chain,
-      text: `rule ${asText(rule.family)} ${asText(rule.table)} ${chain} handle ${handleOf(rule)}`,
+      text: textOf(rule, chain),
       comment: asText(rule.comment),
     },
     steps,
     destination: destinationOf(rule),
+    counter: steps.some(step => 'action' in step && step.action.kind === 'count') ? 'own' : null,
   }
+}
+
+/** Text has lines, JSON has handles. */
+function placeOf(path: string, rule: JsonObject): Pick<RuleSource, 'place' | 'file' | 'line' | 'handle'> {
+  const own = handleOf(rule)
+  const handle = own === 0 ? -1 : own
+  if (typeof rule.line !== 'number') return { place: `${path} handle ${own}`, file: path, line: -1, handle }
+  return { place: `${path}:${rule.line}`, file: path, line: rule.line, handle }
+}
+
+function textOf(rule: JsonObject, chain: string): string {
+  const own = asText(rule.text)
+  if (own !== '') return own.length > LONGEST_TEXT ? `${own.slice(0, LONGEST_TEXT)} …` : own
+  return `rule ${asText(rule.family)} ${asText(rule.table)} ${chain} handle ${handleOf(rule)}`
 }
 
 function handleOf({ handle }: JsonObject): number {

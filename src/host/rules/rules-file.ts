@@ -1,11 +1,12 @@
-// `--rules`: iptables-save, `iptables -S` or `nft -j list ruleset`, told apart by content, several in one file or many.
+// `--rules`: iptables-save, `iptables -S` or `nft list ruleset`, as text or JSON, told apart by content, several in one file or many.
 import { FileFault, Remarks } from '../files/file-fault.ts'
 import { looksLikeJson, readJsonDocuments } from '../files/json-documents.ts'
 import { readIptables } from './iptables.ts'
-import { isNft, readNft } from './nft.ts'
+import { isNft, readItems, readNft } from './nft.ts'
+import { looksLikeNft, nftItems } from './nft-text.ts'
 import type { Ruleset } from './ruleset.ts'
 
-const EXPECTED = 'expected the output of iptables-save, or of nft -j list ruleset'
+const EXPECTED = 'expected the output of iptables-save, or of nft list ruleset'
 
 /**
  * Reads one file into `ruleset`.
@@ -21,7 +22,8 @@ export function readRules(path: string, text: string, ruleset: Ruleset): Remarks
       if (isNft(document)) understood += readNft(path, document, ruleset, remarks)
       else remarks.add(document.line, 'no listing of nft, passed over')
     }
-  } else understood = readIptables(path, text, ruleset, remarks)
+  } else if (looksLikeNft(text)) understood = readItems(path, nftItems(text, remarks), 1, ruleset, remarks)
+  else understood = readIptables(path, text, ruleset, remarks)
   if (understood === 0) throw new FileFault(remarks.all[0]?.line ?? 1, `no rules in it, ${EXPECTED}`)
   return remarks
 }

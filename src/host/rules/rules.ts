@@ -41,7 +41,7 @@ export function firstHook({ family, source, isLocal }: Subject): FirstHook {
 export class Rules {
   /** Base chains in front of conntrack that have a rule of NOTRACK somewhere below. */
   readonly hasNotrack: boolean
-  private readonly ruleset: Ruleset
+  readonly ruleset: Ruleset
   private readonly firstMark: number | null
   private readonly chains = new Map<string, Chain[]>()
 
@@ -110,7 +110,7 @@ export class Rules {
     for (const hook of hooks) {
       for (const chain of this.at(hook, subject.family, 'behind')) {
         const outcomes = walk(this.ruleset, chain, invalid, [null])
-        const drops = outcomes.filter(({ action }) => action?.kind === 'drop')
+        const drops = outcomes.filter(({ action }) => action?.kind === 'drop' || action?.kind === 'reject')
         const rule = drops[0]?.way.at(-1) ?? null
         if (drops.length === outcomes.length) return { verdict: isSure ? 'drops' : 'unknown', rule }
         if (drops.length > 0 || outcomes.some(({ action }) => action?.kind === 'unknown')) isSure = false
@@ -195,7 +195,10 @@ function hasAction(rule: Rule, kind: Action['kind']): boolean {
 /** Whether rules outside of the tables of NAT set marks: then a packet comes to NAT with one that is not known. */
 function isMarkedElsewhere({ chains }: Ruleset): boolean {
   const own = new Set(chains.filter(({ base }) => base?.type === 'nat').map(({ table }) => table))
-  return chains.some(({ table, rules }) => !own.has(table) && rules.some(rule => hasAction(rule, 'mark')))
+  return chains.some(
+    ({ table, rules }) =>
+      !own.has(table) && rules.some(rule => hasAction(rule, 'mark') || hasAction(rule, 'restore-mark')),
+  )
 }
 
 /** Whether DNAT or SNAT may have led to this endpoint; `port` is that of the packet before, where it may stay. */

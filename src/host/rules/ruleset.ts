@@ -8,8 +8,11 @@ export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
 export interface RuleSource {
   /** Whose words the text is. */
   tool: 'iptables' | 'nft'
-  /** `rules.txt:34`, or of nft `ruleset.json handle 23`. */
+  /** `rules.txt:34`, or of nft `ruleset.json handle 23`; the same in parts, the one that it has not -1. */
   place: string
+  file: string
+  line: number
+  handle: number
   chain: string
   /** The rule as arguments of the tool that wrote it, safe to copy into a shell; cut where it is long. */
   text: string
@@ -24,15 +27,30 @@ export interface NatTarget {
 
 export type Action =
   | { kind: 'accept' | 'drop' | 'return' | 'notrack' }
+  /** Dropped, and the sender is told: by a RST, or by an ICMP error. */
+  | { kind: 'reject'; isReset: boolean }
   | { kind: 'jump' | 'goto'; chain: string }
   | { kind: 'dnat' | 'snat'; target: NatTarget; isRandom: boolean }
   /** To a port of the host itself. */
   | { kind: 'redirect'; ports: PortRange | null }
   | { kind: 'masquerade'; isRandom: boolean }
-  /** `mark = (mark & ~clear) ^ flip`; null: nobody knows. */
-  | { kind: 'mark'; clear: number; flip: number | null }
+  /** `mark = (mark & ~clear) ^ flip`; null: nobody knows. Of the packet, or of its connection. */
+  | { kind: 'mark' | 'connmark'; clear: number; flip: number | null }
+  /** The connection's mark becomes that of the packet (`save`) or the other way round, as far as the masks go. */
+  | { kind: 'save-mark' | 'restore-mark'; packetMask: number; connectionMask: number }
+  /**
+   * The packet is looked up in this zone; `direction` where only the tuples of one direction are; `tracksAgain` if it
+   * undoes NOTRACK, as in nft.
+   */
+  | { kind: 'zone'; zone: number; direction: 'original' | 'reply' | null; tracksAgain: boolean }
+  /** A verdict that goes on behind the rule's statement: `continue` of a map. */
+  | { kind: 'continue' }
+  /** nft's `counter` that does not stand at the end: what gets here is counted. */
+  | { kind: 'count' }
+  /** TPROXY: accepted, and delivered here. */
+  | { kind: 'tproxy' }
   /** One of several actions by a key of the packet; each is perhaps, where `isSure` is not set. */
-  | { kind: 'dispatch'; choose: (subject: Subject, mark: number | null) => Dispatch }
+  | { kind: 'dispatch'; asks: number; choose: (subject: Subject, mark: number | null) => Dispatch }
   /** Whatever it does is not known. */
   | { kind: 'unknown' }
 
@@ -49,6 +67,8 @@ export interface Rule {
   steps: readonly Step[]
   /** The one destination address it is about, where it names one: chains of many such rules are looked up by it. */
   destination: Int32Array | null
+  /** Where it counts: at a statement of its own (nft's `counter`); null: what met the whole rule. */
+  counter: 'own' | null
 }
 
 export interface BaseChain {
@@ -76,8 +96,15 @@ export class Ruleset {
   chains: Chain[] = []
   /** Tables of nft with rules that iptables made and nft cannot show, and how many. */
   readonly foreign = new Map<string, number>()
+  private wheels = 0
   private readonly byName = new Map<string, Chain>()
   private readonly indexes = new Map<Chain, ChainIndex>()
+  private destinations: DestinationNumbers | null = null
+
+  /** A number for the wheel of a rule that counts packets by turns; see Turns. */
+  newWheel(): number {
+    return this.wheels++
+  }
 
   /** The chain of that name, made if it is not there. */
   open(table: string, name: string, families: readonly Family[]): Chain {
@@ -110,16 +137,29 @@ export class Ruleset {
     return left
   }
 
-  /** Base chains of a hook in the order of their priorities. */
+  /**
+   * Base chains of a hook in the order of their priorities, of equal ones the last one first.
+   * kernel: nf_hook_entries_grow()
+   */
   at(hook: Hook, family: Family, isWanted: (base: BaseChain) => boolean): Chain[] {
     return this.chains
       .filter(({ base, families }) => base?.hook === hook && families.includes(family) && isWanted(base))
+      .reverse()
       .sort((a, b) => (a.base?.priority ?? 0) - (b.base?.priority ?? 0))
   }
 
-  /** The rules of a chain that packets to `destination` may match, in their order. */
-  rulesFor(chain: Chain, destination: Int32Array): readonly Rule[] {
-    if (chain.rules.length <= LONG_CHAIN) return chain.rules
+  /** A number for an address that rules of long chains are about, 0 for one that none of those is about. */
+  numberOf(destination: Int32Array): number {
+    this.destinations ??= new DestinationNumbers(this.chains)
+    return this.destinations.of(destination)
+  }
+
+  /** The rules of a chain that a packet may match by its destination, in their order. */
+  rulesFor(
+    chain: Chain,
+    { destination, isDestinationKnown }: Pick<Subject, 'destination' | 'isDestinationKnown'>,
+  ): readonly Rule[] {
+    if (chain.rules.length <= LONG_CHAIN || !isDestinationKnown) return chain.rules
     let index = this.indexes.get(chain)
     if (index === undefined) {
       index = new ChainIndex(chain.rules)
@@ -134,26 +174,69 @@ interface PlacedRule {
   rule: Rule
 }
 
+/** A chain's rules by the one destination they are about; lists are made once and shared. */
 class ChainIndex {
-  /** The rules without a destination of their own, and those for each destination, in their order. */
+  /** The rules without a destination of their own. */
   private readonly general: PlacedRule[] = []
-  private readonly byDestination = new Map<string, PlacedRule[]>()
+  private readonly others: readonly Rule[]
+  /** By IPv4 address, and by the words of an IPv6 address: all rules for it, in their order. */
+  private readonly byWord = new Map<number, readonly Rule[]>()
+  private readonly byWords = new Map<string, readonly Rule[]>()
 
   constructor(rules: readonly Rule[]) {
+    const own = new Map<string, PlacedRule[]>()
     for (const [at, rule] of rules.entries()) {
       if (rule.destination === null) {
         this.general.push({ at, rule })
         continue
       }
       const key = rule.destination.join()
-      const own = this.byDestination.get(key)
-      if (own === undefined) this.byDestination.set(key, [{ at, rule }])
-      else own.push({ at, rule })
+      const known = own.get(key)
+      if (known === undefined) own.set(key, [{ at, rule }])
+      else known.push({ at, rule })
+    }
+    this.others = this.general.map(({ rule }) => rule)
+    for (const [key, placed] of own) {
+      const all = [...this.general, ...placed].sort((a, b) => a.at - b.at).map(({ rule }) => rule)
+      const words = placed[0]?.rule.destination
+      if (words !== null && words !== undefined && isNarrow(words)) this.byWord.set(words[0] ?? 0, all)
+      this.byWords.set(key, all)
     }
   }
 
   rulesFor(destination: Int32Array): readonly Rule[] {
-    const own = this.byDestination.get(destination.join()) ?? []
-    return [...this.general, ...own].sort((a, b) => a.at - b.at).map(({ rule }) => rule)
+    const found = isNarrow(destination)
+      ? this.byWord.get(destination[0] ?? 0)
+      : this.byWords.get(destination.join())
+    return found ?? this.others
   }
+}
+
+/** Numbers for the destinations that rules of long chains are about. */
+class DestinationNumbers {
+  private readonly byWord = new Map<number, number>()
+  private readonly byWords = new Map<string, number>()
+
+  constructor(chains: readonly Chain[]) {
+    for (const { rules } of chains) {
+      if (rules.length <= LONG_CHAIN) continue
+      for (const { destination } of rules) {
+        if (destination === null) continue
+        const number = this.byWords.get(destination.join()) ?? this.byWords.size + 1
+        this.byWords.set(destination.join(), number)
+        if (isNarrow(destination)) this.byWord.set(destination[0] ?? 0, number)
+      }
+    }
+  }
+
+  of(destination: Int32Array): number {
+    if (this.byWords.size === 0) return 0
+    if (isNarrow(destination)) return this.byWord.get(destination[0] ?? 0) ?? 0
+    return this.byWords.get(destination.join()) ?? 0
+  }
+}
+
+/** Whether an address has its first word alone, as those of IPv4. */
+function isNarrow(words: Int32Array): boolean {
+  return words[1] === 0 && words[2] === 0 && words[3] === 0
 }

@@ -1,6 +1,15 @@
 // What rules are asked about: a packet as far as it is known, and answers that may be "perhaps".
 import type { Family, Network } from '../files/network.ts'
 import { contains } from '../files/network.ts'
+import {
+  ASKS_ALL,
+  ASKS_DESTINATION,
+  ASKS_DESTINATION_PORT,
+  ASKS_KIND,
+  ASKS_SOURCE,
+  ASKS_SOURCE_PORT,
+} from './asks.ts'
+import type { PacketFacts } from './packet-facts.ts'
 
 export type CtState = 'new' | 'established' | 'related' | 'invalid' | 'untracked'
 
@@ -18,6 +27,11 @@ export interface Subject {
   state: CtState | null
   /** Whether an address is the host's own; null where nobody knows. */
   isLocal: ((family: Family, address: Int32Array) => boolean) | null
+  /** Whether the addresses are known: behind a translation that was not seen they may not be. */
+  isSourceKnown: boolean
+  isDestinationKnown: boolean
+  /** What only a packet that is under way has; null where rules are asked about a flow. */
+  packet: PacketFacts | null
 }
 
 export const NO = 0
@@ -26,18 +40,36 @@ export const YES = 1
 export const PERHAPS = 2
 export type Answer = typeof NO | typeof YES | typeof PERHAPS
 
-/** A condition of a rule. @param mark the packet's mark at that place; null: not known */
-export type Test = (subject: Subject, mark: number | null) => Answer
+/** A condition of a rule. */
+export interface Test {
+  /** @param mark the packet's mark at that place; null: not known */
+  (subject: Subject, mark: number | null): Answer
+  /** Bits of ASKS_*; all of them where it does not say. */
+  asks?: number
+}
 
-export const perhaps: Test = () => PERHAPS
+/** A condition that asks for no more than `asks`. */
+export function asking(asks: number, test: Test): Test {
+  test.asks = asks
+  return test
+}
+
+/** What some conditions ask for together. */
+export function asksOf(tests: readonly Test[]): number {
+  return tests.reduce((all, { asks = ASKS_ALL }) => all | asks, ASKS_KIND)
+}
+
+export const perhaps: Test = asking(ASKS_KIND, () => PERHAPS)
+/** Always. */
+export const always: Test = asking(ASKS_KIND, () => YES)
 
 export const answer = (isSo: boolean): Answer => (isSo ? YES : NO)
 
 export function negated(test: Test): Test {
-  return (subject, mark) => {
+  return asking(test.asks ?? ASKS_ALL, (subject, mark) => {
     const found = test(subject, mark)
     return found === PERHAPS ? PERHAPS : found === YES ? NO : YES
-  }
+  })
 }
 
 export function negatedIf(isNegated: boolean, test: Test): Test {
@@ -46,7 +78,9 @@ export function negatedIf(isNegated: boolean, test: Test): Test {
 
 /** YES with one of them. */
 export function anyOf(tests: readonly Test[]): Test {
-  return (subject, mark) => {
+  const [only] = tests
+  if (only !== undefined && tests.length === 1) return only
+  return asking(asksOf(tests), (subject, mark) => {
     let found: Answer = NO
     for (const test of tests) {
       const own = test(subject, mark)
@@ -54,57 +88,68 @@ export function anyOf(tests: readonly Test[]): Test {
       if (own === PERHAPS) found = PERHAPS
     }
     return found
-  }
+  })
+}
+
+export function isFamily(family: Family): Test {
+  return asking(ASKS_KIND, subject => answer(subject.family === family))
 }
 
 export function ofProtocol(protocol: number): Test {
-  return subject => answer(subject.protocol === protocol)
+  return asking(ASKS_KIND, subject => answer(subject.protocol === protocol))
 }
 
 export function ofSource(network: Network): Test {
-  return ({ family, source }) => answer(family === network.family && contains(network, source))
+  return asking(ASKS_SOURCE, ({ family, source, isSourceKnown }) => {
+    if (family !== network.family) return NO
+    return isSourceKnown ? answer(contains(network, source)) : PERHAPS
+  })
 }
 
 export function ofDestination(network: Network): Test {
-  return ({ family, destination }) => answer(family === network.family && contains(network, destination))
+  return asking(ASKS_DESTINATION, ({ family, destination, isDestinationKnown }) => {
+    if (family !== network.family) return NO
+    return isDestinationKnown ? answer(contains(network, destination)) : PERHAPS
+  })
 }
 
 /** Port numbers from `first` to `last`. */
 export type PortRange = readonly [first: number, last: number]
 
 export function ofPort(which: 'sourcePort' | 'destinationPort', ranges: readonly PortRange[]): Test {
-  return subject => {
+  return asking(which === 'sourcePort' ? ASKS_SOURCE_PORT : ASKS_DESTINATION_PORT, subject => {
     const port = subject[which]
     if (port < 0) return PERHAPS
     return answer(ranges.some(([first, last]) => first <= port && port <= last))
-  }
+  })
 }
 
 /** `eth0`, or with a wildcard behind it (`cali+` of iptables) the beginning of a name. */
 export function ofInterface(which: 'input' | 'output', name: string, isPrefix: boolean): Test {
-  return subject => {
+  return asking(ASKS_KIND, subject => {
     const own = subject[which]
     if (own === null) return isPrefix && name === '' ? YES : PERHAPS
     return answer(isPrefix ? own.startsWith(name) : own === name)
-  }
+  })
 }
 
 export function ofState(states: readonly string[]): Test {
-  return ({ state }) => (state === null ? PERHAPS : answer(states.includes(state)))
+  return asking(ASKS_KIND, ({ state }) => (state === null ? PERHAPS : answer(states.includes(state))))
 }
 
 /** Whether the bits of `mask` in the packet's mark are those of `value`. */
 export function ofMark(value: number, mask: number): Test {
-  return (_, mark) => (mark === null ? PERHAPS : answer((mark & mask) === (value & mask)))
+  return asking(ASKS_KIND, (_, mark) => (mark === null ? PERHAPS : answer((mark & mask) === (value & mask))))
 }
 
 export function ofLocal(which: 'source' | 'destination'): Test {
-  return subject => {
+  return asking(ASKS_KIND, subject => {
+    if (!(which === 'source' ? subject.isSourceKnown : subject.isDestinationKnown)) return PERHAPS
     const address = subject[which]
     const [word = 0] = address
     if (subject.family === 4 && word >>> 24 === 127) return YES
     return subject.isLocal === null ? PERHAPS : answer(subject.isLocal(subject.family, address))
-  }
+  })
 }
 
 /** What the protocol number is called in rules, or null. */

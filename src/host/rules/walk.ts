@@ -2,9 +2,12 @@
 import type { Action, Chain, Rule, Ruleset } from './ruleset.ts'
 import { NO, type Subject, YES } from './subject.ts'
 
+/** Actions after which the packet goes on as it was, as far as a walk of all ways tells. */
+type PassingKind = 'connmark' | 'save-mark' | 'restore-mark' | 'zone' | 'count' | 'continue'
+
 /** What may become of the packet: an action that ends the way, or null at the end of the chains. */
 export interface Outcome {
-  action: Exclude<Action, { kind: 'jump' | 'goto' | 'mark' | 'dispatch' | 'return' }> | null
+  action: Exclude<Action, { kind: 'jump' | 'goto' | 'mark' | 'dispatch' | 'return' | PassingKind }> | null
   /** The rules on the way that led on, the deciding one last. */
   way: readonly Rule[]
   mark: Mark
@@ -50,7 +53,7 @@ class Walker {
       return marks
     }
     let live = marks
-    for (const rule of this.ruleset.rulesFor(chain, this.subject.destination)) {
+    for (const rule of this.ruleset.rulesFor(chain, this.subject)) {
       if (live.size === 0) break
       if (++this.visited > MOST_RULES || this.outcomes.length > MOST_OUTCOMES) {
         this.isCut = true
@@ -103,6 +106,16 @@ class Walker {
         to.after.add(
           mark === null || action.flip === null ? null : ((mark & ~action.clear) ^ action.flip) >>> 0,
         )
+        return
+      case 'restore-mark':
+        to.after.add(null)
+        return
+      case 'connmark':
+      case 'save-mark':
+      case 'zone':
+      case 'count':
+      case 'continue':
+        to.after.add(mark)
         return
       case 'return':
         to.returned.add(mark)

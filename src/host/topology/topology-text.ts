@@ -86,6 +86,7 @@ class TextReader {
       const [, mac = '', name = '', rest = ''] = forwarding
       const port = this.nameOf(name)
       if (!/\b(self|permanent)\b/.test(rest)) this.host.forwarding.set(mac, port)
+      else if (isGroupMac(mac)) this.host.groups.add(`${port} ${mac}`)
       const master = this.nameOf(/\bmaster (\S+)/.exec(rest)?.[1])
       if (master !== '' && master !== port) this.host.open(port).master = master
       return true
@@ -116,6 +117,11 @@ class TextReader {
     const family = gateway.includes(':') || /\bpref\b/.test(way) ? 6 : 4
     return addRoute(this.host, destination, device, gateway === '', family)
   }
+}
+
+/** Whether frames go to a group of stations. */
+function isGroupMac(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
 }
 
 /** Adds a route to `default` of a family, or to a network; false for anything else. */

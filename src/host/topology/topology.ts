@@ -12,7 +12,8 @@ export interface HostInterface {
   hairpin: boolean | null
 }
 
-interface Route {
+/** Where packets to a network leave. */
+export interface Route {
   network: Network
   device: string
   isOnLink: boolean
@@ -34,6 +35,8 @@ export class Host {
   readonly neighbours = new Map<string, string>()
   /** Ports by hardware address, as the bridges learnt them. */
   readonly forwarding = new Map<string, string>()
+  /** Hardware addresses of groups that an interface listens to, as `dev mac`; empty where nothing was told. */
+  readonly groups = new Set<string>()
   private readonly routes: Route[] = []
   private readonly locals = new Set<string>()
 
@@ -73,6 +76,16 @@ export class Host {
     return this.locals.size > 0
   }
 
+  get knowsRoutes(): boolean {
+    return this.routes.length > 0
+  }
+
+  /** The port of a bridge of this host that an address is behind, by its neighbour and what the bridge learnt; or null. */
+  portTo(family: Family, address: Int32Array): HostInterface | null {
+    const mac = this.neighbours.get(keyOf(family, address))
+    return this.interfaces.get(this.forwarding.get(mac ?? '') ?? '') ?? null
+  }
+
   byIndex(index: number): HostInterface | null {
     for (const device of this.interfaces.values()) if (device.index === index) return device
     return null
@@ -91,6 +104,11 @@ export class Host {
       if (best === null || isNarrower(route.network, best.network)) best = route
     }
     return best === null || (isOnLink && !best.isOnLink) || best.device === '' ? null : best.device
+  }
+
+  /** All routes, those to an interface's own network among them, the narrowest first. */
+  get routesByLength(): Route[] {
+    return [...this.allRoutes()].sort((a, b) => compareAddresses(spanOf(a.network), spanOf(b.network)))
   }
 
   /** What an interface is, for people: `bridge`, `port of cni0`, or nothing. */

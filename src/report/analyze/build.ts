@@ -11,6 +11,7 @@ import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
 import type { Finding } from '../../findings/wording/finding.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { Flows, SortKey } from '../../sizing/flows.ts'
 import type { LargestOwners } from '../../sizing/owners/owners.ts'
 import type { Sizing } from '../../sizing/sizing.ts'
@@ -50,6 +51,8 @@ export interface Replayed extends Tracked {
   /** Rules and topology, where they were given. */
   given: GivenKnowledge | null
   checked: CheckedTranslations | null
+  /** The rules that the packets went through, or null. */
+  rules: ReplayedRules | null
   sort: SortKey
   /** What held the table that was given for the start against the traffic, or null. */
   known: TableCheck | null
@@ -122,6 +125,7 @@ export function buildReport(replayed: Replayed): Report {
         0,
       ),
       searches: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].flatMap(each => each.searches),
+      rules: replayed.rules,
     }),
   }
 }

@@ -2,6 +2,7 @@
 import type { Settings, SysctlName } from '../../conntrack/settings.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import { timeoutOf } from '../../sizing/held-by.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
@@ -15,6 +16,7 @@ import type {
   SightingsReport,
   UnrepliedReport,
 } from './model.ts'
+import { ruleLimits } from './rule-limits.ts'
 
 /** Findings were left away: what is said of none is said of the others alone. */
 export const LEFT_OUT = 'findings-left-out'
@@ -42,6 +44,8 @@ export interface Evidence {
   leftOut: number
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
+  /** The rules that the packets were replayed through, or null. */
+  rules: ReplayedRules | null
 }
 
 function oneSided({ sightings }: Evidence): string {
@@ -72,7 +76,8 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['clock', clock(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
-  return texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
+  const own = texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
+  return evidence.rules === null ? own : [...own, ...ruleLimits(evidence.rules)]
 }
 
 function leftOut({ leftOut: count }: Evidence): string {

@@ -58,12 +58,23 @@ export interface Verdict {
   direction: '' | 'original' | 'reply'
   seenReply: boolean
   assured: boolean
+  /** What became of the packet, where rules were replayed; null where none were, or for a frame that is no packet. */
+  fate: PacketFate | null
   /** The kernel's complaints joined by ` | `, or why conntrack never saw the frame. */
   reason: string
   /** Of a copy: the frame that shows its packet first, 0 where nobody knows it any more; -1: it is no copy. */
   copyOf: number
   /** The capture of that one, or -1 where there is only one. */
   copyOfCapture: number
+}
+
+/** Where a packet ended, and what decided. */
+export interface PacketFate {
+  fate: string
+  /** Where the deciding rule or policy stands, its table and chain, and its text; null where none decided. */
+  rule: { place: string; table: string; chain: string; text: string } | null
+  /** Why the host's stack dropped it, or `''`. */
+  why: string
 }
 
 export const VERDICT_COLUMNS = 'frame\ttime\tstate\tdirection\tseen_reply\tassured\treason'
@@ -123,6 +134,7 @@ export function writeVerdictJson(
   }
   if (packet !== null) writePacketFields(out, packet)
   writeEntry(out)
+  if (verdict.fate !== null) writeFate(out, verdict.fate)
   if (verdict.copyOf >= 0) writeCopy(out, verdict)
   if (verdict.reason === '') out.text(',"reasons":[]}')
   else out.text(`,"reasons":["${verdict.reason.replaceAll(' | ', '","')}"]}`)
@@ -131,6 +143,18 @@ export function writeVerdictJson(
 function writeCopy(out: Ascii, { copyOf, copyOfCapture }: Verdict): void {
   out.text(copyOf === 0 ? ',"copy_of":null' : `,"copy_of":${copyOf}`)
   if (copyOf !== 0 && copyOfCapture >= 0) out.text(`,"copy_of_capture":${copyOfCapture}`)
+}
+
+function writeFate(out: Ascii, { fate, rule, why }: PacketFate): void {
+  out.text(`,"fate":"${fate}"`)
+  out.text(`,"rule":${rule === null ? 'null' : JSON.stringify(rule)}`)
+  if (why !== '') out.text(`,"why":${JSON.stringify(why)}`)
+}
+
+/** `dropped rules.txt:14 -A INPUT -j DROP`; without a rule what else it was. */
+function fateText({ rule, why }: PacketFate): string {
+  if (rule !== null) return `${rule.place} ${rule.text}`
+  return why
 }
 
 function writePacketFields(out: Ascii, packet: ShownPacket): void {
@@ -175,15 +199,19 @@ export class VerdictLines {
   private endpointsWidth = 43
   private readonly paint: Paint
 
-  constructor(paint: Paint) {
+  private readonly hasFates: boolean
+
+  /** @param hasFates whether packets were replayed through rules */
+  constructor(paint: Paint, hasFates: boolean) {
     this.paint = paint
+    this.hasFates = hasFates
   }
 
   /** Appends the line over the columns. */
   writeHeader(out: Ascii): void {
     const endpoints = 'source > destination'.padEnd(this.endpointsWidth)
     out.text(
-      `${'frame'.padStart(this.frameWidth)} ${'time'.padStart(this.timeWidth)}  ${endpoints} proto   flags state       direction reason`,
+      `${'frame'.padStart(this.frameWidth)} ${'time'.padStart(this.timeWidth)}  ${endpoints} proto   flags state       direction ${this.hasFates ? 'fate      reason, rule' : 'reason'}`,
     )
   }
 
@@ -208,11 +236,17 @@ export class VerdictLines {
     out.text(before)
     this.writeLeft(out, verdict.state, 12)
     out.text(after)
-    if (verdict.reason === '' && verdict.copyOf <= 0) out.text(verdict.direction || '-')
-    else {
-      this.writeLeft(out, verdict.direction || '-', 10)
-      writeReason(out, verdict)
+    const { fate } = verdict
+    const hasReason = verdict.reason !== '' || verdict.copyOf > 0
+    if (!hasReason && fate === null) {
+      out.text(verdict.direction || '-')
+      return
     }
+    this.writeLeft(out, verdict.direction || '-', 10)
+    const decided = fate === null ? '' : fateText(fate)
+    if (fate !== null) this.writeLeft(out, fate.fate, hasReason || decided !== '' ? 10 : 0)
+    if (hasReason) writeReason(out, verdict)
+    if (decided !== '') out.text(hasReason ? `; ${decided}` : decided)
   }
 
   private writeRight(out: Ascii, text: string, width: number): void {

@@ -4,6 +4,8 @@ import type { Observer } from '../../conntrack/events.ts'
 import type { Gate } from '../../conntrack/gate.ts'
 import { KnownEngine } from '../../conntrack/known-engine.ts'
 import type { Translation } from '../../conntrack/nat.ts'
+import type { Passage } from '../../conntrack/passage.ts'
+import { RuledEngine } from '../../conntrack/ruled-engine.ts'
 import type { Settings } from '../../conntrack/settings.ts'
 import { STATE_UNTRACKED } from '../../conntrack/status.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -41,6 +43,7 @@ class SparingEngine extends KnownEngine {
  * @param gate told of refused packets; null where nf_conntrack_max is not enforced
  * @param untracked packets that are to pass it by, or null
  * @param hasTable whether entries will be loaded that were there before the capture
+ * @param passage the rules around conntrack, which know of untracked packets, too; null for none
  */
 export function engineFor(
   settings: Settings,
@@ -48,8 +51,10 @@ export function engineFor(
   gate: Gate | null,
   untracked: ((packet: Packet) => boolean) | null,
   hasTable: boolean,
+  passage: Passage | null = null,
 ): Engine {
   const enforced = gate !== null
+  if (passage !== null) return new RuledEngine(passage, settings, observer, enforced, gate)
   if (untracked !== null) return new SparingEngine(untracked, settings, observer, enforced, gate)
   return hasTable
     ? new KnownEngine(settings, observer, enforced, gate)

@@ -1,0 +1,45 @@
+// The rules given, run over the packets of a replay: where interfaces get their names, and which host they are of.
+import type { FrameSource } from '../../capture/frame.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
+import { untrackedBy } from '../../host/untracked.ts'
+import { ReplayedRules } from '../../host/walk/replayed-rules.ts'
+import type { SightingWindow } from '../../vantage/window.ts'
+import type { Sysctls } from './sysctls.ts'
+
+/**
+ * The rules of the host for one engine, or others in their place (`isWhatIf`); null where none were given, or frames are replayed as they come: then nobody
+ * knows which two of them show one packet.
+ */
+export function replayedRules(
+  knowledge: Knowledge | null,
+  { routing }: Sysctls,
+  source: FrameSource,
+  window: SightingWindow | null,
+  isWhatIf = false,
+): ReplayedRules | null {
+  const rules = knowledge?.rules ?? null
+  if (knowledge === null || rules === null || window === null) return null
+  const { host } = knowledge
+  const nameOf = (place: number, index: number): string | null => {
+    if (index !== 0) return host?.byIndex(index)?.name ?? null
+    const own = source.interfaces[place]
+    if (own === undefined) return null
+    if (own.name !== '') return own.name
+    const stem = /([^/]*?)(\.[a-z0-9.]+)?$/i.exec(source.captures[own.capture]?.path ?? '')?.[1] ?? ''
+    return host?.interfaces.has(stem) === true ? stem : null
+  }
+  return new ReplayedRules({
+    ruleset: rules.ruleset,
+    host,
+    settings: routing,
+    spares: untrackedBy(knowledge),
+    isWhatIf,
+    names: {
+      ofPoint: point => {
+        const seen = window.points.all[point]
+        return seen === undefined ? null : nameOf(seen.interface, seen.interfaceIndex)
+      },
+      ofFrame: ({ interface: place, interfaceIndex }) => nameOf(place, interfaceIndex),
+    },
+  })
+}

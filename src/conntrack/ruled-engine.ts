@@ -1,0 +1,106 @@
+// An engine behind rules: some packets pass it by, and an entry is confirmed only when its packet leaves the stack.
+import { foldAddress } from '../net/address.ts'
+import { IPPROTO_TCP } from '../net/numbers.ts'
+import type { Packet } from '../packet/packet.ts'
+import type { Observer } from './events.ts'
+import type { Gate } from './gate.ts'
+import { readKey } from './key-tuple.ts'
+import { KnownEngine } from './known-engine.ts'
+import type { Translation } from './nat.ts'
+import { ENTERS, LEAVES, type Passage, type Redirection, type Seen, STAYS_RESET } from './passage.ts'
+import { TCP_CLOSE } from './proto/tcp-table.ts'
+import type { Settings } from './settings.ts'
+import { DIRECTION_ORIGINAL, IPCT_PROTOINFO, IPS_DST_NAT, STATE_NEW, STATE_UNTRACKED } from './status.ts'
+import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from './table-layout.ts'
+import { hashTuple, invertTuple, KIND_IPV6, Tuple } from './tuple.ts'
+
+export class RuledEngine extends KnownEngine {
+  private readonly passage: Passage
+  private seen: Seen | null = null
+  private readonly asked = new Tuple()
+  /** Whether the packet under way has been told to the passage: one that makes an entry is before it is confirmed. */
+  private isTold = false
+
+  constructor(
+    passage: Passage,
+    settings: Settings,
+    observer: Observer,
+    enforced: boolean,
+    gate: Gate | null,
+  ) {
+    super(settings, observer, enforced, gate)
+    this.passage = passage
+  }
+
+  override track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): number {
+    const { passage } = this
+    this.advance(packet.time)
+    this.seen = seen
+    this.isTold = false
+    if (passage.enter(packet, seen) !== ENTERS) {
+      this.met = -1
+      this.key = -1
+      this.context.reasons.clear()
+      this.settle(STATE_UNTRACKED, -1, -1)
+      passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false)
+      return this.state
+    }
+    const { zone } = packet
+    if (passage.zone !== 0) packet.zone = passage.zone
+    super.track(packet, translation)
+    packet.zone = zone
+    if (!this.isTold) {
+      const { ct, state, direction } = this
+      const end = passage.leave(packet, seen, this.table, ct, state, direction, false)
+      if (end === STAYS_RESET && ct >= 0 && packet.protocol === IPPROTO_TCP) this.close(ct)
+    }
+    return this.state
+  }
+
+  /** An answer of the host to what was sent elsewhere is seen translated back: as the inverse of what was asked. */
+  protected override find(tuple: Tuple): number {
+    const key = super.find(tuple)
+    if (key >= 0 || !this.passage.isOwn || !invertTuple(tuple, this.asked)) return key
+    const asked = this.table.find(this.asked, hashTuple(this.asked))
+    if (asked < 0 || (asked & 1) !== DIRECTION_ORIGINAL) return -1
+    return (this.table.status(asked >> 1) & IPS_DST_NAT) === 0 ? -1 : asked ^ 1
+  }
+
+  protected override leaves(ct: number, packet: Packet): boolean {
+    this.isTold = true
+    const { table, seen, passage } = this
+    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true)
+    if (end === LEAVES && passage.redirection !== null) this.redirect(ct, passage.redirection)
+    return end === LEAVES
+  }
+
+  /** The entry is in no bucket yet. kernel: nf_nat_setup_info() */
+  private redirect(ct: number, { address, port }: Redirection): void {
+    const { table, asked } = this
+    readKey(table, ct * 2 + 1, asked)
+    asked.source = address[0]
+    if (asked.kind >= KIND_IPV6) {
+      asked.source0 = address[0]
+      asked.source1 = address[1]
+      asked.source2 = address[2]
+      asked.source3 = address[3]
+      asked.source = foldAddress(address[0], address[1], address[2], address[3])
+    }
+    if (port >= 0) asked.ports = (port << 16) | (asked.ports & 0xffff)
+    // what is there already keeps its answers
+    if (table.find(asked, hashTuple(asked)) >= 0) return
+    table.setKey(ct * 2 + 1, asked)
+    table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_DST_NAT
+  }
+
+  /** kernel: nf_conntrack_tcp_set_closing() */
+  private close(ct: number): void {
+    const { context, table } = this
+    const at = ct << ENTRY_SHIFT
+    if (table.entries[at + STATE] === TCP_CLOSE) return
+    table.entries[at + STATE] = TCP_CLOSE
+    table.entries[at + EVENTS] |= IPCT_PROTOINFO
+    context.setTimeout(ct, context.timeouts.tcp[TCP_CLOSE])
+    this.deliver(ct)
+  }
+}

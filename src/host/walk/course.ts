@@ -1,0 +1,173 @@
+// The interfaces that a packet was seen at, as its hooks know them: where it came in, where it left, which ports of which bridge.
+import type { Seen } from '../../conntrack/passage.ts'
+import type { Host } from '../topology/topology.ts'
+
+/** Where packets of one kind were seen. Names are null where nobody knows, `''` for none. */
+export interface Course {
+  /** `in` from outside, `out` from the host itself, `loop` from the host to itself; null where the capture does not say. */
+  origin: 'in' | 'out' | 'loop' | null
+  /** The interface it came in by, or the only one that shows it, as hooks of IP see it, and the port of a bridge. */
+  input: string | null
+  physicalInput: string | null
+  /** The interface it was seen leaving by. */
+  output: string | null
+  physicalOutput: string | null
+  hasLeft: boolean
+  /** Whether it was seen on a bridge itself, so that it was not only switched. */
+  isUp: boolean
+  /** Cooked packet type of the first sighting, -1 where the capture does not tell. */
+  frameType: number
+  number: number
+  /** Where the capture does not say, the same packet as one from outside, and as one of the host. */
+  asIn: Course | null
+  asOut: Course | null
+}
+
+/** What a packet says of where it was seen; of frames that are replayed as they come it is all there is. */
+export interface SeenOnce {
+  interface: number
+  interfaceIndex: number
+  packetType: number
+}
+
+/** Names of interfaces: of an observation point, and of what a frame says itself. */
+export interface PlaceNames {
+  ofPoint(point: number): string | null
+  ofFrame(packet: SeenOnce): string | null
+}
+
+const OUTGOING = 2
+const INCOMING = 1
+/** Cooked packet type of what leaves. kernel: PACKET_OUTGOING */
+const PACKET_OUTGOING = 4
+/** Bits of a sighting in a key: the point and the way it went; keys of three fit into a number. */
+const SIGHTING_BITS = 12
+const MOST_IN_KEY = 3
+/** Sightings beyond this are as good as that many, and 53 bits are enough. */
+const MOST_COUNTED = 7
+
+/** Courses by what was seen: few, whatever the capture's length. */
+export class Courses {
+  private readonly known = new Map<number, Course>()
+  private count = 0
+  /** The course that was asked for last. */
+  private lastKey = 0
+  private last: Course | null = null
+  private readonly names: PlaceNames
+  private readonly host: Host | null
+
+  constructor(names: PlaceNames, host: Host | null) {
+    this.names = names
+    this.host = host
+  }
+
+  of(packet: SeenOnce, seen: Seen | null): Course {
+    const key = seen === null || seen.count === 0 ? keyOfOne(packet) : keyOf(seen)
+    if (key === this.lastKey && this.last !== null) return this.last
+    let course = this.known.get(key)
+    if (course === undefined) {
+      course = seen === null || seen.count === 0 ? this.ofOne(packet) : this.ofSightings(seen)
+      this.known.set(key, course)
+    }
+    this.lastKey = key
+    this.last = course
+    return course
+  }
+
+  private ofOne(packet: SeenOnce): Course {
+    const name = this.names.ofFrame(packet)
+    const way = wayOf(packet.packetType, 0)
+    return this.course([{ name, way }], packet.packetType)
+  }
+
+  private ofSightings(seen: Seen): Course {
+    const places: Place[] = []
+    for (let i = 0; i < Math.min(seen.count, MOST_IN_KEY); i++) {
+      const at = telling(seen, i)
+      places.push({
+        name: this.names.ofPoint(seen.point(at)),
+        way: wayOf(seen.packetType(at), seen.direction(at)),
+      })
+    }
+    return this.course(places, seen.packetType(0))
+  }
+
+  private course(places: readonly Place[], frameType: number): Course {
+    const first = places[0] ?? { name: null, way: 0 }
+    const last = places.findLast(({ way }) => way === OUTGOING) ?? null
+    const isKnown = places.every(({ way }) => way !== 0)
+    const leaving = isKnown ? last : places.length > 1 ? (places.at(-1) ?? null) : null
+    const origin =
+      first.way === 0
+        ? places.length > 1
+          ? 'in'
+          : null
+        : first.way === INCOMING
+          ? 'in'
+          : first.name === 'lo'
+            ? 'loop'
+            : 'out'
+    const input = this.split(first.name)
+    const output = this.split(leaving?.name ?? null)
+    const isUp = places.some(({ name, way }) => way === INCOMING && name !== null && this.isBridge(name))
+    const course: Course = {
+      origin,
+      input: input.own,
+      physicalInput: origin === 'out' || origin === 'loop' ? '' : input.port,
+      output: output.own,
+      physicalOutput: output.port,
+      hasLeft: leaving !== null && leaving !== first,
+      isUp,
+      frameType,
+      number: ++this.count,
+      asIn: null,
+      asOut: null,
+    }
+    if (origin !== null) return course
+    course.asIn = { ...course, origin: 'in', number: ++this.count }
+    course.asOut = { ...course, origin: 'out', physicalInput: '', number: ++this.count }
+    return course
+  }
+
+  /** The interface as hooks of IP see it, a bridge for its port, and that port. */
+  private split(name: string | null): { own: string | null; port: string | null } {
+    if (name === null) return { own: null, port: this.host === null ? null : '' }
+    const master = this.host?.interfaces.get(name)?.master ?? ''
+    return master === '' ? { own: name, port: '' } : { own: master, port: name }
+  }
+
+  private isBridge(name: string): boolean {
+    return this.host?.isBridge(name) ?? false
+  }
+}
+
+interface Place {
+  name: string | null
+  /** INCOMING, OUTGOING, or 0 where nobody knows. */
+  way: number
+}
+
+function wayOf(packetType: number, direction: number): number {
+  if (packetType === PACKET_OUTGOING || direction === OUTGOING) return OUTGOING
+  return packetType >= 0 || direction === INCOMING ? INCOMING : 0
+}
+
+function keyOf(seen: Seen): number {
+  let key = Math.min(seen.count, MOST_COUNTED) * 8 + seen.packetType(0) + 1
+  for (let i = 0; i < Math.min(seen.count, MOST_IN_KEY); i++) {
+    const own = telling(seen, i)
+    const way = wayOf(seen.packetType(own), seen.direction(own))
+    key = key * (1 << SIGHTING_BITS) + (seen.point(own) & 0x3ff) * 4 + way
+  }
+  return key
+}
+
+/** Of many sightings the first two and the last: where it came in, the bridge above that, where it left. */
+function telling(seen: Seen, i: number): number {
+  return i < 2 ? i : seen.count - 1
+}
+
+/** Below zero, so that it is none of the others. */
+function keyOfOne({ interface: place, interfaceIndex, packetType }: SeenOnce): number {
+  return -1 - ((place * 65_536 + (interfaceIndex & 0xffff)) * 8 + packetType + 1)
+}

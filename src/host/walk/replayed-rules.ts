@@ -1,0 +1,399 @@
+// The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
+import {
+  ENTERS,
+  LEAVES,
+  PASSES_BY,
+  type Passage,
+  type Redirection,
+  type Seen,
+  STAYS,
+  STAYS_RESET,
+} from '../../conntrack/passage.ts'
+import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT, STATE_DROPPED } from '../../conntrack/status.ts'
+import type { Table } from '../../conntrack/table.ts'
+import { addressWord } from '../../net/address.ts'
+import { Packet } from '../../packet/packet.ts'
+import { ASKS_KIND, ASKS_PACKET } from '../rules/asks.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
+import type { CtState } from '../rules/subject.ts'
+import { type Course, Courses } from './course.ts'
+import { DroppedOpenings } from './dropped-openings.ts'
+import { EntryNotes } from './entry-notes.ts'
+import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
+import { HostRouting } from './host-routing.ts'
+import { Journey } from './journey.ts'
+import { LastTrails } from './last-trails.ts'
+import { ASKED_STATUS, describeEntry, describePacket, hasPorts, seenNatOf } from './packet-description.ts'
+import { type End, type Fate, FORWARDED, NOWHERE, STATES, stateOf } from './packet-end.ts'
+import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
+import { addressesOf, Refusals } from './refusals.ts'
+import { Routes } from './routes.ts'
+import { RuleCounts } from './rule-counts.ts'
+import { RuleNumbers } from './rule-numbers.ts'
+import type { RuledHost } from './ruled-host.ts'
+import { type Trail, TrailMemory } from './trail.ts'
+import { areUntracked, FIRST_WAY, haveZones, type Way } from './way.ts'
+import { Wheels } from './wheels.ts'
+
+/** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
+const STATE_FRONT = 8
+const STATE_ANSWER = 16
+
+export class ReplayedRules implements Passage {
+  readonly numbers: RuleNumbers
+  readonly counts: RuleCounts
+  zone = 0
+  isOwn = false
+  redirection: Redirection | null = null
+  // what became of the packet under way
+  fate: Fate = 'unknown'
+  /** The rule or policy that decided, by its number; -1 for none. */
+  decided = -1
+  /** Why the host's stack dropped it. */
+  why = ''
+  /** The packet's state as rules saw it. */
+  state: CtState = 'invalid'
+  /** Packets whose fate cannot be told, and those of which nobody knows where they came from. */
+  untold = 0
+  /** Packets of which the capture does not say whether the host sent or received them. */
+  unplaced = 0
+  /** What was dropped, by rule and flow. */
+  readonly dropped = new GroupedPackets()
+
+  private readonly ruleset: Ruleset
+  private readonly journey: Journey
+  private readonly spares: RuledHost['spares']
+  private readonly isWhatIf: boolean
+  private readonly courses: Courses
+  private readonly memory = new TrailMemory()
+  private readonly entries = new EntryNotes()
+  private readonly last = new LastTrails()
+  private readonly refusals = new Refusals()
+  private readonly openings: DroppedOpenings
+  private readonly wheels = new Wheels()
+  private readonly routing: HostRouting
+  private readonly routes: Routes
+  private readonly front: readonly [boolean, boolean]
+  private readonly after = new Packet()
+  private course!: Course
+  private ways: readonly Way[] = [FIRST_WAY]
+  private isOnly = true
+  private isAnswer = false
+  /** Whether nobody knows in which zone the packet is looked up. */
+  private isBlind = false
+  private readonly source = new Int32Array(4)
+  private readonly destination = new Int32Array(4)
+  private readonly met: number[] = []
+  private readonly doubted: number[] = []
+  /** The end of a packet that did not come to conntrack. */
+  private early: End | null = null
+
+  constructor({ ruleset, host, settings, names, spares, isWhatIf }: RuledHost) {
+    this.spares = spares
+    this.isWhatIf = isWhatIf
+    this.ruleset = ruleset
+    this.numbers = new RuleNumbers(ruleset)
+    this.counts = new RuleCounts(this.numbers.all.length)
+    this.openings = new DroppedOpenings(this.numbers.all.length)
+    this.routing = new HostRouting(host, settings)
+    this.routes = new Routes(this.routing)
+    this.courses = new Courses(names, host)
+    const notes = {
+      met: (number: number, isSure: boolean): void => {
+        if (number < 0) return
+        if (isSure) this.met.push(number)
+        else this.doubted.push(number)
+      },
+    }
+    this.journey = new Journey(ruleset, this.numbers, this.routing, notes, this.wheels)
+    this.front = [this.journey.hasFront(4), this.journey.hasFront(6)]
+  }
+
+  /** Packets that rules given dropped and that went on all the same. */
+  get contradicted(): number {
+    return this.openings.contradicted
+  }
+
+  enter(packet: Packet, seen: Seen | null): number {
+    const course = this.courseOf(packet, seen)
+    this.course = course
+    this.zone = 0
+    this.isOwn = course.origin === 'out'
+    this.redirection = null
+    this.ways = [FIRST_WAY]
+    this.isOnly = true
+    this.early = null
+    this.isAnswer = false
+    this.isBlind = false
+    if (course.origin === 'out' && this.answers(packet)) return PASSES_BY
+    if (course.origin === null) return this.spares?.(packet) === true ? PASSES_BY : ENTERS
+    if (!this.front[packet.family === 6 ? 1 : 0]) return ENTERS
+    const trail = this.walkFront(packet)
+    this.ways = trail.ways
+    this.isOnly = trail.isOnly
+    if (trail.ways.length === 0) {
+      this.early = trail.end
+      return PASSES_BY
+    }
+    const [way] = trail.ways
+    if (areUntracked(trail.ways)) return PASSES_BY
+    // a zone of one direction alone, or of some ways alone, is not modelled
+    this.isBlind = trail.ways.length > 1 ? haveZones(trail.ways) : way?.zoneDirection !== null
+    if (!this.isBlind && way !== undefined) this.zone = way.zone
+    return ENTERS
+  }
+
+  leave(
+    packet: Packet,
+    seen: Seen | null,
+    table: Table,
+    ct: number,
+    state: number,
+    direction: number,
+    isFirst: boolean,
+  ): number {
+    if (this.isAnswer) return LEAVES
+    this.state = stateOf(state)
+    if (state === STATE_DROPPED) {
+      this.take({ ...NOWHERE, fate: 'dropped', mayLeave: false, why: 'table full' })
+      return STAYS
+    }
+    if (this.early !== null) {
+      this.take(this.early)
+      return STAYS
+    }
+    const { course } = this
+    if (course.origin === null || this.isBlind) {
+      this.untold++
+      if (course.origin === null) this.unplaced++
+      this.take(NOWHERE)
+      return LEAVES
+    }
+    const trail = this.walkBehind(packet, seen, table, ct, direction, isFirst)
+    const end = trail.end ?? NOWHERE
+    if (ct >= 0) this.entries.note(ct, end, isFirst)
+    if (isFirst) {
+      this.redirection = redirectionOf(end)
+      this.last.forget(ct)
+    }
+    return this.finish(packet, end, ct, direction, isFirst)
+  }
+
+  /** Where a packet was seen; one that comes from the host's own address is the host's, if the capture does not say. */
+  private courseOf(packet: Packet, seen: Seen | null): Course {
+    const course = this.courses.of(packet, seen)
+    if (course.origin !== null) return course
+    addressesOf(packet, this.source, this.destination)
+    const isLocal = this.routing.isLocal(packet.family === 6 ? 6 : 4, this.source)
+    return (isLocal === null ? course : isLocal ? course.asOut : course.asIn) ?? course
+  }
+
+  private finish(packet: Packet, end: End, ct: number, direction: number, isFirst: boolean): number {
+    const isGone = !end.mayLeave
+    if (end.fate === 'unknown') this.untold++
+    if (isGone && !this.isWhatIf && this.course.hasLeft && this.course.origin === 'in') {
+      // what was seen leaving was not dropped, whatever the rules say
+      this.openings.distrust(end.decided)
+      this.take(FORWARDED)
+      return LEAVES
+    }
+    if ((isFirst || ct < 0) && !this.isWhatIf) this.openings.check(packet)
+    if (isGone && this.openings.isDistrusted(end.decided)) {
+      this.untold++
+      this.take(NOWHERE)
+      return LEAVES
+    }
+    this.take(end)
+    if (isGone) {
+      if (isFirst) this.openings.add(packet, end.decided)
+      const decided = end.why === '' ? end.decided : BY_HOST
+      this.dropped.add(
+        packet,
+        decided,
+        STATES.indexOf(this.state),
+        packet.hasTuple && hasPorts(packet.protocol),
+      )
+    }
+    // an error about an entry that is there is RELATED by the lookup, too
+    const isTold = end.isReset || (isFirst && (end.isRefused || end.why !== ''))
+    if (isTold) this.refusals.add(packet, end.isReset, ct >= 0, direction, isFirst)
+    if (!isGone || end.isConfirmed) return LEAVES
+    return end.isReset ? STAYS_RESET : STAYS
+  }
+
+  private take({ fate, decided, why }: End): void {
+    this.fate = fate
+    this.decided = decided
+    this.why = why
+  }
+
+  /** Whether the packet is the answer that a rule sent for one it refused. */
+  private answers(packet: Packet): boolean {
+    const refusal = this.refusals.answeredBy(packet)
+    if (refusal === null) return false
+    this.isAnswer = true
+    this.state = refusal.hasEntry ? 'related' : 'invalid'
+    fillKey(
+      this.memory.key,
+      packet,
+      STATE_ANSWER | (refusal.hasEntry ? 1 : 0) | (refusal.direction << 1) | (refusal.isFirst ? 8 : 0),
+      0,
+      0,
+      this.course.number,
+    )
+    this.addRoutes(packet, null, -1, 0)
+    let trail = this.memory.find()
+    if (trail === null) {
+      const { journey } = this
+      this.begin(packet)
+      journey.begin(this.course)
+      journey.facts.hasEntry = refusal.hasEntry
+      journey.facts.direction = refusal.direction === DIRECTION_ORIGINAL ? 1 : 0
+      trail = this.ended(journey.answer(this.state, refusal.isFirst && refusal.isReset))
+    }
+    this.count(trail, packet)
+    this.take(trail.end ?? NOWHERE)
+    return true
+  }
+
+  private walkFront(packet: Packet): Trail {
+    fillKey(this.memory.key, packet, STATE_FRONT, 0, 0, this.course.number)
+    this.addRoutes(packet, null, -1, 0)
+    let trail = this.memory.find()
+    if (trail === null) {
+      const { journey } = this
+      this.begin(packet)
+      journey.begin(this.course)
+      const isDropped = journey.front().length === 0
+      trail = this.ended(isDropped ? journey.droppedInFront() : null)
+    }
+    this.count(trail, packet)
+    return trail
+  }
+
+  private walkBehind(
+    packet: Packet,
+    seen: Seen | null,
+    table: Table,
+    ct: number,
+    direction: number,
+    isFirst: boolean,
+  ): Trail {
+    const status = ct < 0 ? 0 : (table.status(ct) | this.entries.bits(ct)) & ASKED_STATUS
+    const connMark = ct < 0 || isFirst ? 0 : this.entries.mark(ct)
+    const flags =
+      (STATES.indexOf(this.state) << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
+    const key = ct * 2 + direction
+    const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
+    if (isPlain) {
+      const kept = this.last.find(key, packet, flags, status, this.course.number, connMark)
+      if (kept !== null) {
+        this.count(kept, packet)
+        return kept
+      }
+    }
+    fillKey(
+      this.memory.key,
+      packet,
+      (flags << 7) | ((isFirst ? (seen?.translated ?? 0) : 0) << 5),
+      status,
+      connMark ?? 0,
+      this.course.number,
+    )
+    this.addRoutes(packet, table, isFirst ? -1 : ct, direction)
+    addEntry(this.memory.key, table, ct, direction)
+    const isKept = addWay(this.memory.key, this.ways, this.isOnly, connMark === null)
+    let trail = isKept ? this.memory.find() : null
+    if (trail === null) {
+      const { journey } = this
+      this.begin(packet)
+      journey.resume(this.course, this.waysWith(connMark), this.isOnly)
+      const guess = ct < 0 || isFirst ? null : this.entries.nat(ct)
+      describeEntry(journey.facts, table, ct, direction, status, isFirst, guess)
+      const seenNat = isFirst ? seenNatOf(packet, seen, this.after) : null
+      if (!isFirst && ct >= 0) this.translated(packet, table, ct, direction)
+      trail = this.ended(journey.behind(this.state, isFirst, seenNat), isKept)
+    }
+    if (isPlain && trail.isLasting) {
+      this.last.keep(key, packet, flags, status, this.course.number, connMark, trail)
+    }
+    this.count(trail, packet)
+    return trail
+  }
+
+  /** Whether the packet is like others of its entry in all but its flags: nothing in front of conntrack marked it. */
+  private isPlain({ family, protocol }: Packet, ct: number): boolean {
+    const isOne = this.ways.length === 1 && this.ways[0] === FIRST_WAY && this.isOnly
+    return ct >= 0 && isOne && family === 4 && (protocol === 6 || protocol === 17)
+  }
+
+  /** Begins a walk of the packet whose key is filled. */
+  private begin(packet: Packet): void {
+    this.met.length = 0
+    this.doubted.length = 0
+    describePacket(packet, this.course.frameType, this.journey.subject, this.journey.facts)
+    this.journey.facts.asked = ASKS_KIND
+  }
+
+  /** The trail of the walk that ended, kept where the next packet of the kind would go the same way. */
+  private ended(end: End | null, isKept = true): Trail {
+    const { journey } = this
+    const trail: Trail = {
+      met: Int32Array.from(this.met),
+      perhaps: Int32Array.from(this.doubted),
+      ways: journey.left,
+      isOnly: journey.isSure,
+      end,
+      isLasting: isKept && (journey.facts.asked & ASKS_PACKET) === 0,
+    }
+    if (trail.isLasting) this.memory.keep(trail, journey.facts.asked)
+    return trail
+  }
+
+  private count({ met, perhaps }: Trail, packet: Packet): void {
+    for (let i = 0; i < met.length; i++) this.counts.add(met[i], packet.networkLength, packet.time)
+    for (let i = 0; i < perhaps.length; i++) this.counts.perhaps(perhaps[i])
+  }
+
+  /** Adds to the key what the host does with the packet's addresses, and with those behind the translation of its entry. */
+  private addRoutes(packet: Packet, table: Table | null, ct: number, direction: number): void {
+    const { source, destination, routes } = this
+    const family = packet.family === 6 ? 6 : 4
+    addressesOf(packet, source, destination)
+    const route = (routes.of(family, source) << 16) | routes.of(family, destination)
+    const number = this.ruleset.numberOf(destination)
+    let later = 0
+    if (table !== null && ct >= 0) {
+      const other = ct * 2 + 1 - direction
+      if (
+        table.source(other) !==
+        addressWord(family, destination[0], destination[1], destination[2], destination[3])
+      ) {
+        for (let i = 0; i < 4; i++) destination[i] = i === 0 || family === 6 ? table.sourceWord(other, i) : 0
+        later = routes.of(family, destination)
+      }
+    }
+    addRoute(this.memory.key, route, later, number)
+  }
+
+  private waysWith(connMark: number | null): readonly Way[] {
+    return this.ways.map(way => ({ ...way, connMark }))
+  }
+
+  /** Where a later packet is sent by the translation of its entry. kernel: nf_nat_packet(), nf_nat_icmp_reply_translation() */
+  private translated({ protocol }: Packet, table: Table, ct: number, direction: number): void {
+    const { facts } = this.journey
+    const bit = direction === DIRECTION_ORIGINAL ? IPS_DST_NAT : IPS_SRC_NAT
+    if (((table.status(ct) | this.entries.bits(ct)) & bit) === 0) return
+    // what SNAT by a rule made of the source is known where a capture shows it
+    if (direction !== DIRECTION_ORIGINAL && (table.status(ct) & bit) === 0) return
+    const { isKnown, words, port } = (direction === DIRECTION_ORIGINAL ? facts.reply : facts.original).source
+    const hasPort = hasPorts(protocol)
+    this.journey.later = { address: isKnown ? Int32Array.from(words) : null, port: hasPort ? port : -1 }
+  }
+}
+
+/** Where rules sent a first packet whose way on is not seen; an end is kept with its walk, and so is this. */
+function redirectionOf({ nat, fate }: End): Redirection | null {
+  return fate === 'delivered' ? (nat?.redirection ?? null) : null
+}

@@ -1,0 +1,129 @@
+// The RulesReport for people: each chain with what its rules met, those that met nothing, and what was dropped.
+import type { TextOptions } from '../analyze/text.ts'
+import { formatBytes, formatCount, formatInstant, plural, printable } from '../text/format.ts'
+import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
+import { createStyle, type Style } from '../text/style.ts'
+import { wrap } from '../text/wrap.ts'
+import type { ChangeReport, DroppedReport, RuleReport, RulesReport } from './rules-model.ts'
+
+/** Groups of dropped packets that are named, and rules without packets. */
+const NAMED_GROUPS = 20
+const NAMED_UNUSED = 40
+
+/** Renders the report for people. */
+export function renderRulesText(report: RulesReport, { color, width }: TextOptions): string {
+  const style = createStyle(color)
+  const prose = width - SECTION_MARGIN
+  return renderSections(
+    [
+      ['Packets', wrap([packetLine(report)], prose)],
+      ...chainsOf(report.rules).map((rules, i): [string, string[]] => [
+        i === 0 ? 'Rules' : '',
+        chainLines(rules, style, prose),
+      ]),
+      ['Unused', wrap(unusedLines(report.rules), prose)],
+      ['Dropped', droppedLines(report, prose)],
+      ['Change', report.change === null ? [] : changeLines(report.change, prose)],
+      ['Limits', wrap(report.limits, prose)],
+    ],
+    style,
+  )
+}
+
+function packetLine({ packets, fates }: RulesReport): string {
+  const words = Object.entries(fates)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([fate, count]) => `${formatCount(count)} ${fate}`)
+  return `${plural(packets, 'packet')} replayed through the rules: ${words.length === 0 ? 'none' : words.join(', ')}`
+}
+
+/** Rules of each chain that met anything, in the order of the files. */
+function chainsOf(rules: readonly RuleReport[]): RuleReport[][] {
+  const chains = new Map<string, RuleReport[]>()
+  for (const rule of rules) {
+    if (!isMet(rule)) continue
+    const key = `${rule.family} ${rule.table} ${rule.chain}`
+    const known = chains.get(key)
+    if (known === undefined) chains.set(key, [rule])
+    else known.push(rule)
+  }
+  return [...chains.values()]
+}
+
+function isMet({ packets, untold }: RuleReport): boolean {
+  return packets + untold > 0
+}
+
+function chainLines(rules: readonly RuleReport[], style: Style, width: number): string[] {
+  const [first] = rules
+  if (first === undefined) return []
+  const policies = rules.filter(({ isPolicy }) => isPolicy)
+  const others = rules.filter(({ isPolicy }) => !isPolicy)
+  return [
+    style.bold(`${first.family} ${first.table} ${first.chain}`),
+    ...[...others, ...policies].map(rule => ruleLine(rule, width)),
+  ]
+}
+
+function ruleLine(rule: RuleReport, width: number): string {
+  const untold = rule.untold === 0 ? '' : ` to ${formatCount(rule.packets + rule.untold)}`
+  const count = `${formatCount(rule.packets)}${untold}`.padStart(9)
+  const bytes = formatBytes(rule.bytes).padStart(7)
+  const last = rule.last === null ? '' : ` last ${formatInstant(rule.last)}`
+  const line = `${count} ${bytes}  ${placeText(rule)}${printable(rule.text)}`
+  return `${line.length + last.length > width ? `${line.slice(0, Math.max(width - last.length - 2, 40))}…` : line}${last}`
+}
+
+function placeText({ file, line, isPolicy }: RuleReport): string {
+  if (isPolicy) return 'policy '
+  // what nft writes of a rule has its handle
+  return line === null ? '' : `${printable(file ?? '')}:${line} `
+}
+
+function unusedLines(rules: readonly RuleReport[]): string[] {
+  const unused = rules.filter(rule => !rule.isPolicy && !isMet(rule))
+  if (unused.length === 0) return []
+  const named = unused
+    .slice(0, NAMED_UNUSED)
+    .map(({ file, line, handle }) =>
+      line === null ? `handle ${handle}` : `${printable(file ?? '')}:${line}`,
+    )
+  const more = unused.length > named.length ? `, and ${formatCount(unused.length - named.length)} more` : ''
+  return [`${plural(unused.length, 'rule')} met no packet of the captures: ${named.join(', ')}${more}`]
+}
+
+/** What other rules would change, those packets first that no longer get through. */
+function changeLines({ packets, untold, groups, others }: ChangeReport, width: number): string[] {
+  const lines = [
+    `${plural(packets, 'packet')} would meet another fate${untold === 0 ? '' : `; of ${formatCount(untold)} it cannot be told`}`,
+  ]
+  for (const group of groups.slice(0, NAMED_GROUPS)) {
+    const { protocol, source, destination, state, before, after } = group
+    const line = `${formatCount(group.packets).padStart(9)}  ${protocol} ${source} > ${destination} ${state}: ${before.fate}, then ${after.fate}${after.rule === null ? '' : ` by ${printable(after.rule)}`}`
+    lines.push(line.length > width ? `${line.slice(0, width - 1)}…` : line)
+  }
+  const rest = groups.slice(NAMED_GROUPS).reduce((sum, group) => sum + group.packets, 0) + others
+  if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
+  return lines
+}
+
+function droppedLines({ dropped, droppedOthers, rules }: RulesReport, width: number): string[] {
+  const lines = dropped.slice(0, NAMED_GROUPS).map(group => droppedLine(group, rules, width))
+  const rest = dropped.slice(NAMED_GROUPS).reduce((sum, { packets }) => sum + packets, 0) + droppedOthers
+  if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
+  return lines
+}
+
+function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: number): string {
+  const rule = group.rule === null ? undefined : rules[group.rule]
+  const by =
+    rule === undefined
+      ? group.isByHost
+        ? 'the host itself'
+        : 'one of several rules'
+      : rule.isPolicy
+        ? `policy of ${rule.chain}`
+        : `${placeText(rule)}${printable(rule.text)}`
+  const line = `${formatCount(group.packets).padStart(9)}  ${group.protocol} ${group.source} > ${group.destination} ${group.state}: ${by}`
+  return line.length > width ? `${line.slice(0, width - 1)}…` : line
+}

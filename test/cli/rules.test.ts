@@ -1,0 +1,99 @@
+// `ctpcap rules`: what each rule met and dropped, as text and JSON; what `--rules-after` would change; fates in `packets`.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { RulesReport } from '../../src/report/rules/rules-model.ts'
+import { runCli } from '../support/cli.ts'
+
+const CAPTURE = 'fixtures/lab/same-bridge-dnat-control/any.pcap'
+const TOPOLOGY = ['--topology', 'fixtures/lab/same-bridge-dnat/topology.txt']
+const folder = mkdtempSync(join(tmpdir(), 'ctpcap-rules-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function rulesFile(name: string, ...rules: string[]): string {
+  const path = join(folder, name)
+  const head = ['*filter', ':INPUT ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]']
+  writeFileSync(path, [...head, ...rules, 'COMMIT', ''].join('\n'))
+  return path
+}
+
+const OPEN = rulesFile(
+  'open.txt',
+  '-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+  '-A FORWARD -p tcp -j ACCEPT',
+  '-A FORWARD -p udp -j DROP',
+)
+const CLOSED = rulesFile('closed.txt', '-A FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN -j DROP')
+
+async function reportOf(...args: string[]): Promise<RulesReport> {
+  const { code, stdout, stderr } = await runCli([
+    'rules',
+    CAPTURE,
+    ...TOPOLOGY,
+    ...args,
+    '--format',
+    'json',
+    '-q',
+  ])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(stdout)
+}
+
+describe('ctpcap rules', () => {
+  it('counts what each rule and policy met', async () => {
+    const { schema, packets, fates, rules, dropped } = await reportOf('--rules', OPEN)
+    expect(schema).toBe('ctpcap.rules/1')
+    expect(Object.values(fates).reduce((sum, count) => sum + count, 0)).toBe(packets)
+    const [established, tcp, udp] = rules.filter(rule => !rule.isPolicy)
+    expect([established.line, tcp.line, udp.line]).toEqual([5, 6, 7])
+    expect(established.packets).toBeGreaterThan(tcp.packets)
+    expect(tcp.packets).toBeGreaterThan(0)
+    expect([udp.packets, udp.first, dropped]).toEqual([0, null, []])
+    expect(tcp.first).not.toBeNull()
+    // what is forwarded meets one of them, and the policy nothing
+    expect(rules.find(rule => rule.isPolicy && rule.chain === 'FORWARD')?.packets).toBe(0)
+  })
+
+  it('tells what other rules would change, and by which of them', async () => {
+    const { change } = await reportOf('--rules', OPEN, '--rules-after', CLOSED)
+    expect(change?.packets).toBeGreaterThan(0)
+    for (const { before, after } of change?.groups ?? []) {
+      expect(['forwarded', 'bridged']).toContain(before.fate)
+      expect(after).toMatchObject({ fate: 'dropped', rule: expect.stringContaining('closed.txt:5') })
+    }
+    expect((await reportOf('--rules', OPEN, '--rules-after', OPEN)).change).toMatchObject({
+      packets: 0,
+      groups: [],
+    })
+  })
+
+  it('is there for people, too', async () => {
+    const { code, stdout } = await runCli(['rules', CAPTURE, ...TOPOLOGY, '--rules', CLOSED, '-q'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^Packets {3}\d+ packets replayed through the rules/)
+    expect(stdout).toMatch(/closed\.txt:5 -A FORWARD/)
+  })
+
+  it('needs rules', async () => {
+    const { code, stdout, stderr } = await runCli(['rules', CAPTURE])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('--rules')
+  })
+})
+
+describe('ctpcap packets with rules', () => {
+  it('has a line for each packet, with its fate and the rule that decided', async () => {
+    const args = ['packets', CAPTURE, ...TOPOLOGY, '--rules', OPEN, '--format', 'ndjson']
+    const { code, stdout } = await runCli(args)
+    expect(code).toBe(0)
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { fate?: string; rule?: { place: string } | null; state: string })
+    const { packets } = await reportOf('--rules', OPEN)
+    const told = lines.filter(({ fate }) => fate !== undefined)
+    expect(told.length).toBe(packets)
+    expect(told.some(({ rule }) => rule?.place === 'open.txt:6')).toBe(true)
+  })
+})

@@ -1,0 +1,275 @@
+// A packet through the rules of a host: what confirms its entry, what rules are counted, what is not believed.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Engine } from '../../src/conntrack/engine.ts'
+import type { Seen } from '../../src/conntrack/passage.ts'
+import { RuledEngine } from '../../src/conntrack/ruled-engine.ts'
+import { defaultSettings } from '../../src/conntrack/settings.ts'
+import { STATE_NEW } from '../../src/conntrack/status.ts'
+import { ReplayedRules } from '../../src/host/walk/replayed-rules.ts'
+import { Packet } from '../../src/packet/packet.ts'
+import { rulesOf, topologyOf } from '../support/knowledge.ts'
+
+const TOPOLOGY = `1: lo: <UP>
+    inet 127.0.0.1/8 scope host lo
+2: lan0: <UP>
+    inet 192.168.1.1/24 scope global lan0
+3: wan0: <UP>
+    inet 203.0.113.2/24 scope global wan0
+# ip route
+default via 203.0.113.1 dev wan0
+192.168.1.0/24 dev lan0 scope link
+203.0.113.0/24 dev wan0 scope link
+`
+
+const INCOMING = 0
+const OUTGOING = 4
+
+/** An engine behind rules, and packets for it: TCP segments with flags, from an interface or to one. */
+class Host {
+  readonly rules: ReplayedRules
+  readonly engine: Engine
+  readonly created: number[] = []
+  private readonly packet = new Packet()
+  private frame = 0
+
+  constructor(text: string | null) {
+    const observer = {
+      created: (ct: number) => this.created.push(ct),
+      updated: () => {},
+      reclassified: () => {},
+      expired: () => {},
+      destroyed: () => {},
+    }
+    const host = topologyOf(TOPOLOGY).onlyHost
+    this.rules = new ReplayedRules({
+      ruleset: rulesOf(text ?? '*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n').ruleset,
+      host,
+      settings: new Map([
+        ['net.ipv4.conf.all.rp_filter', 0],
+        ['net.ipv4.ip_forward', 1],
+      ]),
+      names: {
+        ofPoint: () => null,
+        ofFrame: ({ interfaceIndex }) => host?.byIndex(interfaceIndex)?.name ?? null,
+      },
+      spares: null,
+      isWhatIf: false,
+    })
+    this.engine =
+      text === null
+        ? new Engine(defaultSettings(), observer)
+        : new RuledEngine(this.rules, defaultSettings(), observer, false, null)
+  }
+
+  send(
+    from: string,
+    to: string,
+    flags: number,
+    more: Partial<Packet> = {},
+    seen: Seen | null = null,
+  ): string {
+    const [source, sport] = endpoint(from)
+    const [destination, dport] = endpoint(to)
+    Object.assign(this.packet, {
+      family: 4,
+      protocol: 6,
+      hasTuple: true,
+      transportLength: 20,
+      transportCaptured: 20,
+      tcpHeaderLength: 20,
+      networkLength: 40,
+      ttl: 64,
+      window: 1000,
+      interfaceIndex: 3,
+      packetType: INCOMING,
+      frame: ++this.frame,
+      time: this.frame * 1e6,
+      source0: source,
+      destination0: destination,
+      sourcePort: sport,
+      destinationPort: dport,
+      tcpFlags: flags,
+      sequence: 1,
+      acknowledgment: 1,
+      ...more,
+    })
+    if (this.engine instanceof RuledEngine) this.engine.track(this.packet, null, seen)
+    else this.engine.track(this.packet)
+    return this.rules.fate
+  }
+
+  /** What the rule with this text met. */
+  met(text: string): { packets: number; untold: number } {
+    const { numbers, counts } = this.rules
+    const number = numbers.all.findIndex(({ rule }) => rule?.source.text.includes(text) === true)
+    return { packets: counts.packets[number], untold: counts.untold[number] }
+  }
+}
+
+function endpoint(text: string): [number, number] {
+  const [address, port] = text.split(':')
+  return [address.split('.').reduce((word, byte) => (word << 8) | Number(byte), 0), Number(port)]
+}
+
+const SYN = 2
+const ACK = 16
+const RST = 4
+
+const rules = (...lines: string[]): string =>
+  [
+    '*filter',
+    ':INPUT ACCEPT [0:0]',
+    ':FORWARD ACCEPT [0:0]',
+    ':OUTPUT ACCEPT [0:0]',
+    ...lines,
+    'COMMIT',
+    '',
+  ].join('\n')
+
+const CLIENT = '198.51.100.7:40000'
+const SERVER = '203.0.113.2:22'
+const INSIDE = '192.168.1.20:80'
+
+describe('an entry', () => {
+  it('is not confirmed where its packet is dropped, and its repetition is NEW again', () => {
+    const host = new Host(rules('-A INPUT -p tcp -m tcp --dport 22 -j DROP'))
+    for (let i = 0; i < 3; i++) {
+      expect(host.send(CLIENT, SERVER, SYN)).toBe('dropped')
+      expect(host.engine.state).toBe(STATE_NEW)
+    }
+    expect([host.created.length, host.engine.table.count]).toEqual([0, 0])
+    expect(host.met('--dport 22')).toEqual({ packets: 3, untold: 0 })
+  })
+
+  it('is confirmed where its packet is delivered or forwarded', () => {
+    const host = new Host(rules('-A FORWARD -d 192.168.1.21/32 -j DROP'))
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('delivered')
+    expect(host.send(CLIENT, INSIDE, SYN)).toBe('forwarded')
+    expect(host.send(CLIENT, '192.168.1.21:80', SYN)).toBe('dropped')
+    expect(host.engine.table.count).toBe(2)
+  })
+
+  it('counts as confirmed where it cannot be told, and is not where every way ends', () => {
+    const host = new Host(
+      rules('-A INPUT -m limit --limit 1/s -j ACCEPT', '-A INPUT -p tcp -m tcp --dport 22 -j DROP'),
+    )
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('unknown')
+    expect(host.engine.table.count).toBe(1)
+    expect(host.met('--dport 22')).toEqual({ packets: 0, untold: 1 })
+    const other = new Host(rules('-A INPUT -m limit --limit 1/s -j DROP', '-A INPUT -j REJECT'))
+    expect(other.send(CLIENT, SERVER, SYN)).toBe('unknown')
+    expect(other.engine.table.count).toBe(0)
+  })
+
+  it('that no route leads to is not confirmed, nor one whose source is not believed', () => {
+    const host = new Host(rules())
+    expect(host.send('203.0.113.2:1', INSIDE, SYN)).toBe('dropped')
+    expect(host.rules.why).toBe('martian source')
+    expect(host.send(CLIENT, INSIDE, SYN, { ttl: 1 })).toBe('dropped')
+    expect(host.rules.why).toBe('TTL exceeded')
+    expect(host.engine.table.count).toBe(0)
+  })
+
+  it('that is there goes to CLOSE when a packet of it is refused with a RST', () => {
+    const host = new Host(
+      rules('-A INPUT -p tcp -m tcp --tcp-flags PSH PSH -j REJECT --reject-with tcp-reset'),
+    )
+    host.send(CLIENT, SERVER, SYN)
+    host.send(SERVER, CLIENT, SYN | ACK, { packetType: OUTGOING })
+    host.send(CLIENT, SERVER, ACK, { sequence: 2, acknowledgment: 2 })
+    expect(host.engine.table.state(0)).toBe(3)
+    expect(host.send(CLIENT, SERVER, ACK | 8, { sequence: 2, acknowledgment: 2 })).toBe('rejected')
+    expect(host.engine.table.state(0)).toBe(8)
+    // the RST itself is RELATED, and is looked up by nobody
+    host.send(SERVER, CLIENT, RST, { packetType: OUTGOING, sequence: 2 })
+    expect([host.rules.state, host.engine.ct]).toEqual(['related', -1])
+  })
+})
+
+describe('rules', () => {
+  it('that accept everything change no entry', () => {
+    const flags = fc.constantFrom(SYN, SYN | ACK, ACK, RST, 1 | ACK)
+    const ends = fc.constantFrom(CLIENT, SERVER, INSIDE, '198.51.100.8:53', '192.168.1.21:80')
+    const packet = fc.record({ from: ends, to: ends, flags, sequence: fc.integer({ min: 0, max: 3 }) })
+    fc.assert(
+      fc.property(fc.array(packet, { maxLength: 30 }), packets => {
+        const plain = new Host(null)
+        const ruled = new Host(rules('-A INPUT -m conntrack --ctstate NEW,INVALID -j ACCEPT'))
+        // what the host's stack refuses is no matter of rules
+        const isBelieved = (from: string): boolean => from !== SERVER
+        for (const { from, to, flags: own, sequence } of packets) {
+          if (!isBelieved(from) || from === to) continue
+          const more = { sequence, acknowledgment: sequence }
+          plain.send(from, to, own, more)
+          ruled.send(from, to, own, more)
+          expect(ruled.engine.state).toBe(plain.engine.state)
+        }
+        expect(ruled.created).toEqual(plain.created)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('are met the same whether a walk is kept or not', () => {
+    // a rule on the length has every packet walked anew
+    const lines = [
+      '-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+      '-A FORWARD -s 198.51.100.7/32 -p tcp -m tcp --dport 80 -j ACCEPT',
+      '-A FORWARD -p tcp -m tcp --tcp-flags RST RST -j DROP',
+      '-A FORWARD -j REJECT',
+    ]
+    const ends = fc.constantFrom(CLIENT, '198.51.100.8:40000', INSIDE, '192.168.1.21:81')
+    const packet = fc.record({ from: ends, to: ends, flags: fc.constantFrom(SYN, SYN | ACK, ACK, RST) })
+    fc.assert(
+      fc.property(fc.array(packet, { maxLength: 30 }), packets => {
+        const kept = new Host(rules(...lines))
+        const walked = new Host(rules('-A FORWARD -m length --length 0:10 -j DROP', ...lines))
+        for (const { from, to, flags } of packets) {
+          if (from === to) continue
+          expect(kept.send(from, to, flags)).toBe(walked.send(from, to, flags))
+        }
+        for (const line of ['ESTABLISHED', '--dport 80', 'RST RST', 'REJECT']) {
+          expect(kept.met(line)).toEqual(walked.met(line))
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('count every third packet from where the wheel stands', () => {
+    const host = new Host(
+      rules('-A INPUT -m statistic --mode nth --every 3 --packet 1 -j DROP', '-A INPUT -j ACCEPT'),
+    )
+    const fates = Array.from({ length: 6 }, (_, i) => host.send(`198.51.100.7:${i + 1}`, SERVER, SYN))
+    expect(fates).toEqual(['delivered', 'dropped', 'delivered', 'delivered', 'dropped', 'delivered'])
+  })
+
+  it('carry marks from table to table and from packet to packet', () => {
+    const host = new Host(
+      [
+        '*mangle',
+        ':PREROUTING ACCEPT [0:0]',
+        '-A PREROUTING -j CONNMARK --restore-mark',
+        '-A PREROUTING -m mark ! --mark 0x0 -j ACCEPT',
+        '-A PREROUTING -p tcp -m tcp --dport 22 -j MARK --set-xmark 0x5/0xff',
+        '-A PREROUTING -j CONNMARK --save-mark',
+        'COMMIT',
+        rules('-A INPUT -m mark --mark 0x5 -j ACCEPT', '-A INPUT -j DROP'),
+      ].join('\n'),
+    )
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('delivered')
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('delivered')
+    expect(host.met('--mark 0x0 -j ACCEPT')).toEqual({ packets: 1, untold: 0 })
+    expect(host.send(CLIENT, '203.0.113.2:23', SYN)).toBe('dropped')
+  })
+
+  it('are not believed any more where an answer shows that a packet went on', () => {
+    const host = new Host(rules('-A FORWARD -p tcp -m tcp --dport 80 -j DROP'))
+    expect(host.send(CLIENT, INSIDE, SYN)).toBe('dropped')
+    host.send(INSIDE, CLIENT, SYN | ACK, { interfaceIndex: 2 })
+    expect(host.rules.contradicted).toBe(1)
+    expect(host.send('198.51.100.8:1', INSIDE, SYN)).toBe('unknown')
+    expect(host.created.length).toBeGreaterThan(0)
+  })
+})
