@@ -33,7 +33,6 @@ import {
 } from './status.ts'
 import { Table } from './table.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
-import { HZ, JIFFY } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
@@ -89,7 +88,7 @@ export class Engine {
     // 0 is no limit, as in the kernel
     const limited = enforceMaximum && settings.nf_conntrack_max > 0
     this.room = limited ? settings.nf_conntrack_max - settings.nf_conntrack_count : Number.POSITIVE_INFINITY
-    this.table = new Table(settings.nf_conntrack_buckets)
+    this.table = new Table(settings.nf_conntrack_buckets, settings.kernel.hz)
     this.prefetch = new Prefetch(this.table)
     this.wheel = new Wheel(this.table, (ct, jiffy) => this.expire(ct, jiffy))
     this.gc = new GarbageCollector(this.table, settings, (ct, early) =>
@@ -116,7 +115,7 @@ export class Engine {
     if (time <= this.context.time) return
     this.frame = 0
     this.context.time = time
-    if (time >= this.nextTick) this.advanceTo(Math.floor(time / JIFFY))
+    if (time >= this.nextTick) this.advanceTo(Math.floor(time / this.table.jiffy))
   }
 
   /**
@@ -220,7 +219,7 @@ export class Engine {
       return ACCEPT
     }
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_FIXED_TIMEOUT | IPS_NAT_CLASH
-    this.table.entries[(ct << ENTRY_SHIFT) + TIMEOUT] = HZ
+    this.table.entries[(ct << ENTRY_SHIFT) + TIMEOUT] = this.table.hz
     this.confirm(ct)
     this.settle(STATE_NEW, DIRECTION_ORIGINAL, ct)
     return ACCEPT
@@ -302,7 +301,7 @@ export class Engine {
   }
 
   private advanceTo(jiffy: number): void {
-    this.nextTick = (jiffy + 1) * JIFFY
+    this.nextTick = (jiffy + 1) * this.table.jiffy
     const table = this.table
     while (this.gc.nextRun <= jiffy) {
       if (table.count === 0) {
@@ -323,7 +322,7 @@ export class Engine {
   private expire(ct: number, jiffy: number): void {
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= STATUS_EXPIRED
     this.table.retire(ct)
-    this.observer.expired(ct, jiffy * JIFFY)
+    this.observer.expired(ct, jiffy * this.table.jiffy)
   }
 
   /** Takes an entry out of the table. */
@@ -344,7 +343,8 @@ export class Engine {
     const table = this.table
     if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.unlinkExpired(ct)
     else table.unlink(ct)
-    this.observer.destroyed(ct, cause, this.frame === 0 ? this.wheel.now * JIFFY : this.context.time)
+    const time = this.frame === 0 ? this.wheel.now * table.jiffy : this.context.time
+    this.observer.destroyed(ct, cause, time)
   }
 
   /** Frees the slot of an entry that died with the packet before: time that passes must not meet it any more. */

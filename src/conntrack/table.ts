@@ -2,6 +2,7 @@
 import { alignedInt32, doublesOf } from '../net/cache-line.ts'
 import { seededHash } from '../net/seeded-hash.ts'
 import { ExpiredKeys } from './expired-keys.ts'
+import { DEFAULT_HZ } from './kernel.ts'
 import { LiveBuckets } from './live-buckets.ts'
 import { plainHash } from './plain-hash.ts'
 import { IPS_CONFIRMED, IPS_NAT_CLASH, STATUS_EXPIRED } from './status.ts'
@@ -47,6 +48,10 @@ export class Table {
   expiredCount = 0
   /** Buckets of the kernel's table; ours has heads of its own, by a secret hash. */
   readonly buckets: number
+  /** Jiffies a second, in which timeouts are kept. */
+  readonly hz: number
+  /** Nanoseconds a jiffy. */
+  readonly jiffy: number
   /** One more than the highest entry ever used. */
   top = 0
 
@@ -67,8 +72,13 @@ export class Table {
   /** Live entries by the kernel's buckets, from when they are first asked for. */
   private live: LiveBuckets | null = null
 
-  /** @param buckets nf_conntrack_buckets; taken as the next power of two */
-  constructor(buckets: number) {
+  /**
+   * @param buckets nf_conntrack_buckets; taken as the next power of two
+   * @param hz jiffies a second
+   */
+  constructor(buckets: number, hz = DEFAULT_HZ) {
+    this.hz = hz
+    this.jiffy = 1e9 / hz
     let size = 1
     while (size < buckets && size < INITIAL_HEADS) size *= 2
     this.buckets = size

@@ -3,6 +3,7 @@ import type { Frame, FrameSource } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT, type Observer } from '../../src/conntrack/events.ts'
+import { CURRENT_KERNEL } from '../../src/conntrack/kernel.ts'
 import { SCTP_STATE_NAMES } from '../../src/conntrack/proto/sctp-table.ts'
 import { TCP_STATE_NAMES } from '../../src/conntrack/proto/tcp-table.ts'
 import { defaultSettings, isSysctlName } from '../../src/conntrack/settings.ts'
@@ -15,7 +16,6 @@ import {
   STATE_NAMES,
   STATUS_EXPIRED,
 } from '../../src/conntrack/status.ts'
-import { HZ } from '../../src/conntrack/timeouts.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
 import { IPPROTO_SCTP, IPPROTO_TCP } from '../../src/net/numbers.ts'
 import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
@@ -27,9 +27,16 @@ import type { ConntrackEvent, Recording, Sysctls, TableEntry, Verdict } from './
  * Replays a capture through the model.
  * @param end nanoseconds after the first frame at which the table is read
  * @param phase nanoseconds from a tick of the model's clock to the first frame
+ * @param kernel whose conntrack it is
  */
-export async function runModel(path: string, sysctls: Sysctls, end: number, phase = 0): Promise<Recording> {
-  const settings = defaultSettings()
+export async function runModel(
+  path: string,
+  sysctls: Sysctls,
+  end: number,
+  phase = 0,
+  kernel = CURRENT_KERNEL,
+): Promise<Recording> {
+  const settings = defaultSettings(kernel)
   for (const [name, value] of Object.entries(sysctls)) if (isSysctlName(name)) settings[name] = value
   const scribe = new Scribe()
   const engine = new Engine(settings, scribe)
@@ -82,7 +89,7 @@ class Scribe implements Observer, Witness {
       outcome === FRAME_TRACKED ? this.verdict(packet.protocol) : untrackedVerdict(outcome),
     )
     if (outcome === FRAME_TRACKED && engine.ct >= 0 && STATE_NAMES[engine.state] === 'established') {
-      recording.timeouts.set(packet.frame, (engine.context.expires(engine.ct) * 1000) / HZ)
+      recording.timeouts.set(packet.frame, (engine.context.expires(engine.ct) * 1000) / engine.table.hz)
     }
   }
 
@@ -170,7 +177,9 @@ class Scribe implements Observer, Witness {
 
   /** Whole seconds left of an entry's timeout. */
   private left(ct: number): number {
-    return Math.floor(Math.max(0, (this.engine.table.timeout(ct) - this.engine.context.jiffies) | 0) / HZ)
+    return Math.floor(
+      Math.max(0, (this.engine.table.timeout(ct) - this.engine.context.jiffies) | 0) / this.engine.table.hz,
+    )
   }
 
   /** The entries alive now. */

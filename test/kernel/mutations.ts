@@ -362,8 +362,8 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...inFile(
     UDP,
-    ['(context.jiffies + 2 * HZ) | 0', '(context.jiffies + HZ) | 0'],
-    ['(context.jiffies + 2 * HZ) | 0', '(context.jiffies + 3 * HZ) | 0'],
+    ['(context.jiffies + 2 * table.hz) | 0', '(context.jiffies + table.hz) | 0'],
+    ['(context.jiffies + 2 * table.hz) | 0', '(context.jiffies + 3 * table.hz) | 0'],
     ['if (isNew) table.entries[streamAt]', 'table.entries[streamAt]'],
     ['active ? timeouts.udpStream : timeouts.udp', 'timeouts.udpStream'],
     ['if (active && (status & (IPS_ASSURED', 'if ((status & (IPS_ASSURED'],
@@ -449,7 +449,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...inFile(
     TIMEOUTS,
-    ['120 * HZ, // SYN_SENT2', '60 * HZ, // SYN_SENT2'],
+    ['120 * hz, // SYN_SENT2', '60 * hz, // SYN_SENT2'],
     [
       'jiffies(settings.nf_conntrack_tcp_timeout_syn_sent)',
       'jiffies(settings.nf_conntrack_tcp_timeout_syn_recv)',
@@ -478,7 +478,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'generic: jiffies(settings.nf_conntrack_generic_timeout)',
       'generic: jiffies(settings.nf_conntrack_icmp_timeout)',
     ],
-    ['Math.min(seconds * HZ, 0x7fffffff)', 'Math.min((seconds + 2) * HZ, 0x7fffffff)'],
+    ['Math.min(seconds * hz, 0x7fffffff)', 'Math.min((seconds + 2) * hz, 0x7fffffff)'],
   ),
   ...inFile(
     TUPLE,

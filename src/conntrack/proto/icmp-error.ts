@@ -74,6 +74,7 @@ export class IcmpErrors {
     }
     const type = packet.destinationPort >>> 8
     if (isUntracked(type)) return ERROR_UNTRACKED
+    if (isRouterDiscovery(type) && this.context.traits.icmpv6RouterDiscovery) return ERROR_UNTRACKED
     if (type === V6_REDIRECT) return this.handleRedirect(packet)
     if (type >= 128) return ERROR_NONE
     return this.relate(packet, packet.transportOffset + HEADER)
@@ -170,5 +171,10 @@ function isError(type: number): boolean {
 
 /** Neighbour discovery and multicast housekeeping. kernel: noct_valid_new */
 function isUntracked(type: number): boolean {
-  return (type >= 130 && type <= 136) || type === 143 || type === 151 || type === 152
+  return (type >= 130 && type <= 136) || type === 143
+}
+
+/** Multicast router advertisement and solicitation (RFC 4286). */
+function isRouterDiscovery(type: number): boolean {
+  return type === 151 || type === 152
 }

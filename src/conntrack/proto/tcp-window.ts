@@ -110,6 +110,14 @@ function initSender(
   }
 }
 
+/** What older kernels make of any segment that goes on while its side is opening: the scale stays one-sided. */
+function restartSender(entries: Int32Array, sender: number, packet: Packet, end: number): void {
+  entries[sender + TD_END] = end
+  entries[sender + TD_MAXEND] = end
+  entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
+  takeOptions(entries, sender, packet)
+}
+
 /** Lowest acknowledgment still let through, minus one. */
 function ackFloor(entries: Int32Array, sender: number, receiver: number): number {
   const window = entries[sender + TD_MAXWIN] >>> 0
@@ -168,6 +176,9 @@ export function inWindow(
       // simultaneous open
       if ((flags & TCP_ACK) === 0) return WINDOW_ACCEPT
     } else pickUpSender(entries, sender, receiver, packet, end, sack)
+  } else if (!context.traits.tcpRestartsBySyn) {
+    const isOpening = state === (direction === 0 ? TCP_SYN_SENT : TCP_SYN_RECV)
+    if (isOpening && after(end, entries[sender + TD_END])) restartSender(entries, sender, packet, end)
   } else if (
     syn &&
     after(end, entries[sender + TD_END]) &&
@@ -189,7 +200,9 @@ export function inWindow(
     end = seq
   }
 
-  const refusal = checkBounds(context, entries, sender, receiver, seq, end, sack)
+  const refusal = context.traits.tcpIgnoresOutOfWindow
+    ? checkBounds(context, entries, sender, receiver, seq, end, sack)
+    : checkStrictly(context, entries, sender, receiver, seq, end, sack)
   if (refusal >= 0) return refusal
   learn(entries, sender, receiver, packet, ack, sack, end)
   if (index === INDEX_ACK) countRetransmission(context, ct, direction, packet, seq, ack, end)
@@ -241,6 +254,45 @@ function checkBounds(
   if (!after(sack, lowest))
     return complain(context, entries, sender, WINDOW_IGNORE, REASON_TCP_ACK_UNDER, lowest)
   return -1
+}
+
+/** The four bounds of older kernels, which refuse whatever exceeds one. Returns -1 inside them, otherwise the answer. */
+function checkStrictly(
+  context: Context,
+  entries: Int32Array,
+  sender: number,
+  receiver: number,
+  seq: number,
+  end: number,
+  sack: number,
+): number {
+  const receiverEnd = entries[receiver + TD_END]
+  const receiverWindow = entries[receiver + TD_MAXWIN]
+  const floor = (entries[sender + TD_END] - receiverWindow - 1) | 0
+  const lowest = ackFloor(entries, sender, receiver)
+  const isSeqLow = receiverWindow !== 0 && !after(end, floor)
+  const isAckHigh = !before(sack, (receiverEnd + 1) | 0)
+  const isAckLow = !after(sack, lowest)
+  if (!before(seq, (entries[sender + TD_MAXEND] + 1) | 0)) {
+    const overshot = (end - entries[sender + TD_MAXEND] + 1) >>> 0
+    if (
+      context.traits.tcpRemembersOvershot &&
+      !(isSeqLow || isAckHigh || isAckLow) &&
+      overshot <= receiverWindow >>> 0
+    ) {
+      const answer = complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_OVERSHOT, overshot)
+      if (answer === WINDOW_ACCEPT) return answer
+      entries[sender + TD_END] = end
+      entries[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
+      return answer
+    }
+    const bound = entries[sender + TD_MAXEND] + 1
+    return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_OVER, bound)
+  }
+  if (isSeqLow) return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_UNDER, floor)
+  if (isAckHigh)
+    return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_OVER, receiverEnd + 1)
+  return isAckLow ? complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_UNDER, lowest) : -1
 }
 
 /** kernel: nf_tcp_store_invalid() */
