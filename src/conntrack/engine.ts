@@ -33,7 +33,7 @@ import {
 } from './status.ts'
 import { Table } from './table.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
-import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
+import { hashTuple, hasPorts, invertTuple, Tuple, trackedTuple } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /**
@@ -137,8 +137,7 @@ export class Engine {
       if (error === ERROR_RELATED) return this.settleRelated()
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
-    if (!packet.hasTuple) return this.settle(STATE_INVALID, -1, -1)
-    tupleOf(packet, this.tuple)
+    if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
     return this.state
@@ -146,8 +145,7 @@ export class Engine {
 
   /** Takes in how a packet that was tracked earlier turned out to be translated. */
   learn(packet: Packet, translation: Translation): void {
-    if (!packet.hasTuple) return
-    tupleOf(packet, this.tuple)
+    if (!trackedTuple(packet, this.tuple, this.context.traits)) return
     const key = this.table.find(this.tuple, hashTuple(this.tuple))
     if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.clashes(key >> 1, translation)
   }
@@ -196,11 +194,18 @@ export class Engine {
     return ACCEPT
   }
 
+  /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
+  private translate(translation: Translation): number {
+    const nat = translation.apply(this.reply)
+    if (!hasPorts(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
+    return nat
+  }
+
   /** Whether the packet that found entry `ct` left with another translation; an entry without one learns it. */
   private clashes(ct: number, translation: Translation): boolean {
     if ((this.table.status(ct) & IPS_SEEN_REPLY) !== 0) return false
     if (!invertTuple(this.tuple, this.reply)) return false
-    const nat = translation.apply(this.reply)
+    const nat = this.translate(translation)
     const verdict = judgeTranslation(this.table, ct, this.reply)
     if (verdict !== NAT_LEARNT) return verdict === NAT_CLASHES
     this.table.setReply(ct, this.reply)
@@ -244,7 +249,7 @@ export class Engine {
   /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
   private create(packet: Packet, translation: Translation | null): number {
     if (!invertTuple(this.tuple, this.reply)) return CREATE_NO_INVERSE
-    const nat = translation === null ? 0 : translation.apply(this.reply)
+    const nat = translation === null ? 0 : this.translate(translation)
     if (this.gate !== null && !this.gate.admits(this.tuple, this.reply, packet)) return CREATE_FULL
     if (this.table.count + 1 > this.room && !this.dropEarly()) {
       this.gc.earlyDrop = true

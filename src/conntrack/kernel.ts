@@ -26,6 +26,8 @@ export interface Traits {
   readonly dccpLongSequences: boolean
   /** Multicast router discovery is untracked; without it INVALID. noct_valid_new */
   readonly icmpv6RouterDiscovery: boolean
+  /** A redirect is related to the flow whose packet it quotes; without it INVALID. nf_conntrack_icmpv6_redirect() */
+  readonly icmpv6Redirect: boolean
   /** The verification tags of all chunks are checked as RFC 9260 asks; no HEARTBEAT_ACKED. nf_conntrack_sctp_packet() */
   readonly sctpTags: boolean
   /** Complaints name flags, direction and state of an ignored segment. nf_conntrack_tcp_packet() */
@@ -93,6 +95,7 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   dccp:                          '#     #     #     #     #     .     .',
   dccpLongSequences:             '.     #     #     #     #     .     .',
   icmpv6RouterDiscovery:         '.     .     .     .     #     #     #',
+  icmpv6Redirect:                '.     #     #     #     #     #     #',
   sctpTags:                      '.     #     #     #     #     #     #',
   logsIgnoredIndex:              '.     .     #     #     #     #     #',
   logsBounds:                    '.     .     .     #     #     #     #',

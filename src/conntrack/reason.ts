@@ -34,8 +34,14 @@ export const REASON_SCTP_CHUNKS = 28
 export const REASON_SCTP_VTAG = 29
 export const REASON_SCTP_STATE = 30
 export const REASON_OUTER_ADDRESS_IPV6 = 31
+export const REASON_DCCP_MALFORMED = 32
+export const REASON_DCCP_COVERAGE = 33
+export const REASON_DCCP_TYPE = 34
+export const REASON_DCCP_SEQUENCE = 35
+export const REASON_DCCP_STATE = 36
+export const REASON_DCCP_IGNORED = 37
 
-export const REASON_COUNT = 32
+export const REASON_COUNT = 38
 
 /**
  * The complaints about one packet, mostly none, at most a few; reused for every packet.
@@ -119,6 +125,12 @@ const TITLES = [
   'verification tag check failed',
   'Invalid sctp chunk in this state',
   'outer daddr != inner',
+  'nf_ct_dccp: truncated/malformed packet',
+  'nf_ct_dccp: bad checksum coverage',
+  'nf_ct_dccp: reserved packet type',
+  'nf_ct_dccp: type lacks 48bit sequence numbers',
+  'invalid state transition',
+  'invalid packet',
 ]
 
 /** The sentence of a code as a kernel with these traits logs it; `''` where it logs none. */

@@ -72,10 +72,7 @@ export class Table {
   /** Live entries by the kernel's buckets, from when they are first asked for. */
   private live: LiveBuckets | null = null
 
-  /**
-   * @param buckets nf_conntrack_buckets; taken as the next power of two
-   * @param hz jiffies a second
-   */
+  /** @param buckets nf_conntrack_buckets; taken as the next power of two @param hz jiffies a second */
   constructor(buckets: number, hz = DEFAULT_HZ) {
     this.hz = hz
     this.jiffy = 1e9 / hz
@@ -295,12 +292,8 @@ export class Table {
   plainHashOfKey(key: number): number {
     const { keys } = this
     const at = key << KEY_SHIFT
-    return plainHash(
-      keys[at + KEY_SOURCE],
-      keys[at + KEY_DESTINATION],
-      keys[at + KEY_PORTS],
-      keys[at + KEY_KIND],
-    )
+    const ports = keys[at + KEY_PORTS]
+    return plainHash(keys[at + KEY_SOURCE], keys[at + KEY_DESTINATION], ports, keys[at + KEY_KIND])
   }
 
   /** Whether `key` is this tuple. */
@@ -398,23 +391,18 @@ export class Table {
   private grow(): void {
     // by half: the slack stays small beside the entries
     const capacity = Math.ceil(this.capacity * 1.5)
-    this.keys = enlargeInt32(this.keys, (capacity * 2) << KEY_SHIFT)
+    this.keys = copied(this.keys, alignedInt32((capacity * 2) << KEY_SHIFT))
     this.keyBytes = doublesOf(this.keys)
-    this.entries = enlargeInt32(this.entries, capacity << ENTRY_SHIFT)
+    this.entries = copied(this.entries, alignedInt32(capacity << ENTRY_SHIFT))
     this.entryTimes = doublesOf(this.entries)
-    const starts = new Float64Array(capacity)
-    starts.set(this.starts)
-    this.starts = starts
-    const firstFrames = new Uint32Array(capacity)
-    firstFrames.set(this.firstFrames)
-    this.firstFrames = firstFrames
+    this.starts = copied(this.starts, new Float64Array(capacity))
+    this.firstFrames = copied(this.firstFrames, new Uint32Array(capacity))
     this.capacity = capacity
     this.live?.grow(capacity)
   }
 }
 
-function enlargeInt32(words: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const larger = alignedInt32(length)
+function copied<T extends Int32Array | Float64Array | Uint32Array>(words: T, larger: T): T {
   larger.set(words)
   return larger
 }

@@ -21,6 +21,8 @@ export interface Timeouts {
 /** Timeouts as the sysctls set them, in jiffies. */
 export function timeoutsOf(settings: Settings): Timeouts {
   const { hz } = settings.kernel
+  // the three tenths of a second that older kernels have show as 0
+  const shutdown = settings.kernel.traits.sctpTags ? 0 : 0.3 * hz
   const jiffies = (seconds: number): number => Math.min(seconds * hz, 0x7fffffff)
   return {
     tcp: Int32Array.of(
@@ -43,10 +45,11 @@ export function timeoutsOf(settings: Settings): Timeouts {
       jiffies(settings.nf_conntrack_sctp_timeout_cookie_wait),
       jiffies(settings.nf_conntrack_sctp_timeout_cookie_echoed),
       jiffies(settings.nf_conntrack_sctp_timeout_established),
-      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_sent),
-      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_recd),
+      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_sent) || shutdown,
+      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_recd) || shutdown,
       jiffies(settings.nf_conntrack_sctp_timeout_shutdown_ack_sent),
       jiffies(settings.nf_conntrack_sctp_timeout_heartbeat_sent),
+      210 * hz, // HEARTBEAT_ACKED, whose sysctl is gone
     ),
     udp: jiffies(settings.nf_conntrack_udp_timeout),
     udpStream: jiffies(settings.nf_conntrack_udp_timeout_stream),

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
-import { readCapture, writeCapture } from './capture-file.ts'
 import { compareRecordings, type Disagreement } from './compare.ts'
 import { runModel } from './model.ts'
 import { RecordingUnavailable } from './record.ts'
@@ -13,15 +12,15 @@ import type { Recording, Sysctls, Verdict } from './recording.ts'
 export interface GuestJob {
   /** A name of its own, of letters, digits and dashes. */
   name: string
-  /** A capture that readCapture() reads. */
   capture: string
   sysctls: Sysctls
+  /** How much of it. */
+  maxSeconds: number
 }
 
-/** What came of a job: the guest's recording, the capture as it was really sent, the model's disagreements. */
+/** What came of a job: the guest's recording, and what the model says otherwise. */
 export interface GuestOutcome {
   recording: Recording
-  sent: string
   found: Disagreement[]
 }
 
@@ -65,9 +64,9 @@ export async function recordInGuest(
   if (!existsSync(starter)) throw new RecordingUnavailable(`no ${starter}`)
   if (process.getuid?.() !== 0) throw new RecordingUnavailable('needs root')
   const list = join(directory, 'jobs')
-  const line = ({ name, capture, sysctls }: GuestJob): string => {
+  const line = ({ name, capture, sysctls, maxSeconds }: GuestJob): string => {
     const settings = Object.entries(sysctls).map(([sysctl, value]) => `${sysctl}=${value}`)
-    return [name, capture, settings.join(','), '600'].join('\t')
+    return [name, capture, settings.join(','), maxSeconds].join('\t')
   }
   writeFileSync(list, jobs.map(job => `${line(job)}\n`).join(''))
   const verdicts = join(directory, 'v')
@@ -88,22 +87,17 @@ export async function recordInGuest(
   throw new Error(`guest ${series} ended with ${code} before ${missing[0].name}: ${text.trim().slice(-300)}`)
 }
 
-/** Holds what a guest said of a job against the model. */
+/** Holds what a guest said of a job against the model, at the times at which the frames were really sent. */
 export async function judgeGuest(job: GuestJob, kernel: Kernel, directory: string): Promise<GuestOutcome> {
-  const stem = join(directory, 'v', job.name)
-  const recording = readGuest(stem)
-  const sent = `${stem}.pcap`
-  const capture = readCapture(job.capture)
-  const frames = capture.frames.map((frame, i) => ({ ...frame, time: recording.times[i] }))
-  writeCapture(sent, { ...capture, frames })
+  const recording = readGuest(join(directory, 'v', job.name))
   let found: Disagreement[] | null = null
   for (const phase of PHASES) {
-    const model = await runModel(sent, job.sysctls, 0, phase, kernel)
+    const model = await runModel(job.capture, job.sysctls, 0, phase, kernel, recording.times)
     const these = compareRecordings(recording, { ...model, events: [], timeouts: new Map() })
     if (found === null || these.length < found.length) found = these
     if (found.length === 0) break
   }
-  return { recording, sent, found: found ?? [] }
+  return { recording, found: found ?? [] }
 }
 
 /** Where the ticks of the guest's clock may fall, seen from the first frame. */

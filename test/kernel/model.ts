@@ -28,6 +28,7 @@ import type { ConntrackEvent, Recording, Sysctls, TableEntry, Verdict } from './
  * @param end nanoseconds after the first frame at which the table is read
  * @param phase nanoseconds from a tick of the model's clock to the first frame
  * @param kernel whose conntrack it is
+ * @param times when the frames really came, nanoseconds after the first; null for when the capture says
  */
 export async function runModel(
   path: string,
@@ -35,6 +36,7 @@ export async function runModel(
   end: number,
   phase = 0,
   kernel = CURRENT_KERNEL,
+  times: readonly number[] | null = null,
 ): Promise<Recording> {
   const settings = defaultSettings(kernel)
   for (const [name, value] of Object.entries(sysctls)) if (isSysctlName(name)) settings[name] = value
@@ -49,17 +51,18 @@ export async function runModel(
     nf_conntrack_frag6_high_thresh: 2 ** 30,
   })
   const source = await openCaptures([path])
-  await replay(delayed(source, phase), [engine], fragments, scribe)
+  await replay(delayed(source, phase, times), [engine], fragments, scribe)
   await source.close()
   engine.advance(end + phase)
   return { ...scribe.recording, table: scribe.table(), end }
 }
 
-/** The source with every frame stamped `delay` nanoseconds later. */
-function delayed(source: FrameSource, delay: number): FrameSource {
+/** The source with every frame stamped `delay` nanoseconds later, after it got the time of `times` where there are such. */
+function delayed(source: FrameSource, delay: number, times: readonly number[] | null): FrameSource {
+  let read = 0
   const next = (): Frame | null => {
     const frame = source.next()
-    if (frame !== null) frame.time += delay
+    if (frame !== null) frame.time = (times === null ? frame.time : times[read++]) + delay
     return frame
   }
   const { captures, interfaces, epoch } = source

@@ -15,7 +15,7 @@ import {
   REASON_SHORT,
 } from '../reason.ts'
 import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT } from '../status.ts'
-import { invertTuple, Tuple, tupleOf } from '../tuple.ts'
+import { invertTuple, Tuple, trackedTuple } from '../tuple.ts'
 
 /** Answers of handle(): no error message, so look the packet itself up; invalid; related to `key`; not tracked at all. */
 export const ERROR_NONE = 0
@@ -75,7 +75,7 @@ export class IcmpErrors {
     const type = packet.destinationPort >>> 8
     if (isUntracked(type)) return ERROR_UNTRACKED
     if (isRouterDiscovery(type) && this.context.traits.icmpv6RouterDiscovery) return ERROR_UNTRACKED
-    if (type === V6_REDIRECT) return this.handleRedirect(packet)
+    if (type === V6_REDIRECT && this.context.traits.icmpv6Redirect) return this.handleRedirect(packet)
     if (type >= 128) return ERROR_NONE
     return this.relate(packet, packet.transportOffset + HEADER)
   }
@@ -98,7 +98,7 @@ export class IcmpErrors {
   private relate(packet: Packet, at: number): number {
     const quoted = this.quoted
     if (!decodeQuoted(packet, at, packet.family, quoted)) return ERROR_INVALID
-    tupleOf(quoted, this.quotedTuple)
+    if (!trackedTuple(quoted, this.quotedTuple, this.context.traits)) return ERROR_INVALID
     if (!invertTuple(this.quotedTuple, this.inverse)) return ERROR_INVALID
     let key = this.find(this.inverse)
     if (key < 0 && packet.packetType === PACKET_OUTGOING) key = this.findTranslatedBack(this.quotedTuple)
