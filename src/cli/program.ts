@@ -24,6 +24,7 @@ import {
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
+import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import {
   type AnalyzeFlags,
   analyzeOptions,
@@ -111,6 +112,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
@@ -231,6 +234,8 @@ function addSize(program: Command, io: Io): void {
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
@@ -263,6 +268,8 @@ function addInfo(program: Command, io: Io): void {
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
@@ -293,6 +300,8 @@ function addLineCommand(
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)

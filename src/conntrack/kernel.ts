@@ -6,6 +6,8 @@ export interface Traits {
   readonly tcpIgnoresOutOfWindow: boolean
   /** Data a little beyond the window is remembered, so that its acknowledgment passes. tcp_in_window() */
   readonly tcpRemembersOvershot: boolean
+  /** A side that is picked up in mid-stream stays liberal when it starts anew. tcp_options(), nf_ct_tcp_state_reset() */
+  readonly tcpStaysLiberal: boolean
   /** Nothing but a SYN starts a side of an opening connection anew, as the first one did. tcp_init_sender() */
   readonly tcpRestartsBySyn: boolean
   /** A RST of a closing connection passes unchecked, so do more that answer a SYN let through. nf_conntrack_tcp_packet() */
@@ -49,6 +51,9 @@ export interface Traits {
 /** How what is known of a kernel came to be known. */
 export type Basis = 'verified' | 'read' | 'presumed'
 
+/** Who said which kernel it is: nobody, `--kernel`, `kernel.osrelease` in a file of sysctls, a preset, a scenario. */
+export type KernelOrigin = 'default' | 'option' | 'osrelease' | 'preset' | 'scenario'
+
 /** A kernel to replay. Plain data: it travels to threads. */
 export interface Kernel {
   /** What was asked for: `6.1`, `5.10.46`, `5.15.0-91-generic`. */
@@ -56,6 +61,7 @@ export interface Kernel {
   /** The release whose behaviour is replayed. */
   readonly release: string
   readonly basis: Basis
+  readonly origin: KernelOrigin
   /** Jiffies a second. CONFIG_HZ */
   readonly hz: number
   readonly traits: Traits
@@ -85,6 +91,7 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   //                           5.10.46 .262  5.15  6.1  6.12  6.18  7.2
   tcpIgnoresOutOfWindow:         '.     .     .     #     #     #     #',
   tcpRemembersOvershot:          '.     .     #     #     #     #     #',
+  tcpStaysLiberal:               '.     #     #     #     #     #     #',
   tcpRestartsBySyn:              '.     .     .     #     #     #     #',
   tcpLenientRst:                 '.     .     #     #     #     #     #',
   tcpChallengeRst:               '.     .     .     #     #     #     #',
@@ -110,9 +117,9 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
 export const RELEASES: readonly string[] = COLUMNS.map(({ release }) => release)
 
 /** What is replayed where nothing is said. */
-export const CURRENT_KERNEL: Kernel = kernelAt(CURRENT, columnOf(CURRENT), false)
+export const CURRENT_KERNEL: Kernel = kernelAt(CURRENT, 'default', columnOf(CURRENT), false)
 
-const RELEASE = /^(\d{1,3})\.(\d{1,3})(?:\.(\d{1,4}))?([-+.~_].*)?$/
+const RELEASE = /^(\d{1,3})\.(\d{1,3})(?:\.(\d{1,4}))?([-+~_].*|\.\d.*)?$/
 
 /**
  * The kernel that `asked` means: a series (`6.1`), with a patch level (`5.10.46`), or what `uname -r` prints. A series
@@ -120,7 +127,7 @@ const RELEASE = /^(\d{1,3})\.(\d{1,3})(?:\.(\d{1,4}))?([-+.~_].*)?$/
  * presumed, and so is what is older than all of them.
  * @returns null for a text that is no release
  */
-export function kernelOf(asked: string): Kernel | null {
+export function kernelOf(asked: string, origin: KernelOrigin): Kernel | null {
   const match = RELEASE.exec(asked)
   if (match === null) return null
   const [, version, series, patch, rest = ''] = match
@@ -134,7 +141,7 @@ export function kernelOf(asked: string): Kernel | null {
   const sameSeries = found[0] === wanted[0] && found[1] === wanted[1]
   // 5.10 has two columns: what is neither the one, nor as new as the other, is a guess
   const isTold = sameSeries && (level === found[2] || isNewestOfSeries(column))
-  return kernelAt(asked, column, !isTold)
+  return kernelAt(asked, origin, column, !isTold)
 }
 
 /** `kernel` with another number of jiffies a second. */
@@ -142,7 +149,7 @@ export function withHz(kernel: Kernel, hz: number): Kernel {
   return { ...kernel, hz }
 }
 
-function kernelAt(asked: string, column: number, isGuess: boolean): Kernel {
+function kernelAt(asked: string, origin: KernelOrigin, column: number, isGuess: boolean): Kernel {
   const traits = Object.fromEntries(
     Object.entries(GRID).map(([trait, row]) => [trait, row.replaceAll(' ', '')[column] === '#']),
   )
@@ -151,6 +158,7 @@ function kernelAt(asked: string, column: number, isGuess: boolean): Kernel {
     asked,
     release,
     basis: isGuess ? 'presumed' : basis,
+    origin,
     hz: DEFAULT_HZ,
     traits: traits as unknown as Traits,
   }

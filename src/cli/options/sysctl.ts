@@ -1,8 +1,10 @@
 // `--set name=value` and `--sysctl FILE`: sysctls by their names, as sysctl(8) reads and prints them, into Settings.
+import { type Kernel, kernelOf } from '../../conntrack/kernel.ts'
 import {
   defaultSettings,
   isSysctlName,
   type Settings,
+  SYSCTL_NAMES,
   SYSCTLS,
   type SysctlName,
 } from '../../conntrack/settings.ts'
@@ -10,6 +12,7 @@ import { FileFault } from '../../host/files/file-fault.ts'
 import { type Line, linesOf } from '../../host/files/text-lines.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { HOST_SYSCTLS, type HostSysctlName, type Sysctls } from '../replay/sysctls.ts'
+import { kernelNamed } from './kernel.ts'
 import { nearest } from './nearest.ts'
 
 /** Help of the two options, for program.ts. */
@@ -36,14 +39,18 @@ const FOREIGN =
 
 /**
  * Takes the values of a preset, reads the files, then the `name=value` assignments: the later one wins.
+ * @param kernel whose defaults the others have; null for what the files or the preset say, or the current one
  * @throws UsageError for a name nobody knows, with the nearest one, and for a value that the kernel would refuse
  */
 export function readSysctls(
   files: readonly SysctlFile[],
   assignments: readonly string[],
   preset: Partial<Settings> = {},
+  kernel: Kernel | null = null,
 ): Sysctls {
-  const sysctls = withValues({ settings: defaultSettings(), host: {}, given: new Set() }, preset)
+  const { kernel: presetKernel, ...values } = preset
+  const settings = defaultSettings(kernel ?? releaseOf(files) ?? presetKernel)
+  const sysctls = withValues({ settings, host: {}, given: new Set() }, values)
   for (const file of files) readFile(file, sysctls)
   for (const assignment of assignments) readAssignment('--set', assignment, sysctls)
   return sysctls
@@ -54,16 +61,46 @@ export function withValues(sysctls: Sysctls, values: Partial<Settings>): Sysctls
   return {
     settings: { ...sysctls.settings, ...values },
     host: { ...sysctls.host },
-    given: new Set([...sysctls.given, ...(Object.keys(values) as SysctlName[])]),
+    given: new Set([...sysctls.given, ...Object.keys(values).filter(isSysctlName)]),
   }
 }
 
+/** `sysctls` under another kernel: what had its default has that one's. */
+export function withKernel(sysctls: Sysctls, kernel: Kernel): Sysctls {
+  const before = defaultSettings(sysctls.settings.kernel)
+  const after = defaultSettings(kernel)
+  const settings = { ...sysctls.settings, kernel }
+  for (const name of SYSCTL_NAMES) if (settings[name] === before[name]) settings[name] = after[name]
+  return { ...sysctls, settings }
+}
+
+/** The kernel of the last `kernel.osrelease` in files, or null where none has one that names a release. */
+function releaseOf(files: readonly SysctlFile[]): Kernel | null {
+  let kernel: Kernel | null = null
+  for (const file of files) {
+    for (const { text } of sysctlLines(file)) {
+      const release = OSRELEASE.exec(text)?.[1]
+      if (release !== undefined) kernel = kernelOf(release, 'osrelease') ?? kernel
+    }
+  }
+  return kernel
+}
+
+const OSRELEASE = /^\s*kernel[./]osrelease\s*=\s*(\S+)\s*$/
+
 /** `sysctls` with `name=value` assignments over them. @param option what the user typed them behind @throws UsageError */
 export function withAssignments(sysctls: Sysctls, option: string, assignments: readonly string[]): Sysctls {
-  const changed = withValues(sysctls, {})
-  for (const assignment of assignments) readAssignment(option, assignment, changed)
+  let changed = withValues(sysctls, {})
+  for (const assignment of assignments) {
+    const asked = KERNEL_ASSIGNMENT.exec(assignment)?.[1]
+    if (asked === undefined) readAssignment(option, assignment, changed)
+    else changed = withKernel(changed, kernelNamed(`${option} kernel`, asked, 'scenario'))
+  }
   return changed
 }
+
+/** Beside sysctls a scenario may have another kernel. */
+const KERNEL_ASSIGNMENT = /^\s*kernel\s*=(.*)$/
 
 function readAssignment(option: string, assignment: string, sysctls: Sysctls): void {
   const at = assignment.indexOf('=')

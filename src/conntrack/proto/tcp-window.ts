@@ -76,19 +76,28 @@ export function segmentEnd(packet: Packet): number {
   return (packet.sequence + packet.transportLength - packet.tcpHeaderLength + controls) | 0
 }
 
-/** Takes scale and SACK over from a SYN; without any options the old ones stay. kernel: tcp_options() */
-export function takeOptions(entries: Int32Array, seen: number, packet: Packet): void {
+/**
+ * Takes scale and SACK over from a SYN; without any options the old ones stay. kernel: tcp_options()
+ * @param kept flags that stay in any case
+ */
+export function takeOptions(entries: Int32Array, seen: number, packet: Packet, kept: number): void {
   readSynOptions(packet, synOptions)
   if (!synOptions.present) return
   entries[seen + TD_SCALE] = synOptions.windowScale
   entries[seen + TD_FLAGS] =
-    (entries[seen + TD_FLAGS] & FLAG_BE_LIBERAL) |
+    (entries[seen + TD_FLAGS] & kept) |
     (synOptions.sackPermitted ? FLAG_SACK_PERM : 0) |
     (synOptions.windowScaling ? FLAG_WINDOW_SCALE : 0)
 }
 
+/** Flags that a side keeps when it starts anew. */
+export function keptFlags({ traits }: Context): number {
+  return traits.tcpStaysLiberal ? FLAG_BE_LIBERAL : 0
+}
+
 /** kernel: tcp_init_sender() */
 function initSender(
+  context: Context,
   entries: Int32Array,
   sender: number,
   receiver: number,
@@ -99,7 +108,7 @@ function initSender(
   entries[sender + TD_END] = end
   entries[sender + TD_MAXEND] = end
   entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
-  takeOptions(entries, sender, packet)
+  takeOptions(entries, sender, packet, keptFlags(context))
   // RFC 7323: scaling is on only when both sides announced it
   if (
     direction === 1 &&
@@ -111,11 +120,17 @@ function initSender(
 }
 
 /** What older kernels make of any segment that goes on while its side is opening: the scale stays one-sided. */
-function restartSender(entries: Int32Array, sender: number, packet: Packet, end: number): void {
+function restartSender(
+  context: Context,
+  entries: Int32Array,
+  sender: number,
+  packet: Packet,
+  end: number,
+): void {
   entries[sender + TD_END] = end
   entries[sender + TD_MAXEND] = end
   entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
-  takeOptions(entries, sender, packet)
+  takeOptions(entries, sender, packet, keptFlags(context))
 }
 
 /** Lowest acknowledgment still let through, minus one. */
@@ -172,20 +187,21 @@ export function inWindow(
 
   if (entries[sender + TD_MAXWIN] === 0) {
     if (syn) {
-      initSender(entries, sender, receiver, packet, end, direction)
+      initSender(context, entries, sender, receiver, packet, end, direction)
       // simultaneous open
       if ((flags & TCP_ACK) === 0) return WINDOW_ACCEPT
     } else pickUpSender(entries, sender, receiver, packet, end, sack)
   } else if (!context.traits.tcpRestartsBySyn) {
     const isOpening = state === (direction === 0 ? TCP_SYN_SENT : TCP_SYN_RECV)
-    if (isOpening && after(end, entries[sender + TD_END])) restartSender(entries, sender, packet, end)
+    if (isOpening && after(end, entries[sender + TD_END]))
+      restartSender(context, entries, sender, packet, end)
   } else if (
     syn &&
     after(end, entries[sender + TD_END]) &&
     (state === TCP_SYN_SENT || state === TCP_SYN_RECV)
   ) {
     // the side starts anew; it may differ in sequence number and options
-    initSender(entries, sender, receiver, packet, end, direction)
+    initSender(context, entries, sender, receiver, packet, end, direction)
     if (direction === 1 && (flags & TCP_ACK) === 0) return WINDOW_ACCEPT
   }
 

@@ -51,6 +51,7 @@ import {
   FLAG_SIMULTANEOUS_OPEN,
   FLAG_WINDOW_SCALE,
   inWindow,
+  keptFlags,
   LAST_ACK,
   LAST_DIR,
   LAST_END,
@@ -171,7 +172,7 @@ function tcpNew(context: Context, ct: number, packet: Packet): boolean {
   entries[seen + TD_MAXWIN] = window
   if (state === TCP_SYN_SENT) {
     entries[seen + TD_MAXEND] = end
-    takeOptions(entries, seen, packet)
+    takeOptions(entries, seen, packet, keptFlags(context))
   } else {
     // picked up in mid-stream: assume SACK, and be liberal since the scaling is unknown
     entries[seen + TD_MAXEND] = (end + window) | 0
@@ -220,7 +221,7 @@ function synchronize(context: Context, ct: number, direction: number): void {
   entries[answerer + TD_MAXWIN] = 0
   entries[answerer + TD_MAXACK] = 0
   entries[answerer + TD_SCALE] = 0
-  entries[answerer + TD_FLAGS] &= FLAG_BE_LIBERAL
+  entries[answerer + TD_FLAGS] &= keptFlags(context)
 }
 
 /** Lets a segment pass that may show the entry to be out of sync, and remembers it. */

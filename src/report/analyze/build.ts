@@ -16,6 +16,7 @@ import type { Sizing } from '../../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
 import { FlowReporter } from './flow-report.ts'
+import { kernelReport } from './kernel-report.ts'
 import { type GivenKnowledge, knowledgeReport, withTarget } from './knowledge-report.ts'
 import { knownTableReport } from './known-table.ts'
 import { limitsOf } from './limits.ts'
@@ -93,6 +94,7 @@ export function buildReport(replayed: Replayed): Report {
     duration: end / 1e9,
     sightings: replayed.sightings,
     ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
+    kernel: kernelReport(replayed.settings.kernel),
     settings,
     knownTable,
     tunnelMode: replayed.tunnelMode,

@@ -54,6 +54,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-filter', captureFilter(evidence)],
     ['search-budget', stoppedSearches(evidence)],
     ['clock', clock(evidence)],
+    ['default-kernel', defaultKernel(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
   return texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
@@ -139,10 +140,16 @@ function stoppedSearches({ searches }: Evidence): string {
   return `Not everything was looked at: more than there is room or time for were ${named.join(', ')}. A finding may be missing for that, none is there because of it.`
 }
 
-function defaultSysctls({ tuned }: Evidence): string {
-  return tuned
-    ? ''
-    : "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
+function defaultSysctls({ settings: { kernel }, tuned }: Evidence): string {
+  if (tuned) return ''
+  if (kernel.origin !== 'default')
+    return "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
+  return `The kernel is taken to be Linux ${kernel.release}, with its default sysctls: --sysctl FILE takes those of a node and its release, --kernel and --set change one.`
+}
+
+function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {
+  if (kernel.origin !== 'default' || !tuned) return ''
+  return `Which kernel the node runs is not known: this is what Linux ${kernel.release} makes of the packets. --kernel VERSION tells, or kernel.osrelease in --sysctl FILE.`
 }
 
 /** Entries that outlive the capture: the table would have gone on filling. */

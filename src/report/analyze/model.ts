@@ -8,6 +8,7 @@ import type { Confidence, FindingStep, FrameReference, Severity } from '../../fi
 import type { FlowEnd } from '../../sizing/flow.ts'
 import type { SortKey } from '../../sizing/flows.ts'
 import type { BridgeCall } from '../../vantage/bridging.ts'
+import type { KernelReport } from './kernel-report.ts'
 
 export const REPORT_SCHEMA = 'ctpcap.report/1'
 
@@ -25,7 +26,9 @@ export interface Report extends TableOfFlows {
   sightings: SightingsReport | null
   /** What was given beside the captures, and how it goes with them; absent without any. */
   knowledge?: KnowledgeReport
-  /** Sysctls that differ from the defaults, by name. */
+  /** Whose conntrack was replayed. */
+  kernel: KernelReport
+  /** Sysctls that differ from that kernel's defaults, by name. */
   settings: Record<string, number>
   /** The table that was given for the start of the capture; null where it was taken to be empty. */
   knownTable: KnownTableReport | null
