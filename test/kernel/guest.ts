@@ -89,18 +89,27 @@ export async function recordInGuest(
   throw new Error(`guest ${series} ended with ${code} before ${missing[0].name}: ${text.trim().slice(-300)}`)
 }
 
-/** Holds what a guest said of a job against the model, at the times at which the frames were really sent. */
+/** Holds what a guest said of a job against the model. */
 export async function judgeGuest(job: GuestJob, kernel: Kernel, directory: string): Promise<GuestOutcome> {
   const recording = readGuest(join(directory, 'v', job.name))
-  let found: Disagreement[] | null = null
+  return { recording, found: await compareWithKernel(job, kernel, recording) }
+}
+
+/** What the model says otherwise than a recording, at the times at which the frames were really sent. */
+export async function compareWithKernel(
+  { capture, sysctls }: GuestJob,
+  kernel: Kernel,
+  recording: Recording,
+): Promise<Disagreement[]> {
+  let best: Disagreement[] | null = null
   for (const phase of PHASES) {
-    const model = await runModel(job.capture, job.sysctls, 0, phase, kernel, recording.times)
-    const these = compareRecordings(recording, { ...model, events: [], timeouts: new Map() })
-    const counted = these.filter(one => !isDroppedDccp(one))
-    if (found === null || counted.length < found.length) found = counted
-    if (found.length === 0) break
+    const model = await runModel(capture, sysctls, 0, phase, kernel, recording.times)
+    const all = compareRecordings(recording, { ...model, events: [], timeouts: new Map() })
+    const found = all.filter(one => !isDroppedDccp(one))
+    if (best === null || found.length < best.length) best = found
+    if (best.length === 0) break
   }
-  return { recording, found: found ?? [] }
+  return best ?? []
 }
 
 /** Up to 6.1 the DCCP tracker drops what is too short for its type; the model calls it INVALID, as later ones do. */
