@@ -13,6 +13,7 @@ import {
   KEY_PACKETS,
   KEY_SHIFT,
   LAST_TIME,
+  MET,
   STATUS,
   TIMEOUT,
 } from './table-layout.ts'
@@ -73,6 +74,11 @@ export class Context {
       else this.setTimeout(ct, extra)
     }
     this.account(ct, direction, packet)
+  }
+
+  /** Remembers that other kernels judge this packet of the entry otherwise. @param rule MET_* */
+  meets(ct: number, rule: number): void {
+    this.table.entries[(ct << ENTRY_SHIFT) + MET] |= rule
   }
 
   /** Lets a confirmed entry end `extra` jiffies from now. */

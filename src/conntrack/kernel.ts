@@ -85,6 +85,10 @@ const COLUMNS: readonly Column[] = [
 
 const CURRENT = '6.18'
 
+/** Rules on which kernels differ, met by a packet that they judge differently: bits of an entry, and their traits. */
+export const MET_OUT_OF_WINDOW = 1
+export const MET_RST = 2
+
 /** A row a trait, a column a release of COLUMNS: `#` has it. */
 // biome-ignore format: the columns are the point
 const GRID: Readonly<Record<keyof Traits, string>> = {
@@ -111,6 +115,14 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   logsLoweredBy:                 '.     .     .     #     .     #     .',
   bucketForEntry:                '.     .     #     #     #     #     #',
   eventsOnDemand:                '.     .     .     #     #     #     #',
+}
+
+/** The releases that have a trait, or have it not: `up to 5.15`, `from 6.1 on`. The grid must turn once for it. */
+export function releasesWith(trait: keyof Traits, value: boolean): string {
+  const cells = GRID[trait].replaceAll(' ', '')
+  const series = COLUMNS.map(({ release }) => release.split('.').slice(0, 2).join('.'))
+  const turn = cells.lastIndexOf('.') + 1
+  return value ? `from ${series[turn]} on` : `up to ${series[turn - 1]}`
 }
 
 /** Names of the releases that are told apart, for help and errors. */

@@ -1,5 +1,5 @@
 // The connection table: two keys an entry in one hash, entries as records of 32-bit words. nf_conntrack_hash, struct nf_conn.
-import { alignedInt32, doublesOf } from '../net/cache-line.ts'
+import { alignedInt32, copied, doublesOf } from '../net/cache-line.ts'
 import { seededHash } from '../net/seeded-hash.ts'
 import { ExpiredKeys } from './expired-keys.ts'
 import { DEFAULT_HZ } from './kernel.ts'
@@ -17,6 +17,7 @@ import {
   KEY_SHIFT,
   KEY_SOURCE,
   LAST_TIME,
+  MET,
   OCCUPANCY,
   PROTO,
   RECORD,
@@ -107,6 +108,11 @@ export class Table {
   /** Word `index` (0–15) of the tracker's own; what it means stands in the tracker's file. */
   trackerWord(ct: number, index: number): number {
     return this.entries[(ct << ENTRY_SHIFT) + PROTO + index]
+  }
+
+  /** MET_*: where another kernel would have judged a packet of the entry otherwise. */
+  met(ct: number): number {
+    return this.entries[(ct << ENTRY_SHIFT) + MET]
   }
 
   /** What a listener keeps of the entry, which the table only carries; 0 for nothing, as a new entry has it. */
@@ -400,9 +406,4 @@ export class Table {
     this.capacity = capacity
     this.live?.grow(capacity)
   }
-}
-
-function copied<T extends Int32Array | Float64Array | Uint32Array>(words: T, larger: T): T {
-  larger.set(words)
-  return larger
 }

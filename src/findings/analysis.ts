@@ -34,6 +34,7 @@ import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
+import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type Finding, SEVERITIES } from './wording/finding.ts'
 import { informedBy } from './wording/rule-evidence.ts'
@@ -75,6 +76,7 @@ export class Analysis implements Observer, Witness {
   tableCheck: TableCheck | null = null
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
+  private readonly differences: KernelDifferences
   private readonly tableFull: TableFull
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -104,6 +106,7 @@ export class Analysis implements Observer, Witness {
     this.portPressure = new PortPressure(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
+    this.differences = new KernelDifferences(settings.kernel)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
     this.flows = new Flows(this.table, flows)
     if (known !== null) this.load(known)
@@ -210,7 +213,9 @@ export class Analysis implements Observer, Witness {
     )
     const modelled = own.filter(finding => !known.some(other => isSurer(other, finding)))
     return {
-      findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()].sort(byGravity),
+      findings: [...modelled, ...known, ...remarks, ...this.midStream.conclude()]
+        .map(finding => this.differences.judged(finding))
+        .sort(byGravity),
       owners,
       searches: this.tracker.exhausted,
     }
@@ -258,6 +263,7 @@ export class Analysis implements Observer, Witness {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
+    this.differences.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
   }

@@ -105,16 +105,19 @@ export async function compareWithKernel(
   for (const phase of PHASES) {
     const model = await runModel(capture, sysctls, 0, phase, kernel, recording.times)
     const all = compareRecordings(recording, { ...model, events: [], timeouts: new Map() })
-    const found = all.filter(one => !isDroppedDccp(one))
+    const found = all.filter(one => !isDropped(one))
     if (best === null || found.length < best.length) best = found
     if (best.length === 0) break
   }
   return best ?? []
 }
 
-/** Up to 6.1 the DCCP tracker drops what is too short for its type; the model calls it INVALID, as later ones do. */
-function isDroppedDccp({ kernel, model }: Disagreement): boolean {
-  return kernel === 'dropped' && model === 'invalid'
+/**
+ * Nothing came of the packet either way. Up to 6.1 the DCCP tracker drops what is too short for its type, which later
+ * ones call INVALID; and the guest's recorder takes a whole datagram with a fragment header for no fragment.
+ */
+function isDropped({ kernel, model }: Disagreement): boolean {
+  return kernel === 'dropped' && (model === 'invalid' || model === 'frag')
 }
 
 /** Where the ticks of the guest's clock may fall, seen from the first frame. */

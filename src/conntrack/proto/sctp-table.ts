@@ -106,6 +106,8 @@ const GRID = Uint8Array.of(
 
 /** The grid of kernels without sctpTags. */
 const OLD_GRID = Uint8Array.from(GRID)
+OLD_GRID[cell(0, CHUNK_INIT, sSS)] = sSS
+OLD_GRID[cell(0, CHUNK_INIT, sSR)] = sSR
 OLD_GRID[cell(0, CHUNK_COOKIE_ACK, sCE)] = sCE
 OLD_GRID[cell(1, CHUNK_COOKIE_ECHO, sCW)] = sCW
 OLD_GRID[cell(1, CHUNK_HEARTBEAT_ACK, sHS)] = sHA

@@ -4,6 +4,7 @@ import { after, before } from '../../net/sequence.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { highestSackEdge, readSynOptions, type SynOptions } from '../../packet/tcp.ts'
 import type { Context } from '../context.ts'
+import { MET_OUT_OF_WINDOW } from '../kernel.ts'
 import {
   REASON_TCP_ACK_OVER,
   REASON_TCP_ACK_UNDER,
@@ -218,7 +219,8 @@ export function inWindow(
 
   const refusal = context.traits.tcpIgnoresOutOfWindow
     ? checkBounds(context, entries, sender, receiver, seq, end, sack)
-    : checkStrictly(context, entries, sender, receiver, seq, end, sack)
+    : checkStrictly(context, ct, entries, sender, receiver, seq, end, sack)
+  if (refusal === WINDOW_IGNORE) context.meets(ct, MET_OUT_OF_WINDOW)
   if (refusal >= 0) return refusal
   learn(entries, sender, receiver, packet, ack, sack, end)
   if (index === INDEX_ACK) countRetransmission(context, ct, direction, packet, seq, ack, end)
@@ -275,6 +277,7 @@ function checkBounds(
 /** The four bounds of older kernels, which refuse whatever exceeds one. Returns -1 inside them, otherwise the answer. */
 function checkStrictly(
   context: Context,
+  ct: number,
   entries: Int32Array,
   sender: number,
   receiver: number,
@@ -291,11 +294,9 @@ function checkStrictly(
   const isAckLow = !after(sack, lowest)
   if (!before(seq, (entries[sender + TD_MAXEND] + 1) | 0)) {
     const overshot = (end - entries[sender + TD_MAXEND] + 1) >>> 0
-    if (
-      context.traits.tcpRemembersOvershot &&
-      !(isSeqLow || isAckHigh || isAckLow) &&
-      overshot <= receiverWindow >>> 0
-    ) {
+    const isLittle = !(isSeqLow || isAckHigh || isAckLow) && overshot <= receiverWindow >>> 0
+    if (isLittle) context.meets(ct, MET_OUT_OF_WINDOW)
+    if (isLittle && context.traits.tcpRemembersOvershot) {
       const answer = complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_OVERSHOT, overshot)
       if (answer === WINDOW_ACCEPT) return answer
       entries[sender + TD_END] = end
@@ -305,6 +306,7 @@ function checkStrictly(
     const bound = entries[sender + TD_MAXEND] + 1
     return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_OVER, bound)
   }
+  if (!isAckHigh && (isSeqLow || isAckLow)) context.meets(ct, MET_OUT_OF_WINDOW)
   if (isSeqLow) return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_UNDER, floor)
   if (isAckHigh)
     return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_OVER, receiverEnd + 1)

@@ -5,6 +5,7 @@ import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { readSynOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
 import { ACCEPT, type Context, REFUSE, REPEAT } from '../context.ts'
+import { MET_RST } from '../kernel.ts'
 import {
   REASON_BAD_CHECKSUM,
   REASON_TCP_CHALLENGE_ACK,
@@ -272,13 +273,17 @@ function reset(context: Context, ct: number, packet: Packet, direction: number, 
   const at = ct << ENTRY_SHIFT
   const { tcpLenientRst, tcpChallengeRst } = context.traits
   // closing: the tuple may be in use again and all that is remembered outdated
-  if (tcpLenientRst && oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE)
+  const isClosing = oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE
+  const seq = packet.sequence
+  const other = seenAt(ct, 1 - direction)
+  const isBefore =
+    (entries[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && before(seq, entries[other + TD_MAXACK])
+  if (isClosing && isBefore) context.meets(ct, MET_RST)
+  if (tcpLenientRst && isClosing)
     return accepted(context, ct, packet, direction, INDEX_RST, oldState, TCP_CLOSE)
 
-  const seq = packet.sequence
   const lastIndex = entries[at + LAST_INDEX]
   const lastDirection = entries[at + LAST_DIR]
-  const other = seenAt(ct, 1 - direction)
   let state = TCP_CLOSE
   const isOutdated = tcpLenientRst && lastIndex === INDEX_SYN
   if ((entries[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && !isOutdated) {
@@ -286,7 +291,7 @@ function reset(context: Context, ct: number, packet: Packet, direction: number, 
     // most likely an answer to a SYN that was let through
     if (tcpLenientRst && seq === 0 && !established)
       return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
-    if (before(seq, entries[other + TD_MAXACK]) && !context.ignoreInvalidRst) {
+    if (isBefore && !context.ignoreInvalidRst) {
       context.reasons.add(REASON_TCP_RST)
       return REFUSE
     }

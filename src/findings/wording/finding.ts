@@ -39,6 +39,8 @@ export interface Finding {
   occurrences?: number
   /** Why the confidence is what it is. */
   reason?: string
+  /** What other kernels make of packets of these flows that this one judged otherwise. */
+  kernels?: string[]
   /** Why it happened. */
   cause: string
   /** What to do about it; commands where there are any. */

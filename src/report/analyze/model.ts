@@ -383,6 +383,8 @@ export interface FindingReport {
   occurrences?: number
   /** Why the confidence is what it is. */
   reason?: string
+  /** What other kernels make of packets of these flows. */
+  kernels?: string[]
   cause: string
   fix: string
   /** A command that shows the frames, or `''`. */
