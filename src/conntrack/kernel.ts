@@ -78,7 +78,8 @@ const COLUMNS: readonly Column[] = [
   { release: '5.10.262', basis: 'verified' },
   { release: '5.15', basis: 'read' },
   { release: '6.1', basis: 'verified' },
-  { release: '6.12', basis: 'verified' },
+  { release: '6.12.113', basis: 'verified' },
+  { release: '6.12.117', basis: 'read' },
   { release: '6.18', basis: 'verified' },
   { release: '7.2', basis: 'verified' },
 ]
@@ -92,29 +93,29 @@ export const MET_RST = 2
 /** A row a trait, a column a release of COLUMNS: `#` has it. */
 // biome-ignore format: the columns are the point
 const GRID: Readonly<Record<keyof Traits, string>> = {
-  //                           5.10.46 .262  5.15  6.1  6.12  6.18  7.2
-  tcpIgnoresOutOfWindow:         '.     .     .     #     #     #     #',
-  tcpRemembersOvershot:          '.     .     #     #     #     #     #',
-  tcpStaysLiberal:               '.     #     #     #     #     #     #',
-  tcpRestartsBySyn:              '.     .     .     #     #     #     #',
-  tcpLenientRst:                 '.     .     #     #     #     #     #',
-  tcpChallengeRst:               '.     .     .     #     #     #     #',
-  tcpLowersTimeout:              '.     .     .     #     #     #     #',
-  tcpInexactRstUnacknowledged:   '.     .     .     .     #     .     .',
-  udpAssuredAsStream:            '.     #     #     #     #     #     #',
-  udplite:                       '#     #     #     #     #     #     .',
-  dccp:                          '#     #     #     #     #     .     .',
-  dccpLongSequences:             '.     #     #     #     #     .     .',
-  icmpv6RouterDiscovery:         '.     .     .     .     #     #     #',
-  icmpv6Redirect:                '.     #     #     #     #     #     #',
-  sctpTags:                      '.     #     #     #     #     #     #',
-  logsIgnoredIndex:              '.     .     #     #     #     #     #',
-  logsBounds:                    '.     .     .     #     #     #     #',
-  logsTcpNew:                    '.     .     .     .     #     #     #',
-  logsSctp:                      '.     .     .     .     #     #     #',
-  logsLoweredBy:                 '.     .     .     #     .     #     .',
-  bucketForEntry:                '.     .     #     #     #     #     #',
-  eventsOnDemand:                '.     .     .     #     #     #     #',
+  //                           5.10.46 .262  5.15  6.1   6.12.113 .117 6.18  7.2
+  tcpIgnoresOutOfWindow:         '.     .     .     #     #     #     #     #',
+  tcpRemembersOvershot:          '.     .     #     #     #     #     #     #',
+  tcpStaysLiberal:               '.     #     #     #     #     #     #     #',
+  tcpRestartsBySyn:              '.     .     .     #     #     #     #     #',
+  tcpLenientRst:                 '.     .     #     #     #     #     #     #',
+  tcpChallengeRst:               '.     .     .     #     #     #     #     #',
+  tcpLowersTimeout:              '.     .     .     #     #     #     #     #',
+  tcpInexactRstUnacknowledged:   '.     .     .     .     .     #     .     .',
+  udpAssuredAsStream:            '.     #     #     #     #     #     #     #',
+  udplite:                       '#     #     #     #     #     #     #     .',
+  dccp:                          '#     #     #     #     #     #     .     .',
+  dccpLongSequences:             '.     #     #     #     #     #     .     .',
+  icmpv6RouterDiscovery:         '.     .     .     .     #     #     #     #',
+  icmpv6Redirect:                '.     #     #     #     #     #     #     #',
+  sctpTags:                      '.     #     #     #     #     #     #     #',
+  logsIgnoredIndex:              '.     .     #     #     #     #     #     #',
+  logsBounds:                    '.     .     .     #     #     #     #     #',
+  logsTcpNew:                    '.     .     .     .     #     #     #     #',
+  logsSctp:                      '.     .     .     .     #     #     #     #',
+  logsLoweredBy:                 '.     .     .     #     .     .     #     .',
+  bucketForEntry:                '.     .     #     #     #     #     #     #',
+  eventsOnDemand:                '.     .     .     #     #     #     #     #',
 }
 
 /** The releases that have a trait, or have it not: `up to 5.15`, `from 6.1 on`. The grid must turn once for it. */
@@ -147,12 +148,15 @@ export function kernelOf(asked: string, origin: KernelOrigin): Kernel | null {
   const level =
     patch === undefined || (Number(patch) === 0 && rest !== '') ? Number.POSITIVE_INFINITY : Number(patch)
   const wanted = [Number(version), Number(series), level]
+  const isOfSeries = (column: Column): boolean =>
+    `${column.release}.`.startsWith(`${wanted[0]}.${wanted[1]}.`)
   let column = 0
-  for (let i = 1; i < COLUMNS.length; i++) if (isUpTo(partsOf(COLUMNS[i].release), wanted)) column = i
-  const found = partsOf(COLUMNS[column].release)
-  const sameSeries = found[0] === wanted[0] && found[1] === wanted[1]
-  // 5.10 has two columns: what is neither the one, nor as new as the other, is a guess
-  const isTold = sameSeries && (level === found[2] || isNewestOfSeries(column))
+  for (let i = 0; i < COLUMNS.length; i++) if (isUpTo(partsOf(COLUMNS[i].release), wanted)) column = i
+  // older than all of its series that are known
+  if (!isOfSeries(COLUMNS[column])) column = Math.max(column, COLUMNS.findIndex(isOfSeries))
+  // where a series has two columns, what is neither the one, nor as new as the other, is a guess
+  const isTold =
+    isOfSeries(COLUMNS[column]) && (level === partsOf(COLUMNS[column].release)[2] || isNewestOfSeries(column))
   return kernelAt(asked, origin, column, !isTold)
 }
 

@@ -18,7 +18,11 @@ describe('a release', () => {
     ['5.15.167.4-microsoft-standard-WSL2', '5.15', 'read'],
     ['6.1', '6.1', 'verified'],
     ['6.1.176', '6.1', 'verified'],
-    ['6.12.113+deb13-amd64', '6.12', 'verified'],
+    ['6.12', '6.12.117', 'read'],
+    ['6.12.113+deb13-amd64', '6.12.113', 'verified'],
+    ['6.12.115', '6.12.113', 'presumed'],
+    ['6.12.5', '6.12.113', 'presumed'],
+    ['6.13', '6.12.117', 'presumed'],
     ['6.18.44', '6.18', 'verified'],
     ['7.2', '7.2', 'verified'],
     // between series: the nearest older one

@@ -33,7 +33,7 @@ const TIME = 900
 const GUESTS: Readonly<Record<string, string>> = {
   '5.10': '5.10.46',
   '6.1': '6.1',
-  '6.12': '6.12',
+  '6.12': '6.12.113',
   '7.2': '7.2',
 }
 
