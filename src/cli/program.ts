@@ -15,6 +15,7 @@ import { SERIES_HELP } from './io/series-file.ts'
 import { shortened } from './io/usage-error.ts'
 import { refuseClashes } from './options/file-clashes.ts'
 import { namedFiles } from './options/file-options.ts'
+import { HELPER_HELP } from './options/helper-option.ts'
 import {
   type KnowledgeFlags,
   knowledgeOf,
@@ -114,6 +115,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--kernel <version>', KERNEL_HELP)
     .option('--hz <n>', HZ_HELP)
+    .option('--helper <name>', HELPER_HELP, collect, [])
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
@@ -236,6 +238,7 @@ function addSize(program: Command, io: Io): void {
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--kernel <version>', KERNEL_HELP)
     .option('--hz <n>', HZ_HELP)
+    .option('--helper <name>', HELPER_HELP, collect, [])
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
@@ -302,6 +305,7 @@ function addLineCommand(
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
     .option('--kernel <version>', KERNEL_HELP)
     .option('--hz <n>', HZ_HELP)
+    .option('--helper <name>', HELPER_HELP, collect, [])
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)

@@ -5,6 +5,7 @@ import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
 import { CAUSE_GC_EARLY_DROP, CAUSE_REOPENED, CAUSE_RESET, CAUSE_TIMEOUT, type Observer } from './events.ts'
 import { Eviction } from './eviction.ts'
+import { Assigned, isRelated } from './expect/assigned.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import { judgeTranslation, NAT_CLASHES, NAT_LEARNT, type Translation } from './nat.ts'
@@ -65,6 +66,8 @@ export class Engine {
   private readonly gc: GarbageCollector
   private readonly eviction: Eviction
   private readonly icmpErrors: IcmpErrors
+  /** Entries with helpers; null where the rules assign none. */
+  private readonly assigned: Assigned | null
   private readonly tuple = new Tuple()
   private readonly reply = new Tuple()
   private readonly observer: Observer
@@ -96,6 +99,8 @@ export class Engine {
     )
     this.eviction = new Eviction(this.table, (ct, cause) => this.destroy(ct, cause))
     this.context = new Context(settings, this.table, this.wheel)
+    const { helpers, nf_conntrack_expect_max } = settings
+    this.assigned = helpers.length === 0 ? null : new Assigned(helpers, nf_conntrack_expect_max, this.context)
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
   }
 
@@ -159,6 +164,7 @@ export class Engine {
       if (plainSegment(this.context, ct, packet, key & 1)) {
         if (this.hasEvents(ct)) this.deliver(ct)
         this.settle(STATE_ESTABLISHED, key & 1, ct)
+        this.assigned?.help(ct, packet, STATE_ESTABLISHED, key & 1)
         return ACCEPT
       }
     }
@@ -177,7 +183,7 @@ export class Engine {
     const answer = this.handle(ct, packet, direction, isNew)
     if (answer !== ACCEPT) {
       if (isNew) {
-        this.table.free(ct)
+        this.discard(ct)
         this.key = -1
       } else if (answer === REPEAT) this.destroy(ct, CAUSE_REOPENED)
       else if (this.hasEvents(ct)) this.reclassify(ct)
@@ -190,7 +196,10 @@ export class Engine {
     }
     if (isNew) this.confirm(ct)
     else if (this.hasEvents(ct)) this.deliver(ct)
-    this.settle(direction === DIRECTION_REPLY || seenReply ? STATE_ESTABLISHED : STATE_NEW, direction, ct)
+    const isAnswered = direction === DIRECTION_REPLY || seenReply
+    const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
+    this.settle(isAnswered ? STATE_ESTABLISHED : first, direction, ct)
+    this.assigned?.help(ct, packet, this.state, direction)
     return ACCEPT
   }
 
@@ -218,7 +227,7 @@ export class Engine {
     const ct = this.create(packet, translation)
     this.key = ct < 0 ? -1 : ct * 2
     if (ct < 0 || this.handle(ct, packet, DIRECTION_ORIGINAL, true) !== ACCEPT) {
-      if (ct >= 0) this.table.free(ct)
+      if (ct >= 0) this.discard(ct)
       this.key = -1
       this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
       return ACCEPT
@@ -258,7 +267,8 @@ export class Engine {
       return CREATE_FULL
     }
     const ct = this.table.allocate(this.tuple, this.reply, this.context.time, packet.frame)
-    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat
+    const expected = this.assigned?.begins(ct, this.tuple) ?? 0
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat | expected
     return ct
   }
 
@@ -330,6 +340,12 @@ export class Engine {
     this.observer.expired(ct, jiffy * this.table.jiffy)
   }
 
+  /** Gives back an entry whose first packet was refused. */
+  private discard(ct: number): void {
+    this.assigned?.ends(ct)
+    this.table.free(ct)
+  }
+
   /** Takes an entry out of the table. */
   private destroy(ct: number, cause: number): void {
     this.remove(ct, cause)
@@ -348,6 +364,7 @@ export class Engine {
     const table = this.table
     if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.unlinkExpired(ct)
     else table.unlink(ct)
+    this.assigned?.ends(ct)
     const time = this.frame === 0 ? this.wheel.now * table.jiffy : this.context.time
     this.observer.destroyed(ct, cause, time)
   }

@@ -32,6 +32,8 @@ export interface Traits {
   readonly icmpv6Redirect: boolean
   /** The verification tags of all chunks are checked as RFC 9260 asks; no HEARTBEAT_ACKED. nf_conntrack_sctp_packet() */
   readonly sctpTags: boolean
+  /** FTP numbers too large for what they are make a line unreadable; without it they wrap. try_number(), get_port() */
+  readonly ftpBoundedNumbers: boolean
   /** Complaints name flags, direction and state of an ignored segment. nf_conntrack_tcp_packet() */
   readonly logsIgnoredIndex: boolean
   /** The same of an invalid segment, and the bound that one out of window exceeds. nf_tcp_log_invalid() */
@@ -109,6 +111,7 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   icmpv6RouterDiscovery:         '.     .     .     .     #     #     #     #',
   icmpv6Redirect:                '.     #     #     #     #     #     #     #',
   sctpTags:                      '.     #     #     #     #     #     #     #',
+  ftpBoundedNumbers:             '.     .     .     .     .     .     .     #',
   logsIgnoredIndex:              '.     .     #     #     #     #     #     #',
   logsBounds:                    '.     .     .     #     #     #     #     #',
   logsTcpNew:                    '.     .     .     .     #     #     #     #',
@@ -121,7 +124,7 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
 /** The releases that have a trait, or have it not: `up to 5.15`, `from 6.1 on`. The grid must turn once for it. */
 export function releasesWith(trait: keyof Traits, value: boolean): string {
   const cells = GRID[trait].replaceAll(' ', '')
-  const series = COLUMNS.map(({ release }) => release.split('.').slice(0, 2).join('.'))
+  const series = COLUMNS.map(({ release }) => /^\d+\.\d+/.exec(release)?.[0])
   const turn = cells.lastIndexOf('.') + 1
   return value ? `from ${series[turn]} on` : `up to ${series[turn - 1]}`
 }

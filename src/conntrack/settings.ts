@@ -1,4 +1,5 @@
 // The sysctls under net.netfilter that we know, with a kernel's defaults: nf_conntrack_standalone.c, nf_conntrack-sysctl.rst.
+import type { HelperAssignment } from './helper-assignment.ts'
 import { CURRENT_KERNEL, type Kernel } from './kernel.ts'
 
 /** What a sysctl changes in a replay: a verdict, a timeout, the size of the table, what is shown, or nothing. */
@@ -68,14 +69,17 @@ export const SYSCTLS = {
 
 export type SysctlName = keyof typeof SYSCTLS
 
-/** A value for every sysctl, timeouts in seconds, and the kernel whose they are. */
-export type Settings = Record<SysctlName, number> & { kernel: Kernel }
+/** A value for every sysctl, timeouts in seconds, the kernel whose they are, and the helpers that its rules assign. */
+export type Settings = Record<SysctlName, number> & {
+  kernel: Kernel
+  helpers: readonly HelperAssignment[]
+}
 
 export const SYSCTL_NAMES = Object.keys(SYSCTLS) as SysctlName[]
 
 /** The defaults of a kernel (see SYSCTLS for the one exception). */
 export function defaultSettings(kernel = CURRENT_KERNEL): Settings {
-  const settings = { kernel } as Settings
+  const settings = { kernel, helpers: [] as readonly HelperAssignment[] } as Settings
   for (const name of SYSCTL_NAMES) settings[name] = SYSCTLS[name].value
   const { traits } = kernel
   if (!traits.bucketForEntry) {

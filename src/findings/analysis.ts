@@ -14,6 +14,7 @@ import { STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -237,7 +238,7 @@ export class Analysis implements Observer, Witness {
 
   private unusual(packet: Packet, sightings: Sightings | null): void {
     const { state } = this.engine
-    if (state === STATE_RELATED) this.related(packet)
+    if (state === STATE_RELATED && isIcmp(packet)) this.related(packet)
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
   }
 
@@ -267,6 +268,11 @@ export class Analysis implements Observer, Witness {
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
   }
+}
+
+/** Whether a RELATED packet is an error: others open a flow that a helper expected. */
+function isIcmp({ protocol }: Packet): boolean {
+  return protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6
 }
 
 function byGravity(a: Finding, b: Finding): number {

@@ -11,6 +11,7 @@ import { filterOf } from '../replay/filtered-source.ts'
 import type { Tunnels } from '../replay/inner-replay.ts'
 import type { Replay } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
+import { helperOf } from './helper-option.ts'
 import { type KnowledgeFlags, knowledgeOf } from './host-options.ts'
 import { kernelAtHz, kernelNamed } from './kernel.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
@@ -104,6 +105,8 @@ export interface SysctlFlags {
   cores?: string
   kernel?: string
   hz?: string
+  /** Absent of commands that replay nothing. */
+  helper?: string[]
 }
 
 /** The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`, under the kernel of `--kernel`. @throws UsageError */
@@ -112,6 +115,7 @@ export function sysctlsOf(flags: SysctlFlags): Sysctls {
   const kernel = flags.kernel === undefined ? null : kernelNamed('--kernel', flags.kernel, 'option')
   const files = flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) }))
   const sysctls = readSysctls(files, flags.set, preset, kernel)
+  sysctls.settings.helpers = (flags.helper ?? []).map(helperOf)
   return withKernel(sysctls, kernelAtHz(sysctls.settings.kernel, flags.hz))
 }
 

@@ -117,11 +117,11 @@ function presetSpecs(list: string | undefined, sysctls: Sysctls, cores: number):
   const names = list === 'all' ? PRESET_NAMES : list.split(',').map(name => name.trim())
   return names.map(name => {
     // a preset stands for itself: what was tuned by hand on this node is not part of it
-    const { nf_conntrack_count } = sysctls.settings
+    const { nf_conntrack_count, helpers } = sysctls.settings
     const values = presetValues('--presets', name, cores)
     const untouched = {
       ...sysctls,
-      settings: { ...defaultSettings(values.kernel ?? sysctls.settings.kernel), nf_conntrack_count },
+      settings: { ...defaultSettings(values.kernel ?? sysctls.settings.kernel), nf_conntrack_count, helpers },
       given: new Set<SysctlName>(),
     }
     const label = name === 'kube-proxy' ? `kube-proxy, ${cores} cores` : name
