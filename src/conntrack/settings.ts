@@ -73,13 +73,15 @@ export type SysctlName = keyof typeof SYSCTLS
 export type Settings = Record<SysctlName, number> & {
   kernel: Kernel
   helpers: readonly HelperAssignment[]
+  /** The eBPF data plane whose timeouts these are, with a table of its own; `''` for Linux's own tracking. */
+  dataPlane: string
 }
 
 export const SYSCTL_NAMES = Object.keys(SYSCTLS) as SysctlName[]
 
 /** The defaults of a kernel (see SYSCTLS for the one exception). */
 export function defaultSettings(kernel = CURRENT_KERNEL): Settings {
-  const settings = { kernel, helpers: [] as readonly HelperAssignment[] } as Settings
+  const settings = { kernel, helpers: [] as readonly HelperAssignment[], dataPlane: '' } as Settings
   for (const name of SYSCTL_NAMES) settings[name] = SYSCTLS[name].value
   const { traits } = kernel
   if (!traits.bucketForEntry) {

@@ -82,6 +82,8 @@ const PRESETS: Record<string, Preset> = {
   cilium: {
     summary: 'Cilium, eBPF maps',
     values: () => ({
+      nf_conntrack_max: 0,
+      dataPlane: 'Cilium',
       ...tcp({ opening: 60, established: 8000, oneFin: 8000, bothFins: 10, reset: 10 }),
       ...others(60, 60, 60),
     }),
@@ -90,6 +92,8 @@ const PRESETS: Record<string, Preset> = {
   'calico-ebpf': {
     summary: 'Calico, eBPF maps',
     values: () => ({
+      nf_conntrack_max: 0,
+      dataPlane: 'Calico',
       ...tcp({ opening: 20, established: 3600, oneFin: 3600, bothFins: 30, reset: 40 }),
       ...others(60, 5, 600),
     }),

@@ -54,6 +54,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-filter', captureFilter(evidence)],
     ['search-budget', stoppedSearches(evidence)],
     ['clock', clock(evidence)],
+    ['other-data-plane', otherDataPlane(evidence)],
     ['default-kernel', defaultKernel(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
@@ -145,6 +146,11 @@ function defaultSysctls({ settings: { kernel }, tuned }: Evidence): string {
   if (kernel.origin !== 'default')
     return "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
   return `The kernel is taken to be Linux ${kernel.release}, with its default sysctls: --sysctl FILE takes those of a node and its release, --kernel and --set change one.`
+}
+
+function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
+  if (dataPlane === '') return ''
+  return `The timeouts are those of ${dataPlane}'s eBPF maps. States, windows, and what is INVALID or RELATED remain Linux's: ${dataPlane} has rules of its own. Its maps evict and refuse nothing: no maximum is held against the peak. Where it replaces kube-proxy, nf_conntrack sees little of this traffic.`
 }
 
 function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {
