@@ -7,6 +7,11 @@ export const HELPERS = {
   tftp: { protocol: IPPROTO_UDP, port: 69 },
 } as const
 
+/** Name of the helper of an entry that has one: each protocol has one alone. */
+export function helperName(protocol: number): HelperName {
+  return protocol === HELPERS.ftp.protocol ? 'ftp' : 'tftp'
+}
+
 export type HelperName = keyof typeof HELPERS
 
 /** As a rule `-p tcp --dport 21 -j CT --helper ftp` does it. Plain data: it travels to threads. */

@@ -10,6 +10,7 @@ import type { HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
 import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
 import { runModel } from '../kernel/model.ts'
+import { runCli } from '../support/cli.ts'
 
 const text = (line: string): Uint8Array => new Uint8Array(Buffer.from(line, 'latin1'))
 /** The bytes amid others that must not be looked at. */
@@ -176,6 +177,34 @@ describe.runIf(cases.length > 0)('recorded with helpers', () => {
     }
   })
 })
+
+/** Where nftables' `ct helper set` gives an expected flow a helper, which `CT --helper` does not. */
+const BY_NFT = ['ftp-data-to-control-port', 'tftp-request-from-69']
+
+describe.runIf(cases.length > 0)('events of 6.18 with helpers', () => {
+  // of one the recorder wrote none
+  const withEvents = cases.filter(name => {
+    const path = join(RECORDED, name, 'events-6.18.44.txt')
+    return existsSync(path) && readFileSync(path, 'utf8') !== ''
+  })
+
+  it.each(withEvents.filter(name => !BY_NFT.includes(name)))('%s', async name => {
+    const folder = join(RECORDED, name)
+    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
+    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
+    const options = helpers.flatMap(({ helper, port }) => ['--helper', `${helper}:${port}`])
+    const command = ['events', '--replay', 'frames', '--set', 'checksum=1', ...options, join(folder, capture)]
+    const { stdout } = await runCli(command)
+    const kernel = readFileSync(join(folder, 'events-6.18.44.txt'), 'utf8')
+    expect(changes(stdout)).toEqual(changes(kernel))
+  })
+})
+
+/** Lines of `conntrack -E` without time and id, and without ends, which timers bring. */
+function changes(text: string): string[] {
+  const lines = text.split('\n').filter(line => /\[(NEW|UPDATE)\]/.test(line))
+  return lines.map(line => line.replace(/^.*?(?=\[(NEW|UPDATE)\])/, '').replace(/ id=\d+$/, ''))
+}
 
 function assignment(line: string): HelperAssignment {
   const [helper, , port] = line.split(':')

@@ -3,7 +3,13 @@ import type { Packet } from '../../packet/packet.ts'
 import { UDP_HEADER_LENGTH } from '../../packet/udp.ts'
 import type { Context } from '../context.ts'
 import { HELPERS, type HelperAssignment } from '../helper-assignment.ts'
-import { DIRECTION_ORIGINAL, DIRECTION_REPLY, IPS_EXPECTED, STATE_ESTABLISHED } from '../status.ts'
+import {
+  DIRECTION_ORIGINAL,
+  DIRECTION_REPLY,
+  IPS_EXPECTED,
+  IPS_HELPER,
+  STATE_ESTABLISHED,
+} from '../status.ts'
 import { KIND_IPV6, type Tuple } from '../tuple.ts'
 import { type Expectation, Expectations } from './expectations.ts'
 import { LineEnds, readFtp } from './ftp.ts'
@@ -37,8 +43,9 @@ export class Assigned {
     const assigned = this.assignments.find(
       ({ helper, port }) => HELPERS[helper].protocol === protocol && port === (tuple.ports & 0xffff),
     )
-    if (assigned !== undefined) this.masters.set(ct, assigned.helper === 'ftp' ? new LineEnds() : null)
-    return 0
+    if (assigned === undefined) return 0
+    this.masters.set(ct, assigned.helper === 'ftp' ? new LineEnds() : null)
+    return IPS_HELPER
   }
 
   /** Entry `ct` is no more. */
