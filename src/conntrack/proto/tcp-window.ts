@@ -96,31 +96,7 @@ export function keptFlags({ traits }: Context): number {
   return traits.tcpStaysLiberal ? FLAG_BE_LIBERAL : 0
 }
 
-/** kernel: tcp_init_sender() */
-function initSender(
-  context: Context,
-  entries: Int32Array,
-  sender: number,
-  receiver: number,
-  packet: Packet,
-  end: number,
-  direction: number,
-): void {
-  entries[sender + TD_END] = end
-  entries[sender + TD_MAXEND] = end
-  entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
-  takeOptions(entries, sender, packet, keptFlags(context))
-  // RFC 7323: scaling is on only when both sides announced it
-  if (
-    direction === 1 &&
-    (entries[sender + TD_FLAGS] & entries[receiver + TD_FLAGS] & FLAG_WINDOW_SCALE) === 0
-  ) {
-    entries[sender + TD_SCALE] = 0
-    entries[receiver + TD_SCALE] = 0
-  }
-}
-
-/** What older kernels make of any segment that goes on while its side is opening: the scale stays one-sided. */
+/** A side starts anew; older kernels do so with any segment that goes on while it is opening. */
 function restartSender(
   context: Context,
   entries: Int32Array,
@@ -132,6 +108,27 @@ function restartSender(
   entries[sender + TD_MAXEND] = end
   entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
   takeOptions(entries, sender, packet, keptFlags(context))
+}
+
+/** kernel: tcp_init_sender() */
+function initSender(
+  context: Context,
+  entries: Int32Array,
+  sender: number,
+  receiver: number,
+  packet: Packet,
+  end: number,
+  direction: number,
+): void {
+  restartSender(context, entries, sender, packet, end)
+  // RFC 7323: scaling is on only when both sides announced it
+  if (
+    direction === 1 &&
+    (entries[sender + TD_FLAGS] & entries[receiver + TD_FLAGS] & FLAG_WINDOW_SCALE) === 0
+  ) {
+    entries[sender + TD_SCALE] = 0
+    entries[receiver + TD_SCALE] = 0
+  }
 }
 
 /** Lowest acknowledgment still let through, minus one. */
@@ -292,16 +289,17 @@ function checkStrictly(
   const isSeqLow = receiverWindow !== 0 && !after(end, floor)
   const isAckHigh = !before(sack, (receiverEnd + 1) | 0)
   const isAckLow = !after(sack, lowest)
-  if (!before(seq, (entries[sender + TD_MAXEND] + 1) | 0)) {
+  const isSeqHigh = !before(seq, (entries[sender + TD_MAXEND] + 1) | 0)
+  if (!(isSeqHigh || isSeqLow || isAckHigh || isAckLow)) return -1
+  if (isLiberal(context, entries, sender)) return WINDOW_ACCEPT
+  if (isSeqHigh) {
     const overshot = (end - entries[sender + TD_MAXEND] + 1) >>> 0
     const isLittle = !(isSeqLow || isAckHigh || isAckLow) && overshot <= receiverWindow >>> 0
     if (isLittle) context.meets(ct, MET_OUT_OF_WINDOW)
     if (isLittle && context.traits.tcpRemembersOvershot) {
-      const answer = complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_OVERSHOT, overshot)
-      if (answer === WINDOW_ACCEPT) return answer
       entries[sender + TD_END] = end
       entries[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
-      return answer
+      return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_OVERSHOT, overshot)
     }
     const bound = entries[sender + TD_MAXEND] + 1
     return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_OVER, bound)
@@ -310,7 +308,7 @@ function checkStrictly(
   if (isSeqLow) return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_UNDER, floor)
   if (isAckHigh)
     return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_OVER, receiverEnd + 1)
-  return isAckLow ? complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_UNDER, lowest) : -1
+  return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_UNDER, lowest)
 }
 
 /** kernel: nf_tcp_store_invalid() */
@@ -322,9 +320,13 @@ function complain(
   reason: number,
   value: number,
 ): number {
-  if (context.beLiberal || (entries[sender + TD_FLAGS] & FLAG_BE_LIBERAL) !== 0) return WINDOW_ACCEPT
+  if (isLiberal(context, entries, sender)) return WINDOW_ACCEPT
   context.reasons.add(reason, value)
   return answer
+}
+
+function isLiberal(context: Context, entries: Int32Array, sender: number): boolean {
+  return context.beLiberal || (entries[sender + TD_FLAGS] & FLAG_BE_LIBERAL) !== 0
 }
 
 /** What a segment inside the bounds tells about both sides. */
