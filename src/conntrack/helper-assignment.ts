@@ -7,6 +7,11 @@ export const HELPERS = {
   tftp: { protocol: IPPROTO_UDP, port: 69 },
 } as const
 
+/** What nf_conntrack_helper=1 assigns, all helpers being loaded. */
+export const USUAL_ASSIGNMENTS: readonly HelperAssignment[] = (Object.keys(HELPERS) as HelperName[]).map(
+  helper => ({ helper, port: HELPERS[helper].port }),
+)
+
 /** Name of the helper of an entry that has one: each protocol has one alone. */
 export function helperName(protocol: number): HelperName {
   return protocol === HELPERS.ftp.protocol ? 'ftp' : 'tftp'

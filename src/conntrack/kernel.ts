@@ -32,6 +32,8 @@ export interface Traits {
   readonly icmpv6Redirect: boolean
   /** The verification tags of all chunks are checked as RFC 9260 asks; no HEARTBEAT_ACKED. nf_conntrack_sctp_packet() */
   readonly sctpTags: boolean
+  /** nf_conntrack_helper=1 assigns every helper by the port it is usually on. nf_ct_lookup_helper() */
+  readonly helpersByPort: boolean
   /** FTP numbers too large for what they are make a line unreadable; without it they wrap. try_number(), get_port() */
   readonly ftpBoundedNumbers: boolean
   /** Complaints name flags, direction and state of an ignored segment. nf_conntrack_tcp_packet() */
@@ -111,6 +113,7 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   icmpv6RouterDiscovery:         '.     .     .     .     #     #     #     #',
   icmpv6Redirect:                '.     #     #     #     #     #     #     #',
   sctpTags:                      '.     #     #     #     #     #     #     #',
+  helpersByPort:                 '#     #     #     .     .     .     .     .',
   ftpBoundedNumbers:             '.     .     .     .     .     .     .     #',
   logsIgnoredIndex:              '.     .     #     #     #     #     #     #',
   logsBounds:                    '.     .     .     #     #     #     #     #',

@@ -115,7 +115,7 @@ export function sysctlsOf(flags: SysctlFlags): Sysctls {
   const kernel = flags.kernel === undefined ? null : kernelNamed('--kernel', flags.kernel, 'option')
   const files = flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) }))
   const sysctls = readSysctls(files, flags.set, preset, kernel)
-  sysctls.settings.helpers = (flags.helper ?? []).map(helperOf)
+  sysctls.settings.helpers = [...(flags.helper ?? []).map(helperOf), ...sysctls.settings.helpers]
   return withKernel(sysctls, kernelAtHz(sysctls.settings.kernel, flags.hz))
 }
 

@@ -1,4 +1,5 @@
 // `--set name=value` and `--sysctl FILE`: sysctls by their names, as sysctl(8) reads and prints them, into Settings.
+import { USUAL_ASSIGNMENTS } from '../../conntrack/helper-assignment.ts'
 import { type Kernel, kernelOf } from '../../conntrack/kernel.ts'
 import {
   defaultSettings,
@@ -50,6 +51,8 @@ export function readSysctls(
 ): Sysctls {
   const { kernel: presetKernel, ...values } = preset
   const settings = defaultSettings(kernel ?? releaseOf(files) ?? presetKernel)
+  if (settings.kernel.traits.helpersByPort && lastOf(files, HELPER_BY_PORT) === '1')
+    settings.helpers = USUAL_ASSIGNMENTS
   const sysctls = withValues({ settings, host: {}, given: new Set() }, values)
   for (const file of files) readFile(file, sysctls)
   for (const assignment of assignments) readAssignment('--set', assignment, sysctls)
@@ -74,19 +77,24 @@ export function withKernel(sysctls: Sysctls, kernel: Kernel): Sysctls {
   return { ...sysctls, settings }
 }
 
-/** The kernel of the last `kernel.osrelease` in files, or null where none has one that names a release. */
+/** The kernel of the last `kernel.osrelease` in files, or null where none is there, or none that names a release. */
 function releaseOf(files: readonly SysctlFile[]): Kernel | null {
-  let kernel: Kernel | null = null
+  const release = lastOf(files, OSRELEASE)
+  return release === null ? null : kernelOf(release, 'osrelease')
+}
+
+/** What the last line that a pattern matches has in its group, or null. */
+function lastOf(files: readonly SysctlFile[], pattern: RegExp): string | null {
+  let found: string | null = null
   for (const file of files) {
-    for (const { text } of sysctlLines(file)) {
-      const release = OSRELEASE.exec(text)?.[1]
-      if (release !== undefined) kernel = kernelOf(release, 'osrelease') ?? kernel
-    }
+    for (const { text } of sysctlLines(file)) found = pattern.exec(text)?.[1] ?? found
   }
-  return kernel
+  return found
 }
 
 const OSRELEASE = /^\s*kernel[./]osrelease\s*=\s*(\S+)\s*$/
+/** Of older kernels, and of none today: what newer ones say of it is passed over. */
+const HELPER_BY_PORT = /^\s*net[./]netfilter[./]nf_conntrack_helper\s*=\s*(\d+)\s*$/
 
 /** `sysctls` with `name=value` assignments over them. @param option what the user typed them behind @throws UsageError */
 export function withAssignments(sysctls: Sysctls, option: string, assignments: readonly string[]): Sysctls {
