@@ -84,6 +84,13 @@ describe('the kernel', () => {
     })
   })
 
+  it('has helpers where they were assigned, and the report names them', async () => {
+    const { stdout } = await runCli(['analyze', '--json', CAPTURE, '--helper', 'ftp', '--helper', 'tftp:70'])
+    expect(JSON.parse(stdout).helpers).toEqual(['ftp:21', 'tftp:70'])
+    expect((await runCli([CAPTURE, '--helper', 'ftp'])).stdout).toContain('helpers assigned: ftp:21')
+    expect(JSON.parse((await runCli(['analyze', '--json', CAPTURE])).stdout)).not.toHaveProperty('helpers')
+  })
+
   it('complains in the words of its time', async () => {
     const reason = async (kernel: string): Promise<string | undefined> => {
       const capture = 'fixtures/report/segment-out-of-window.pcap'

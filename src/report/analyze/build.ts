@@ -95,6 +95,9 @@ export function buildReport(replayed: Replayed): Report {
     sightings: replayed.sightings,
     ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
     kernel: kernelReport(replayed.settings.kernel),
+    ...(replayed.settings.helpers.length === 0
+      ? {}
+      : { helpers: replayed.settings.helpers.map(({ helper, port }) => `${helper}:${port}`) }),
     settings,
     knownTable,
     tunnelMode: replayed.tunnelMode,

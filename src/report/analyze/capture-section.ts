@@ -29,6 +29,7 @@ export function captureLines(report: Report, style: Style): string[] {
   }
   const settings = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`)
   if (report.kernel.origin !== 'default') lines.push(kernelLine(report.kernel))
+  if (report.helpers !== undefined) lines.push(`helpers assigned: ${report.helpers.join(', ')}`)
   if (settings.length > 0) lines.push(`replayed with ${settings.join(' ')}`)
   if (report.undecodable.length > 0) lines.push(style.yellow(notUnderstood(report)))
   return lines

@@ -28,6 +28,8 @@ export interface Report extends TableOfFlows {
   knowledge?: KnowledgeReport
   /** Whose conntrack was replayed. */
   kernel: KernelReport
+  /** Helpers that rules of the host assign, `ftp:21`; absent where none were given. */
+  helpers?: string[]
   /** Sysctls that differ from that kernel's defaults, by name. */
   settings: Record<string, number>
   /** The table that was given for the start of the capture; null where it was taken to be empty. */
