@@ -17,6 +17,7 @@ import { shortened } from './io/usage-error.ts'
 import { refuseClashes } from './options/file-clashes.ts'
 import { namedFiles } from './options/file-options.ts'
 import { ONLY_HELP, WITHOUT_HELP } from './options/finding-ids.ts'
+import { HELPER_HELP } from './options/helper-option.ts'
 import {
   type KnowledgeFlags,
   KUBERNETES_HELP,
@@ -31,6 +32,7 @@ import {
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
+import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import {
   type AnalyzeFlags,
   analyzeOptions,
@@ -119,6 +121,9 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
+    .option('--helper <name>', HELPER_HELP, collect, [])
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
@@ -244,6 +249,9 @@ function addSize(program: Command, io: Io): void {
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
+    .option('--helper <name>', HELPER_HELP, collect, [])
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
@@ -317,6 +325,8 @@ function addInfo(program: Command, io: Io): void {
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
@@ -347,6 +357,9 @@ function addLineCommand(
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
+    .option('--kernel <version>', KERNEL_HELP)
+    .option('--hz <n>', HZ_HELP)
+    .option('--helper <name>', HELPER_HELP, collect, [])
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)

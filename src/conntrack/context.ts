@@ -1,6 +1,7 @@
 // What a tracker may read and do while it judges a packet: table, timeouts, the jiffy, refresh, events, complaints.
 import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
+import type { Traits } from './kernel.ts'
 import { Reasons } from './reason.ts'
 import type { Settings } from './settings.ts'
 import { IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_FIXED_TIMEOUT } from './status.ts'
@@ -12,6 +13,7 @@ import {
   KEY_PACKETS,
   KEY_SHIFT,
   LAST_TIME,
+  MET,
   STATUS,
   TIMEOUT,
 } from './table-layout.ts'
@@ -32,8 +34,10 @@ export class Context {
   jiffies = 0
   /** Capture time of the packet in nanoseconds, never running backwards. */
   time = TIME_ZERO
-  readonly reasons = new Reasons()
+  readonly reasons: Reasons
   readonly timeouts: Timeouts
+  /** What the kernel does in its own way. */
+  readonly traits: Traits
   readonly loose: boolean
   readonly beLiberal: boolean
   readonly ignoreInvalidRst: boolean
@@ -50,9 +54,11 @@ export class Context {
     this.table = table
     this.wheel = wheel
     this.timeouts = timeoutsOf(settings)
+    this.traits = settings.kernel.traits
+    this.reasons = new Reasons(this.traits)
     this.loose = settings.nf_conntrack_tcp_loose !== 0
     this.beLiberal = settings.nf_conntrack_tcp_be_liberal !== 0
-    this.ignoreInvalidRst = settings.nf_conntrack_tcp_ignore_invalid_rst !== 0
+    this.ignoreInvalidRst = settings.nf_conntrack_tcp_ignore_invalid_rst !== 0 && this.traits.tcpLenientRst
     this.maxRetrans = settings.nf_conntrack_tcp_max_retrans
     this.checksum = settings.nf_conntrack_checksum !== 0
   }
@@ -68,6 +74,11 @@ export class Context {
       else this.setTimeout(ct, extra)
     }
     this.account(ct, direction, packet)
+  }
+
+  /** Remembers that other kernels judge this packet of the entry otherwise. @param rule MET_* */
+  meets(ct: number, rule: number): void {
+    this.table.entries[(ct << ENTRY_SHIFT) + MET] |= rule
   }
 
   /** Lets a confirmed entry end `extra` jiffies from now. */

@@ -12,6 +12,7 @@ import {
   type Observer,
 } from './events.ts'
 import { Eviction } from './eviction.ts'
+import { Assigned, isRelated } from './expect/assigned.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import {
@@ -48,8 +49,7 @@ import {
 } from './status.ts'
 import { Table } from './table.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
-import { HZ, JIFFY } from './timeouts.ts'
-import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
+import { hashTuple, hasPorts, invertTuple, Tuple, trackedTuple } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /**
@@ -81,6 +81,8 @@ export class Engine {
   private readonly gc: GarbageCollector
   private readonly eviction: Eviction
   private readonly icmpErrors: IcmpErrors
+  /** Entries with helpers; null where the rules assign none. */
+  private readonly assigned: Assigned | null
   private readonly tuple = new Tuple()
   private readonly reply = new Tuple()
   private readonly observer: Observer
@@ -104,7 +106,7 @@ export class Engine {
     // 0 is no limit, as in the kernel
     const limited = enforceMaximum && settings.nf_conntrack_max > 0
     this.room = limited ? settings.nf_conntrack_max - settings.nf_conntrack_count : Number.POSITIVE_INFINITY
-    this.table = new Table(settings.nf_conntrack_buckets)
+    this.table = new Table(settings.nf_conntrack_buckets, settings.kernel.hz)
     this.prefetch = new Prefetch(this.table)
     this.wheel = new Wheel(this.table, (ct, jiffy) => this.expire(ct, jiffy))
     this.gc = new GarbageCollector(this.table, settings, (ct, early) =>
@@ -112,6 +114,8 @@ export class Engine {
     )
     this.eviction = new Eviction(this.table, (ct, cause) => this.destroy(ct, cause))
     this.context = new Context(settings, this.table, this.wheel)
+    const { helpers, nf_conntrack_expect_max } = settings
+    this.assigned = helpers.length === 0 ? null : new Assigned(helpers, nf_conntrack_expect_max, this.context)
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
   }
 
@@ -131,7 +135,7 @@ export class Engine {
     if (time <= this.context.time) return
     this.frame = 0
     this.context.time = time
-    if (time >= this.nextTick) this.advanceTo(Math.floor(time / JIFFY))
+    if (time >= this.nextTick) this.advanceTo(Math.floor(time / this.table.jiffy))
   }
 
   /**
@@ -153,8 +157,7 @@ export class Engine {
       if (error === ERROR_RELATED) return this.settleRelated()
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
-    if (!packet.hasTuple) return this.settle(STATE_INVALID, -1, -1)
-    tupleOf(packet, this.tuple)
+    if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
     return this.state
@@ -162,8 +165,7 @@ export class Engine {
 
   /** Takes in how a packet that was tracked earlier turned out to be translated. */
   learn(packet: Packet, translation: Translation): void {
-    if (!packet.hasTuple) return
-    tupleOf(packet, this.tuple)
+    if (!trackedTuple(packet, this.tuple, this.context.traits)) return
     const key = this.table.find(this.tuple, hashTuple(this.tuple))
     if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.learnOf(key >> 1, translation)
   }
@@ -177,6 +179,7 @@ export class Engine {
       if (plainSegment(this.context, ct, packet, key & 1)) {
         if (this.hasEvents(ct)) this.deliver(ct)
         this.settle(STATE_ESTABLISHED, key & 1, ct)
+        this.assigned?.help(ct, packet, STATE_ESTABLISHED, key & 1)
         return ACCEPT
       }
     }
@@ -200,7 +203,7 @@ export class Engine {
     const answer = this.handle(ct, packet, direction, isNew)
     if (answer !== ACCEPT) {
       if (isNew) {
-        this.table.free(ct)
+        this.discard(ct)
         this.key = -1
       } else if (answer === REPEAT) this.destroy(ct, CAUSE_REOPENED)
       else if (this.hasEvents(ct)) this.reclassify(ct)
@@ -219,8 +222,18 @@ export class Engine {
     }
     if (isNew) this.confirm(ct)
     else if (this.hasEvents(ct)) this.deliver(ct)
-    this.settle(direction === DIRECTION_REPLY || seenReply ? STATE_ESTABLISHED : STATE_NEW, direction, ct)
+    const isAnswered = direction === DIRECTION_REPLY || seenReply
+    const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
+    this.settle(isAnswered ? STATE_ESTABLISHED : first, direction, ct)
+    this.assigned?.help(ct, packet, this.state, direction)
     return ACCEPT
+  }
+
+  /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
+  private translate(translation: Translation): number {
+    const nat = translation.apply(this.reply)
+    if (!hasPorts(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
+    return nat
   }
 
   /** NAT_*: how the packet that found entry `ct` left; an entry without a translation learns it. */
@@ -228,7 +241,7 @@ export class Engine {
     const { table } = this
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && !allowsClash(table.protocol(ct))) return NAT_AGREES
     if (!invertTuple(this.tuple, this.reply)) return NAT_AGREES
-    const nat = translation.apply(this.reply)
+    const nat = this.translate(translation)
     const isYoung = this.context.time - table.start(ct) <= RACE_TIME
     const verdict = judgeTranslation(table, ct, this.reply, nat, isYoung)
     if (verdict !== NAT_LEARNT) return verdict
@@ -242,13 +255,13 @@ export class Engine {
     const ct = this.create(packet, translation)
     this.key = ct < 0 ? -1 : ct * 2
     if (ct < 0 || this.handle(ct, packet, DIRECTION_ORIGINAL, true) !== ACCEPT) {
-      if (ct >= 0) this.table.free(ct)
+      if (ct >= 0) this.discard(ct)
       this.key = -1
       this.settle(ct === CREATE_FULL ? STATE_DROPPED : STATE_INVALID, -1, -1)
       return ACCEPT
     }
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_FIXED_TIMEOUT | IPS_NAT_CLASH
-    this.table.entries[(ct << ENTRY_SHIFT) + TIMEOUT] = HZ
+    this.table.entries[(ct << ENTRY_SHIFT) + TIMEOUT] = this.table.hz
     this.confirm(ct)
     this.settle(STATE_NEW, DIRECTION_ORIGINAL, ct)
     return ACCEPT
@@ -278,7 +291,7 @@ export class Engine {
   /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
   private create(packet: Packet, translation: Translation | null): number {
     if (!invertTuple(this.tuple, this.reply)) return CREATE_NO_INVERSE
-    const nat = translation === null ? 0 : translation.apply(this.reply)
+    const nat = translation === null ? 0 : this.translate(translation)
     if (this.gate !== null && !this.gate.admits(this.tuple, this.reply, packet)) return CREATE_FULL
     if (this.table.count + 1 > this.room && !this.dropEarly()) {
       this.gc.earlyDrop = true
@@ -287,7 +300,8 @@ export class Engine {
       return CREATE_FULL
     }
     const ct = this.table.allocate(this.tuple, this.reply, this.context.time, packet.frame)
-    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat
+    const expected = this.assigned?.begins(ct, this.tuple) ?? 0
+    this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat | expected
     return ct
   }
 
@@ -335,7 +349,7 @@ export class Engine {
   }
 
   private advanceTo(jiffy: number): void {
-    this.nextTick = (jiffy + 1) * JIFFY
+    this.nextTick = (jiffy + 1) * this.table.jiffy
     const table = this.table
     while (this.gc.nextRun <= jiffy) {
       if (table.count === 0) {
@@ -356,7 +370,13 @@ export class Engine {
   private expire(ct: number, jiffy: number): void {
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= STATUS_EXPIRED
     this.table.retire(ct)
-    this.observer.expired(ct, jiffy * JIFFY)
+    this.observer.expired(ct, jiffy * this.table.jiffy)
+  }
+
+  /** Gives back an entry whose first packet was refused. */
+  private discard(ct: number): void {
+    this.assigned?.ends(ct)
+    this.table.free(ct)
   }
 
   /** Takes an entry out of the table. */
@@ -377,7 +397,9 @@ export class Engine {
     const table = this.table
     if ((table.status(ct) & STATUS_EXPIRED) !== 0) table.unlinkExpired(ct)
     else table.unlink(ct)
-    this.observer.destroyed(ct, cause, this.frame === 0 ? this.wheel.now * JIFFY : this.context.time)
+    this.assigned?.ends(ct)
+    const time = this.frame === 0 ? this.wheel.now * table.jiffy : this.context.time
+    this.observer.destroyed(ct, cause, time)
   }
 
   /** Frees the slot of an entry that died with the packet before: time that passes must not meet it any more. */

@@ -5,16 +5,16 @@ import { TCP_CLOSE, TCP_FIN_WAIT } from './proto/tcp-table.ts'
 import type { Settings } from './settings.ts'
 import { IPS_ASSURED, IPS_CONFIRMED } from './status.ts'
 import type { Table } from './table.ts'
-import { HZ } from './timeouts.ts'
 
-const INTERVAL_MIN = HZ
-const INTERVAL_MAX = 60 * HZ
-/** Timeouts count for at most this when the next scan is planned. */
-const INTERVAL_CLAMP = 300 * HZ
+/** In seconds. kernel: GC_SCAN_INTERVAL_MIN, GC_SCAN_INTERVAL_MAX */
+const INTERVAL_MIN = 1
+const INTERVAL_MAX = 60
+/** Timeouts count for at most so many seconds when the next scan is planned. */
+const INTERVAL_CLAMP = 300
 /** The average starts as if there were this many entries at INTERVAL_MAX. */
 const INITIAL_COUNT = 100
-/** Entries one run evicts before it yields for a jiffy. */
-const EXPIRED_MAX = Math.floor(64000 / HZ)
+/** Entries a second that runs evict at most, each of which then yields for a jiffy. */
+const EXPIRED_MAX = 64000
 
 /**
  * One worker for the table. The kernel walks hash buckets, we walk entries: the order within a scan differs (it is
@@ -23,15 +23,20 @@ const EXPIRED_MAX = Math.floor(64000 / HZ)
  */
 export class GarbageCollector {
   /** The jiffy of the next run, not wrapped. */
-  nextRun = HZ
+  nextRun: number
   /** Set when early_drop() found nothing to drop: the next runs evict down to 95 % of the maximum. */
   earlyDrop = false
   private nextEntry = 0
-  private average = INTERVAL_MAX
+  private average: number
   private samples = INITIAL_COUNT
   private scanStart = 0
 
   private readonly table: Table
+  /** The constants above, in jiffies and entries a run. */
+  private readonly intervalMin: number
+  private readonly intervalMax: number
+  private readonly intervalClamp: number
+  private readonly expiredMax: number
   /** Entries above which closing ones go after a failed early drop: nf_conntrack_max95 of the kernel, 0 = never. */
   private readonly threshold: number
   /** Entries outside the capture: taken to be ASSURED, and to outlive it. */
@@ -40,6 +45,12 @@ export class GarbageCollector {
 
   constructor(table: Table, settings: Settings, evict: (ct: number, early: boolean) => void) {
     this.table = table
+    this.intervalMin = INTERVAL_MIN * table.hz
+    this.intervalMax = INTERVAL_MAX * table.hz
+    this.intervalClamp = INTERVAL_CLAMP * table.hz
+    this.expiredMax = Math.floor(EXPIRED_MAX / table.hz)
+    this.nextRun = table.hz
+    this.average = this.intervalMax
     this.threshold = Math.floor(settings.nf_conntrack_max / 100) * 95
     this.held = settings.nf_conntrack_count
     this.evict = evict
@@ -53,18 +64,20 @@ export class GarbageCollector {
       // each of the entries outside would have drawn the average towards INTERVAL_CLAMP, by both its keys
       const outside = this.held * 2
       this.samples = INITIAL_COUNT + outside
-      this.average = Math.floor((INTERVAL_MAX * INITIAL_COUNT + INTERVAL_CLAMP * outside) / this.samples)
+      this.average = Math.floor(
+        (this.intervalMax * INITIAL_COUNT + this.intervalClamp * outside) / this.samples,
+      )
       this.scanStart = now
     }
     if (!this.scan(now, threshold)) {
       // goes on in the next jiffy, or at once when the whole cycle has taken too long
-      const pause = now - this.scanStart < INTERVAL_MAX ? 1 : 0
+      const pause = now - this.scanStart < this.intervalMax ? 1 : 0
       this.nextRun = now + pause
       if (pause > 0) this.earlyDrop = false
       return
     }
     this.nextEntry = 0
-    const interval = Math.min(Math.max(this.average, INTERVAL_MIN), INTERVAL_MAX)
+    const interval = Math.min(Math.max(this.average, this.intervalMin), this.intervalMax)
     const elapsed = Math.max(now - this.scanStart, 1)
     this.nextRun = now + (interval > elapsed ? interval - elapsed : 1)
     this.earlyDrop = false
@@ -72,12 +85,12 @@ export class GarbageCollector {
 
   /** When the table has been empty since the last run, moves the schedule on as the idle runs would have. */
   skipTo(jiffy: number): void {
-    const idle = INTERVAL_MAX - 1
+    const idle = this.intervalMax - 1
     if (jiffy > this.nextRun) this.nextRun += Math.ceil((jiffy - this.nextRun) / idle) * idle
   }
 
   private scan(now: number, threshold: number): boolean {
-    const table = this.table
+    const { table, intervalMin, intervalClamp } = this
     let average = this.average
     let samples = this.samples
     let evicted = 0
@@ -85,7 +98,7 @@ export class GarbageCollector {
     let finished = true
     for (; ct < table.top; ct++) {
       if ((table.status(ct) & IPS_CONFIRMED) === 0) continue
-      if (evicted > EXPIRED_MAX) {
+      if (evicted > this.expiredMax) {
         finished = false
         break
       }
@@ -96,7 +109,7 @@ export class GarbageCollector {
         continue
       }
       // each entry is met twice, by both its keys, unless the first makes it go
-      const clamped = left < INTERVAL_MIN ? INTERVAL_MIN : left > INTERVAL_CLAMP ? INTERVAL_CLAMP : left
+      const clamped = left < intervalMin ? intervalMin : left > intervalClamp ? intervalClamp : left
       average += Math.trunc((clamped - average) / ++samples)
       if (threshold !== 0 && table.count + this.held >= threshold && this.canEarlyDrop(ct)) {
         this.evict(ct, true)

@@ -10,7 +10,6 @@ import { occupancyClass } from './occupancy-class.ts'
 import { CHUNK_ABORT, CHUNK_INIT, CHUNK_SHUTDOWN_COMPLETE } from './proto/sctp-table.ts'
 import { IPS_DST_NAT, IPS_SRC_NAT } from './status.ts'
 import { ENTRY_SHIFT, LAST_TIME, PROTO, STATE, STATUS, TIMEOUT } from './table-layout.ts'
-import { HZ } from './timeouts.ts'
 import { hashTuple, invertTuple, Tuple } from './tuple.ts'
 
 /** Sides of a translation that packets are seen on. */
@@ -101,7 +100,8 @@ export class KnownEngine extends Engine {
     table.entries[at + STATE] = entry.state
     table.entryTimes[(at >> 1) + LAST_TIME] = BEFORE_CAPTURE
     describeKnown(context, ct, entry)
-    const left = jiffiesLeft(entry) + (shift === null ? 0 : shift(occupancyClass(table, ct)) * HZ)
+    const left =
+      jiffiesLeft(entry, table.hz) + (shift === null ? 0 : shift(occupancyClass(table, ct)) * table.hz)
     if (left <= 0) {
       // gone by now, had the node had these sysctls
       table.free(ct)

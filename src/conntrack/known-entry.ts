@@ -13,7 +13,6 @@ import {
 import { IPS_ASSURED } from './status.ts'
 import type { Table } from './table.ts'
 import { ENTRY_SHIFT, KEY_BYTES, KEY_PACKETS, KEY_SHIFT, PROTO } from './table-layout.ts'
-import { HZ } from './timeouts.ts'
 import type { Tuple } from './tuple.ts'
 
 export interface KnownEntry {
@@ -56,13 +55,13 @@ export function isUntouched(table: Table, ct: number): boolean {
   return table.last(ct) < 0
 }
 
-/** The jiffies that an entry has left; of a second that a listing has rounded off, half. */
-export function jiffiesLeft({ seconds }: KnownEntry): number {
-  return Math.min(seconds, LONGEST) * HZ + (HZ >> 1)
+/** The jiffies, `hz` a second, that an entry has left; of a second that a listing has rounded off, half. */
+export function jiffiesLeft({ seconds }: KnownEntry, hz: number): number {
+  return Math.min(seconds, LONGEST) * hz + (hz >> 1)
 }
 
 /** Longest timeout in seconds that jiffies have room for. */
-const LONGEST = 8_000_000
+const LONGEST = 2_000_000
 
 /** Sets the counters of an entry, and the words of its tracker as far as they follow from what is listed. */
 export function describeKnown(context: Context, ct: number, entry: KnownEntry): void {
@@ -101,8 +100,9 @@ function describeTcp(table: Table, ct: number, { state }: KnownEntry): void {
  * The jiffy from which on a UDP flow that is answered is a stream: two seconds after its first packet. Where its age is
  * not listed, the flow is as old as its last packet, at the least.
  */
-function streamSince({ timeouts, jiffies }: Context, entry: KnownEntry): number {
+function streamSince({ table, timeouts, jiffies }: Context, entry: KnownEntry): number {
+  const { hz } = table
   if ((entry.status & IPS_ASSURED) !== 0) return (jiffies - 1) | 0
-  const age = entry.age === null ? Math.max(timeouts.udp - jiffiesLeft(entry), 0) : entry.age * HZ
-  return (jiffies + 2 * HZ - Math.min(age, LONGEST * HZ)) | 0
+  const age = entry.age === null ? Math.max(timeouts.udp - jiffiesLeft(entry, hz), 0) : entry.age * hz
+  return (jiffies + 2 * hz - Math.min(age, LONGEST * hz)) | 0
 }

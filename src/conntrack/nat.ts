@@ -1,9 +1,9 @@
 // A translation as it was seen on the wire, and what it says of an entry: nf_nat_setup_info(), nf_ct_resolve_clash().
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from './status.ts'
 import type { Table } from './table.ts'
-import { hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
+import { dccpPorts, hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 
 /** Sets the reply key of a new entry when the packet is translated. */
 export interface Translation {
@@ -19,6 +19,7 @@ export class ObservedTranslation implements Translation {
   /** Takes a packet as it came and as it left. */
   observe(before: Packet, after: Packet): this {
     tupleOf(after, this.tuple)
+    if (after.protocol === IPPROTO_DCCP) this.tuple.ports = dccpPorts(after)
     const ports = hasPorts(before.protocol)
     const sourceStays = sameSource(before, after) && !(ports && before.sourcePort !== after.sourcePort)
     const destinationStays =

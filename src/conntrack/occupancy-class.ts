@@ -15,15 +15,15 @@ import type { Table } from './table.ts'
 
 /** Trackers in the order of their occupancy classes; TCP and SCTP have a class a state. */
 const CLASS_SCTP = 10
-const CLASS_UDP = 19
-const CLASS_UDPLITE = 20
-const CLASS_ICMP = 21
-const CLASS_ICMPV6 = 22
-const CLASS_GRE = 23
-const CLASS_GENERIC = 24
+const CLASS_UDP = 20
+const CLASS_UDPLITE = 21
+const CLASS_ICMP = 22
+const CLASS_ICMPV6 = 23
+const CLASS_GRE = 24
+const CLASS_GENERIC = 25
 
-/** Number of occupancy classes: 25 trackers and states, times unreplied, replied, assured. */
-export const OCCUPANCY_CLASSES = 75
+/** Number of occupancy classes: 26 trackers and states, times unreplied, replied, assured. */
+export const OCCUPANCY_CLASSES = 78
 
 /** What an entry is counted under: tracker and state, times 3, plus 0 unreplied, 1 replied, 2 assured. */
 export function occupancyClass(table: Table, ct: number): number {

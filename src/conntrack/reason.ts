@@ -1,5 +1,6 @@
-// Why conntrack complained about a packet: codes that the trackers give, and the running kernel's own sentences (6.18).
+// Why conntrack complained about a packet: codes that the trackers give, and a kernel's own sentences.
 import { formatIpv4 } from '../net/address.ts'
+import type { Traits } from './kernel.ts'
 import { TCP_STATE_NAMES } from './proto/tcp-table.ts'
 
 export const REASON_TCP_TRUNCATED = 1
@@ -33,8 +34,14 @@ export const REASON_SCTP_CHUNKS = 28
 export const REASON_SCTP_VTAG = 29
 export const REASON_SCTP_STATE = 30
 export const REASON_OUTER_ADDRESS_IPV6 = 31
+export const REASON_DCCP_MALFORMED = 32
+export const REASON_DCCP_COVERAGE = 33
+export const REASON_DCCP_TYPE = 34
+export const REASON_DCCP_SEQUENCE = 35
+export const REASON_DCCP_STATE = 36
+export const REASON_DCCP_IGNORED = 37
 
-export const REASON_COUNT = 32
+export const REASON_COUNT = 38
 
 /**
  * The complaints about one packet, mostly none, at most a few; reused for every packet.
@@ -44,6 +51,11 @@ export class Reasons {
   count = 0
   readonly codes = new Uint8Array(4)
   readonly values = new Int32Array(4 * 8)
+  private readonly traits: Traits
+
+  constructor(traits: Traits) {
+    this.traits = traits
+  }
 
   clear(): void {
     this.count = 0
@@ -68,8 +80,8 @@ export class Reasons {
   text(prefix = ''): string {
     let text = ''
     for (let i = 0; i < this.count; i++) {
-      text += i > 0 ? ` | ${prefix}` : prefix
-      text += reasonText(this.codes[i], this.values.subarray(i * 8, i * 8 + 8))
+      const sentence = reasonText(this.codes[i], this.values.subarray(i * 8, i * 8 + 8), this.traits)
+      if (sentence !== '') text += `${text === '' ? '' : ' | '}${prefix}${sentence}`
     }
     return text
   }
@@ -113,25 +125,41 @@ const TITLES = [
   'verification tag check failed',
   'Invalid sctp chunk in this state',
   'outer daddr != inner',
+  'nf_ct_dccp: truncated/malformed packet',
+  'nf_ct_dccp: bad checksum coverage',
+  'nf_ct_dccp: reserved packet type',
+  'nf_ct_dccp: type lacks 48bit sequence numbers',
+  'invalid state transition',
+  'invalid packet',
 ]
 
-function reasonText(code: number, v: Int32Array): string {
+/** The sentence of a code as a kernel with these traits logs it; `''` where it logs none. */
+function reasonText(code: number, v: Int32Array, traits: Traits): string {
   switch (code) {
+    case REASON_TCP_NEW:
+      return traits.logsTcpNew ? TITLES[code] : ''
     case REASON_TCP_IGNORED:
+      if (!traits.logsIgnoredIndex) return `invalid packet ignored in state ${TCP_STATE_NAMES[v[2]]} `
       return `packet (index ${v[0]}) in dir ${v[1]} ignored, state ${TCP_STATE_NAMES[v[2]]}`
     case REASON_TCP_STATE:
+      if (!traits.logsBounds) return 'invalid state'
       return `packet (index ${v[0]}) in dir ${v[1]} invalid, state ${TCP_STATE_NAMES[v[2]]}`
     case REASON_TCP_OVERSHOT:
       return `${v[0] >>> 0} bytes more than expected`
     case REASON_TCP_SEQ_OVER:
+      if (!traits.logsBounds) return 'SEQ is over the upper bound (over the window of the receiver)'
       return `SEQ is over upper bound ${v[0] >>> 0} (over the window of the receiver)`
     case REASON_TCP_ACK_OVER:
+      if (!traits.logsBounds) return 'ACK is over the upper bound (ACKed data not seen yet)'
       return `ACK is over upper bound ${v[0] >>> 0} (ACKed data not seen yet)`
     case REASON_TCP_SEQ_UNDER:
+      if (!traits.logsBounds) return 'SEQ is under the lower bound (already ACKed data retransmitted)'
       return `SEQ is under lower bound ${v[0] >>> 0} (already ACKed data retransmitted)`
     case REASON_TCP_ACK_UNDER:
+      if (!traits.logsBounds) return 'ACK is under the lower bound (possible overly delayed ACK)'
       return `ignored ACK under lower bound ${v[0] >>> 0} (possible overly delayed)`
     case REASON_TCP_LOWERED:
+      if (!traits.logsLoweredBy) return 'lowered timeout to UNACK'
       return `packet (index ${v[0]}, dir ${v[1]}) response for index ${v[2]} lower timeout to ${v[3] >>> 0}`
     case REASON_OUTER_ADDRESS:
       return `outer daddr ${formatIpv4(v[0])} != inner ${formatIpv4(v[1])}`
@@ -142,10 +170,13 @@ function reasonText(code: number, v: Int32Array): string {
     case REASON_SCTP_CRC:
       return 'nf_ct_sctp: bad CRC '
     case REASON_SCTP_CHUNKS:
+      if (!traits.logsSctp) return ''
       return `do_basic_checks failed. chunk num ${v[0]}, type ${v[1]}, len ${v[2]} flag ${v[3]}`
     case REASON_SCTP_VTAG:
+      if (!traits.logsSctp) return ''
       return `verification tag check failed ${hex(v[0])} vs ${hex(v[1])} for dir ${v[2]}`
     case REASON_SCTP_STATE:
+      if (!traits.logsSctp) return ''
       return `Invalid, old_state ${v[0]}, dir ${v[1]}, type ${v[2]}`
     default:
       return TITLES[code]

@@ -1,4 +1,6 @@
-// The sysctls under net.netfilter that we know, with the kernel's defaults: nf_conntrack_standalone.c, nf_conntrack-sysctl.rst.
+// The sysctls under net.netfilter that we know, with a kernel's defaults: nf_conntrack_standalone.c, nf_conntrack-sysctl.rst.
+import type { HelperAssignment } from './helper-assignment.ts'
+import { CURRENT_KERNEL, type Kernel } from './kernel.ts'
 
 /** What a sysctl changes in a replay: a verdict, a timeout, the size of the table, what is shown, or nothing. */
 export type Effect = 'verdict' | 'timeout' | 'size' | 'shown' | 'none'
@@ -67,13 +69,32 @@ export const SYSCTLS = {
 
 export type SysctlName = keyof typeof SYSCTLS
 
-/** A value for every sysctl; timeouts in seconds. */
-export type Settings = Record<SysctlName, number>
+/** A value for every sysctl, timeouts in seconds, the kernel whose they are, and the helpers that its rules assign. */
+export type Settings = Record<SysctlName, number> & {
+  kernel: Kernel
+  helpers: readonly HelperAssignment[]
+  /** The eBPF data plane whose timeouts these are, with a table of its own; `''` for Linux's own tracking. */
+  dataPlane: string
+}
 
-/** The kernel's defaults (see SYSCTLS for the one exception). */
-export function defaultSettings(): Settings {
-  const settings = {} as Settings
-  for (const name of Object.keys(SYSCTLS) as SysctlName[]) settings[name] = SYSCTLS[name].value
+export const SYSCTL_NAMES = Object.keys(SYSCTLS) as SysctlName[]
+
+/** The defaults of a kernel (see SYSCTLS for the one exception). */
+export function defaultSettings(kernel = CURRENT_KERNEL): Settings {
+  const settings = { kernel, helpers: [] as readonly HelperAssignment[], dataPlane: '' } as Settings
+  for (const name of SYSCTL_NAMES) settings[name] = SYSCTLS[name].value
+  const { traits } = kernel
+  if (!traits.bucketForEntry) {
+    settings.nf_conntrack_buckets = settings.nf_conntrack_max / 4
+    settings.nf_conntrack_expect_max = settings.nf_conntrack_buckets / 64
+  }
+  if (!traits.eventsOnDemand) settings.nf_conntrack_events = 1
+  // sctp_timeouts[] before they were cut to what RFC 9260 recommends
+  if (!traits.sctpTags) {
+    settings.nf_conntrack_sctp_timeout_established = 432000
+    settings.nf_conntrack_sctp_timeout_shutdown_sent = 0
+    settings.nf_conntrack_sctp_timeout_shutdown_recd = 0
+  }
   return settings
 }
 

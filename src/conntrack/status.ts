@@ -30,6 +30,7 @@ export const IPS_DST_NAT = 1 << 5
 export const IPS_DYING = 1 << 9
 export const IPS_FIXED_TIMEOUT = 1 << 10
 export const IPS_NAT_CLASH = 1 << 12
+export const IPS_HELPER = 1 << 13
 /** Ours: the timeout has passed, the entry waits for a lookup or the collector to meet it. */
 export const STATUS_EXPIRED = 1 << 30
 

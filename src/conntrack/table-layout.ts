@@ -38,6 +38,8 @@ export const TRACKER = 5
 export const LAST_TIME = 5
 /** Table.record() */
 export const RECORD = 12
+/** MET_*: rules on which kernels differ that a packet of the entry has met. */
+export const MET = 13
 /** The occupancyClass() last reported (occupancy-class.ts). */
 export const OCCUPANCY = 14
 /** Slot of the IPv6 addresses, -1 for IPv4; the next free entry in a free one. */

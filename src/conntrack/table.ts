@@ -2,6 +2,7 @@
 import { GrowingMemory } from '../net/growing-memory.ts'
 import { seededHash } from '../net/seeded-hash.ts'
 import { ExpiredKeys } from './expired-keys.ts'
+import { DEFAULT_HZ } from './kernel.ts'
 import { LiveBuckets } from './live-buckets.ts'
 import { plainHash } from './plain-hash.ts'
 import { IPS_CONFIRMED, IPS_NAT_CLASH, STATUS_EXPIRED } from './status.ts'
@@ -16,6 +17,7 @@ import {
   KEY_SHIFT,
   KEY_SOURCE,
   LAST_TIME,
+  MET,
   OCCUPANCY,
   PROTO,
   RECORD,
@@ -44,6 +46,10 @@ export class Table {
   expiredCount = 0
   /** Buckets of the kernel's table; ours has heads of its own, by a secret hash. */
   readonly buckets: number
+  /** Jiffies a second, in which timeouts are kept. */
+  readonly hz: number
+  /** Nanoseconds a jiffy. */
+  readonly jiffy: number
   /** One more than the highest entry ever used. */
   top = 0
 
@@ -68,8 +74,10 @@ export class Table {
   /** Live entries by the kernel's buckets, from when they are first asked for. */
   private live: LiveBuckets | null = null
 
-  /** @param buckets nf_conntrack_buckets; taken as the next power of two */
-  constructor(buckets: number) {
+  /** @param buckets nf_conntrack_buckets; taken as the next power of two @param hz jiffies a second */
+  constructor(buckets: number, hz = DEFAULT_HZ) {
+    this.hz = hz
+    this.jiffy = 1e9 / hz
     let size = 1
     while (size < buckets && size < INITIAL_HEADS) size *= 2
     this.buckets = size
@@ -101,6 +109,11 @@ export class Table {
   /** Word `index` (0–15) of the tracker's own; what it means stands in the tracker's file. */
   trackerWord(ct: number, index: number): number {
     return this.entries[(ct << ENTRY_SHIFT) + PROTO + index]
+  }
+
+  /** MET_*: where another kernel would have judged a packet of the entry otherwise. */
+  met(ct: number): number {
+    return this.entries[(ct << ENTRY_SHIFT) + MET]
   }
 
   /** What a listener keeps of the entry, which the table only carries; 0 for nothing, as a new entry has it. */
@@ -286,12 +299,8 @@ export class Table {
   plainHashOfKey(key: number): number {
     const { keys } = this
     const at = key << KEY_SHIFT
-    return plainHash(
-      keys[at + KEY_SOURCE],
-      keys[at + KEY_DESTINATION],
-      keys[at + KEY_PORTS],
-      keys[at + KEY_KIND],
-    )
+    const ports = keys[at + KEY_PORTS]
+    return plainHash(keys[at + KEY_SOURCE], keys[at + KEY_DESTINATION], ports, keys[at + KEY_KIND])
   }
 
   /** Whether `key` is this tuple. */

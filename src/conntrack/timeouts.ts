@@ -1,11 +1,6 @@
 // Timeouts in jiffies, per tracker and state, from the sysctls: tcp_timeouts, sctp_timeouts and their like.
 import type { Settings } from './settings.ts'
 
-/** Jiffies a second. A kernel is built with 100, 250, 300 or 1000; 250 is Debian's, Ubuntu's (until 2024) and most clouds'. */
-export const HZ = 250
-/** Nanoseconds a jiffy. */
-export const JIFFY = 1e9 / HZ
-
 /** Slots of `tcp` beyond the states: TCP_CONNTRACK_RETRANS and TCP_CONNTRACK_UNACK. */
 export const TIMEOUT_RETRANS = 10
 export const TIMEOUT_UNACK = 11
@@ -25,7 +20,10 @@ export interface Timeouts {
 
 /** Timeouts as the sysctls set them, in jiffies. */
 export function timeoutsOf(settings: Settings): Timeouts {
-  const jiffies = (seconds: number): number => Math.min(seconds * HZ, 0x7fffffff)
+  const { hz } = settings.kernel
+  // the three tenths of a second that older kernels have show as 0
+  const shutdown = settings.kernel.traits.sctpTags ? 0 : 0.3 * hz
+  const jiffies = (seconds: number): number => Math.min(seconds * hz, 0x7fffffff)
   return {
     tcp: Int32Array.of(
       0, // NONE
@@ -37,20 +35,21 @@ export function timeoutsOf(settings: Settings): Timeouts {
       jiffies(settings.nf_conntrack_tcp_timeout_last_ack),
       jiffies(settings.nf_conntrack_tcp_timeout_time_wait),
       jiffies(settings.nf_conntrack_tcp_timeout_close),
-      120 * HZ, // SYN_SENT2 has no sysctl
+      120 * hz, // SYN_SENT2 has no sysctl
       jiffies(settings.nf_conntrack_tcp_timeout_max_retrans),
       jiffies(settings.nf_conntrack_tcp_timeout_unacknowledged),
     ),
     sctp: Int32Array.of(
-      10 * HZ, // NONE has no sysctl
+      10 * hz, // NONE has no sysctl
       jiffies(settings.nf_conntrack_sctp_timeout_closed),
       jiffies(settings.nf_conntrack_sctp_timeout_cookie_wait),
       jiffies(settings.nf_conntrack_sctp_timeout_cookie_echoed),
       jiffies(settings.nf_conntrack_sctp_timeout_established),
-      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_sent),
-      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_recd),
+      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_sent) || shutdown,
+      jiffies(settings.nf_conntrack_sctp_timeout_shutdown_recd) || shutdown,
       jiffies(settings.nf_conntrack_sctp_timeout_shutdown_ack_sent),
       jiffies(settings.nf_conntrack_sctp_timeout_heartbeat_sent),
+      210 * hz, // HEARTBEAT_ACKED, whose sysctl is gone
     ),
     udp: jiffies(settings.nf_conntrack_udp_timeout),
     udpStream: jiffies(settings.nf_conntrack_udp_timeout_stream),

@@ -1,8 +1,10 @@
 // A flow's key: built from a packet, inverted, hashed. nf_ct_get_tuple(), nf_ct_invert_tuple(), hash_conntrack_raw().
 import { foldAddress } from '../net/address.ts'
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
+import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDPLITE } from '../net/numbers.ts'
 import { seededFold, seededHash } from '../net/seeded-hash.ts'
 import type { Packet } from '../packet/packet.ts'
+import { PORTS_LENGTH } from '../packet/ports.ts'
+import type { Traits } from './kernel.ts'
 
 /** Set in `kind` of an IPv6 tuple beside the protocol number and the zone, so that the families never meet. */
 export const KIND_IPV6 = 1 << 24
@@ -60,6 +62,30 @@ export function tupleOf(packet: Packet, tuple: Tuple): void {
     packet.destination2,
     packet.destination3,
   )
+}
+
+/** Fills `tuple` as a kernel with these traits would; false for a packet that has none there. kernel: nf_ct_get_tuple() */
+export function trackedTuple(packet: Packet, tuple: Tuple, traits: Traits): boolean {
+  if (!hasPorts(packet.protocol, traits)) {
+    tupleOf(packet, tuple)
+    tuple.ports = 0
+    return packet.fragmentOffset === 0
+  }
+  tupleOf(packet, tuple)
+  if (packet.protocol !== IPPROTO_DCCP) return packet.hasTuple
+  tuple.ports = dccpPorts(packet)
+  return packet.hasTuple && packet.transportLength >= PORTS_LENGTH
+}
+
+/** Whether packets of a protocol that has not always been tracked have ports, as far as a kernel is concerned. */
+export function hasPorts(protocol: number, traits: Traits): boolean {
+  if (protocol === IPPROTO_UDPLITE) return traits.udplite
+  return protocol !== IPPROTO_DCCP || traits.dccp
+}
+
+/** The ports of a DCCP packet, which the decoder leaves alone since most kernels do; 0 where the capture cut them off. */
+export function dccpPorts(packet: Packet): number {
+  return packet.transportCaptured >= PORTS_LENGTH ? packet.view.getInt32(packet.transportOffset) : 0
 }
 
 /** Writes the inverse of `tuple` into `inverse` (another record); false where the kernel knows none (ICMP errors, …). */

@@ -15,7 +15,7 @@ import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
-import { IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -40,6 +40,7 @@ import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
+import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
@@ -94,6 +95,7 @@ export class Analysis implements Observer, Witness {
   readonly rules: ReplayedRules | null
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
+  private readonly differences: KernelDifferences
   private readonly tableFull: TableFull
   private readonly forwarded: ForwardedFlows
   private readonly announced = new AnnouncedFlows()
@@ -132,6 +134,7 @@ export class Analysis implements Observer, Witness {
     this.forwarded = new ForwardedFlows(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.forwarded.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
+    this.differences = new KernelDifferences(settings.kernel)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
     this.flows = new Flows(this.table, flows)
     if (known !== null) this.load(known)
@@ -236,7 +239,7 @@ export class Analysis implements Observer, Witness {
     const nameOf = (point: number): string => this.points.name(point)
     const wanted = told.filter(({ id }) => this.isWanted(id))
     return {
-      findings: wanted.map(facts => say(facts, nameOf)),
+      findings: wanted.map(facts => say(facts, nameOf, this.differences.of(facts))),
       leftOut: told.length - wanted.length,
       owners,
       searches: this.tracker.exhausted,
@@ -267,7 +270,7 @@ export class Analysis implements Observer, Witness {
 
   private unusual(packet: Packet, sightings: Sightings | null): void {
     const { state } = this.engine
-    if (state === STATE_RELATED) this.related(packet)
+    if (state === STATE_RELATED && isIcmp(packet)) this.related(packet)
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
   }
 
@@ -302,9 +305,15 @@ export class Analysis implements Observer, Witness {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
+    this.differences.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
     this.announced.ended(this.table, ct)
   }
+}
+
+/** Whether a RELATED packet is an error: others open a flow that a helper expected. */
+function isIcmp({ protocol }: Packet): boolean {
+  return protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6
 }

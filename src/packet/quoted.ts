@@ -45,6 +45,7 @@ export function decodeQuoted(packet: Packet, at: number, family: number, quoted:
   quoted.depth = packet.depth + 1
   quoted.zone = packet.zone
   quoted.family = 0
+  quoted.protocol = 0
   quoted.hasTuple = false
   const headerLength = family === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH
   if (quoted.wireEnd - at < headerLength) return false

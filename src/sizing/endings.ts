@@ -3,7 +3,6 @@ import { isUntouched } from '../conntrack/known-entry.ts'
 import { describeClass, OCCUPANCY_CLASSES } from '../conntrack/occupancy-class.ts'
 import { STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import { JIFFY } from '../conntrack/timeouts.ts'
 import { Rates } from './rates.ts'
 
 /** A flow without a closing handshake is taken for over when silent for longer than this, and than three of its gaps. */
@@ -104,6 +103,6 @@ export class Endings {
 
 /** The capture time of the jiffy that an entry's timeout names, `time` being within 2^31 jiffies of it. */
 function timeoutTime(table: Table, ct: number, time: number): number {
-  const jiffy = Math.floor(time / JIFFY)
-  return (jiffy - (((jiffy | 0) - table.timeout(ct)) | 0)) * JIFFY
+  const jiffy = Math.floor(time / table.jiffy)
+  return (jiffy - (((jiffy | 0) - table.timeout(ct)) | 0)) * table.jiffy
 }

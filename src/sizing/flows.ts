@@ -4,7 +4,6 @@ import { isKnown } from '../conntrack/known-entry.ts'
 import { OCCUPANCY_CLASSES, occupancyClass } from '../conntrack/occupancy-class.ts'
 import { IPS_CONFIRMED, IPS_DYING, STATUS_EXPIRED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
-import { JIFFY } from '../conntrack/timeouts.ts'
 import { CAUSE_OPEN, type Flow, flowOf } from './flow.ts'
 import { TopList } from './owners/top-list.ts'
 
@@ -65,8 +64,8 @@ export class Flows {
   /** When the entry ended: for one whose timeout passed before `time`, the jiffy at which it did. */
   private endOf(ct: number, time: number): number {
     if ((this.table.status(ct) & STATUS_EXPIRED) === 0) return time
-    const jiffy = Math.floor(time / JIFFY)
-    return (jiffy - (((jiffy | 0) - this.table.timeout(ct)) | 0)) * JIFFY
+    const jiffy = Math.floor(time / this.table.jiffy)
+    return (jiffy - (((jiffy | 0) - this.table.timeout(ct)) | 0)) * this.table.jiffy
   }
 
   private add(ct: number, cause: number, end: number): void {

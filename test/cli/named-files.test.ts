@@ -37,6 +37,7 @@ const NO_FILES = [
   'seconds',
   'severity',
   'states',
+  'version',
   'which',
 ]
 

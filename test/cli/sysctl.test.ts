@@ -10,6 +10,19 @@ const set = (...assignments: string[]) => readSysctls([], assignments)
 const file = (text: string, ...assignments: string[]) =>
   readSysctls([{ path: 'node.txt', text }], assignments)
 
+describe('nf_conntrack_helper', () => {
+  const helpers = (release: string, value: number): number =>
+    file(
+      `kernel.osrelease = ${release}\nnet.netfilter.nf_conntrack_helper = ${value}\nnet.netfilter.nf_conntrack_max = 9\n`,
+    ).settings.helpers.length
+
+  it('assigns helpers by their ports on kernels that have it', () => {
+    expect(helpers('5.10.262', 1)).toBe(2)
+    expect(helpers('5.10.262', 0)).toBe(0)
+    expect(helpers('6.1.0-18-amd64', 1)).toBe(0)
+  })
+})
+
 describe('--set', () => {
   it('leaves the defaults alone where nothing is set', () => {
     const sysctls = set()

@@ -1,5 +1,6 @@
 // The kernel's sentences about a packet: numbers of 32 bits without a sign, addresses, several complaints in a row.
 import { describe, expect, it } from 'vitest'
+import { CURRENT_KERNEL } from '../../src/conntrack/kernel.ts'
 import {
   REASON_COUNT,
   REASON_OUTER_ADDRESS,
@@ -12,7 +13,7 @@ import {
 
 /** A complaint as it is written. */
 function text(code: number, ...values: number[]): string {
-  const reasons = new Reasons()
+  const reasons = new Reasons(CURRENT_KERNEL.traits)
   const [a, b, c, d, ...rest] = values
   reasons.add(code, a, b, c, d)
   for (const [index, value] of rest.entries()) reasons.setValue(4 + index, value)
@@ -52,7 +53,7 @@ describe('a sentence', () => {
 })
 
 it('four complaints have room, in their order, and none is left by the packet before', () => {
-  const reasons = new Reasons()
+  const reasons = new Reasons(CURRENT_KERNEL.traits)
   for (let number = 1; number <= 5; number++) reasons.add(REASON_OUTER_ADDRESS, number, 0)
   const one = (number: number) => `outer daddr 0.0.0.${number} != inner 0.0.0.0`
   expect(reasons.text('x: ')).toBe([1, 2, 3, 4].map(number => `x: ${one(number)}`).join(' | '))

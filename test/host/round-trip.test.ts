@@ -1,10 +1,10 @@
 // Entries at random, listed by our own renderers, are read back as the same entries.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { DEFAULT_HZ as HZ } from '../../src/conntrack/kernel.ts'
 import { KnownEngine } from '../../src/conntrack/known-engine.ts'
 import type { KnownEntry } from '../../src/conntrack/known-entry.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
-import { HZ } from '../../src/conntrack/timeouts.ts'
 import { knownEntry, type ListedEntry, type ListedTuple } from '../../src/host/listing/listed-entry.ts'
 import { TableListing } from '../../src/host/listing/table-listing.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'

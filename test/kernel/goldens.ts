@@ -47,6 +47,11 @@ function goldenNames(): string[] {
   return names.filter(name => name.endsWith(VERDICTS)).map(name => name.slice(0, -VERDICTS.length))
 }
 
+/** Names of the captures that guests can be shown: all that have a golden. */
+export function fixturesOfGuests(): string[] {
+  return goldenNames().filter(name => existsSync(join(FIXTURES, name)))
+}
+
 /** What is wrong with the goldens as a whole: a capture has neither one nor a reason, or there is one too many. */
 export function goldenGaps(
   captures: readonly string[] = fixtureCaptures(),

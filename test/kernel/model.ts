@@ -3,6 +3,8 @@ import type { Frame, FrameSource } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT, type Observer } from '../../src/conntrack/events.ts'
+import type { HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
+import { CURRENT_KERNEL } from '../../src/conntrack/kernel.ts'
 import { SCTP_STATE_NAMES } from '../../src/conntrack/proto/sctp-table.ts'
 import { TCP_STATE_NAMES } from '../../src/conntrack/proto/tcp-table.ts'
 import { defaultSettings, isSysctlName } from '../../src/conntrack/settings.ts'
@@ -15,7 +17,6 @@ import {
   STATE_NAMES,
   STATUS_EXPIRED,
 } from '../../src/conntrack/status.ts'
-import { HZ } from '../../src/conntrack/timeouts.ts'
 import { formatIpv4, formatIpv6 } from '../../src/net/address.ts'
 import { IPPROTO_SCTP, IPPROTO_TCP } from '../../src/net/numbers.ts'
 import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
@@ -27,9 +28,20 @@ import type { ConntrackEvent, Recording, Sysctls, TableEntry, Verdict } from './
  * Replays a capture through the model.
  * @param end nanoseconds after the first frame at which the table is read
  * @param phase nanoseconds from a tick of the model's clock to the first frame
+ * @param kernel whose conntrack it is
+ * @param helpers that its rules assign
+ * @param times when the frames really came, nanoseconds after the first; null for when the capture says
  */
-export async function runModel(path: string, sysctls: Sysctls, end: number, phase = 0): Promise<Recording> {
-  const settings = defaultSettings()
+export async function runModel(
+  path: string,
+  sysctls: Sysctls,
+  end: number,
+  phase = 0,
+  kernel = CURRENT_KERNEL,
+  times: readonly number[] | null = null,
+  helpers: readonly HelperAssignment[] = [],
+): Promise<Recording> {
+  const settings = { ...defaultSettings(kernel), helpers }
   for (const [name, value] of Object.entries(sysctls)) if (isSysctlName(name)) settings[name] = value
   const scribe = new Scribe()
   const engine = new Engine(settings, scribe)
@@ -42,17 +54,18 @@ export async function runModel(path: string, sysctls: Sysctls, end: number, phas
     nf_conntrack_frag6_high_thresh: 2 ** 30,
   })
   const source = await openCaptures([path])
-  await replay(delayed(source, phase), [engine], fragments, scribe)
+  await replay(delayed(source, phase, times), [engine], fragments, scribe)
   await source.close()
   engine.advance(end + phase)
   return { ...scribe.recording, table: scribe.table(), end }
 }
 
-/** The source with every frame stamped `delay` nanoseconds later. */
-function delayed(source: FrameSource, delay: number): FrameSource {
+/** The source with every frame stamped `delay` nanoseconds later, after it got the time of `times` where there are such. */
+function delayed(source: FrameSource, delay: number, times: readonly number[] | null): FrameSource {
+  let read = 0
   const next = (): Frame | null => {
     const frame = source.next()
-    if (frame !== null) frame.time += delay
+    if (frame !== null) frame.time = (times === null ? frame.time : times[read++]) + delay
     return frame
   }
   const { captures, interfaces, epoch } = source
@@ -82,7 +95,7 @@ class Scribe implements Observer, Witness {
       outcome === FRAME_TRACKED ? this.verdict(packet.protocol) : untrackedVerdict(outcome),
     )
     if (outcome === FRAME_TRACKED && engine.ct >= 0 && STATE_NAMES[engine.state] === 'established') {
-      recording.timeouts.set(packet.frame, (engine.context.expires(engine.ct) * 1000) / HZ)
+      recording.timeouts.set(packet.frame, (engine.context.expires(engine.ct) * 1000) / engine.table.hz)
     }
   }
 
@@ -170,7 +183,9 @@ class Scribe implements Observer, Witness {
 
   /** Whole seconds left of an entry's timeout. */
   private left(ct: number): number {
-    return Math.floor(Math.max(0, (this.engine.table.timeout(ct) - this.engine.context.jiffies) | 0) / HZ)
+    return Math.floor(
+      Math.max(0, (this.engine.table.timeout(ct) - this.engine.context.jiffies) | 0) / this.engine.table.hz,
+    )
   }
 
   /** The entries alive now. */

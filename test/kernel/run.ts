@@ -1,4 +1,4 @@
-// npm run conformance: the model against recorded verdicts of the kernel, then against the running kernel on random captures.
+// npm run conformance: the model against recorded verdicts of kernels, then against the running one, or one in a guest, on random captures.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,14 +7,16 @@ import { type CaptureRecords, readCapture, writeCapture } from './capture-file.t
 import { compareDirectory, type Disagreement, disagreementText } from './compare.ts'
 import { compareCorpus } from './corpus.ts'
 import { generateCapture } from './generate.ts'
-import { compareGoldens } from './goldens.ts'
+import { compareGoldens, FIXTURES, fixturesOfGuests, goldenSysctls } from './goldens.ts'
+import { GUEST_SERIES, type GuestJob, guestKernel, judgeGuest, recordInGuest } from './guest.ts'
 import { PROFILES, type Profile, profileNamed } from './profile.ts'
 import { RecordingUnavailable, recordTo } from './record.ts'
 import { CAPTURE } from './recording.ts'
 import { conversationText, shrink } from './shrink.ts'
 
 const USAGE = `run.ts [--live PACKETS] [--seed N] [--profile NAME] [--max-seconds N] [--parallel N] [--keep DIRECTORY]
-The captures under CTPCAP_CORPUS, when it is set, are replayed too, up to --max-seconds of each.`
+       run.ts --kernel ${GUEST_SERIES.join('|')} [--live PACKETS] [--seed N] [--profile NAME] [--fixtures]
+The captures under CTPCAP_CORPUS, when it is set, are replayed too, up to --max-seconds of each. With --kernel they hold the starter of guests.`
 
 /** Packets of one recording at most: more would only need more memory. */
 const BATCH = 100_000
@@ -123,6 +125,55 @@ async function runLive(
   return agreed
 }
 
+/** Seconds of a fixture that a guest is shown. */
+const FIXTURE_SECONDS = 12
+
+/** Shows a guest's kernel random captures, and fixtures if wanted; returns whether the model agrees on all. */
+async function runGuest(series: string, batches: readonly Batch[], withFixtures: boolean): Promise<boolean> {
+  const directory = mkdtempSync(join(tmpdir(), `guest-${series}-`))
+  try {
+    const random = batches.map((batch): GuestJob => {
+      const name = `${batch.profile.name}-${batch.seed}`
+      const capture = join(directory, `${name}.pcap`)
+      writeCapture(capture, generateCapture(batch))
+      return { name, capture, sysctls: batch.profile.sysctls, maxSeconds: 600 }
+    })
+    const fixtures = (withFixtures ? fixturesOfGuests() : []).map(
+      (name): GuestJob => ({
+        name: name.replaceAll(/[^\w-]/g, '-'),
+        capture: join(FIXTURES, name),
+        sysctls: goldenSysctls(name),
+        maxSeconds: FIXTURE_SECONDS,
+      }),
+    )
+    return await compareGuest(series, [...random, ...fixtures], directory)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+/** Records jobs in a guest; what the model says otherwise is recorded again, and counts if it is found again. */
+async function compareGuest(series: string, jobs: readonly GuestJob[], directory: string): Promise<boolean> {
+  const kernel = guestKernel(series)
+  await recordInGuest(series, jobs, directory)
+  const first = await Promise.all(jobs.map(job => judgeGuest(job, kernel, directory)))
+  const packets = first.reduce((sum, { recording }) => sum + recording.verdicts.length, 0)
+  const suspects = jobs.filter((_, i) => first[i].found.length > 0)
+  if (suspects.length > 0) await recordInGuest(series, suspects, directory)
+  let count = 0
+  for (const job of suspects) {
+    const before = first[jobs.indexOf(job)].found
+    const again = (await judgeGuest(job, kernel, directory)).found
+    const found = before.filter(one => again.some(({ frame }) => frame === one.frame))
+    count += found.length
+    for (const one of before.filter(each => !found.includes(each)).slice(0, 3))
+      console.log(`${job.name}, not seen again: ${disagreementText(one)}`)
+    for (const one of found.slice(0, 5)) console.log(`${job.name}: ${disagreementText(one)}`)
+  }
+  console.log(`guest ${series}: ${packets} packets in ${jobs.length} captures, ${count} disagreements`)
+  return count === 0
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -132,6 +183,8 @@ async function main(): Promise<void> {
       'max-seconds': { type: 'string', default: '60' },
       parallel: { type: 'string', default: '2' },
       keep: { type: 'string' },
+      kernel: { type: 'string' },
+      fixtures: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   })
@@ -139,20 +192,43 @@ async function main(): Promise<void> {
     console.log(USAGE)
     return
   }
-  let agreed = await compareGoldens()
-  const parallel = Number(values.parallel)
   const profiles = values.profile === undefined ? PROFILES : [profileNamed(values.profile)]
   const batches = batchesOf(Number(values.live), Number(values.seed), profiles)
+  const { kernel } = values
+  const agreed =
+    kernel === undefined
+      ? await compareHere(batches, Number(values.parallel), Number(values['max-seconds']), values.keep)
+      : await unlessUnavailable(() => runGuest(kernel, batches, values.fixtures === true))
+  if (!agreed) process.exitCode = 1
+}
+
+/** Goldens, the running kernel, and what CTPCAP_CORPUS holds. */
+async function compareHere(
+  batches: readonly Batch[],
+  parallel: number,
+  maxSeconds: number,
+  keep: string | undefined,
+): Promise<boolean> {
+  let agreed = await compareGoldens()
   const corpus = process.env.CTPCAP_CORPUS
-  try {
-    if (batches.length > 0) agreed = (await runLive(batches, parallel, values.keep)) && agreed
+  const live = async (): Promise<boolean> => {
+    if (batches.length > 0) agreed = (await runLive(batches, parallel, keep)) && agreed
     if (corpus === undefined) console.log('corpus: skipped, CTPCAP_CORPUS is not set')
-    else agreed = (await compareCorpus(corpus, Number(values['max-seconds']), parallel)) && agreed
+    else agreed = (await compareCorpus(corpus, maxSeconds, parallel)) && agreed
+    return agreed
+  }
+  return (await unlessUnavailable(live)) && agreed
+}
+
+/** What `compare` answers, or true, with a message, where the kernel cannot be asked. */
+async function unlessUnavailable(compare: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await compare()
   } catch (error) {
     if (!(error instanceof RecordingUnavailable)) throw error
     console.log(`live: skipped, ${error.message}`)
+    return true
   }
-  if (!agreed) process.exitCode = 1
 }
 
 await main()

@@ -85,6 +85,20 @@ describe('what a capture cannot show', () => {
     expect(limits.clock).toMatch(/^1 frame stamped earlier than the one before/)
   })
 
+  it('which kernel the node runs, where its sysctls are known', async () => {
+    const builder = (): CaptureBuilder => new CaptureBuilder().udp()
+    expect(await limitsOf(builder())).not.toHaveProperty('default-kernel')
+    expect(await limitsOf(builder(), {}, ['--set', 'tcp_loose=0'])).toHaveProperty('default-kernel')
+    const named = ['--set', 'tcp_loose=0', '--kernel', '6.1']
+    expect(await limitsOf(builder(), {}, named)).not.toHaveProperty('default-kernel')
+  })
+
+  it('what an eBPF data plane judges otherwise', async () => {
+    expect(await limitsOf(new CaptureBuilder().udp())).not.toHaveProperty('other-data-plane')
+    const limits = await limitsOf(new CaptureBuilder().udp(), {}, ['--preset', 'cilium'])
+    expect(limits['other-data-plane']).toContain("those of Cilium's eBPF maps")
+  })
+
   it('the sysctls of the node', async () => {
     expect(await limitsOf(new CaptureBuilder().udp())).toHaveProperty('default-sysctls')
     expect(await limitsOf(new CaptureBuilder().udp(), {}, ['--set', 'tcp_loose=0'])).not.toHaveProperty(

@@ -88,7 +88,13 @@ function encodeOption([name, ...values]: string[]): Bytes {
   }
 }
 
-const SILENT: Observer = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
+export const SILENT: Observer = {
+  created() {},
+  updated() {},
+  reclassified() {},
+  expired() {},
+  destroyed() {},
+}
 
 /** Initial sequence numbers: far from zero, which means something to conntrack, and from each other. */
 const CLIENT_START = 0x10000000

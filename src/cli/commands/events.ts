@@ -4,7 +4,6 @@ import type { Engine } from '../../conntrack/engine.ts'
 import { CAUSE_NAMES } from '../../conntrack/events.ts'
 import { isKnown } from '../../conntrack/known-entry.ts'
 import { IPCT_PROTOINFO, IPS_NAT_CLASH } from '../../conntrack/status.ts'
-import { HZ } from '../../conntrack/timeouts.ts'
 import type { EventName, Shown } from '../../report/conntrack/entry.ts'
 import {
   EVENT_COLUMNS,
@@ -86,7 +85,7 @@ class EventPrinter implements Printer {
   /** kernel: ctnetlink_conntrack_event(); counters and times only go with the end of an entry */
   private show(ct: number, state: boolean, ends: boolean): void {
     const { shown } = this
-    shown.seconds = Math.floor(this.engine.context.expires(ct) / HZ)
+    shown.seconds = Math.floor(this.engine.context.expires(ct) / this.engine.table.hz)
     shown.state = state
     shown.counters = ends && this.countersShown
     shown.age = null

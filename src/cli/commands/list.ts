@@ -6,7 +6,6 @@ import type { Engine } from '../../conntrack/engine.ts'
 import type { Observer } from '../../conntrack/events.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../../conntrack/status.ts'
-import { HZ } from '../../conntrack/timeouts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
@@ -172,7 +171,7 @@ function entryWriter(
   const now = clock.secondsAt(context.time)
   const shown: Shown = { seconds: 0, state: true, counters: nf_conntrack_acct !== 0, age: null }
   return (out, ct) => {
-    shown.seconds = Math.floor(context.expires(ct) / HZ)
+    shown.seconds = Math.floor(context.expires(ct) / context.table.hz)
     if (nf_conntrack_timestamp !== 0) shown.age = ageOf(ct)
     switch (format) {
       case 'conntrack':

@@ -8,7 +8,6 @@ import {
   IPS_SEEN_REPLY,
   nameOfState,
 } from '../../conntrack/status.ts'
-import { HZ } from '../../conntrack/timeouts.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { placeOf } from '../../host/walk/rule-numbers.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../../packet/fault.ts'
@@ -261,8 +260,8 @@ class PacketPrinter implements Printer {
     const left = context.expires(ct)
     out.text(',"timeout":')
     if ((status & IPS_DYING) !== 0) out.text('null')
-    else if (left % HZ === 0) out.decimal(left / HZ)
-    else out.text((left / HZ).toFixed(3))
+    else if (left % table.hz === 0) out.decimal(left / table.hz)
+    else out.text((left / table.hz).toFixed(3))
     writeTupleFields(out, table, ct)
   }
 

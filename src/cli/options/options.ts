@@ -12,10 +12,12 @@ import type { Tunnels } from '../replay/inner-replay.ts'
 import type { Replay } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
 import { type FindingFlags, wantedFindings } from './finding-ids.ts'
+import { helperOf } from './helper-option.ts'
 import { type KnowledgeFlags, knowledgeOf } from './host-options.ts'
+import { kernelAtHz, kernelNamed } from './kernel.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readText } from './side-file.ts'
-import { readSysctls } from './sysctl.ts'
+import { readSysctls, withKernel } from './sysctl.ts'
 import { type TableFlags, tableOf } from './table-file.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
@@ -107,16 +109,20 @@ export interface SysctlFlags {
   sysctl: string[]
   preset?: string
   cores?: string
+  kernel?: string
+  hz?: string
+  /** Absent of commands that replay nothing. */
+  helper?: string[]
 }
 
-/** The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`. @throws UsageError */
+/** The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`, under the kernel of `--kernel`. @throws UsageError */
 export function sysctlsOf(flags: SysctlFlags): Sysctls {
   const preset = flags.preset === undefined ? {} : presetValues('--preset', flags.preset, coresOf(flags))
-  return readSysctls(
-    flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) })),
-    flags.set,
-    preset,
-  )
+  const kernel = flags.kernel === undefined ? null : kernelNamed('--kernel', flags.kernel, 'option')
+  const files = flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) }))
+  const sysctls = readSysctls(files, flags.set, preset, kernel)
+  sysctls.settings.helpers = [...(flags.helper ?? []).map(helperOf), ...sysctls.settings.helpers]
+  return withKernel(sysctls, kernelAtHz(sysctls.settings.kernel, flags.hz))
 }
 
 /** @throws UsageError */

@@ -1,6 +1,7 @@
 // Presets: the timeouts and limits of other kernels, of kube-proxy, of clouds and of other trackers, as sysctls.
 import type { Settings } from '../../conntrack/settings.ts'
 import { UsageError } from '../io/usage-error.ts'
+import { kernelNamed } from './kernel.ts'
 import { nearest } from './nearest.ts'
 
 /** Cores that kube-proxy is taken to have; so few that its minimum holds. */
@@ -11,6 +12,8 @@ interface Preset {
   summary: string
   /** The sysctls that differ from the kernel's defaults of today, and those that were given by hand. */
   values: (cores: number) => Partial<Settings>
+  /** The kernel it stands for, where it stands for one. */
+  kernel?: string
 }
 
 /**
@@ -27,6 +30,7 @@ const PRESETS: Record<string, Preset> = {
   'linux-5.14': {
     summary: 'Linux before 5.15: a quarter of the buckets',
     values: () => ({ nf_conntrack_max: 262144, nf_conntrack_buckets: 65536 }),
+    kernel: '5.14',
   },
   // nf_conntrack_proto_udp.c: UDP_CT_REPLIED was 180 seconds
   'linux-4.19': {
@@ -36,6 +40,7 @@ const PRESETS: Record<string, Preset> = {
       nf_conntrack_buckets: 65536,
       nf_conntrack_udp_timeout_stream: 180,
     }),
+    kernel: '4.19',
   },
   'kube-proxy': { summary: 'kube-proxy on a node of --cores', values: kubeProxy },
   // docs.aws.amazon.com, EC2 API reference: ConnectionTrackingConfiguration
@@ -77,6 +82,8 @@ const PRESETS: Record<string, Preset> = {
   cilium: {
     summary: 'Cilium, eBPF maps',
     values: () => ({
+      nf_conntrack_max: 0,
+      dataPlane: 'Cilium',
       ...tcp({ opening: 60, established: 8000, oneFin: 8000, bothFins: 10, reset: 10 }),
       ...others(60, 60, 60),
     }),
@@ -85,6 +92,8 @@ const PRESETS: Record<string, Preset> = {
   'calico-ebpf': {
     summary: 'Calico, eBPF maps',
     values: () => ({
+      nf_conntrack_max: 0,
+      dataPlane: 'Calico',
       ...tcp({ opening: 20, established: 3600, oneFin: 3600, bothFins: 30, reset: 40 }),
       ...others(60, 5, 600),
     }),
@@ -115,13 +124,15 @@ ${Object.entries(PRESETS)
   .join('\n')}
 `
 
-/** What a preset sets. @throws UsageError for a name that nobody knows */
+/** What a preset sets, and the kernel it stands for, if any. @throws UsageError for a name that nobody knows */
 export function presetValues(option: string, name: string, cores: number): Partial<Settings> {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined
   if (preset === undefined) {
     throw new UsageError(`${option} ${name}: unknown; did you mean ${nearest(name, PRESET_NAMES)}?`)
   }
-  return preset.values(cores)
+  const values = preset.values(cores)
+  if (preset.kernel === undefined) return values
+  return { ...values, kernel: kernelNamed(option, preset.kernel, 'preset') }
 }
 
 /**

@@ -1,8 +1,11 @@
 // `--set name=value` and `--sysctl FILE`: sysctls by their names, as sysctl(8) reads and prints them, into Settings.
+import { USUAL_ASSIGNMENTS } from '../../conntrack/helper-assignment.ts'
+import { type Kernel, kernelOf } from '../../conntrack/kernel.ts'
 import {
   defaultSettings,
   isSysctlName,
   type Settings,
+  SYSCTL_NAMES,
   SYSCTLS,
   type SysctlName,
 } from '../../conntrack/settings.ts'
@@ -10,6 +13,7 @@ import { FileFault } from '../../host/files/file-fault.ts'
 import { type Line, linesOf } from '../../host/files/text-lines.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { HOST_SYSCTLS, type HostSysctlName, type Sysctls } from '../replay/sysctls.ts'
+import { kernelNamed } from './kernel.ts'
 import { nearest } from './nearest.ts'
 
 /** Help of the two options, for program.ts. */
@@ -40,17 +44,20 @@ const FOREIGN =
 
 /**
  * Takes the values of a preset, reads the files, then the `name=value` assignments: the later one wins.
+ * @param kernel whose defaults the others have; null for what the files or the preset say, or the current one
  * @throws UsageError for a name nobody knows, with the nearest one, and for a value that the kernel would refuse
  */
 export function readSysctls(
   files: readonly SysctlFile[],
   assignments: readonly string[],
   preset: Partial<Settings> = {},
+  kernel: Kernel | null = null,
 ): Sysctls {
-  const sysctls = withValues(
-    { settings: defaultSettings(), host: {}, routing: new Map(), given: new Set() },
-    preset,
-  )
+  const { kernel: presetKernel, ...values } = preset
+  const settings = defaultSettings(kernel ?? releaseOf(files) ?? presetKernel)
+  if (settings.kernel.traits.helpersByPort && lastOf(files, HELPER_BY_PORT) === '1')
+    settings.helpers = USUAL_ASSIGNMENTS
+  const sysctls = withValues({ settings, host: {}, routing: new Map(), given: new Set() }, values)
   for (const file of files) readFile(file, sysctls)
   for (const assignment of assignments) readAssignment('--set', assignment, sysctls)
   return sysctls
@@ -62,16 +69,51 @@ export function withValues(sysctls: Sysctls, values: Partial<Settings>): Sysctls
     settings: { ...sysctls.settings, ...values },
     host: { ...sysctls.host },
     routing: new Map(sysctls.routing),
-    given: new Set([...sysctls.given, ...(Object.keys(values) as SysctlName[])]),
+    given: new Set([...sysctls.given, ...Object.keys(values).filter(isSysctlName)]),
   }
 }
 
+/** `sysctls` under another kernel: what had its default has that one's. */
+export function withKernel(sysctls: Sysctls, kernel: Kernel): Sysctls {
+  const before = defaultSettings(sysctls.settings.kernel)
+  const after = defaultSettings(kernel)
+  const settings = { ...sysctls.settings, kernel }
+  for (const name of SYSCTL_NAMES) if (settings[name] === before[name]) settings[name] = after[name]
+  return { ...sysctls, settings }
+}
+
+/** The kernel of the last `kernel.osrelease` in files, or null where none is there, or none that names a release. */
+function releaseOf(files: readonly SysctlFile[]): Kernel | null {
+  const release = lastOf(files, OSRELEASE)
+  return release === null ? null : kernelOf(release, 'osrelease')
+}
+
+/** What the last line that a pattern matches has in its group, or null. */
+function lastOf(files: readonly SysctlFile[], pattern: RegExp): string | null {
+  let found: string | null = null
+  for (const file of files) {
+    for (const { text } of sysctlLines(file)) found = pattern.exec(text)?.[1] ?? found
+  }
+  return found
+}
+
+const OSRELEASE = /^\s*kernel[./]osrelease\s*=\s*(\S+)\s*$/
+/** Of older kernels, and of none today: what newer ones say of it is passed over. */
+const HELPER_BY_PORT = /^\s*net[./]netfilter[./]nf_conntrack_helper\s*=\s*(\d+)\s*$/
+
 /** `sysctls` with `name=value` assignments over them. @param option what the user typed them behind @throws UsageError */
 export function withAssignments(sysctls: Sysctls, option: string, assignments: readonly string[]): Sysctls {
-  const changed = withValues(sysctls, {})
-  for (const assignment of assignments) readAssignment(option, assignment, changed)
+  let changed = withValues(sysctls, {})
+  for (const assignment of assignments) {
+    const asked = KERNEL_ASSIGNMENT.exec(assignment)?.[1]
+    if (asked === undefined) readAssignment(option, assignment, changed)
+    else changed = withKernel(changed, kernelNamed(`${option} kernel`, asked, 'scenario'))
+  }
   return changed
 }
+
+/** Beside sysctls a scenario may have another kernel. */
+const KERNEL_ASSIGNMENT = /^\s*kernel\s*=(.*)$/
 
 function readAssignment(option: string, assignment: string, sysctls: Sysctls): void {
   const at = assignment.indexOf('=')

@@ -27,7 +27,7 @@ const POPULAR: Partial<Record<SysctlName, number>> = {
 }
 
 export const SCENARIO_HELP =
-  "another table beside the captured one, repeatable: 'name: tcp_timeout_time_wait=30, udp_timeout=10'"
+  "another table beside the captured one, repeatable: 'name: tcp_timeout_time_wait=30, udp_timeout=10, kernel=5.10'"
 export const SWEEP_HELP =
   'a scenario for each of several values, repeatable: tcp_timeout_time_wait=10..120:10 (from..to:step)'
 export const PRESETS_HELP = `scenarios of presets, by commas, or all: ${PRESET_NAMES.join(', ')}`
@@ -117,14 +117,15 @@ function presetSpecs(list: string | undefined, sysctls: Sysctls, cores: number):
   const names = list === 'all' ? PRESET_NAMES : list.split(',').map(name => name.trim())
   return names.map(name => {
     // a preset stands for itself: what was tuned by hand on this node is not part of it
-    const { nf_conntrack_count } = sysctls.settings
+    const { nf_conntrack_count, helpers } = sysctls.settings
+    const values = presetValues('--presets', name, cores)
     const untouched = {
       ...sysctls,
-      settings: { ...defaultSettings(), nf_conntrack_count },
+      settings: { ...defaultSettings(values.kernel ?? sysctls.settings.kernel), nf_conntrack_count, helpers },
       given: new Set<SysctlName>(),
     }
     const label = name === 'kube-proxy' ? `kube-proxy, ${cores} cores` : name
-    return specOf(label, withValues(untouched, presetValues('--presets', name, cores)))
+    return specOf(label, withValues(untouched, values))
   })
 }
 

@@ -25,8 +25,9 @@ export interface Sysctls {
 }
 
 /** Whether the table refuses what exceeds nf_conntrack_max: when it was given, by `--set`, `--sysctl` or `--preset`. */
-export function enforcesMaximum({ given }: Sysctls): boolean {
-  return given.has('nf_conntrack_max')
+export function enforcesMaximum({ given, settings }: Sysctls): boolean {
+  // the maps of eBPF evict
+  return given.has('nf_conntrack_max') && settings.dataPlane === ''
 }
 
 /** What reassembly needs of them. */

@@ -1,5 +1,6 @@
 // From the protocol of a packet to its tracker: nf_conntrack_handle_packet() of nf_conntrack_core.c.
 import {
+  IPPROTO_DCCP,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -10,6 +11,7 @@ import {
 } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { Context } from '../context.ts'
+import { dccpPacket } from './dccp.ts'
 import { genericPacket } from './generic.ts'
 import { grePacket } from './gre.ts'
 import { icmpPacket, icmpv6Packet } from './icmp.ts'
@@ -35,7 +37,13 @@ export function handlePacket(
     case IPPROTO_ICMPV6:
       return icmpv6Packet(context, ct, packet, direction, isNew)
     case IPPROTO_UDPLITE:
-      return udplitePacket(context, ct, packet, direction)
+      return context.traits.udplite
+        ? udplitePacket(context, ct, packet, direction)
+        : genericPacket(context, ct, packet, direction)
+    case IPPROTO_DCCP:
+      return context.traits.dccp
+        ? dccpPacket(context, ct, packet, direction, isNew)
+        : genericPacket(context, ct, packet, direction)
     case IPPROTO_SCTP:
       return sctpPacket(context, ct, packet, direction, isNew)
     case IPPROTO_GRE:

@@ -1,5 +1,6 @@
 // ICMP errors and the flow they quote: nf_conntrack_icmpv4_error(), nf_conntrack_icmpv6_error(), nf_conntrack_inet_error().
 import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
+import { FAULT_NONE } from '../../packet/fault.ts'
 import { Packet } from '../../packet/packet.ts'
 import { decodeQuoted } from '../../packet/quoted.ts'
 import type { Context } from '../context.ts'
@@ -15,7 +16,7 @@ import {
   REASON_SHORT,
 } from '../reason.ts'
 import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT } from '../status.ts'
-import { invertTuple, Tuple, tupleOf } from '../tuple.ts'
+import { hasPorts, invertTuple, Tuple, trackedTuple } from '../tuple.ts'
 
 /** Answers of handle(): no error message, so look the packet itself up; invalid; related to `key`; not tracked at all. */
 export const ERROR_NONE = 0
@@ -74,7 +75,8 @@ export class IcmpErrors {
     }
     const type = packet.destinationPort >>> 8
     if (isUntracked(type)) return ERROR_UNTRACKED
-    if (type === V6_REDIRECT) return this.handleRedirect(packet)
+    if (isRouterDiscovery(type) && this.context.traits.icmpv6RouterDiscovery) return ERROR_UNTRACKED
+    if (type === V6_REDIRECT && this.context.traits.icmpv6Redirect) return this.handleRedirect(packet)
     if (type >= 128) return ERROR_NONE
     return this.relate(packet, packet.transportOffset + HEADER)
   }
@@ -96,8 +98,11 @@ export class IcmpErrors {
   /** kernel: nf_conntrack_inet_error(); `at` is where the quoted IP header starts */
   private relate(packet: Packet, at: number): number {
     const quoted = this.quoted
-    if (!decodeQuoted(packet, at, packet.family, quoted)) return ERROR_INVALID
-    tupleOf(quoted, this.quotedTuple)
+    const { traits } = this.context
+    // what has no ports needs none in the quote
+    const isWhole = decodeQuoted(packet, at, packet.family, quoted) || quoted.fault === FAULT_NONE
+    if (!isWhole || (!quoted.hasTuple && hasPorts(quoted.protocol, traits))) return ERROR_INVALID
+    if (!trackedTuple(quoted, this.quotedTuple, traits)) return ERROR_INVALID
     if (!invertTuple(this.quotedTuple, this.inverse)) return ERROR_INVALID
     let key = this.find(this.inverse)
     if (key < 0 && packet.packetType === PACKET_OUTGOING) key = this.findTranslatedBack(this.quotedTuple)
@@ -170,5 +175,10 @@ function isError(type: number): boolean {
 
 /** Neighbour discovery and multicast housekeeping. kernel: noct_valid_new */
 function isUntracked(type: number): boolean {
-  return (type >= 130 && type <= 136) || type === 143 || type === 151 || type === 152
+  return (type >= 130 && type <= 136) || type === 143
+}
+
+/** Multicast router advertisement and solicitation (RFC 4286). */
+function isRouterDiscovery(type: number): boolean {
+  return type === 151 || type === 152
 }

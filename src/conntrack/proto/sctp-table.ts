@@ -1,4 +1,4 @@
-// The SCTP transition grid, laid out to be read against sctp_conntracks[2][11][9] in nf_conntrack_proto_sctp.c.
+// The SCTP transition grids, laid out to be read against sctp_conntracks[2][11] in nf_conntrack_proto_sctp.c.
 
 export const SCTP_NONE = 0
 export const SCTP_CLOSED = 1
@@ -9,8 +9,10 @@ export const SCTP_SHUTDOWN_SENT = 5
 export const SCTP_SHUTDOWN_RECD = 6
 export const SCTP_SHUTDOWN_ACK_SENT = 7
 export const SCTP_HEARTBEAT_SENT = 8
+/** Of kernels before the tags of all chunks were checked (kernel.ts: sctpTags); later ones take it for ESTABLISHED. */
+const SCTP_HEARTBEAT_ACKED = 9
 /** An answer of the grid that is no state. */
-export const SCTP_INVALID = 9
+export const SCTP_INVALID = 10
 
 export const SCTP_STATE_NAMES = [
   'NONE',
@@ -22,6 +24,7 @@ export const SCTP_STATE_NAMES = [
   'SHUTDOWN_RECD',
   'SHUTDOWN_ACK_SENT',
   'HEARTBEAT_SENT',
+  'HEARTBEAT_ACKED',
 ] as const
 
 /** Chunk types (RFC 9260, 3.2). */
@@ -46,40 +49,11 @@ const sSS = SCTP_SHUTDOWN_SENT
 const sSR = SCTP_SHUTDOWN_RECD
 const sSA = SCTP_SHUTDOWN_ACK_SENT
 const sHS = SCTP_HEARTBEAT_SENT
+const sHA = SCTP_HEARTBEAT_ACKED
 const sIV = SCTP_INVALID
 
-const STATES = 9
+const STATES = 10
 const ROWS = 11
-
-// biome-ignore format: the columns are the point
-const GRID = Uint8Array.of(
-  // original
-  //                  sNO, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS
-  /* init */          sCL, sCL, sCW, sCE, sES, sCL, sCL, sSA, sCW,
-  /* init_ack */      sCL, sCL, sCW, sCE, sES, sSS, sSR, sSA, sCL,
-  /* abort */         sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL,
-  /* shutdown */      sCL, sCL, sCW, sCE, sSS, sSS, sSR, sSA, sCL,
-  /* shutdown_ack */  sSA, sCL, sCW, sCE, sES, sSA, sSA, sSA, sSA,
-  /* error */         sCL, sCL, sCW, sCE, sES, sSS, sSR, sSA, sCL,
-  /* cookie_echo */   sCL, sCL, sCE, sCE, sES, sSS, sSR, sSA, sCL,
-  /* cookie_ack */    sCL, sCL, sCW, sES, sES, sSS, sSR, sSA, sCL,
-  /* shutdown_comp */ sCL, sCL, sCW, sCE, sES, sSS, sSR, sCL, sCL,
-  /* heartbeat */     sHS, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS,
-  /* heartbeat_ack */ sCL, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS,
-  // reply
-  //                  sNO, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS
-  /* init */          sIV, sCL, sCW, sCE, sES, sSS, sSR, sSA, sIV,
-  /* init_ack */      sIV, sCW, sCW, sCE, sES, sSS, sSR, sSA, sIV,
-  /* abort */         sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sIV,
-  /* shutdown */      sIV, sCL, sCW, sCE, sSR, sSS, sSR, sSA, sIV,
-  /* shutdown_ack */  sIV, sCL, sCW, sCE, sES, sSA, sSA, sSA, sIV,
-  /* error */         sIV, sCL, sCW, sCL, sES, sSS, sSR, sSA, sIV,
-  /* cookie_echo */   sIV, sCL, sCE, sCE, sES, sSS, sSR, sSA, sIV,
-  /* cookie_ack */    sIV, sCL, sCW, sES, sES, sSS, sSR, sSA, sIV,
-  /* shutdown_comp */ sIV, sCL, sCW, sCE, sES, sSS, sSR, sCL, sIV,
-  /* heartbeat */     sIV, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS,
-  /* heartbeat_ack */ sIV, sCL, sCW, sCE, sES, sSS, sSR, sSA, sES,
-)
 
 /** Row of the grid for a chunk type, 255 for chunks that move no state. */
 const ROW = new Uint8Array(256).fill(255)
@@ -100,8 +74,54 @@ ROW_ORDER.forEach((chunk, row) => {
   ROW[chunk] = row
 })
 
-/** The state that a chunk from `direction` leads to, or SCTP_INVALID. kernel: sctp_new_state() */
-export function nextSctpState(direction: number, chunk: number, state: number): number {
-  const row = ROW[chunk]
-  return row === 255 ? state : GRID[(direction * ROWS + row) * STATES + state]
+// biome-ignore format: the columns are the point
+const GRID = Uint8Array.of(
+  // original
+  //                  sNO, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS, sHA
+  /* init */          sCL, sCL, sCW, sCE, sES, sCL, sCL, sSA, sCW, sHA,
+  /* init_ack */      sCL, sCL, sCW, sCE, sES, sSS, sSR, sSA, sCL, sHA,
+  /* abort */         sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL,
+  /* shutdown */      sCL, sCL, sCW, sCE, sSS, sSS, sSR, sSA, sCL, sSS,
+  /* shutdown_ack */  sSA, sCL, sCW, sCE, sES, sSA, sSA, sSA, sSA, sHA,
+  /* error */         sCL, sCL, sCW, sCE, sES, sSS, sSR, sSA, sCL, sHA,
+  /* cookie_echo */   sCL, sCL, sCE, sCE, sES, sSS, sSR, sSA, sCL, sHA,
+  /* cookie_ack */    sCL, sCL, sCW, sES, sES, sSS, sSR, sSA, sCL, sHA,
+  /* shutdown_comp */ sCL, sCL, sCW, sCE, sES, sSS, sSR, sCL, sCL, sHA,
+  /* heartbeat */     sHS, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS, sHA,
+  /* heartbeat_ack */ sCL, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS, sHA,
+  // reply
+  //                  sNO, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS, sHA
+  /* init */          sIV, sCL, sCW, sCE, sES, sSS, sSR, sSA, sIV, sHA,
+  /* init_ack */      sIV, sCW, sCW, sCE, sES, sSS, sSR, sSA, sIV, sHA,
+  /* abort */         sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sIV, sCL,
+  /* shutdown */      sIV, sCL, sCW, sCE, sSR, sSS, sSR, sSA, sIV, sSR,
+  /* shutdown_ack */  sIV, sCL, sCW, sCE, sES, sSA, sSA, sSA, sIV, sHA,
+  /* error */         sIV, sCL, sCW, sCL, sES, sSS, sSR, sSA, sIV, sHA,
+  /* cookie_echo */   sIV, sCL, sCE, sCE, sES, sSS, sSR, sSA, sIV, sHA,
+  /* cookie_ack */    sIV, sCL, sCW, sES, sES, sSS, sSR, sSA, sIV, sHA,
+  /* shutdown_comp */ sIV, sCL, sCW, sCE, sES, sSS, sSR, sCL, sIV, sHA,
+  /* heartbeat */     sIV, sCL, sCW, sCE, sES, sSS, sSR, sSA, sHS, sHA,
+  /* heartbeat_ack */ sIV, sCL, sCW, sCE, sES, sSS, sSR, sSA, sES, sHA,
+)
+
+/** The grid of kernels without sctpTags. */
+const OLD_GRID = Uint8Array.from(GRID)
+OLD_GRID[cell(0, CHUNK_INIT, sSS)] = sSS
+OLD_GRID[cell(0, CHUNK_INIT, sSR)] = sSR
+OLD_GRID[cell(0, CHUNK_COOKIE_ACK, sCE)] = sCE
+OLD_GRID[cell(1, CHUNK_COOKIE_ECHO, sCW)] = sCW
+OLD_GRID[cell(1, CHUNK_HEARTBEAT_ACK, sHS)] = sHA
+
+/** Where a chunk from `direction` stands in a grid; it must be one that has a row. */
+function cell(direction: number, chunk: number, state: number): number {
+  return (direction * ROWS + ROW[chunk]) * STATES + state
+}
+
+/**
+ * The state that a chunk from `direction` leads to, or SCTP_INVALID. kernel: sctp_new_state()
+ * @param tags whether the kernel has the trait sctpTags
+ */
+export function nextSctpState(direction: number, chunk: number, state: number, tags: boolean): number {
+  if (ROW[chunk] === 255) return state
+  return (tags ? GRID : OLD_GRID)[cell(direction, chunk, state)]
 }

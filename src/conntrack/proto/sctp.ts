@@ -10,7 +10,7 @@ import {
   REASON_SCTP_STATE,
   REASON_SCTP_VTAG,
 } from '../reason.ts'
-import { IPCT_PROTOINFO, IPS_ASSURED } from '../status.ts'
+import { DIRECTION_REPLY, IPCT_PROTOINFO, IPS_ASSURED } from '../status.ts'
 import { ENTRY_SHIFT, EVENTS, PROTO, STATE, STATUS, TRACKER } from '../table-layout.ts'
 import {
   CHUNK_ABORT,
@@ -25,6 +25,7 @@ import {
   CHUNK_SHUTDOWN_COMPLETE,
   nextSctpState,
   SCTP_CLOSED,
+  SCTP_COOKIE_ECHOED,
   SCTP_ESTABLISHED,
   SCTP_INVALID,
   SCTP_NONE,
@@ -145,13 +146,13 @@ function sctpNew(context: Context, ct: number, packet: Packet): boolean {
     at = nextChunk(packet, at)
   ) {
     const type = packet.bytes[at]
-    const state = nextSctpState(0, type, SCTP_NONE)
+    const state = nextSctpState(0, type, SCTP_NONE, context.traits.sctpTags)
     if (state === SCTP_NONE || state === SCTP_INVALID) return false
     if (type === CHUNK_INIT) {
       if (tag !== 0 || !hasInitHeader(packet, at)) return false
       entries[words + 1] = packet.view.getInt32(at + CHUNK_HEADER)
     } else if (type === CHUNK_HEARTBEAT) entries[words] = tag
-    else if (type === CHUNK_SHUTDOWN_ACK) entries[words + 1] = tag
+    else if (type === CHUNK_SHUTDOWN_ACK || !context.traits.sctpTags) entries[words + 1] = tag
   }
   return true
 }
@@ -171,6 +172,8 @@ function walkChunks(
 ): number {
   const entries = context.table.entries
   const entry = ct << ENTRY_SHIFT
+  const tags = context.traits.sctpTags
+  let oldState = SCTP_NONE
   let state = SCTP_NONE
   let renew = true
   for (
@@ -185,8 +188,8 @@ function walkChunks(
       renew = false
       continue
     }
-    const oldState = entries[entry + STATE]
-    state = nextSctpState(direction, type, oldState)
+    oldState = entries[entry + STATE]
+    state = nextSctpState(direction, type, oldState, tags)
     if (state === SCTP_INVALID) {
       context.reasons.add(REASON_SCTP_STATE, oldState, direction, type)
       return REFUSE
@@ -195,13 +198,21 @@ function walkChunks(
       if (!noteInit(context, ct, packet, at, direction, oldState)) return REFUSE
       // a repeated INIT must not keep an entry alive for ever
       if (state === SCTP_CLOSED && oldState === SCTP_CLOSED && !isNew) renew = false
-    } else if (type === CHUNK_INIT_ACK && !noteInitAck(context, ct, packet, at, direction)) return REFUSE
+    } else if (type === CHUNK_INIT_ACK) {
+      if (!noteInitAck(context, ct, packet, at, direction)) return REFUSE
+      // older kernels take both alike
+      if (!tags && state === SCTP_CLOSED && oldState === SCTP_CLOSED && !isNew) renew = false
+    }
     entries[entry + STATE] = state
     if (oldState === state) continue
     entries[entry + EVENTS] |= IPCT_PROTOINFO
-    if (state === SCTP_ESTABLISHED && (entries[entry + STATUS] & IPS_ASSURED) === 0) context.setAssured(ct)
+    if (tags && state === SCTP_ESTABLISHED && (entries[entry + STATUS] & IPS_ASSURED) === 0)
+      context.setAssured(ct)
   }
-  if (renew) context.refresh(ct, direction, packet, context.timeouts.sctp[state])
+  if (!renew) return ACCEPT
+  context.refresh(ct, direction, packet, context.timeouts.sctp[state])
+  const isEchoed = oldState === SCTP_COOKIE_ECHOED && state === SCTP_ESTABLISHED
+  if (!tags && isEchoed && direction === DIRECTION_REPLY) context.setAssured(ct)
   return ACCEPT
 }
 
@@ -225,12 +236,14 @@ function checkTag(
       return tag === 0 ? ACCEPT : REFUSE
     case CHUNK_ABORT:
     case CHUNK_SHUTDOWN_COMPLETE: {
+      if (!context.traits.sctpTags) return matchesAnyTag(context, ct, packet, at) ? ACCEPT : REFUSE
       const reflected = (packet.bytes[at + 1] & FLAG_T) !== 0
       return tag === (reflected ? entries[words + 1 - direction] : own) ? ACCEPT : REFUSE
     }
     case CHUNK_COOKIE_ECHO:
       return tag === own ? ACCEPT : REFUSE
     case CHUNK_COOKIE_ACK:
+      // kernels that do not ask who sent the INIT never look at these
       entries[entry + INIT] = 0
       entries[entry + INIT + 1] = 0
       return ACCEPT
@@ -258,6 +271,15 @@ function checkTag(
     default:
       return ACCEPT
   }
+}
+
+/** What older kernels ask of an ABORT and of a SHUTDOWN COMPLETE: the tag of either side, of the latter only with the T flag. */
+function matchesAnyTag(context: Context, ct: number, packet: Packet, at: number): boolean {
+  const words = (ct << ENTRY_SHIFT) + VTAG
+  const tag = verificationTag(packet)
+  const { entries } = context.table
+  if (tag === entries[words] || tag === entries[words + 1]) return true
+  return packet.bytes[at] === CHUNK_SHUTDOWN_COMPLETE && (packet.bytes[at + 1] & FLAG_T) === 0
 }
 
 function noteInit(
@@ -288,7 +310,7 @@ function noteInitAck(context: Context, ct: number, packet: Packet, at: number, d
   const peer = (ct << ENTRY_SHIFT) + VTAG + 1 - direction
   const init = (ct << ENTRY_SHIFT) + INIT
   const tag = packet.view.getInt32(at + CHUNK_HEADER)
-  const differs = entries[peer] !== tag
+  const differs = context.traits.sctpTags && entries[peer] !== tag
   if (entries[init + 1 - direction] === 0 && entries[peer] !== 0 && differs) return false
   // collision: both sides sent an INIT
   if (entries[init + direction] !== 0 && entries[init + 1 - direction] !== 0 && differs) return false

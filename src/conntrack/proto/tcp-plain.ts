@@ -5,7 +5,7 @@ import { hasPlainOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
 import type { Context } from '../context.ts'
 import { ENTRY_SHIFT, PROTO, STATE } from '../table-layout.ts'
 import { accepted } from './tcp.ts'
-import { INDEX_ACK, INDEX_FIN, nextState, TCP_INVALID } from './tcp-table.ts'
+import { INDEX_ACK, INDEX_FIN, nextState, TCP_INVALID, TCP_SYN_RECV } from './tcp-table.ts'
 import {
   countRetransmission,
   FLAG_EXP_CHALLENGE_ACK,
@@ -44,6 +44,7 @@ export function plainSegment(context: Context, ct: number, packet: Packet, direc
   const oldState = entries[at + STATE]
   const state = nextState(direction, index, oldState)
   if (state >= TCP_INVALID) return false
+  if (oldState === TCP_SYN_RECV && !context.traits.tcpRestartsBySyn) return false
   const sender = at + PROTO + direction * SEEN_WORDS
   const receiver = at + PROTO + SEEN_WORDS - direction * SEEN_WORDS
   const seq = packet.sequence

@@ -4,6 +4,7 @@ import { after, before } from '../../net/sequence.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { highestSackEdge, readSynOptions, type SynOptions } from '../../packet/tcp.ts'
 import type { Context } from '../context.ts'
+import { MET_OUT_OF_WINDOW } from '../kernel.ts'
 import {
   REASON_TCP_ACK_OVER,
   REASON_TCP_ACK_UNDER,
@@ -76,19 +77,42 @@ export function segmentEnd(packet: Packet): number {
   return (packet.sequence + packet.transportLength - packet.tcpHeaderLength + controls) | 0
 }
 
-/** Takes scale and SACK over from a SYN; without any options the old ones stay. kernel: tcp_options() */
-export function takeOptions(entries: Int32Array, seen: number, packet: Packet): void {
+/**
+ * Takes scale and SACK over from a SYN; without any options the old ones stay. kernel: tcp_options()
+ * @param kept flags that stay in any case
+ */
+export function takeOptions(entries: Int32Array, seen: number, packet: Packet, kept: number): void {
   readSynOptions(packet, synOptions)
   if (!synOptions.present) return
   entries[seen + TD_SCALE] = synOptions.windowScale
   entries[seen + TD_FLAGS] =
-    (entries[seen + TD_FLAGS] & FLAG_BE_LIBERAL) |
+    (entries[seen + TD_FLAGS] & kept) |
     (synOptions.sackPermitted ? FLAG_SACK_PERM : 0) |
     (synOptions.windowScaling ? FLAG_WINDOW_SCALE : 0)
 }
 
+/** Flags that a side keeps when it starts anew. */
+export function keptFlags({ traits }: Context): number {
+  return traits.tcpStaysLiberal ? FLAG_BE_LIBERAL : 0
+}
+
+/** A side starts anew; older kernels do so with any segment that goes on while it is opening. */
+function restartSender(
+  context: Context,
+  entries: Int32Array,
+  sender: number,
+  packet: Packet,
+  end: number,
+): void {
+  entries[sender + TD_END] = end
+  entries[sender + TD_MAXEND] = end
+  entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
+  takeOptions(entries, sender, packet, keptFlags(context))
+}
+
 /** kernel: tcp_init_sender() */
 function initSender(
+  context: Context,
   entries: Int32Array,
   sender: number,
   receiver: number,
@@ -96,10 +120,7 @@ function initSender(
   end: number,
   direction: number,
 ): void {
-  entries[sender + TD_END] = end
-  entries[sender + TD_MAXEND] = end
-  entries[sender + TD_MAXWIN] = packet.window === 0 ? 1 : packet.window
-  takeOptions(entries, sender, packet)
+  restartSender(context, entries, sender, packet, end)
   // RFC 7323: scaling is on only when both sides announced it
   if (
     direction === 1 &&
@@ -164,17 +185,21 @@ export function inWindow(
 
   if (entries[sender + TD_MAXWIN] === 0) {
     if (syn) {
-      initSender(entries, sender, receiver, packet, end, direction)
+      initSender(context, entries, sender, receiver, packet, end, direction)
       // simultaneous open
       if ((flags & TCP_ACK) === 0) return WINDOW_ACCEPT
     } else pickUpSender(entries, sender, receiver, packet, end, sack)
+  } else if (!context.traits.tcpRestartsBySyn) {
+    const isOpening = state === (direction === 0 ? TCP_SYN_SENT : TCP_SYN_RECV)
+    if (isOpening && after(end, entries[sender + TD_END]))
+      restartSender(context, entries, sender, packet, end)
   } else if (
     syn &&
     after(end, entries[sender + TD_END]) &&
     (state === TCP_SYN_SENT || state === TCP_SYN_RECV)
   ) {
     // the side starts anew; it may differ in sequence number and options
-    initSender(entries, sender, receiver, packet, end, direction)
+    initSender(context, entries, sender, receiver, packet, end, direction)
     if (direction === 1 && (flags & TCP_ACK) === 0) return WINDOW_ACCEPT
   }
 
@@ -189,7 +214,10 @@ export function inWindow(
     end = seq
   }
 
-  const refusal = checkBounds(context, entries, sender, receiver, seq, end, sack)
+  const refusal = context.traits.tcpIgnoresOutOfWindow
+    ? checkBounds(context, entries, sender, receiver, seq, end, sack)
+    : checkStrictly(context, ct, entries, sender, receiver, seq, end, sack)
+  if (refusal === WINDOW_IGNORE) context.meets(ct, MET_OUT_OF_WINDOW)
   if (refusal >= 0) return refusal
   learn(entries, sender, receiver, packet, ack, sack, end)
   if (index === INDEX_ACK) countRetransmission(context, ct, direction, packet, seq, ack, end)
@@ -243,6 +271,46 @@ function checkBounds(
   return -1
 }
 
+/** The four bounds of older kernels, which refuse whatever exceeds one. Returns -1 inside them, otherwise the answer. */
+function checkStrictly(
+  context: Context,
+  ct: number,
+  entries: Int32Array,
+  sender: number,
+  receiver: number,
+  seq: number,
+  end: number,
+  sack: number,
+): number {
+  const receiverEnd = entries[receiver + TD_END]
+  const receiverWindow = entries[receiver + TD_MAXWIN]
+  const floor = (entries[sender + TD_END] - receiverWindow - 1) | 0
+  const lowest = ackFloor(entries, sender, receiver)
+  const isSeqLow = receiverWindow !== 0 && !after(end, floor)
+  const isAckHigh = !before(sack, (receiverEnd + 1) | 0)
+  const isAckLow = !after(sack, lowest)
+  const isSeqHigh = !before(seq, (entries[sender + TD_MAXEND] + 1) | 0)
+  if (!(isSeqHigh || isSeqLow || isAckHigh || isAckLow)) return -1
+  if (isLiberal(context, entries, sender)) return WINDOW_ACCEPT
+  if (isSeqHigh) {
+    const overshot = (end - entries[sender + TD_MAXEND] + 1) >>> 0
+    const isLittle = !(isSeqLow || isAckHigh || isAckLow) && overshot <= receiverWindow >>> 0
+    if (isLittle) context.meets(ct, MET_OUT_OF_WINDOW)
+    if (isLittle && context.traits.tcpRemembersOvershot) {
+      entries[sender + TD_END] = end
+      entries[sender + TD_FLAGS] |= FLAG_DATA_UNACKNOWLEDGED
+      return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_OVERSHOT, overshot)
+    }
+    const bound = entries[sender + TD_MAXEND] + 1
+    return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_OVER, bound)
+  }
+  if (!isAckHigh && (isSeqLow || isAckLow)) context.meets(ct, MET_OUT_OF_WINDOW)
+  if (isSeqLow) return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_SEQ_UNDER, floor)
+  if (isAckHigh)
+    return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_OVER, receiverEnd + 1)
+  return complain(context, entries, sender, WINDOW_INVALID, REASON_TCP_ACK_UNDER, lowest)
+}
+
 /** kernel: nf_tcp_store_invalid() */
 function complain(
   context: Context,
@@ -252,9 +320,13 @@ function complain(
   reason: number,
   value: number,
 ): number {
-  if (context.beLiberal || (entries[sender + TD_FLAGS] & FLAG_BE_LIBERAL) !== 0) return WINDOW_ACCEPT
+  if (isLiberal(context, entries, sender)) return WINDOW_ACCEPT
   context.reasons.add(reason, value)
   return answer
+}
+
+function isLiberal(context: Context, entries: Int32Array, sender: number): boolean {
+  return context.beLiberal || (entries[sender + TD_FLAGS] & FLAG_BE_LIBERAL) !== 0
 }
 
 /** What a segment inside the bounds tells about both sides. */

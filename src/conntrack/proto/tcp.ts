@@ -5,6 +5,7 @@ import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { readSynOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
 import { ACCEPT, type Context, REFUSE, REPEAT } from '../context.ts'
+import { MET_RST } from '../kernel.ts'
 import {
   REASON_BAD_CHECKSUM,
   REASON_TCP_CHALLENGE_ACK,
@@ -18,7 +19,7 @@ import {
 } from '../reason.ts'
 import { IPCT_PROTOINFO, IPS_ASSURED, IPS_FIXED_TIMEOUT, IPS_SEEN_REPLY } from '../status.ts'
 import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from '../table-layout.ts'
-import { HZ, TIMEOUT_RETRANS, TIMEOUT_UNACK } from '../timeouts.ts'
+import { TIMEOUT_RETRANS, TIMEOUT_UNACK } from '../timeouts.ts'
 import {
   INDEX_ACK,
   INDEX_FIN,
@@ -51,6 +52,7 @@ import {
   FLAG_SIMULTANEOUS_OPEN,
   FLAG_WINDOW_SCALE,
   inWindow,
+  keptFlags,
   LAST_ACK,
   LAST_DIR,
   LAST_END,
@@ -74,8 +76,8 @@ import {
   WINDOW_IGNORE,
 } from './tcp-window.ts'
 
-/** An out-of-window FIN or RST shortens only timeouts at least this long. */
-const LOWER_FROM = 120 * HZ
+/** An out-of-window FIN or RST shortens only timeouts at least this long, in seconds. */
+const LOWER_FROM = 120
 
 /**
  * Judges a TCP segment of entry `ct`.
@@ -171,7 +173,7 @@ function tcpNew(context: Context, ct: number, packet: Packet): boolean {
   entries[seen + TD_MAXWIN] = window
   if (state === TCP_SYN_SENT) {
     entries[seen + TD_MAXEND] = end
-    takeOptions(entries, seen, packet)
+    takeOptions(entries, seen, packet, keptFlags(context))
   } else {
     // picked up in mid-stream: assume SACK, and be liberal since the scaling is unknown
     entries[seen + TD_MAXEND] = (end + window) | 0
@@ -220,7 +222,7 @@ function synchronize(context: Context, ct: number, direction: number): void {
   entries[answerer + TD_MAXWIN] = 0
   entries[answerer + TD_MAXACK] = 0
   entries[answerer + TD_SCALE] = 0
-  entries[answerer + TD_FLAGS] &= FLAG_BE_LIBERAL
+  entries[answerer + TD_FLAGS] &= keptFlags(context)
 }
 
 /** Lets a segment pass that may show the entry to be out of sync, and remembers it. */
@@ -248,7 +250,7 @@ function ignore(
       (synOptions.sackPermitted ? FLAG_SACK_PERM : 0) |
       (oldState === TCP_LAST_ACK ? FLAG_EXP_CHALLENGE_ACK : 0)
   }
-  if (oldState === TCP_SYN_SENT && index === INDEX_ACK && direction === 1) {
+  if (oldState === TCP_SYN_SENT && index === INDEX_ACK && direction === 1 && context.traits.tcpChallengeRst) {
     entries[at + LAST_ACK] = packet.acknowledgment
   }
   context.reasons.add(REASON_TCP_IGNORED, index, direction, oldState)
@@ -269,20 +271,27 @@ function isChallengeAck(context: Context, ct: number, direction: number): boolea
 function reset(context: Context, ct: number, packet: Packet, direction: number, oldState: number): number {
   const entries = context.table.entries
   const at = ct << ENTRY_SHIFT
+  const { tcpLenientRst, tcpChallengeRst } = context.traits
   // closing: the tuple may be in use again and all that is remembered outdated
-  if (oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE)
+  const isClosing = oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE
+  const seq = packet.sequence
+  const other = seenAt(ct, 1 - direction)
+  const isBefore =
+    (entries[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && before(seq, entries[other + TD_MAXACK])
+  if (isClosing && isBefore) context.meets(ct, MET_RST)
+  if (tcpLenientRst && isClosing)
     return accepted(context, ct, packet, direction, INDEX_RST, oldState, TCP_CLOSE)
 
-  const seq = packet.sequence
   const lastIndex = entries[at + LAST_INDEX]
   const lastDirection = entries[at + LAST_DIR]
-  const other = seenAt(ct, 1 - direction)
   let state = TCP_CLOSE
-  if ((entries[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && lastIndex !== INDEX_SYN) {
+  const isOutdated = tcpLenientRst && lastIndex === INDEX_SYN
+  if ((entries[other + TD_FLAGS] & FLAG_MAXACK_SET) !== 0 && !isOutdated) {
     const established = oldState === TCP_ESTABLISHED && (entries[at + STATUS] & IPS_ASSURED) !== 0
     // most likely an answer to a SYN that was let through
-    if (seq === 0 && !established) return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
-    if (before(seq, entries[other + TD_MAXACK]) && !context.ignoreInvalidRst) {
+    if (tcpLenientRst && seq === 0 && !established)
+      return finish(context, ct, packet, direction, INDEX_RST, oldState, state)
+    if (isBefore && !context.ignoreInvalidRst) {
       context.reasons.add(REASON_TCP_RST)
       return REFUSE
     }
@@ -301,6 +310,7 @@ function reset(context: Context, ct: number, packet: Packet, direction: number, 
     return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
   // the answer to a challenge ACK that was let through
   if (
+    tcpChallengeRst &&
     oldState === TCP_SYN_SENT &&
     lastIndex === INDEX_ACK &&
     lastDirection === 1 &&
@@ -324,7 +334,7 @@ function finish(
   const answer = inWindow(context, ct, direction, index, packet)
   if (answer === WINDOW_ACCEPT) return accepted(context, ct, packet, direction, index, oldState, state)
   if (answer === WINDOW_IGNORE) return ACCEPT
-  handleInvalid(context, ct, direction, index)
+  if (context.traits.tcpLowersTimeout) handleInvalid(context, ct, direction, index)
   return REFUSE
 }
 
@@ -345,7 +355,7 @@ function handleInvalid(context: Context, ct: number, direction: number, index: n
   }
   const expires = context.expires(ct)
   const timeout = context.timeouts.tcp[TIMEOUT_UNACK]
-  if (expires < LOWER_FROM || expires <= timeout) return
+  if (expires < LOWER_FROM * context.table.hz || expires <= timeout) return
   context.setTimeout(ct, timeout)
   context.reasons.add(REASON_TCP_LOWERED, index, direction, lastIndex, timeout)
 }
@@ -401,8 +411,11 @@ function chooseTimeout(context: Context, ct: number, index: number, state: numbe
   if (entries[(ct << ENTRY_SHIFT) + RETRANS] >= context.maxRetrans && own > timeouts[TIMEOUT_RETRANS]) {
     return timeouts[TIMEOUT_RETRANS]
   }
-  // any RST, also one that was not exact and closes nothing; late 6.12 kernels take that of UNACK for the latter
-  if (index === INDEX_RST) return timeouts[TCP_CLOSE]
+  if (index === INDEX_RST) {
+    if (!context.traits.tcpInexactRstUnacknowledged) return timeouts[TCP_CLOSE]
+    // one that was not exact closes nothing
+    if (state === TCP_ESTABLISHED && own > timeouts[TIMEOUT_UNACK]) return timeouts[TIMEOUT_UNACK]
+  }
   const unacknowledged =
     (entries[seenAt(ct, 0) + TD_FLAGS] | entries[seenAt(ct, 1) + TD_FLAGS]) & FLAG_DATA_UNACKNOWLEDGED
   if (unacknowledged !== 0 && own > timeouts[TIMEOUT_UNACK]) return timeouts[TIMEOUT_UNACK]

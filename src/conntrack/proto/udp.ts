@@ -11,7 +11,6 @@ import {
 } from '../reason.ts'
 import { IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from '../status.ts'
 import { ENTRY_SHIFT, PROTO } from '../table-layout.ts'
-import { HZ } from '../timeouts.ts'
 
 const HEADER = 8
 const LENGTH = 4
@@ -30,7 +29,7 @@ export function udpPacket(
   if (udpError(context, packet)) return REFUSE
   const { table, timeouts } = context
   const streamAt = (ct << ENTRY_SHIFT) + STREAM_TS
-  if (isNew) table.entries[streamAt] = (context.jiffies + 2 * HZ) | 0
+  if (isNew) table.entries[streamAt] = (context.jiffies + 2 * table.hz) | 0
   const status = table.status(ct)
   if ((status & IPS_SEEN_REPLY) === 0) {
     context.refresh(ct, direction, packet, timeouts.udp)
@@ -38,7 +37,8 @@ export function udpPacket(
   }
   const active = ((table.entries[streamAt] - context.jiffies) | 0) < 0
   context.refresh(ct, direction, packet, active ? timeouts.udpStream : timeouts.udp)
-  if (active && (status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0) context.setAssured(ct)
+  if ((active || !context.traits.udpAssuredAsStream) && (status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0)
+    context.setAssured(ct)
   return ACCEPT
 }
 

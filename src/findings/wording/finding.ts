@@ -30,6 +30,8 @@ export interface Finding {
   points: string[]
   /** Why the confidence is what it is. */
   reason: string
+  /** What other kernels make of packets of these flows that this one judged otherwise. */
+  kernels: string[]
   /** Why it happened. */
   cause: string
   /** What to do about it, the best first. */

@@ -1,4 +1,5 @@
 // Facts into a finding as it is printed: sentences and commands beside the facts they are made of.
+import type { Kernel, Traits } from '../../conntrack/kernel.ts'
 import type { Facts, FindingId, Phrase } from '../facts/facts.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import { conntrackEarlyDrop } from './conntrack-early-drop.ts'
@@ -26,6 +27,7 @@ import { missingHelper } from './missing-helper.ts'
 import { multicastAnswer } from './multicast-answer.ts'
 import { offloadChecksum } from './offload-checksum.ts'
 import { oneWayFlow } from './one-way-flow.ts'
+import { otherKernels } from './other-kernels.ts'
 import { portReuse } from './port-reuse.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
 import { recycledAddress } from './recycled-address.ts'
@@ -83,8 +85,15 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
 /** Sentences of one reason that are said of what was given of the host. */
 const MOST_GIVEN = 4
 
-/** @param nameOf what to call an observation point */
-export function say(facts: Facts, nameOf: (point: number) => string): Finding {
+/**
+ * @param nameOf what to call an observation point
+ * @param differences on which traits of kernels the finding rests
+ */
+export function say(
+  facts: Facts,
+  nameOf: (point: number) => string,
+  differences: readonly { trait: keyof Traits; kernel: Kernel }[] = [],
+): Finding {
   const wording = WORDINGS[facts.id]
   return {
     id: facts.id,
@@ -98,6 +107,7 @@ export function say(facts: Facts, nameOf: (point: number) => string): Finding {
     steps: facts.steps.map(step => ({ what: sentence(wording.steps, step, facts.id), frames: step.frames })),
     points: facts.points.map(nameOf),
     reason: reasonOf(facts, wording),
+    kernels: differences.map(({ trait, kernel }) => otherKernels(trait, kernel)),
     cause: wording.cause(facts),
     fix: wording.fix(facts),
     check: wording.check(facts),

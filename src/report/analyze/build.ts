@@ -19,6 +19,7 @@ import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changedSettings } from './changed-settings.ts'
 import { findingReport } from './finding-report.ts'
 import { FlowReporter } from './flow-report.ts'
+import { kernelReport } from './kernel-report.ts'
 import { type GivenKnowledge, knowledgeReport, withNames, withTarget } from './knowledge-report.ts'
 import { knownTableReport } from './known-table.ts'
 import { limitsOf } from './limits.ts'
@@ -98,6 +99,10 @@ export function buildReport(replayed: Replayed): Report {
     duration: end / 1e9,
     sightings: replayed.sightings,
     ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
+    kernel: kernelReport(replayed.settings.kernel),
+    ...(replayed.settings.helpers.length === 0
+      ? {}
+      : { helpers: replayed.settings.helpers.map(({ helper, port }) => `${helper}:${port}`) }),
     settings,
     knownTable,
     tunnelMode: replayed.tunnelMode,

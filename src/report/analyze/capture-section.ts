@@ -3,6 +3,7 @@ import type { FrameReference } from '../../findings/facts/facts.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
 import { ARRANGEMENT_WORDS, arrangementOf } from './arrangement.ts'
+import { kernelLine } from './kernel-report.ts'
 import type { CaptureReport, FilterReport, FrameCount, Report } from './model.ts'
 import { sightingLines } from './sightings-report.ts'
 
@@ -27,6 +28,8 @@ export function captureLines(report: Report, style: Style): string[] {
     lines.push(`${plural(packets.fragments, 'fragment')} gathered into datagrams before conntrack saw them`)
   }
   const settings = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`)
+  if (report.kernel.origin !== 'default') lines.push(kernelLine(report.kernel))
+  if (report.helpers !== undefined) lines.push(`helpers assigned: ${report.helpers.join(', ')}`)
   if (settings.length > 0) lines.push(`replayed with ${settings.join(' ')}`)
   if (report.undecodable.length > 0) lines.push(style.yellow(notUnderstood(report)))
   return lines

@@ -20,6 +20,8 @@ export interface FindingReport {
   occurrences: number
   /** Why the confidence is what it is. */
   reason: string
+  /** What other kernels make of packets of these flows that this one judged otherwise. */
+  kernels?: string[]
   cause: string
   /** What to do, the best first; how to make sure of it on the host. Each line is a whole command. */
   fix: Advice[]

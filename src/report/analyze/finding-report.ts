@@ -23,8 +23,13 @@ export function findingReport(
   captures: CaptureReport[],
   epoch: bigint | null,
 ): FindingReport {
-  const { facts, ...said } = finding
-  return { ...said, tshark: tsharkFrames(captures, finding.frames), facts: factsReport(facts, epoch) }
+  const { facts, kernels, ...said } = finding
+  return {
+    ...said,
+    ...(kernels.length === 0 ? {} : { kernels }),
+    tshark: tsharkFrames(captures, finding.frames),
+    facts: factsReport(facts, epoch),
+  }
 }
 
 function factsReport(facts: Facts, epoch: bigint | null): FactsReport {

@@ -74,6 +74,8 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     [LEFT_OUT, leftOut(evidence)],
     ['search-budget', stoppedSearches(evidence)],
     ['clock', clock(evidence)],
+    ['other-data-plane', otherDataPlane(evidence)],
+    ['default-kernel', defaultKernel(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
   const own = texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
@@ -166,10 +168,21 @@ function stoppedSearches({ searches }: Evidence): string {
   return `Not everything was looked at: more than there is room or time for were ${named.join(', ')}. A finding may be missing for that, none is there because of it.`
 }
 
-function defaultSysctls({ tuned }: Evidence): string {
-  return tuned
-    ? ''
-    : "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
+function defaultSysctls({ settings: { kernel }, tuned }: Evidence): string {
+  if (tuned) return ''
+  if (kernel.origin !== 'default')
+    return "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
+  return `The kernel is taken to be Linux ${kernel.release}, with its default sysctls: --sysctl FILE takes those of a node and its release, --kernel and --set change one.`
+}
+
+function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
+  if (dataPlane === '') return ''
+  return `The timeouts are those of ${dataPlane}'s eBPF maps. States, windows, and what is INVALID or RELATED remain Linux's: ${dataPlane} has rules of its own. Its maps evict and refuse nothing: no maximum is held against the peak. Where it replaces kube-proxy, nf_conntrack sees little of this traffic.`
+}
+
+function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {
+  if (kernel.origin !== 'default' || !tuned) return ''
+  return `Which kernel the node runs is not known: this is what Linux ${kernel.release} makes of the packets. --kernel VERSION tells, or kernel.osrelease in --sysctl FILE.`
 }
 
 /** Entries that outlive the capture: the table would have gone on filling. */

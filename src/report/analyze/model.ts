@@ -9,6 +9,7 @@ import type { FlowEnd } from '../../sizing/flow.ts'
 import type { SortKey } from '../../sizing/flows.ts'
 import type { BridgeCall } from '../../vantage/bridging.ts'
 import type { FindingReport } from './finding-model.ts'
+import type { KernelReport } from './kernel-report.ts'
 
 export const REPORT_SCHEMA = 'ctpcap.report/2'
 
@@ -26,7 +27,11 @@ export interface Report extends TableOfFlows {
   sightings: SightingsReport | null
   /** What was given beside the captures, and how it goes with them; absent without any. */
   knowledge?: KnowledgeReport
-  /** Sysctls that differ from the defaults, by name. */
+  /** Whose conntrack was replayed. */
+  kernel: KernelReport
+  /** Helpers that rules of the host assign, `ftp:21`; absent where none were given. */
+  helpers?: string[]
+  /** Sysctls that differ from that kernel's defaults, by name. */
   settings: Record<string, number>
   /** The table that was given for the start of the capture; null where it was taken to be empty. */
   knownTable: KnownTableReport | null

@@ -80,6 +80,7 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
       : [
           `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${finding.points.map(printable).join(', ')}`,
         ]),
+    ...(finding.kernels ?? []).map(text => `  other kernels: ${text}`),
     `  cause: ${printable(finding.cause)}`,
     ...adviceLines('fix:', finding.fix),
     ...adviceLines('check:', finding.check),

@@ -4,6 +4,8 @@ import {
   IPS_CONFIRMED,
   IPS_DST_NAT,
   IPS_DYING,
+  IPS_EXPECTED,
+  IPS_HELPER,
   IPS_SEEN_REPLY,
   IPS_SRC_NAT,
 } from '../../conntrack/status.ts'
@@ -108,12 +110,14 @@ function writeTuple(out: Ascii, table: Table, key: number): void {
 
 /** Bits that a kernel's message carries, in the order of their numbers. */
 const STATUS_NAMES: readonly (readonly [number, string])[] = [
+  [IPS_EXPECTED, 'EXPECTED,'],
   [IPS_SEEN_REPLY, 'SEEN_REPLY,'],
   [IPS_ASSURED, 'ASSURED,'],
   [IPS_CONFIRMED, 'CONFIRMED,'],
   [IPS_SRC_NAT, 'SRC_NAT,'],
   [IPS_DST_NAT, 'DST_NAT,'],
   [IPS_DYING, 'DYING,'],
+  [IPS_HELPER, 'HELPER,'],
 ]
 
 function writeStatus(out: Ascii, status: number): void {

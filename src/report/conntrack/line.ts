@@ -1,5 +1,6 @@
 // Lines of `conntrack -L`, `-L -o extended`, `-E` and /proc/net/nf_conntrack (libnetfilter_conntrack's snprintf_default.c; ct_seq_show()).
-import { IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
+import { helperName } from '../../conntrack/helper-assignment.ts'
+import { IPS_ASSURED, IPS_HELPER, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { zoneOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../../net/numbers.ts'
@@ -28,6 +29,7 @@ export function writeListLine(out: Ascii, table: Table, ct: number, shown: Shown
   out.text('mark=0 ')
   writeZone(out, table, ct)
   writeAge(out, shown)
+  writeHelper(out, table, ct)
   out.text('use=1')
 }
 
@@ -37,6 +39,7 @@ export function writeEventLine(out: Ascii, table: Table, ct: number, event: Even
   writeFlow(out, table, ct, shown)
   writeZone(out, table, ct)
   writeAge(out, shown)
+  writeHelper(out, table, ct)
   out.length--
 }
 
@@ -111,6 +114,10 @@ function writeAssured(out: Ascii, table: Table, ct: number): void {
 function writeZone(out: Ascii, table: Table, ct: number): void {
   const zone = zoneOf(table.kind(ct))
   if (zone !== 0) out.text(`zone=${zone} `)
+}
+
+function writeHelper(out: Ascii, table: Table, ct: number): void {
+  if ((table.status(ct) & IPS_HELPER) !== 0) out.text(`helper=${helperName(table.protocol(ct))} `)
 }
 
 function writeAge(out: Ascii, shown: Shown): void {

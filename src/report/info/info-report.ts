@@ -5,6 +5,7 @@ import type { ClockOffset } from '../../vantage/survey/clock-offset.ts'
 import type { CaptureSurvey, Survey, TunnelSurvey } from '../../vantage/survey/survey.ts'
 import { type Arrangement, arrangementOf } from '../analyze/arrangement.ts'
 import { changedSettings } from '../analyze/changed-settings.ts'
+import { type KernelReport, kernelReport } from '../analyze/kernel-report.ts'
 import type { CaptureReport, ClockReport, FilterReport } from '../analyze/model.ts'
 import { clockReports } from '../analyze/sightings-report.ts'
 import { formatTime } from '../text/format.ts'
@@ -39,6 +40,8 @@ export interface InfoReport {
   filter: FilterReport | null
   /** Sysctls of net.netfilter that were given and differ from the defaults, by name. */
   settings: Record<string, number>
+  /** Whose conntrack the other commands would replay with the same options. */
+  kernel: KernelReport
   /** Sysctls of the host beside them that were given, by their whole name. */
   host: Record<string, number>
   arrangement: Arrangement
@@ -97,6 +100,7 @@ export function buildInfoReport(surveyed: Surveyed): InfoReport {
     captures: captures.map((capture, i) => captureInfo(capture, survey.captures[i])),
     filter: surveyed.filter,
     settings: changedSettings(surveyed.sysctls.settings),
+    kernel: kernelReport(surveyed.sysctls.settings.kernel),
     host: { ...surveyed.sysctls.host } as Record<string, number>,
     arrangement: arrangementOf(captures),
     duration: surveyed.end / 1e9,

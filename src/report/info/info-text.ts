@@ -1,6 +1,7 @@
 // The InfoReport for people: each capture, how captures lie in time, where frames were seen, what they hold.
 import { ARRANGEMENT_WORDS } from '../analyze/arrangement.ts'
 import { filterLines } from '../analyze/capture-section.ts'
+import { kernelLine } from '../analyze/kernel-report.ts'
 import { clockText, switchedLines } from '../analyze/sightings-report.ts'
 import type { TextOptions } from '../analyze/text.ts'
 import { formatBytes, formatCount, formatDuration, formatShare, plural, printable } from '../text/format.ts'
@@ -170,9 +171,10 @@ function familyLine(name: string, counts: Record<string, number>): string[] {
 }
 
 /** Those given, and what a bridge of the host does with them: the frames it switches are in the capture all the same. */
-function sysctlLines({ settings, host }: InfoReport): string[] {
+function sysctlLines({ kernel, settings, host }: InfoReport): string[] {
   const changed = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   return [
+    ...(kernel.origin === 'default' ? [] : [kernelLine(kernel)]),
     ...(changed.length === 0 ? [] : [`unlike the defaults: ${changed.join(' ')}`]),
     ...Object.entries(host).map(([name, value]) => `${name}=${value}${bridgeMeaning(name, value)}`),
   ]

@@ -1,5 +1,6 @@
 // The SizeReport: all that `ctpcap size` knows, plain and serialisable; its JSON form is docs/size-schema.md.
 import type { CapturedFirst } from '../../sizing/scenarios/scenario.ts'
+import type { KernelReport } from '../analyze/kernel-report.ts'
 import type { CaptureReport, FilterReport, FlowReport, TableReport } from '../analyze/model.ts'
 
 export const SIZE_SCHEMA = 'ctpcap.size/1'
@@ -13,7 +14,9 @@ export interface SizeReport {
   filter: FilterReport | null
   /** Seconds from the first frame of all captures to the last. */
   duration: number
-  /** Sysctls that differ from the defaults, by name. */
+  /** Whose conntrack was replayed. */
+  kernel: KernelReport
+  /** Sysctls that differ from that kernel's defaults, by name. */
   settings: Record<string, number>
   series: SeriesReport
   /** The first is the table as the traffic needs it, with the sysctls as they are. */
@@ -33,6 +36,7 @@ export interface SeriesReport {
 
 export interface ScenarioReport {
   name: string
+  kernel: KernelReport
   /** Sysctls that differ from those of the first scenario. */
   settings: Record<string, number>
   enforced: boolean

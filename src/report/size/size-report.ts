@@ -9,6 +9,7 @@ import { type CapturedFirst, mapScenarios, type Scenario } from '../../sizing/sc
 import type { Loss } from '../../sizing/scenarios/what-if.ts'
 import { changedSettings } from '../analyze/changed-settings.ts'
 import { FlowReporter } from '../analyze/flow-report.ts'
+import { kernelReport } from '../analyze/kernel-report.ts'
 import type { CaptureReport, FilterReport } from '../analyze/model.ts'
 import { tableReport } from '../analyze/table-report.ts'
 import { adviceReport } from './advice-report.ts'
@@ -50,6 +51,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
     captures: sized.captures,
     filter: sized.filter,
     duration: end / 1e9,
+    kernel: kernelReport(settings.kernel),
     settings: changedSettings(settings),
     series: seriesReport(captured.sizing.occupancy, end),
     scenarios,
@@ -85,6 +87,7 @@ export function sizeScenario(
       lost: loss.cut + loss.untranslated,
     },
     report: {
+      kernel: kernelReport(settings.kernel),
       settings: changedSettings(settings, base),
       enforced,
       table,

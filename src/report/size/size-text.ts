@@ -1,6 +1,7 @@
 // The SizeReport for people: the table over time, what it holds, the scenarios side by side, the advice.
 import { isTelling } from '../../sizing/projection.ts'
 import { filterLines } from '../analyze/capture-section.ts'
+import { kernelLine } from '../analyze/kernel-report.ts'
 import { peakLines } from '../analyze/table-section.ts'
 import { formatCount, formatDuration, formatMemory, plural, printable } from '../text/format.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
@@ -40,7 +41,7 @@ export function renderSizeText(report: SizeReport, { color, width, ascii }: Size
   )
 }
 
-function captureLines({ captures, filter, settings }: SizeReport, style: Style): string[] {
+function captureLines({ captures, filter, kernel, settings }: SizeReport, style: Style): string[] {
   const changed = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   return [
     ...captures.map(
@@ -48,6 +49,7 @@ function captureLines({ captures, filter, settings }: SizeReport, style: Style):
         `${printable(path)}: ${plural(frames, 'frame')} in ${formatDuration(duration)}`,
     ),
     ...filterLines(filter, style),
+    ...(kernel.origin === 'default' ? [] : [kernelLine(kernel)]),
     ...(changed.length === 0 ? [] : [`replayed with ${changed.join(' ')}`]),
   ]
 }

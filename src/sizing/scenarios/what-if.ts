@@ -2,6 +2,7 @@
 import type { Translation } from '../../conntrack/nat.ts'
 import {
   IPS_DST_NAT,
+  IPS_EXPECTED,
   IPS_SRC_NAT,
   STATE_INVALID,
   STATE_RELATED,
@@ -144,7 +145,8 @@ export class WhatIf {
   }
 
   private spared(i: number, j: number): void {
-    if (this.states[j] === STATE_RELATED) this.losses[i].unrelated++
+    const isExpected = (this.statuses[j] & IPS_EXPECTED) !== 0
+    if (this.states[j] === STATE_RELATED && !isExpected) this.losses[i].unrelated++
     if (this.cts[j] < 0 || (this.statuses[j] & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return
     if (!this.marks.set(this.cts[j], i)) return
     this.losses[i].untranslated++

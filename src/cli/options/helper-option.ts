@@ -1,0 +1,20 @@
+// `--helper NAME[:PORT]`: the helpers that rules of the node assign (CT --helper, ct helper set).
+import { HELPERS, type HelperAssignment, type HelperName } from '../../conntrack/helper-assignment.ts'
+import { UsageError } from '../io/usage-error.ts'
+
+const NAMES = Object.keys(HELPERS) as HelperName[]
+
+/** Help of the option, for program.ts. */
+export const HELPER_HELP = `a helper that rules of the node assign, repeatable: ${NAMES.map(name => `${name}:${HELPERS[name].port}`).join(', ')} (the port may be left out). Flows that it expects are RELATED`
+
+/** @throws UsageError */
+export function helperOf(text: string): HelperAssignment {
+  const [name, port, ...rest] = text.split(':')
+  const helper = NAMES.find(known => known === name)
+  if (helper === undefined) throw new UsageError(`--helper ${text}: expected ${NAMES.join(', ')}`)
+  if (port === undefined) return { helper, port: HELPERS[helper].port }
+  const number = /^\d{1,5}$/.test(port) ? Number(port) : 0
+  if (rest.length > 0 || number < 1 || number > 0xffff)
+    throw new UsageError(`--helper ${text}: expected NAME:PORT with a port from 1 to 65535`)
+  return { helper, port: number }
+}

@@ -1,0 +1,37 @@
+// Which kernel's conntrack was replayed, who said so, and how well it is known: for documents and for people.
+import type { Basis, Kernel, KernelOrigin } from '../../conntrack/kernel.ts'
+import { printable } from '../text/format.ts'
+
+export interface KernelReport {
+  /** What was asked for, as it was written. */
+  asked: string
+  /** The release whose behaviour was replayed. */
+  replayed: string
+  /** Whether that was held against this kernel, read from its source, or is taken to be that of another. */
+  basis: Basis
+  /** Who said which kernel it is. */
+  origin: KernelOrigin
+  /** Jiffies a second. */
+  hz: number
+}
+
+export function kernelReport({ asked, release, basis, origin, hz }: Kernel): KernelReport {
+  return { asked, replayed: release, basis, origin, hz }
+}
+
+const ORIGINS: Record<KernelOrigin, string> = {
+  default: 'nothing says which it is',
+  option: '--kernel',
+  osrelease: 'kernel.osrelease',
+  preset: '--preset',
+  scenario: 'kernel=',
+}
+
+/** One line: `tracked as Linux 5.10.262 does (--kernel 5.10, verified)`. */
+export function kernelLine({ asked, replayed, basis, origin }: KernelReport): string {
+  const told = origin === 'default' ? ORIGINS.default : `${ORIGINS[origin]} ${printable(asked)}`
+  const known = basis === 'presumed' ? `presumed: the nearest that is known` : KNOWN[basis]
+  return `tracked as Linux ${replayed} does (${told}; ${known})`
+}
+
+const KNOWN = { verified: 'verified', read: 'read from its source' } as const

@@ -1,0 +1,116 @@
+// `--kernel`, `--hz`, `kernel.osrelease`, presets, `kernel=` of scenarios, `--helper`: who says whose conntrack is replayed.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCli } from '../support/cli.ts'
+
+const CAPTURE = 'fixtures/report/port-reused.pcap'
+
+let directory: string
+let node: string
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'kernel-'))
+  node = join(directory, 'sysctl.txt')
+  writeFileSync(
+    node,
+    'kernel.osrelease = 5.15.0-91-generic\nkernel.ostype = Linux\nnet.netfilter.nf_conntrack_max = 262144\n',
+  )
+})
+
+afterAll(() => rmSync(directory, { recursive: true }))
+
+async function kernelOf(...options: string[]): Promise<Record<string, unknown>> {
+  const { stdout } = await runCli(['analyze', '--json', CAPTURE, ...options])
+  return JSON.parse(stdout).kernel
+}
+
+describe('the kernel', () => {
+  it('is that of today where nothing says which', async () => {
+    expect(await kernelOf()).toEqual({
+      asked: '6.18',
+      replayed: '6.18',
+      basis: 'verified',
+      origin: 'default',
+      hz: 250,
+    })
+  })
+
+  it('is what the option says, then the file, then the preset', async () => {
+    const preset = ['--preset', 'linux-4.19']
+    expect(await kernelOf(...preset)).toMatchObject({ asked: '4.19', basis: 'presumed', origin: 'preset' })
+    const file = ['--sysctl', node, ...preset]
+    expect(await kernelOf(...file)).toMatchObject({ replayed: '5.15', basis: 'read', origin: 'osrelease' })
+    expect(await kernelOf('--kernel', '6.1', ...file)).toMatchObject({ replayed: '6.1', origin: 'option' })
+  })
+
+  it('has the jiffies that were given', async () => {
+    expect(await kernelOf('--hz', '1000')).toMatchObject({ origin: 'default', hz: 1000 })
+  })
+
+  it('is named in the report for people, with what is known of it', async () => {
+    const { stdout } = await runCli([CAPTURE, '--kernel', '5.10.100'])
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'tracked as Linux 5.10.46 does (--kernel 5.10.100; presumed: the nearest that is known)',
+    )
+    expect(stdout).not.toContain('The kernel is taken to be')
+  })
+
+  it('is not known where only sysctls were given', async () => {
+    const { stdout } = await runCli([CAPTURE, '--set', 'tcp_loose=0'])
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Which kernel the node runs is not known')
+  })
+
+  it('has defaults of its own, which what was given wins over', async () => {
+    const { stdout } = await runCli(['analyze', '--json', CAPTURE, '--kernel', '5.10'])
+    expect(JSON.parse(stdout)).toMatchObject({ settings: {}, table: { buckets: 65536 } })
+    const given = await runCli(['analyze', '--json', CAPTURE, '--kernel', '5.10', '--set', 'buckets=4096'])
+    expect(JSON.parse(given.stdout)).toMatchObject({ settings: { nf_conntrack_buckets: 4096 } })
+  })
+
+  it('of a scenario is its own', async () => {
+    const { stdout } = await runCli(['size', '--json', CAPTURE, '--scenario', 'old: kernel=5.10, max=9'])
+    const { scenarios } = JSON.parse(stdout)
+    expect(scenarios.map(({ kernel }: { kernel: { replayed: string } }) => kernel.replayed)).toEqual([
+      '6.18',
+      '5.10.262',
+    ])
+    expect(scenarios[1].settings).toEqual({
+      nf_conntrack_buckets: 65536,
+      nf_conntrack_max: 9,
+      nf_conntrack_events: 1,
+      nf_conntrack_expect_max: 1024,
+    })
+  })
+
+  it('has helpers where they were assigned, and the report names them', async () => {
+    const { stdout } = await runCli(['analyze', '--json', CAPTURE, '--helper', 'ftp', '--helper', 'tftp:70'])
+    expect(JSON.parse(stdout).helpers).toEqual(['ftp:21', 'tftp:70'])
+    expect((await runCli([CAPTURE, '--helper', 'ftp'])).stdout).toContain('helpers assigned: ftp:21')
+    expect(JSON.parse((await runCli(['analyze', '--json', CAPTURE])).stdout)).not.toHaveProperty('helpers')
+  })
+
+  it('complains in the words of its time', async () => {
+    const reason = async (kernel: string): Promise<string | undefined> => {
+      const capture = 'fixtures/report/segment-out-of-window.pcap'
+      const { stdout } = await runCli(['packets', capture, '--format', 'tsv', '--kernel', kernel])
+      return /\bnf_ct_proto_6: .*|SEQ is over .*/.exec(stdout)?.[0]
+    }
+    expect(await reason('5.10')).toContain('SEQ is over the upper bound (over the window of the receiver)')
+    expect(await reason('6.18')).toContain('SEQ is over upper bound 5098 (over the window of the receiver)')
+  })
+
+  it.each([
+    [['--kernel', 'newest'], '--kernel newest: no kernel version; expected such as 6.1 or 5.15.0-91-generic'],
+    [['--hz', '0'], '--hz 0: expected a whole number from 24 to 1000'],
+    [['--hz', 'x'], '--hz x: expected a whole number from 24 to 1000'],
+    [['--helper', 'sip'], '--helper sip: expected ftp, tftp'],
+    [['--helper', 'ftp:0'], '--helper ftp:0: expected NAME:PORT with a port from 1 to 65535'],
+    [['--helper', 'ftp:21:22'], '--helper ftp:21:22: expected NAME:PORT with a port from 1 to 65535'],
+  ])('is not %j', async (options, message) => {
+    const { stderr, code } = await runCli([CAPTURE, ...options])
+    expect(code).toBe(2)
+    expect(stderr).toContain(message)
+  })
+})

@@ -1,0 +1,219 @@
+// Helpers: what FTP's lines say and what is dropped, flows that are expected, and recordings of kernels with helpers.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Expectation, Expectations } from '../../src/conntrack/expect/expectations.ts'
+import { LineEnds, readFtp, type Span } from '../../src/conntrack/expect/ftp.ts'
+import type { HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
+import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
+import { Tuple } from '../../src/conntrack/tuple.ts'
+import { runModel } from '../kernel/model.ts'
+import { runCli } from '../support/cli.ts'
+
+const text = (line: string): Uint8Array => new Uint8Array(Buffer.from(line, 'latin1'))
+/** The bytes amid others that must not be looked at. */
+const span = (bytes: Uint8Array): Span => ({
+  bytes: new Uint8Array([0x31, ...bytes, 0x2c, 0x31, 0x7c, 0x0d]),
+  start: 1,
+  end: bytes.length + 1,
+})
+
+describe('a line of FTP', () => {
+  const address = [(192 << 24) | (168 << 16) | (1 << 8) | 10]
+
+  it.each([
+    ['PORT 192,168,1,10,4,1\r\n', 0, { address, port: 1025 }],
+    ['port 192,168,1,10,4,1\r\n', 0, { address, port: 1025 }],
+    ['PORTX 192,168,1,10,4,1\r\n', 0, { address, port: 1025 }],
+    ['EPRT |1|192.168.1.10|6275|\r\n', 0, { address, port: 6275 }],
+    ['227 Entering Passive Mode (192,168,1,10,4,1).\r\n', 1, { address, port: 1025 }],
+    ['227 =192,168,1,10,4,1\r\n', 1, { address, port: 1025 }],
+    ['229 Entering Extended Passive Mode (|||6446|)\r\n', 1, { address: null, port: 6446 }],
+    // numbers wrap
+    ['PORT 192,168,1,10,256,1\r\n', 0, { address, port: 1 }],
+    ['EPRT |1|192.168.1.10|65537|\r\n', 0, { address, port: 1 }],
+    ['USER anonymous\r\n', 0, 'none'],
+    ['227 Entering Passive Mode (192,168,1,10,4,1).\r\n', 0, 'none'],
+    ['P', 0, 'partial'],
+    ['2', 1, 'partial'],
+    ['PORT', 0, 'partial'],
+    ['PORT 192,168,1,10,4', 0, 'partial'],
+    ['PORT 192,168,1,10,4,1\n', 0, 'partial'],
+    ['PORT  192,168,1,10,4,1\r\n', 0, 'partial'],
+    ['227 no address\r\n', 1, 'partial'],
+    ['229 no port\r\n', 1, 'partial'],
+    ['EPRT |2|192.168.1.10|6275|\r\n', 0, 'partial'],
+  ] as const)('%j in direction %i', (line, direction, reading) => {
+    expect(readFtp(span(text(line)), direction, false, false)).toEqual(reading)
+  })
+
+  it('of IPv6', () => {
+    expect(readFtp(span(text('EPRT |2|2001:db8::1|6275|\r\n')), 0, true, false)).toEqual({
+      address: [0x20010db8, 0, 0, 1],
+      port: 6275,
+    })
+    expect(readFtp(span(text('EPRT |1|192.168.1.10|6275|\r\n')), 0, true, false)).toBe('partial')
+  })
+
+  it.each(['PORT 192,168,1,10,256,1\r\n', 'EPRT |1|192.168.1.10|65537|\r\n'])(
+    '%j is dropped where numbers have bounds',
+    line => {
+      expect(readFtp(span(text(line)), 0, false, true)).toBe('partial')
+    },
+  )
+
+  it('of any bytes is read without harm', () => {
+    const words = fc.constantFrom('PORT ', 'EPRT ', '227 ', '229 ', '(|||', '|2|', '|1|', '1,2,3', '::', '')
+    const lines = fc.tuple(words, words, fc.uint8Array({ maxLength: 80 })).map(([a, b, rest]) => {
+      return new Uint8Array([...text(a), ...text(b), ...rest])
+    })
+    fc.assert(
+      fc.property(lines, fc.nat(1), fc.boolean(), fc.boolean(), (line, direction, isIpv6, bounded) => {
+        const reading = readFtp(span(line), direction, isIpv6, bounded)
+        if (typeof reading === 'string') return
+        expect(reading.port).toBeGreaterThanOrEqual(0)
+        expect(reading.port).toBeLessThanOrEqual(0xffff)
+      }),
+    )
+  })
+})
+
+describe('ends of lines', () => {
+  it('are remembered, two a direction, the oldest goes', () => {
+    const ends = new LineEnds()
+    for (const sequence of [10, 20, 30]) ends.note(0, sequence)
+    expect([10, 20, 30].map(sequence => ends.begins(0, sequence))).toEqual([false, true, true])
+    ends.note(0, 5)
+    expect(ends.begins(0, 5)).toBe(false)
+    expect(ends.begins(1, 20)).toBe(false)
+  })
+})
+
+describe('expectations', () => {
+  const of = (master: number, port: number, deadline = 100): Expectation => ({
+    master,
+    kind: 6,
+    source: [1],
+    destination: [2],
+    port,
+    deadline,
+  })
+  const flow = (port: number, source = 1): Tuple =>
+    Object.assign(new Tuple(), { kind: 6, source, destination: 2, ports: (4000 << 16) | port })
+
+  it('are met once, from the source that was named, until they are given up', () => {
+    const expectations = new Expectations(9)
+    expect(expectations.add(of(1, 7), 2, 0)).toBe(true)
+    expect(expectations.take(flow(7, 3), 0)).toBe(false)
+    expect(expectations.take(flow(8), 0)).toBe(false)
+    expect(expectations.take(flow(7), 100)).toBe(false)
+    expect(expectations.take(flow(7), 99)).toBe(true)
+    expect(expectations.take(flow(7), 99)).toBe(false)
+  })
+
+  it('of one master are replaced, the oldest of too many goes, those of another are refused', () => {
+    const expectations = new Expectations(9)
+    expectations.add(of(1, 7), 2, 0)
+    expect(expectations.add(of(2, 7), 2, 0)).toBe(false)
+    expect(expectations.add(of(1, 7, 200), 2, 0)).toBe(true)
+    expectations.add(of(1, 8), 2, 0)
+    expectations.add(of(1, 9), 2, 0)
+    expect([7, 8, 9].map(port => expectations.take(flow(port), 0))).toEqual([false, true, true])
+  })
+
+  it('go with their master, and are not more than there may be', () => {
+    const expectations = new Expectations(1)
+    expectations.add(of(1, 7), 2, 0)
+    expect(expectations.add(of(2, 8), 2, 0)).toBe(false)
+    expectations.forget(1)
+    expect(expectations.take(flow(7), 0)).toBe(false)
+    expect(expectations.add(of(2, 8), 2, 0)).toBe(true)
+  })
+})
+
+// recordings with helpers assigned: five kernels, state, direction, SEEN_REPLY and ASSURED of every frame
+const RECORDED = join(process.env.CTPCAP_CORPUS ?? '', 'helpers')
+const KERNELS: Readonly<Record<string, readonly [release: string, hz: number]>> = {
+  '5.10.46': ['5.10.46', 100],
+  '6.1.176': ['6.1.176', 100],
+  '6.12.113': ['6.12.113', 100],
+  '6.18.44': ['6.18.44', 250],
+  '7.2.7': ['7.2.7', 100],
+}
+const cases =
+  process.env.CTPCAP_CORPUS !== undefined && existsSync(RECORDED)
+    ? readdirSync(RECORDED).filter(name => /^(pub-|nat-real-)?t?ftp/.test(name))
+    : []
+
+describe.runIf(cases.length > 0)('recorded with helpers', () => {
+  it('has cases', () => expect(cases.length).toBeGreaterThan(15))
+
+  it.each(cases)('%s', async name => {
+    const folder = join(RECORDED, name)
+    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
+    const { undecided = {} } = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8'))
+    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
+    for (const [recorded, [release, hz]] of Object.entries(KERNELS)) {
+      const rows = rowsOf(join(folder, `verdicts-${recorded}.tsv`))
+      let last = 0
+      const times = rows.map(([, sent]) => {
+        last = Math.max(last, Number(sent) || last)
+        return last
+      })
+      const kernel = withHz(kernelOf(release, 'option') as Kernel, hz)
+      const sysctls = { nf_conntrack_checksum: 1 }
+      const model = await runModel(join(folder, capture), sysctls, 0, 0, kernel, times, helpers)
+      const differing = rows.flatMap(([frame, , state, direction, seenReply, assured], i) => {
+        if (['skipped', 'dropped', 'frag'].includes(state) || JSON.stringify(undecided).includes(frame))
+          return []
+        const ours = model.verdicts[i]
+        const mine = [ours?.state, ours?.direction, ours?.seenReply, ours?.assured].join(' ')
+        const theirs = [state, direction, seenReply, assured].join(' ')
+        return mine === theirs ? [] : [`${recorded}, frame ${frame}: kernel ${theirs}, model ${mine}`]
+      })
+      expect(differing).toEqual([])
+    }
+  })
+})
+
+/** Where nftables' `ct helper set` gives an expected flow a helper, which `CT --helper` does not. */
+const BY_NFT = ['ftp-data-to-control-port', 'tftp-request-from-69']
+
+describe.runIf(cases.length > 0)('events of 6.18 with helpers', () => {
+  // of one the recorder wrote none
+  const withEvents = cases.filter(name => {
+    const path = join(RECORDED, name, 'events-6.18.44.txt')
+    return existsSync(path) && readFileSync(path, 'utf8') !== ''
+  })
+
+  it.each(withEvents.filter(name => !BY_NFT.includes(name)))('%s', async name => {
+    const folder = join(RECORDED, name)
+    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
+    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
+    const options = helpers.flatMap(({ helper, port }) => ['--helper', `${helper}:${port}`])
+    const command = ['events', '--replay', 'frames', '--set', 'checksum=1', ...options, join(folder, capture)]
+    const { stdout } = await runCli(command)
+    const kernel = readFileSync(join(folder, 'events-6.18.44.txt'), 'utf8')
+    expect(changes(stdout)).toEqual(changes(kernel))
+  })
+})
+
+/** Lines of `conntrack -E` without time and id, and without ends, which timers bring. */
+function changes(text: string): string[] {
+  const lines = text.split('\n').filter(line => /\[(NEW|UPDATE)\]/.test(line))
+  return lines.map(line => line.replace(/^.*?(?=\[(NEW|UPDATE)\])/, '').replace(/ id=\d+$/, ''))
+}
+
+function assignment(line: string): HelperAssignment {
+  const [helper, , port] = line.split(':')
+  if (helper !== 'ftp' && helper !== 'tftp') throw new Error(line)
+  return { helper, port: Number(port) }
+}
+
+function rowsOf(path: string): string[][] {
+  const bytes = existsSync(path) ? readFileSync(path) : gunzipSync(readFileSync(`${path}.gz`))
+  const lines = bytes.toString().split('\n').slice(1, -1)
+  return lines.map(line => line.split('\t'))
+}
