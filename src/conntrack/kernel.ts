@@ -79,7 +79,7 @@ type Column = { release: string; basis: Exclude<Basis, 'presumed'> }
 /** Releases whose behaviour was held against a kernel, or read from its source; oldest first. */
 const COLUMNS: readonly Column[] = [
   { release: '5.10.46', basis: 'verified' },
-  { release: '5.10.262', basis: 'read' },
+  { release: '5.10.262', basis: 'verified' },
   { release: '5.15', basis: 'read' },
   { release: '6.1', basis: 'verified' },
   { release: '6.12.113', basis: 'verified' },

@@ -6,10 +6,10 @@ import { defaultSettings } from '../../src/conntrack/settings.ts'
 describe('a release', () => {
   it.each([
     ['5.10.46', '5.10.46', 'verified'],
-    ['5.10', '5.10.262', 'read'],
-    ['5.10.262', '5.10.262', 'read'],
-    ['5.10.300', '5.10.262', 'read'],
-    ['5.10.0-28-amd64', '5.10.262', 'read'],
+    ['5.10', '5.10.262', 'verified'],
+    ['5.10.262', '5.10.262', 'verified'],
+    ['5.10.300', '5.10.262', 'verified'],
+    ['5.10.0-28-amd64', '5.10.262', 'verified'],
     // between the two that differ
     ['5.10.100', '5.10.46', 'presumed'],
     ['5.10.7', '5.10.46', 'presumed'],
