@@ -103,8 +103,7 @@ describe('findings', () => {
     const [{ flows, cause, fix }] = await watchCaptures([path])
     expect(flows[0]).toMatch(/^tcp \[fd00::1:0:0:af4:5\]:40001 -> \[fd00:.*, translated to \[fd00:/)
     expect(cause).toContain('while bridge-nf-call-ip6tables=0')
-    expect(fix[0].commands[0]).toMatch(/^ip6tables -t nat -A POSTROUTING -s fd00::/)
-    expect(fix[1].commands).toContain('sysctl -w net.bridge.bridge-nf-call-ip6tables=1')
+    expect(fix.flatMap(({ commands }) => commands).join('\n')).toContain('ip6tables -t nat -A POSTROUTING')
   })
 
   it('do not depend on what stands behind the headers', async () => {

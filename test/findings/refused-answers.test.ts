@@ -105,6 +105,8 @@ describe('a datagram that is refused', () => {
 })
 
 interface Opening {
+  /** TTL of the request where it is seen first. */
+  before?: number
   /** TTL with which the request comes to the backend; none: it was not captured there. */
   behind?: number
   relay?: number
@@ -117,6 +119,7 @@ interface Opening {
 
 /** A SYN, an answer from elsewhere, the RST; on the network that client, gateway and backend share. */
 function opening({
+  before = 64,
   behind = 63,
   relay = GATEWAY,
   station = BACKEND,
@@ -129,7 +132,9 @@ function opening({
   if (scans)
     capture.segment(at(WEB, '10.96.0.99'), { flags: SYN, sequence: number, stations: [CLIENT, GATEWAY] })
   const { identification } = capture
-  capture.segment(WEB, { flags: SYN, sequence: number, stations: [CLIENT, GATEWAY] }).wait(0.0001)
+  capture
+    .segment(WEB, { flags: SYN, sequence: number, ttl: before, stations: [CLIENT, GATEWAY] })
+    .wait(0.0001)
   capture.identification = identification
   if (behind > 0)
     capture.segment(backend, { flags: SYN, sequence: number, ttl: behind, stations: [relay, BACKEND] })
@@ -151,6 +156,7 @@ describe('a SYN-ACK that is refused', () => {
     ['was switched past it, and numbers begin with 0', { number: 0 }, SAME_BRIDGE],
     ['comes where the request had passed three routers: another host translated', { behind: 61 }, OTHER_WAY],
     ['comes where another station than the one asked sent the request on', { relay: 9 }, OTHER_WAY],
+    ['comes where a router had passed the request on before', { before: 63, behind: 62 }, OTHER_WAY],
     ['was routed', { behind: 0, station: GATEWAY, ttl: 63 }, OTHER_WAY],
     ['comes where nothing tells who translated', { behind: 0 }, OTHER_WAY],
     ['may answer another SYN of a scanner', { behind: 0, scans: true }, []],

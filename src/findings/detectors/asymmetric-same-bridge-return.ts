@@ -5,13 +5,14 @@ import type { Judgement } from './detector.ts'
 
 /**
  * Look-alikes, none of which is this:
- * - another host translated: the request passed several routers (dsr-untranslated-reply);
+ * - another host translated: the request passed several routers, or was not seen where it left the client, so that some
+ *   may be missing (dsr-untranslated-reply);
  * - one end alone was captured, and nothing tells who translated (dsr-untranslated-reply);
  * - the answer was routed (dsr-untranslated-reply), or comes from the station that was asked (wrong-source-answer).
  */
 export function asymmetricSameBridgeReturn(row: RefusedAnswer): Judgement | null {
   const { routers, isOneStation, isAnswerSeen, isRefusedDirectly, proof } = row
-  if (proof === 'none' || routers !== 1 || isOneStation === false) return null
+  if (proof === 'none' || routers !== 1 || !row.isRequestFresh || isOneStation === false) return null
   if (isRefusedDirectly) return { ...FOUND, reason: phrase('direct') }
   if (row.isFromAsked === true || !isAnswerSeen || !row.isAnswerFresh) return null
   return { ...FOUND, reason: phrase('switched') }

@@ -12,6 +12,8 @@ interface Explanation {
 }
 
 const EXPLANATIONS: readonly Explanation[] = [
+  // a try of which a packet was not captured tells less of the same flow
+  { by: 'asymmetric-same-bridge-return', instead: 'dsr-untranslated-reply', when: areOfSameClients },
   // who comes when no port is left is lost as with a full table
   { by: 'snat-port-pressure', instead: 'conntrack-table-full', when: haveNoPorts },
   // what the model says of the table is surer than what the packets let guess, unless they contradict it
@@ -43,6 +45,13 @@ function isExplained(facts: Facts, found: readonly Facts[]): boolean {
 
 function rank({ id }: Facts): number {
   return FINDING_IDS.indexOf(id)
+}
+
+/** Whether one finding tells of all clients that the other has. */
+function areOfSameClients(by: Facts, instead: Facts): boolean {
+  return instead.flows.every(({ client }) =>
+    by.flows.some(other => client !== null && other.client !== null && isOneEnd(client, other.client)),
+  )
 }
 
 /** Whether connections were lost for want of a port, and all these flows go where that was. */

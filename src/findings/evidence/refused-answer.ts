@@ -54,6 +54,8 @@ export interface RefusedAnswer {
   isAnswerSeen: boolean
   /** Routers that the request passed until it had its other destination, by its TTLs; -1: not both were seen. */
   routers: number
+  /** Whether no router has touched the request where it was seen first, by its TTL: there it left the client. */
+  isRequestFresh: boolean
   /** Whether the station that was asked is the one that sent the request on; null: it is not known of both. */
   isOneStation: boolean | null
   /** Whether the answer comes from the station that was asked, by its hardware address; null: it is not known. */
@@ -97,6 +99,7 @@ export function refusedAnswer(legs: Legs, leg: number, meant: number, seen: Obse
     seen,
     isAnswerSeen,
     routers: asked < 0 || translated < 0 ? -1 : ttlOf(legs, asked) - ttlOf(legs, translated),
+    isRequestFresh: asked >= 0 && isFresh(ttlOf(legs, asked)),
     isOneStation: gateway === 0 || relay === 0 ? null : gateway === relay,
     isFromAsked: gateway === 0 || sender === 0 ? null : gateway === sender,
     isAnswerFresh: isAnswerSeen && isFresh(legs.openingTtl(leg, 1)),

@@ -1,9 +1,9 @@
 // The words of dsr-untranslated-reply.
-import type { Values } from '../facts/facts.ts'
+import type { Facts, Values } from '../facts/facts.ts'
 import { SENT_BACK_REASONS, SENT_BACK_STEPS } from './lan-reflection.ts'
 import { masqueradeRule } from './masquerade.ts'
 import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
-import { advice, type Wording } from './wording.ts'
+import { addressText, advice, firstFlow, type Wording } from './wording.ts'
 
 export const dsrUntranslatedReply: Wording = {
   title: () =>
@@ -13,7 +13,7 @@ export const dsrUntranslatedReply: Wording = {
     'switched straight to the client',
   fix: facts => [
     advice(
-      'masquerade on the host that translates, so that answers come back through it',
+      `masquerade on the host that translates${whoTranslates(facts)}, so that answers come back through it`,
       masqueradeRule(facts),
     ),
     advice('or route the answers of the backend back through that host'),
@@ -29,6 +29,14 @@ export const dsrUntranslatedReply: Wording = {
     unseen: values => REFUSED_REASONS.unseen + elsewhere(values),
   },
   steps: { ...REFUSED_STEPS, ...SENT_BACK_STEPS },
+}
+
+/** Who that is, as far as the flow tells: the host that was asked, or whom packets for it are routed to. */
+function whoTranslates(facts: Facts): string {
+  const flow = firstFlow(facts)
+  return flow === null || flow.translated === null
+    ? ''
+    : ` (${addressText(flow.server)}, or who routes for that address)`
 }
 
 function elsewhere({ routers }: Values): string {
