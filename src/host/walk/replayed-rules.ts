@@ -23,7 +23,14 @@ import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
 import { HostRouting } from './host-routing.ts'
 import { Journey } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
-import { ASKED_STATUS, describeEntry, describePacket, hasPorts, seenNatOf } from './packet-description.ts'
+import {
+  ASKED_STATUS,
+  describeEntry,
+  describePacket,
+  hasPorts,
+  isSynAck,
+  seenNatOf,
+} from './packet-description.ts'
 import { type End, type Fate, FORWARDED, NOWHERE, STATES, stateOf } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
@@ -197,7 +204,8 @@ export class ReplayedRules implements Passage {
       this.take(FORWARDED)
       return LEAVES
     }
-    if ((isFirst || ct < 0) && !this.isWhatIf) this.openings.check(packet)
+    // a RST may answer what came behind, INVALID
+    if ((isFirst || isSynAck(packet)) && !this.isWhatIf) this.openings.check(packet)
     if (isGone && this.openings.isDistrusted(end.decided)) {
       this.untold++
       this.take(NOWHERE)
