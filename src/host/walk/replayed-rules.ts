@@ -31,7 +31,7 @@ import {
   isSynAck,
   seenNatOf,
 } from './packet-description.ts'
-import { type End, type Fate, FORWARDED, NOWHERE, STATES, stateOf } from './packet-end.ts'
+import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES, stateOf } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
 import { Routes } from './routes.ts'
@@ -212,8 +212,8 @@ export class ReplayedRules implements Passage {
       return LEAVES
     }
     this.take(end)
+    if (isGone && isFirst) this.openings.add(packet, end.decided)
     if (isGone) {
-      if (isFirst) this.openings.add(packet, end.decided)
       const decided = end.why === '' ? end.decided : BY_HOST
       this.dropped.add(
         packet,
@@ -229,10 +229,10 @@ export class ReplayedRules implements Passage {
     return end.isReset ? STAYS_RESET : STAYS
   }
 
-  private take({ fate, decided, why }: End): void {
-    this.fate = fate
-    this.decided = decided
-    this.why = why
+  private take(end: End): void {
+    this.fate = end.fate
+    this.decided = end.decided
+    this.why = end.why
   }
 
   /** Whether the packet is the answer that a rule sent for one it refused. */
@@ -293,12 +293,10 @@ export class ReplayedRules implements Passage {
       (STATES.indexOf(this.state) << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
     const key = ct * 2 + direction
     const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
-    if (isPlain) {
-      const kept = this.last.find(key, packet, flags, status, this.course.number, connMark)
-      if (kept !== null) {
-        this.count(kept, packet)
-        return kept
-      }
+    const kept = isPlain ? this.last.find(key, packet, flags, status, this.course.number, connMark) : null
+    if (kept !== null) {
+      this.count(kept, packet)
+      return kept
     }
     fillKey(
       this.memory.key,
@@ -331,8 +329,8 @@ export class ReplayedRules implements Passage {
 
   /** Whether the packet is like others of its entry in all but its flags: nothing in front of conntrack marked it. */
   private isPlain({ family, protocol }: Packet, ct: number): boolean {
-    const isOne = this.ways.length === 1 && this.ways[0] === FIRST_WAY && this.isOnly
-    return ct >= 0 && isOne && family === 4 && (protocol === 6 || protocol === 17)
+    if (ct < 0 || this.ways.length !== 1 || this.ways[0] !== FIRST_WAY || !this.isOnly) return false
+    return family === 4 && (protocol === 6 || protocol === 17)
   }
 
   /** Begins a walk of the packet whose key is filled. */
@@ -399,9 +397,4 @@ export class ReplayedRules implements Passage {
     const hasPort = hasPorts(protocol)
     this.journey.later = { address: isKnown ? Int32Array.from(words) : null, port: hasPort ? port : -1 }
   }
-}
-
-/** Where rules sent a first packet whose way on is not seen; an end is kept with its walk, and so is this. */
-function redirectionOf({ nat, fate }: End): Redirection | null {
-  return fate === 'delivered' ? (nat?.redirection ?? null) : null
 }
