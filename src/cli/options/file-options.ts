@@ -1,11 +1,11 @@
 // Which options name files, and which of those are written: the one list by which a command knows them before it reads anything.
 
-/** By the long name of the option, as commander keeps it. One that is missing here fails test/cli/named-files.test.ts. */
+/** By the long name of the option. One that is missing here fails test/cli/named-files.test.ts. */
 export const FILE_OPTIONS: Readonly<Record<string, 'read' | 'written'>> = {
   sysctl: 'read',
   table: 'read',
   rules: 'read',
-  rulesAfter: 'read',
+  'rules-after': 'read',
   topology: 'read',
   kubernetes: 'read',
   flows: 'written',
@@ -30,10 +30,13 @@ export function namedFiles(
 ): NamedFile[] {
   const files: NamedFile[] = captures.map(path => ({ role: 'read', option: '', path }))
   for (const [name, role] of Object.entries(FILE_OPTIONS)) {
-    const value = values[name] as string | string[] | undefined
+    // commander keeps `--rules-after` as `rulesAfter`
+    const value = values[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())] as
+      | string
+      | string[]
+      | undefined
     const paths = value === undefined ? [] : [value].flat()
-    for (const path of paths)
-      files.push({ role, option: `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`, path })
+    for (const path of paths) files.push({ role, option: `--${name}`, path })
   }
   return files
 }

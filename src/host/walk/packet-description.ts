@@ -16,6 +16,11 @@ export function hasPorts(protocol: number): boolean {
   return protocol === 6 || protocol === 17 || protocol === 33 || protocol === 132 || protocol === 136
 }
 
+/** SYN and ACK: the answer of a server. */
+export function isSynAck({ protocol, tcpFlags }: Packet): boolean {
+  return protocol === 6 && (tcpFlags & 0x12) === 0x12
+}
+
 /** By cooked packet type. */
 const FRAME_KINDS: readonly ('unicast' | 'broadcast' | 'multicast')[] = ['unicast', 'broadcast', 'multicast']
 

@@ -71,3 +71,8 @@ export const FORWARDED: End = { ...NOWHERE, fate: 'forwarded' }
 
 /** States in the order of their names in `ct state`. */
 export const STATES: readonly CtState[] = ['new', 'established', 'related', 'invalid', 'untracked']
+
+/** Where rules sent a first packet whose way on is not seen; an end is kept with its walk, and so is this. */
+export function redirectionOf({ nat, fate }: End): Redirection | null {
+  return fate === 'delivered' ? (nat?.redirection ?? null) : null
+}

@@ -23,8 +23,15 @@ import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
 import { HostRouting } from './host-routing.ts'
 import { Journey } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
-import { ASKED_STATUS, describeEntry, describePacket, hasPorts, seenNatOf } from './packet-description.ts'
-import { type End, type Fate, FORWARDED, NOWHERE, STATES, stateOf } from './packet-end.ts'
+import {
+  ASKED_STATUS,
+  describeEntry,
+  describePacket,
+  hasPorts,
+  isSynAck,
+  seenNatOf,
+} from './packet-description.ts'
+import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES, stateOf } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
 import { Routes } from './routes.ts'
@@ -197,15 +204,16 @@ export class ReplayedRules implements Passage {
       this.take(FORWARDED)
       return LEAVES
     }
-    if ((isFirst || ct < 0) && !this.isWhatIf) this.openings.check(packet)
+    // a RST may answer what came behind, INVALID
+    if ((isFirst || isSynAck(packet)) && !this.isWhatIf) this.openings.check(packet)
     if (isGone && this.openings.isDistrusted(end.decided)) {
       this.untold++
       this.take(NOWHERE)
       return LEAVES
     }
     this.take(end)
+    if (isGone && isFirst) this.openings.add(packet, end.decided)
     if (isGone) {
-      if (isFirst) this.openings.add(packet, end.decided)
       const decided = end.why === '' ? end.decided : BY_HOST
       this.dropped.add(
         packet,
@@ -221,10 +229,10 @@ export class ReplayedRules implements Passage {
     return end.isReset ? STAYS_RESET : STAYS
   }
 
-  private take({ fate, decided, why }: End): void {
-    this.fate = fate
-    this.decided = decided
-    this.why = why
+  private take(end: End): void {
+    this.fate = end.fate
+    this.decided = end.decided
+    this.why = end.why
   }
 
   /** Whether the packet is the answer that a rule sent for one it refused. */
@@ -285,12 +293,10 @@ export class ReplayedRules implements Passage {
       (STATES.indexOf(this.state) << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
     const key = ct * 2 + direction
     const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
-    if (isPlain) {
-      const kept = this.last.find(key, packet, flags, status, this.course.number, connMark)
-      if (kept !== null) {
-        this.count(kept, packet)
-        return kept
-      }
+    const kept = isPlain ? this.last.find(key, packet, flags, status, this.course.number, connMark) : null
+    if (kept !== null) {
+      this.count(kept, packet)
+      return kept
     }
     fillKey(
       this.memory.key,
@@ -323,8 +329,8 @@ export class ReplayedRules implements Passage {
 
   /** Whether the packet is like others of its entry in all but its flags: nothing in front of conntrack marked it. */
   private isPlain({ family, protocol }: Packet, ct: number): boolean {
-    const isOne = this.ways.length === 1 && this.ways[0] === FIRST_WAY && this.isOnly
-    return ct >= 0 && isOne && family === 4 && (protocol === 6 || protocol === 17)
+    if (ct < 0 || this.ways.length !== 1 || this.ways[0] !== FIRST_WAY || !this.isOnly) return false
+    return family === 4 && (protocol === 6 || protocol === 17)
   }
 
   /** Begins a walk of the packet whose key is filled. */
@@ -391,9 +397,4 @@ export class ReplayedRules implements Passage {
     const hasPort = hasPorts(protocol)
     this.journey.later = { address: isKnown ? Int32Array.from(words) : null, port: hasPort ? port : -1 }
   }
-}
-
-/** Where rules sent a first packet whose way on is not seen; an end is kept with its walk, and so is this. */
-function redirectionOf({ nat, fate }: End): Redirection | null {
-  return fate === 'delivered' ? (nat?.redirection ?? null) : null
 }

@@ -45,6 +45,8 @@ export const IPV6 = 2
 export const TRACKED = 4
 /** It is decided what the connection is. */
 export const DECIDED = 8
+/** Its views do not all have one tuple, and answers its inverse. */
+export const MIXED = 16
 
 /** How a SYN goes with a handshake that has its number: of another connection, of that one, of two that nothing tells apart. */
 export const SYN_OTHER = 0
@@ -60,12 +62,19 @@ export class HandshakeViews {
   readonly times = new Float64Array(MOST * 2 * MOST_VIEWS)
   private readonly seen = new Int32Array(TUPLE_WORDS)
   private readonly inverse = new Int32Array(TUPLE_WORDS)
+  /** Of the packet that is looked at, with its tuple in `seen`. */
+  private place = 0
+
+  /** Looks at a packet that the intake has read: what is asked next is about it. */
+  look(packet: Packet, intake: Intake): void {
+    writeTuple(this.seen, 0, packet)
+    this.place = placeOf(packet, intake.point, packet.packetType)
+  }
 
   /** Adds a view of a packet, or takes in that one was seen again. */
   addView(at: number, role: number, packet: Packet, intake: Intake, capture: number): void {
     const { words, seen, times } = this
-    writeTuple(seen, 0, packet)
-    const place = placeOf(packet, intake.point, packet.packetType)
+    const { place } = this
     const which = at + (role === REQUEST ? REQUESTS : ANSWERS)
     const count = words[which]
     for (let i = 0; i < count; i++) {
@@ -81,7 +90,7 @@ export class HandshakeViews {
     }
     if (count === MOST_VIEWS) return
     const view = viewOf(at, role, count)
-    writeTuple(words, view, packet)
+    for (let word = 0; word < TUPLE_WORDS; word++) words[view + word] = seen[word]
     words[view + PLACE] = place
     words[view + TTL] = packet.ttl
     words[view + CAPTURE] = capture
@@ -90,6 +99,15 @@ export class HandshakeViews {
     words[view + PRINT] = intake.print.first
     times[timeOf(at, role, count)] = packet.time
     words[which] = count + 1
+    if (this.isOther(at, role)) words[at + FLAGS] |= MIXED
+  }
+
+  /** Whether the packet that is looked at has another tuple than the first SYN, or as an answer not its inverse. */
+  private isOther(at: number, role: number): boolean {
+    const { words, seen } = this
+    const first = at + VIEWS
+    if (role === REQUEST) return !isSameTuple(words, first, seen, 0)
+    return !isSameEnd(words, first, false, seen, 0, true) || !isSameEnd(words, first, true, seen, 0, false)
   }
 
   /** Whether a SYN is the one of a handshake, seen elsewhere or sent again: SYN_*. */
@@ -99,7 +117,6 @@ export class HandshakeViews {
     if (((words[at + FLAGS] & IPV6) !== 0) !== (packet.family === 6)) return SYN_OTHER
     if (packet.time - times[timeOf(at, REQUEST, 0)] > LIFETIME) return SYN_OTHER
     if (this.clashes(at, REQUEST, packet, intake) || this.cameBack(at, packet, intake)) return SYN_CLASHES
-    writeTuple(seen, 0, packet)
     for (let i = 0; i < words[at + REQUESTS]; i++) {
       const view = viewOf(at, REQUEST, i)
       if (isSameTuple(words, view, seen, 0) || words[view + PRINT] === intake.print.first) return SYN_SAME
@@ -111,8 +128,7 @@ export class HandshakeViews {
   clashes(at: number, role: number, packet: Packet, intake: Intake): boolean {
     if (intake.hidesInterfaces) return false
     const { words, seen } = this
-    writeTuple(seen, 0, packet)
-    const place = placeOf(packet, intake.point, packet.packetType)
+    const { place } = this
     const count = words[at + (role === REQUEST ? REQUESTS : ANSWERS)]
     for (let i = 0; i < count; i++) {
       const view = viewOf(at, role, i)
@@ -137,9 +153,8 @@ export class HandshakeViews {
   }
 
   /** Whether an answer that acknowledges the SYN may be one to it: it comes from its destination or goes to its source. */
-  answers(at: number, packet: Packet): boolean {
+  answers(at: number): boolean {
     const { words, seen } = this
-    writeTuple(seen, 0, packet)
     for (let i = 0; i < words[at + REQUESTS]; i++) {
       const view = viewOf(at, REQUEST, i)
       if (isSameEnd(words, view, false, seen, 0, true) || isSameEnd(words, view, true, seen, 0, false))

@@ -27,6 +27,7 @@ import {
   HandshakeViews,
   IPV6,
   KNOWN,
+  MIXED,
   ORIGINAL,
   PLACE,
   placeOf,
@@ -161,6 +162,7 @@ export class Handshakes {
   private meetSyn(packet: Packet, intake: Intake, capture: number, isTracked: boolean): void {
     const { words } = this.views
     const at = find(packet.sequence)
+    this.views.look(packet, intake)
     const relation = this.views.relate(at, packet, intake)
     if (relation === SYN_CLASHES) {
       this.giveUp(at)
@@ -178,7 +180,8 @@ export class Handshakes {
     if ((words[at + FLAGS] & KNOWN) === 0 || words[at + SEQUENCE] !== ((packet.acknowledgment - 1) | 0))
       return
     if (((words[at + FLAGS] & IPV6) !== 0) !== (packet.family === 6)) return
-    if (!this.views.answers(at, packet)) return
+    this.views.look(packet, intake)
+    if (!this.views.answers(at)) return
     if (words[at + ANSWERS] > 0 && words[at + ANSWER_SEQUENCE] !== packet.sequence) {
       // each SYN that is sent again may have an answer of its own
       if ((words[at + FLAGS] & DECIDED) !== 0) return
@@ -293,6 +296,7 @@ export class Handshakes {
         this.join(at, false)
       return
     }
+    if ((words[at + FLAGS] & MIXED) === 0) return
     const before = words[at + STATUS]
     const status = this.ends.statusOf(at)
     if (status === before) return
