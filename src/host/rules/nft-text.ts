@@ -6,10 +6,20 @@ import { tokensOf } from './nft-tokens.ts'
 
 /** Whether a text is such a listing: its first line of substance begins a table, or what comes before one. */
 export function looksLikeNft(text: string): boolean {
-  return /^(?:\s*(?:#.*|flush ruleset.*|table [^{\n]*;?)?\n)*\s*(?:add )?table\s+(?:\w+\s+)?[\w.-]+\s*\{/.test(
-    text,
-  )
+  // line by line: an expression over all of them would try every way to part them
+  for (let at = 0; at < text.length; ) {
+    let end = text.indexOf('\n', at)
+    if (end < 0) end = text.length
+    const line = text.slice(at, Math.min(end, at + MOST_SHOWN)).trim()
+    if (/^(?:add )?table\s.*\{/.test(line)) return true
+    if (line !== '' && !/^(?:#|flush ruleset|table\s)/.test(line)) return false
+    at = end + 1
+  }
+  return false
 }
+
+/** As much of a line as tells whether it begins a table. */
+const MOST_SHOWN = 256
 
 /** Priorities by their names. kernel: enum nf_ip_hook_priorities */
 const PRIORITIES = new Map([
