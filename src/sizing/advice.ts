@@ -84,7 +84,8 @@ function needOf({ settings, countPeak, projection }: Outcome): number {
 
 /** The one sysctl that differs, if it is a timeout that was lowered. */
 function loweredTimeout(from: Settings, to: Settings): SysctlName | null {
-  const differing = (Object.keys(from) as SysctlName[]).filter(name => from[name] !== to[name])
+  if (from.kernel.release !== to.kernel.release) return null
+  const differing = (Object.keys(SYSCTLS) as SysctlName[]).filter(name => from[name] !== to[name])
   const [name] = differing
   return differing.length === 1 && SYSCTLS[name].effect === 'timeout' && to[name] < from[name] ? name : null
 }

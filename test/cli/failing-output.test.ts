@@ -12,7 +12,7 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FILE_OPTIONS } from '../../src/cli/options/file-options.ts'
 import { createProgram } from '../../src/cli/program.ts'
@@ -30,6 +30,10 @@ const { commands } = createProgram(
   () => {},
 )
 const COMMANDS = commands.map(command => command.name())
+
+/** What a command needs beside captures to print anything. */
+const RULES = join(import.meta.dirname, '../../fixtures/knowledge/same-bridge-dnat.rules.txt')
+const needs = (command: string): string[] => (command === 'rules' ? ['--rules', RULES] : [])
 
 /** Every option that writes a file, with its command and what makes it write something. */
 const WRITTEN = commands.flatMap(command =>
@@ -92,7 +96,7 @@ describe.skipIf(!existsSync(MAIN) || !existsSync('/dev/full'))(
   { timeout: PATIENCE },
   () => {
     it.each(COMMANDS)('ends %s with a line', command => {
-      const { code, stderr } = runInto([command, CAPTURE], { stdout: '/dev/full' })
+      const { code, stderr } = runInto([command, CAPTURE, ...needs(command)], { stdout: '/dev/full' })
       expect([code, stderr]).toEqual([2, 'ctpcap: standard output: cannot be written: no space left\n'])
     })
 
@@ -131,7 +135,7 @@ describe.skipIf(!existsSync(MAIN) || MOUNTS_ONLY.skip)(
       using folder = new Folder()
       // so many that there is more than a page of memory even of what is said of each
       const captures = Array.from({ length: 6 }, (_, i) => folder.write(`${i}.pcap`, readFileSync(CAPTURE)))
-      const args = [command, ...captures, ...json]
+      const args = [command, ...captures, ...json, ...needs(command)]
       const whole = Buffer.from(runInto(args, {}).stdout)
       // all pages but the last
       const pages = Math.ceil(whole.length / 4096) - 1
@@ -190,7 +194,7 @@ async function runUnread(
 
 describe.skipIf(!existsSync(MAIN))('a closed pipe (needs dist/)', { timeout: PATIENCE }, () => {
   it.each(COMMANDS)('ends %s quietly', async command => {
-    const { code, stderr } = await runUnread([command, CAPTURE], 'stdout')
+    const { code, stderr } = await runUnread([command, CAPTURE, ...needs(command)], 'stdout')
     expect(code).toBe(0)
     expect(stderr.replace(/^ctpcap \S+: \d+ flow entries have been shown\. .*\n$/, '')).toBe('')
   })

@@ -86,7 +86,17 @@ if (process.getuid?.() !== 0) {
 describe('places for files', () => {
   it('are found in what commander knows', () => {
     expect(new Set(places.map(({ option }) => option))).toEqual(
-      new Set(['', '--flows', '--sysctl', '--table', '--rules', '--rules-after', '--topology', '--series']),
+      new Set([
+        '',
+        '--flows',
+        '--sysctl',
+        '--table',
+        '--rules',
+        '--rules-after',
+        '--topology',
+        '--kubernetes',
+        '--series',
+      ]),
     )
     expect(places.length).toBeGreaterThan(20)
     // an option that takes a path by another word would not be tested

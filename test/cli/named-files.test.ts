@@ -26,6 +26,7 @@ const NO_FILES = [
   'filter',
   'format',
   'how',
+  'ids',
   'instant',
   'key',
   'list',

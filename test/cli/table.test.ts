@@ -441,7 +441,8 @@ describe('what contradicts --table', () => {
     expect(await contradictions(line => line)).toEqual([])
     const [other] = (await contradictions(line => line.replace('192.168.56.11', '192.168.56.99'))) ?? []
     expect(other).toMatchObject({ id: 'translation' })
-    expect(other.count).toBeGreaterThan(1)
+    // the entry is made anew then, as the packet left
+    expect(other.count).toBeGreaterThan(0)
     expect(other.frames[0].frame).toBeGreaterThan(0)
     const ports = await contradictions(line =>
       line.replace(/dport=\d+( \[ASSURED\])? mark/, 'dport=9$1 mark'),
