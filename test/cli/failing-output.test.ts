@@ -32,8 +32,9 @@ const { commands } = createProgram(
 const COMMANDS = commands.map(command => command.name())
 
 /** What a command needs beside captures to print anything. */
-const RULES = join(import.meta.dirname, '../../fixtures/knowledge/same-bridge-dnat.rules.txt')
-const needs = (command: string): string[] => (command === 'rules' ? ['--rules', RULES] : [])
+const RULES = join(import.meta.dirname, '../../fixtures/knowledge/iptables-save-counters.txt')
+const needs = (command: string): string[] =>
+  command === 'rules' ? ['--rules', RULES, '--format', 'json'] : []
 
 /** Every option that writes a file, with its command and what makes it write something. */
 const WRITTEN = commands.flatMap(command =>

@@ -25,7 +25,7 @@ export const entryOlderThanRule: Wording = {
     return flow?.client
       ? [
           advice(
-            'the entry, whose two tuples are each other’s inverse',
+            "the entry, whose two tuples are each other's inverse",
             `conntrack -L -p ${protocolText(flow.protocol)} --orig-src ${addressText(flow.client)} --orig-dst ${addressText(flow.server)}`,
           ),
         ]

@@ -16,14 +16,14 @@ export const lanReflection: Wording = {
   title: () =>
     'requests are sent back into the segment they came from, and the server there answers the client directly',
   cause: () =>
-    'DNAT leads back to the client’s own network without source NAT: the server sees the client’s address, answers it ' +
+    "DNAT leads back to the client's own network without source NAT: the server sees the client's address, answers it " +
     'past the gateway with an address of its own, and the client refuses what it did not ask',
   fix: facts => [
     advice(
       'masquerade what is sent back, so that the answer returns through the gateway',
       masqueradeRule(facts),
     ),
-    advice('or have the name resolve to the server’s own address inside (split DNS)'),
+    advice("or have the name resolve to the server's own address inside (split DNS)"),
   ],
   check: facts => {
     const flow = firstFlow(facts)

@@ -4,7 +4,7 @@ import { advice, firstFlow, iptables, number, protocolText, type Wording } from 
 export const multicastAnswer: Wording = {
   title: () => 'answers to a query that went to a group are NEW to conntrack',
   cause: () =>
-    'the entry of the query expects answers from the address of the group; those come from their senders’ own addresses. ' +
+    "the entry of the query expects answers from the address of the group; those come from their senders' own addresses. " +
     'Rules that let in ESTABLISHED packets alone drop them',
   fix: facts => {
     const flow = firstFlow(facts)
@@ -23,6 +23,6 @@ export const multicastAnswer: Wording = {
       `they come from port ${number(values, 'port')}, which was asked in the group, to the port that asked`,
   },
   steps: {
-    answer: () => 'an answer from a sender’s own address',
+    answer: () => "an answer from a sender's own address",
   },
 }
