@@ -1,8 +1,9 @@
 // missing-helper: the second flow that a first one announces comes back to the host, and no entry expects it.
 
+import { readKey } from '../../conntrack/key-tuple.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { hashTuple, KIND_IPV6, Tuple } from '../../conntrack/tuple.ts'
+import { hashTuple, Tuple } from '../../conntrack/tuple.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { flowOfEntry } from '../evidence/flow-facts.ts'
@@ -101,21 +102,8 @@ export class AnnouncedFlows {
   /** The masqueraded entry of a TFTP request whose answer has the server's address and the request's port. */
   private requestOf(table: Table, ct: number): number {
     const { tuple } = this
-    const key = ct * 2
-    tuple.kind = table.kind(ct)
-    tuple.source = table.source(key)
-    tuple.destination = table.destination(key)
-    tuple.ports = (TFTP << 16) | (table.ports(key) & 0xffff)
-    if (tuple.kind >= KIND_IPV6) {
-      tuple.source0 = table.sourceWord(key, 0)
-      tuple.source1 = table.sourceWord(key, 1)
-      tuple.source2 = table.sourceWord(key, 2)
-      tuple.source3 = table.sourceWord(key, 3)
-      tuple.destination0 = table.destinationWord(key, 0)
-      tuple.destination1 = table.destinationWord(key, 1)
-      tuple.destination2 = table.destinationWord(key, 2)
-      tuple.destination3 = table.destinationWord(key, 3)
-    }
+    readKey(table, ct * 2, tuple)
+    tuple.ports = (TFTP << 16) | (tuple.ports & 0xffff)
     const found = table.find(tuple, hashTuple(tuple))
     return found >= 0 && (found & 1) === 1 && (table.status(found >> 1) & IPS_SRC_NAT) !== 0 ? found >> 1 : -1
   }
