@@ -15,7 +15,7 @@ import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -131,7 +131,7 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
-    this.forwarded = new ForwardedFlows(this.tracker.legs)
+    this.forwarded = new ForwardedFlows(this.tracker.legs, points)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.forwarded.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.differences = new KernelDifferences(settings.kernel)
@@ -151,7 +151,7 @@ export class Analysis implements Observer, Witness {
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
       case FRAME_TRACKED:
-        if (sightings !== null && this.points.all.length > 1)
+        if (sightings !== null && (this.points.all.length > 1 || showsAll(sightings)))
           this.forwarded.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
@@ -311,6 +311,11 @@ export class Analysis implements Observer, Witness {
     this.forwarded.ended(this.table, ct)
     this.announced.ended(this.table, ct)
   }
+}
+
+/** Whether every interface that the packet passed shows it; one alone may be a bridge, which hides what it switches. */
+function showsAll(sightings: Sightings): boolean {
+  return sightings.count > 1 && sightings.linkType(0) === LINKTYPE_LINUX_SLL2
 }
 
 /** Whether a RELATED packet is an error: others open a flow that a helper expected. */

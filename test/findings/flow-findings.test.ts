@@ -6,6 +6,7 @@ import type { Report } from '../../src/report/analyze/model.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { findingsIn } from '../support/flow-captures.ts'
+import { pcapRecords } from '../support/pcap-records.ts'
 
 const FOLDER = 'fixtures/flow-findings'
 
@@ -52,6 +53,17 @@ describe('a fault', () => {
   it('is found frame by frame, too, unless it takes two points', async () => {
     const { findings } = await report('port-reuse.inside.pcap', '--replay', 'frames')
     expect(findings.map(({ id, severity }) => `${severity} ${id}`)).toContain('error port-reuse')
+  })
+})
+
+describe('a flow that leaves untranslated', () => {
+  it('where an earlier one was masqueraded is none of an older entry', async () => {
+    const bytes = readFileSync(join(FOLDER, 'entry-older-than-rule.any.pcap'))
+    const { header, records } = pcapRecords(bytes)
+    using folder = new Folder()
+    // from the first packet on of the ping that is masqueraded
+    const path = folder.write('later.pcap', Buffer.concat([header, ...records.slice(18)]))
+    expect(await findingsIn(path)).toEqual(['error untranslated-source possible'])
   })
 })
 

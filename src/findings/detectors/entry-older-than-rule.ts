@@ -15,7 +15,7 @@ const LEAST_PACKETS = 3
  * - a destination that answers without translation: some flow to it was answered so.
  */
 export const entryOlderThanRule: Judge = (flow, traffic) => {
-  if (flow.isAnswered || flow.passed + flow.stayed < LEAST_PACKETS) return null
+  if (flow.isAnswered || flow.translated > 0 || flow.passed + flow.stayed < LEAST_PACKETS) return null
   const later = laterTargets(flow, traffic)
   if (later > 0) return found(flow, 'target', later)
   const masqueraded = laterSources(flow, traffic)

@@ -4,6 +4,7 @@ import { TCP_SYN_RECV, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
+import type { Points } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
 import type { Legs } from '../evidence/legs.ts'
@@ -47,8 +48,11 @@ export class ForwardedFlows {
   private readonly arrivals = new Map<number, number>()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
-  constructor(legs: Legs) {
+  private readonly points: Points
+
+  constructor(legs: Legs, points: Points) {
     this.legs = legs
+    this.points = points
   }
 
   /** A packet of an entry, with all that saw it. @param key the entry's, and the packet's direction */
@@ -83,6 +87,7 @@ export class ForwardedFlows {
         const traffic: Traffic = {
           exits,
           transits,
+          points: this.points.all.length,
           serviceOf: () => services.get(service) ?? null,
           arrivals: this.arrivals.get(visit) ?? 0,
           hasLostOthers: isAgain,

@@ -33,6 +33,8 @@ export interface Traffic {
   /** Whether flows to the same service are known to be lost as this one is. */
   hasLostOthers: boolean
   transits: Transits
+  /** Observation points that there are. */
+  points: number
 }
 
 export type Judge = (

@@ -14,14 +14,15 @@ const LEAST_PACKETS = 2
  * - a server in that segment that answers by the gateway, being told to: the gateway sees the answer;
  * - a bridge of the host itself, which shows the answer as it is switched (asymmetric-same-bridge-return).
  */
-export const lanReflection: Judge = flow => {
+export const lanReflection: Judge = (flow, { points }) => {
   const { isTargetTranslated, isSourceTranslated, requestIn, requestOut, passed, requestFrames } = flow
   if (!isTargetTranslated || isSourceTranslated || passed < LEAST_PACKETS) return null
   if (flow.isAnswered || flow.isAnsweredDirectly) return null
   if ((requestIn & requestOut) === 0) return null
   const { capture, first, last } = requestFrames
   return {
-    id: isOneNetwork(flow) ? 'lan-reflection' : 'dsr-untranslated-reply',
+    // one interface alone may be a bridge of the host, whose answers it does not show
+    id: points > 1 && isOneNetwork(flow) ? 'lan-reflection' : 'dsr-untranslated-reply',
     severity: 'error',
     confidence: 'likely',
     reason: phrase('sent-back', { packets: passed }),
@@ -35,8 +36,8 @@ export const lanReflection: Judge = flow => {
   }
 }
 
-/** Bits that the addresses of one segment have in common, whatever its mask: few are larger. */
-const NETWORK_BITS = { 4: 16, 6: 32 }
+/** Bits that the addresses of one segment have in common, whatever its mask: most are no larger. */
+const NETWORK_BITS = { 4: 24, 6: 32 }
 
 /** Whether the server is likely in the client's own segment, and not behind another router there. */
 function isOneNetwork({ flow: { client, translated } }: ForwardedFlow): boolean {

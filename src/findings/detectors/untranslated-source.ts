@@ -17,7 +17,14 @@ export const untranslatedSource: Judge = (flow, { exits }) => {
   const { isSourceTranslated, isAnswered, passed, requestOut, requestFrames } = flow
   const { client, server } = flow.flow
   const [exit] = pointsOf(requestOut)
-  if (isSourceTranslated || isAnswered || passed < LEAST_PACKETS || client === null || exit === undefined)
+  if (
+    isSourceTranslated ||
+    flow.translated > 0 ||
+    isAnswered ||
+    passed < LEAST_PACKETS ||
+    client === null ||
+    exit === undefined
+  )
     return null
   if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return null
   const masqueraded = [...(exits.get(exit)?.values() ?? [])].reduce((sum, { answered }) => sum + answered, 0)

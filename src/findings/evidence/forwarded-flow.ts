@@ -13,6 +13,8 @@ export interface ForwardedFlow {
   flow: FlowFacts
   isSourceTranslated: boolean
   isTargetTranslated: boolean
+  /** Requests that were seen translated, whatever the entry came to. */
+  translated: number
   isAnswered: boolean
   /** Whether an answer came past the translation. */
   isAnsweredDirectly: boolean
@@ -54,6 +56,7 @@ export function forwardedFlow(
     flow,
     isSourceTranslated: (status & IPS_SRC_NAT) !== 0,
     isTargetTranslated: (status & IPS_DST_NAT) !== 0,
+    translated: transits.translatedCount(record),
     isAnswered,
     isAnsweredDirectly: !isAnswered && hasDirectAnswer(legs, flow),
     state: table.state(ct),

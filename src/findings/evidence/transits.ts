@@ -22,6 +22,8 @@ const LAST_STAYED = 7
 const CAPTURES = 8
 /** Of requests alone: those since the last answer. */
 const SILENT = 9
+/** Of requests alone, in the answers' words: those that were seen translated. */
+const TRANSLATED = 25
 /** Doubles: when the last packet passed, when the first stayed of those since then, when the last packet came. */
 const PASSED_TIME = 10
 const STAYED_TIME = 12
@@ -59,6 +61,8 @@ export class Transits {
     }
     pool.set(record, base + IN_POINTS, ins)
     pool.set(record, SILENT, base === 0 ? pool.get(record, SILENT) + 1 : 0)
+    if (base === 0 && sightings.translated !== 0)
+      pool.set(record, TRANSLATED, pool.get(record, TRANSLATED) + 1)
     // times are stored where they are read: as arguments they would be boxed
     const doubles = pool.doublesOf(record)
     const at = pool.at(record) + base
@@ -109,6 +113,11 @@ export class Transits {
   silentCount(ct: number): number {
     const record = this.of(ct)
     return record < 0 ? 0 : this.pool.get(record, SILENT)
+  }
+
+  /** Requests of an entry that were seen translated. */
+  translatedCount(record: number): number {
+    return this.pool.get(record, TRANSLATED)
   }
 
   /** Frames where the first and the last packet left, as their capture has them. */
