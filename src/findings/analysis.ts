@@ -42,6 +42,7 @@ import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { isPartial } from './evidence/partial-connection.ts'
+import { Transits } from './evidence/transits.ts'
 import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type BridgeCalls, informedBy } from './rule-evidence.ts'
@@ -97,13 +98,13 @@ export class Analysis implements Observer, Witness {
   private readonly staleMappings: StaleMappings
   private readonly differences: KernelDifferences
   private readonly tableFull: TableFull
+  private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
   private readonly announced = new AnnouncedFlows()
   private readonly groupAnswers = new GroupAnswers()
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
   private fresh = -1
-
   private readonly points: Points
   private readonly owners: OwnerSink
   private readonly tracker: FlowTracker
@@ -131,8 +132,8 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
-    this.forwarded = new ForwardedFlows(this.tracker.legs, points)
-    this.staleMappings = new StaleMappings(this.tracker.legs, this.forwarded.transits)
+    this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points)
+    this.staleMappings = new StaleMappings(this.tracker.legs, this.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.differences = new KernelDifferences(settings.kernel)
     this.tableFull = new TableFull(this.sizing.occupancy, settings, refusals, points)
@@ -152,7 +153,7 @@ export class Analysis implements Observer, Witness {
     switch (outcome) {
       case FRAME_TRACKED:
         if (sightings !== null && (this.points.all.length > 1 || showsAll(sightings)))
-          this.forwarded.packet(sightings, this.engine.key)
+          this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet)
@@ -248,12 +249,13 @@ export class Analysis implements Observer, Witness {
 
   /** The observer hears of a new entry before the packet that created it is shown. */
   private opened(packet: Packet, sightings: Sightings | null): void {
+    const point = this.pointOf(packet, sightings)
     this.midStream.created(this.table, this.fresh, packet)
     this.unreplied.created(this.fresh, packet)
     this.tableFull.created(this.table, this.fresh, packet, sightings)
     this.portPressure.created(this.table, this.fresh, packet)
-    this.announced.created(this.table, this.fresh, packet, this.pointOf(packet, sightings))
-    this.groupAnswers.created(this.table, this.fresh, packet, this.pointOf(packet, sightings))
+    this.announced.created(this.table, this.fresh, packet, point)
+    this.groupAnswers.created(this.table, this.fresh, packet, point)
     this.fresh = -1
   }
 
@@ -310,6 +312,7 @@ export class Analysis implements Observer, Witness {
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
     this.announced.ended(this.table, ct)
+    this.transits.forget(ct)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
-import { pointsOf } from '../evidence/transits.ts'
+import { firstPoint } from '../evidence/transits.ts'
 import { phrase, type Step, step } from '../facts/facts.ts'
 import type { Judge, Traffic } from './forwarded-traffic.ts'
 
@@ -48,10 +48,8 @@ function stepsOf({ passed, stayed, requestFrames, stayedFrames }: ForwardedFlow)
 }
 
 /** Answered flows that began later, asked for the same, and were sent elsewhere; 0 where some were not. */
-function laterTargets(flow: ForwardedFlow, traffic: Traffic): number {
-  if (flow.isTargetTranslated) return 0
-  const service = traffic.serviceOf(flow)
-  if (service === null || service.hasAnsweredUntranslated) return 0
+function laterTargets(flow: ForwardedFlow, { service }: Traffic): number {
+  if (flow.isTargetTranslated || service === null || service.hasAnsweredUntranslated) return 0
   if (service.firstTranslated <= flow.start || service.newestUntranslated > service.firstTranslated) return 0
   return flow.lastTime > service.firstTranslated ? service.answered : 0
 }
@@ -62,8 +60,8 @@ function laterSources(
   { exits }: Traffic,
 ): number {
   const { client, server } = flow
-  const [exit] = pointsOf(requestOut)
-  if (isSourceTranslated || client === null || exit === undefined) return 0
+  const exit = firstPoint(requestOut)
+  if (isSourceTranslated || client === null || exit < 0) return 0
   if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return 0
   let later = 0
   for (const { first, answered } of exits.get(exit)?.values() ?? []) {

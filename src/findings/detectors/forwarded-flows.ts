@@ -5,10 +5,10 @@ import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Points } from '../../vantage/record/points.ts'
-import type { Sightings } from '../../vantage/record/sighting.ts'
+import { endKey } from '../evidence/end-key.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
 import type { Legs } from '../evidence/legs.ts'
-import { pointsOf, Transits } from '../evidence/transits.ts'
+import { firstPoint, pointsOf, type Transits } from '../evidence/transits.ts'
 import { Collector, keyOf } from '../facts/collector.ts'
 import type { Facts } from '../facts/facts.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
@@ -40,24 +40,19 @@ const DETECTORS: readonly Judge[] = [
 ]
 
 export class ForwardedFlows {
-  readonly transits = new Transits()
   private readonly legs: Legs
+  private readonly transits: Transits
+  private readonly points: Points
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
   private readonly services = new Map<number, Service>()
   /** By client and port. */
   private readonly arrivals = new Map<number, number>()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
-  private readonly points: Points
-
-  constructor(legs: Legs, points: Points) {
+  constructor(legs: Legs, transits: Transits, points: Points) {
     this.legs = legs
+    this.transits = transits
     this.points = points
-  }
-
-  /** A packet of an entry, with all that saw it. @param key the entry's, and the packet's direction */
-  packet(sightings: Sightings, key: number): void {
-    this.transits.packet(sightings, key)
   }
 
   /** An entry ended, or the capture did. */
@@ -70,12 +65,11 @@ export class ForwardedFlows {
     if (this.suspects.length < MOST_SUSPECTS && this.isSuspect(table, ct, record)) {
       this.suspects.push({ flow: forwardedFlow(table, ct, this.legs, this.transits, record), service, visit })
     }
-    this.transits.forget(ct)
   }
 
   /** @param explained clients of whose flows something else was found out, as the collector has them */
   conclude(explained: ReadonlySet<string>): Facts[] {
-    const { exits, services, transits, suspects } = this
+    const { exits, services, arrivals, transits, suspects } = this
     const collector = new Collector()
     const lost = new Set<number>()
     // what is lost beside others that are known to be lost is so, too
@@ -88,8 +82,8 @@ export class ForwardedFlows {
           exits,
           transits,
           points: this.points.all.length,
-          serviceOf: () => services.get(service) ?? null,
-          arrivals: this.arrivals.get(visit) ?? 0,
+          service: services.get(service) ?? null,
+          arrivals: arrivals.get(visit) ?? 0,
           hasLostOthers: isAgain,
         }
         const found = judge(flow, traffic)
@@ -120,8 +114,8 @@ export class ForwardedFlows {
   private noteExit(table: Table, ct: number, record: number): void {
     const status = table.status(ct)
     if ((status & IPS_SRC_NAT) === 0) return
-    const [exit] = pointsOf(this.transits.outPoints(record, 0))
-    if (exit === undefined) return
+    const exit = firstPoint(this.transits.outPoints(record, 0))
+    if (exit < 0) return
     const addresses = known(this.exits, exit, MOST_EXITS, () => new Map<number, Masqueraded>())
     if (addresses === null) return
     const start = table.start(ct)
@@ -129,19 +123,16 @@ export class ForwardedFlows {
       first: start,
       newest: start,
       answered: 0,
-      clients: new Set<number>(),
     }))
     if (given === null) return
     given.first = Math.min(given.first, start)
     given.newest = Math.max(given.newest, start)
     if ((status & IPS_SEEN_REPLY) !== 0) given.answered++
-    if (given.clients.size < MOST_ADDRESSES) given.clients.add(table.source(ct * 2))
   }
 
   /** @returns the key of a client with the port that it asks for */
   private noteArrival(table: Table, ct: number, record: number): number {
-    const key =
-      ((table.source(ct * 2) >>> 0) * 0x10000 + (table.ports(ct * 2) & 0xffff)) * 256 + table.protocol(ct)
+    const key = endKey(table.source(ct * 2), table.ports(ct * 2) & 0xffff, table.protocol(ct))
     const isAnswered = (table.status(ct) & IPS_SEEN_REPLY) !== 0
     if (!isAnswered || this.transits.passedCount(record, 0) === 0) return key
     if (this.arrivals.size < MOST_SERVICES || this.arrivals.has(key)) {
@@ -152,9 +143,7 @@ export class ForwardedFlows {
 
   /** @returns the key of the service that an entry's client asked for */
   private noteService(table: Table, ct: number): number {
-    const key =
-      ((table.destination(ct * 2) >>> 0) * 0x10000 + (table.ports(ct * 2) & 0xffff)) * 256 +
-      table.protocol(ct)
+    const key = endKey(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, table.protocol(ct))
     const service = known(this.services, key, MOST_SERVICES, () => ({
       firstTranslated: Number.POSITIVE_INFINITY,
       answered: 0,

@@ -9,8 +9,6 @@ export interface Masqueraded {
   first: number
   newest: number
   answered: number
-  /** Folds of the addresses that they came from. */
-  clients: Set<number>
 }
 
 /** Flows to one destination and port. */
@@ -27,7 +25,8 @@ export interface Service {
 export interface Traffic {
   /** Flows by the point that they left by, then by the address that they were given. */
   exits: ReadonlyMap<number, ReadonlyMap<number, Masqueraded>>
-  serviceOf(flow: ForwardedFlow): Service | null
+  /** Those to the same destination and port; null where there were too many to tell. */
+  service: Service | null
   /** Points by which the same client reached the same port, was forwarded and answered. */
   arrivals: number
   /** Whether flows to the same service are known to be lost as this one is. */

@@ -3,6 +3,7 @@
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
+import { endKey } from '../evidence/end-key.ts'
 import { flowOfEntry } from '../evidence/flow-facts.ts'
 import { Collector } from '../facts/collector.ts'
 import { type Facts, phrase, step } from '../facts/facts.ts'
@@ -29,11 +30,14 @@ export class GroupAnswers {
     const ports = table.ports(key)
     if (isGroup(packet)) {
       if (this.queries.size === MOST_QUERIES) this.queries.clear()
-      this.queries.set(endKey(table.source(key), ports >>> 16), { port: ports & 0xffff, time: packet.time })
+      this.queries.set(endKey(table.source(key), ports >>> 16, IPPROTO_UDP), {
+        port: ports & 0xffff,
+        time: packet.time,
+      })
       return
     }
     if (this.queries.size === 0) return
-    const query = this.queries.get(endKey(table.destination(key), ports & 0xffff))
+    const query = this.queries.get(endKey(table.destination(key), ports & 0xffff, IPPROTO_UDP))
     if (query === undefined || query.port !== ports >>> 16 || packet.time - query.time > ANSWER_TIME) return
     // two stations that query one group from its own port know each other by that alone
     if (ports >>> 16 === (ports & 0xffff)) return
@@ -59,8 +63,4 @@ export class GroupAnswers {
 function isGroup({ family, destination0 }: Packet): boolean {
   if (family === 6) return destination0 >>> 24 === 0xff
   return destination0 >>> 28 === 0xe || destination0 === -1
-}
-
-function endKey(address: number, port: number): number {
-  return (address >>> 0) * 0x10000 + port
 }

@@ -5,11 +5,12 @@ import type { Table } from '../../conntrack/table.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
+import { endKey } from '../evidence/end-key.ts'
 import { endOfKey } from '../evidence/flow-facts.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Transits } from '../evidence/transits.ts'
 import { type Asked, locate, type Place } from '../evidence/whereabouts.ts'
-import { Collector, keyOf as keyOfEnd } from '../facts/collector.ts'
+import { Collector, keyOf } from '../facts/collector.ts'
 import { type Confidence, type Facts, type Phrase, phrase, step } from '../facts/facts.ts'
 
 /** Datagrams keep an entry alive: it lives for twice the timeout of what is not answered, with some packets. */
@@ -85,8 +86,8 @@ export class StaleMappings {
     const status = table.status(ct)
     const isTranslated = (status & IPS_DST_NAT) !== 0
     const start = table.start(ct)
-    const service = keyOf(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, protocol)
-    const sent = keyOf(table.source(ct * 2 + 1), table.ports(ct * 2 + 1) >>> 16, protocol)
+    const service = endKey(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, protocol)
+    const sent = endKey(table.source(ct * 2 + 1), table.ports(ct * 2 + 1) >>> 16, protocol)
     const hasReply = (status & IPS_SEEN_REPLY) !== 0
     const isSyn = protocol === IPPROTO_TCP
     const silent = this.transits.silentCount(ct)
@@ -137,7 +138,7 @@ export class StaleMappings {
     const repeated = this.suspects.filter(suspect => this.isRepeated(suspect))
     for (const suspect of repeated.slice(0, MOST_SUSPECTS)) {
       const { client } = suspect.asked.flow
-      if (client !== null && explained.has(keyOfEnd(client))) continue
+      if (client !== null && explained.has(keyOf(client))) continue
       const found = suspect.isTranslated ? this.assess(suspect) : this.assessFromClient(suspect)
       if (found !== null) addTo(collector, suspect, ...found)
     }
@@ -251,9 +252,4 @@ function addTo(
       steps: [step(isSyn ? 'syns' : 'datagrams', [first, last], values)],
     })
   }
-}
-
-/** An address (of IPv6 its fold) with port and protocol, as one number. */
-function keyOf(address: number, port: number, protocol: number): number {
-  return ((address >>> 0) * 0x10000 + port) * 2 + (protocol === IPPROTO_TCP ? 1 : 0)
 }

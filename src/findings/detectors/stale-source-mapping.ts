@@ -1,7 +1,7 @@
 // stale-source-mapping: a flow keeps a source address that the host has no more, kept alive by its own packets.
 
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
-import { pointsOf } from '../evidence/transits.ts'
+import { firstPoint } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
 import type { Judge, Masqueraded, Traffic } from './forwarded-traffic.ts'
 
@@ -39,8 +39,8 @@ export const staleSourceMapping: Judge = (flow, traffic) => {
 /** What flows got that began later and left there, where none of them got this flow's address any more. */
 function laterAddress({ flow, start, requestOut }: ForwardedFlow, { exits }: Traffic): Masqueraded | null {
   const own = flow.translated?.client?.words
-  const [exit] = pointsOf(requestOut)
-  if (own === undefined || exit === undefined || flow.server.family !== 4) return null
+  const exit = firstPoint(requestOut)
+  if (own === undefined || exit < 0 || flow.server.family !== 4) return null
   const addresses = exits.get(exit)
   const mine = addresses?.get(own[0])
   if (addresses === undefined || mine === undefined) return null

@@ -1,7 +1,7 @@
 // untranslated-source: packets leave for the Internet with a private source, by an interface where others are masqueraded.
 
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
-import { pointsOf } from '../evidence/transits.ts'
+import { firstPoint } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
 import type { Judge } from './forwarded-traffic.ts'
 
@@ -16,14 +16,14 @@ const LEAST_PACKETS = 2
 export const untranslatedSource: Judge = (flow, { exits }) => {
   const { isSourceTranslated, isAnswered, passed, requestOut, requestFrames } = flow
   const { client, server } = flow.flow
-  const [exit] = pointsOf(requestOut)
+  const exit = firstPoint(requestOut)
   if (
     isSourceTranslated ||
     flow.translated > 0 ||
     isAnswered ||
     passed < LEAST_PACKETS ||
     client === null ||
-    exit === undefined
+    exit < 0
   )
     return null
   if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return null

@@ -22,13 +22,13 @@ const LAST_STAYED = 7
 const CAPTURES = 8
 /** Of requests alone: those since the last answer. */
 const SILENT = 9
-/** Of requests alone, in the answers' words: those that were seen translated. */
-const TRANSLATED = 25
 /** Doubles: when the last packet passed, when the first stayed of those since then, when the last packet came. */
 const PASSED_TIME = 10
 const STAYED_TIME = 12
 const LAST_TIME = 14
 const DIRECTION_WORDS = 16
+/** Of requests alone, in the answers' word for SILENT: those that were seen translated. */
+const TRANSLATED = DIRECTION_WORDS + SILENT
 
 const NOTHING = 0
 
@@ -197,6 +197,11 @@ export class Transits {
 function bitOf(side: number): number {
   const point = pointOfSide(side)
   return point < MASKED_POINTS ? 1 << point : 0
+}
+
+/** The lowest point of a mask, or -1. */
+export function firstPoint(mask: number): number {
+  return 31 - Math.clz32(mask & -mask)
 }
 
 /** The points of a mask, by number. */
