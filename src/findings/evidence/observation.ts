@@ -142,18 +142,8 @@ export class Observation {
     this.clearSegment()
     this.dns = 0
     this.payload = quoted.transportLength - UDP_HEADER
-    this.sourcePort = quoted.destinationPort
-    this.destinationPort = quoted.sourcePort
-    this.sourceWord = destinationWord(quoted)
-    this.destinationWord = sourceWord(quoted)
-    this.source[0] = quoted.destination0
-    this.source[1] = quoted.destination1
-    this.source[2] = quoted.destination2
-    this.source[3] = quoted.destination3
-    this.destination[0] = quoted.source0
-    this.destination[1] = quoted.source1
-    this.destination[2] = quoted.source2
-    this.destination[3] = quoted.source3
+    this.takeTuple(quoted)
+    this.turn()
   }
 
   private takeTuple(packet: Packet): void {
@@ -173,6 +163,20 @@ export class Observation {
     this.destination[2] = packet.destination2
     this.destination[3] = packet.destination3
     this.foldAddresses()
+  }
+
+  /** Changes the ends. */
+  private turn(): void {
+    const { sourcePort, sourceWord, source, destination } = this
+    this.sourcePort = this.destinationPort
+    this.destinationPort = sourcePort
+    this.sourceWord = this.destinationWord
+    this.destinationWord = sourceWord
+    for (let i = 0; i < 4; i++) {
+      const word = source[i]
+      source[i] = destination[i]
+      destination[i] = word
+    }
   }
 
   private foldAddresses(): void {
