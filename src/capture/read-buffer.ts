@@ -9,7 +9,7 @@ const HEADROOM_SHARE = 1 / 16
  * `bytes[position, end)` is what was read and not yet used; its reader moves `position` on, past `end` too when it
  * skips. `fill()` carries the rest over, in front of the next chunk, so that no record is ever split.
  */
-export class Window {
+export class ReadBuffer {
   private readonly source: ByteSource
   private readonly chunk: number
   bytes: Uint8Array

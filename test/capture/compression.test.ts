@@ -8,7 +8,7 @@ import type { ByteSource } from '../../src/capture/byte-source.ts'
 import { GzipSource } from '../../src/capture/compression/gzip.ts'
 import { ZstdSource } from '../../src/capture/compression/zstd.ts'
 import { CaptureError } from '../../src/capture/error.ts'
-import { Window } from '../../src/capture/read-buffer.ts'
+import { ReadBuffer } from '../../src/capture/read-buffer.ts'
 import { collectGarbage } from '../support/collect-garbage.ts'
 import { MemorySource } from '../support/memory-source.ts'
 import { joinBytes, writePcap } from '../support/pcap-writer.ts'
@@ -131,7 +131,7 @@ describe('zstd', () => {
     const stored = Uint8Array.from([...frame, ...header, ...store([9], 1), ...frame])
     const content = [1, 1, 1, 2, 2, 7, 8, ...Array(100).fill(3)]
     for (const piece of [1, 5, 1000]) {
-      const source = new ZstdSource(new Window(new MemorySource(stored, piece), 64))
+      const source = new ZstdSource(new ReadBuffer(new MemorySource(stored, piece), 64))
       expect(await readWhole(source)).toEqual({
         bytes: Uint8Array.from([...content, 9, ...content]),
         failure: null,
@@ -143,7 +143,9 @@ describe('zstd', () => {
     for (let at = 20; at < storedForms[2].length; at += 41) {
       const stored = Uint8Array.from(storedForms[2])
       stored[at] ^= 0x10
-      const { bytes, failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+      const { bytes, failure } = await readWhole(
+        new ZstdSource(new ReadBuffer(new MemorySource(stored), 4096)),
+      )
       // the second frame has none
       const checked = Math.min(bytes.length, 70_000)
       const same = Buffer.compare(bytes.subarray(0, checked), plain.subarray(0, checked)) === 0
@@ -158,14 +160,14 @@ describe('damaged zstd', () => {
     // the block after the header of the second frame (magic, descriptor, window or size) gets the reserved type
     const second = Buffer.from(stored).lastIndexOf(ZSTD_MAGIC_BYTES)
     for (let at = second + 5; at < second + 9; at++) stored[at] |= 0x06
-    const { bytes, failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+    const { bytes, failure } = await readWhole(new ZstdSource(new ReadBuffer(new MemorySource(stored), 4096)))
     expect(bytes.length).toBeGreaterThanOrEqual(70_000)
     expect(failure).toMatch(/^zstd stream damaged at stored byte \d+: /)
   })
 
   it('that wants gigabytes of window is refused', async () => {
     const header = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff, 0x01, 0x00, 0x00)
-    const { failure } = await readWhole(new ZstdSource(new Window(new MemorySource(header), 4096)))
+    const { failure } = await readWhole(new ZstdSource(new ReadBuffer(new MemorySource(header), 4096)))
     expect(failure).toMatch(/bytes of window, expected at most 134217728$/)
   })
 
@@ -173,7 +175,7 @@ describe('damaged zstd', () => {
     // the first frame ends where the skippable one begins
     const end = Buffer.from(storedForms[2]).indexOf(Buffer.of(0x50, 0x2a, 0x4d, 0x18)) - 1
     const first = new MemorySource(storedForms[2].subarray(0, end))
-    const { bytes, failure } = await readWhole(new ZstdSource(new Window(first, 4096)))
+    const { bytes, failure } = await readWhole(new ZstdSource(new ReadBuffer(first, 4096)))
     expect(bytes).toHaveLength(70_000)
     expect(failure).toMatch(/cut off before the content checksum$/)
   })
@@ -207,7 +209,7 @@ describe('decompression bombs', () => {
   it('gzip: 256 MiB of zeros in 256 KiB', async () => {
     const piece = gzipSync(new Uint8Array(64 << 20))
     const bomb = new Uint8Array(joinBytes([piece, piece, piece, piece]))
-    const stored = { window: new Window(new MemorySource(bomb), 1 << 20), reopen: null }
+    const stored = { buffer: new ReadBuffer(new MemorySource(bomb), 1 << 20), reopen: null }
     const source = new GzipSource(stored)
     expect(await memoryWhileReading(source, 256 << 20)).toBeLessThan(MOST)
   })
@@ -218,7 +220,7 @@ describe('decompression bombs', () => {
     bomb.set(header)
     // 128 KiB of the byte 0, not the last block: type 1, size 1 << 17
     for (let at = 6; at < bomb.length; at += 4) bomb.set([0x02, 0x00, 0x10, 0x00], at)
-    const source = new ZstdSource(new Window(new MemorySource(bomb), 1 << 20))
+    const source = new ZstdSource(new ReadBuffer(new MemorySource(bomb), 1 << 20))
     expect(await memoryWhileReading(source, 256 << 20)).toBeLessThan(MOST)
   })
 })
@@ -245,7 +247,7 @@ describe('a zstd frame in one segment', () => {
 
   const content = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 7) ^ (index >> 8))
   const decoded = (stored: Uint8Array) =>
-    readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+    readWhole(new ZstdSource(new ReadBuffer(new MemorySource(stored), 4096)))
 
   it.each([
     [200, 0],
@@ -304,6 +306,6 @@ it('a last block of zstd that cannot be decoded is what is told, not the checksu
     ZSTD_MAGIC_BYTES,
     Buffer.of(0x24, 10, (3 << 3) | (2 << 1) | 1, 0, 0, 0xff, 0xff, 0xff),
   ])
-  const { failure } = await readWhole(new ZstdSource(new Window(new MemorySource(stored), 4096)))
+  const { failure } = await readWhole(new ZstdSource(new ReadBuffer(new MemorySource(stored), 4096)))
   expect(failure).toBe('zstd stream damaged at stored byte 6: invalid zstd data')
 })

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Lz4Source } from '../../src/capture/compression/lz4.ts'
 import { decodeLz4Block } from '../../src/capture/compression/lz4-block.ts'
-import { Window } from '../../src/capture/read-buffer.ts'
+import { ReadBuffer } from '../../src/capture/read-buffer.ts'
 import { type Lz4Sequence, storeLz4, writeLz4Frame } from '../support/lz4-writer.ts'
 import { MemorySource } from '../support/memory-source.ts'
 import { joinBytes } from '../support/pcap-writer.ts'
@@ -26,7 +26,7 @@ const options = fc.record({
 })
 
 function decode(stored: Uint8Array, piece = 4096) {
-  return readWhole(new Lz4Source(new Window(new MemorySource(stored, piece), 4096)))
+  return readWhole(new Lz4Source(new ReadBuffer(new MemorySource(stored, piece), 4096)))
 }
 
 describe('frames', () => {

@@ -2,7 +2,7 @@
 
 import { createGunzip, type Gunzip } from 'node:zlib'
 import type { ByteSource } from '../byte-source.ts'
-import type { Window } from '../read-buffer.ts'
+import type { ReadBuffer } from '../read-buffer.ts'
 
 /** node:zlib's default of 16 KiB costs two thirds of its speed. */
 const OUTPUT_CHUNK = 1 << 20
@@ -18,14 +18,14 @@ const FINE_PIECE = 16
 
 export interface StoredInput {
   /** The stored bytes from their first. */
-  window: Window
+  buffer: ReadBuffer
   /** Opens them once more; null for a pipe. */
-  reopen: (() => Promise<Window>) | null
+  reopen: (() => Promise<ReadBuffer>) | null
 }
 
 export class GzipSource implements ByteSource {
   private readonly stored: StoredInput
-  private input: Window
+  private input: ReadBuffer
   private decoder: Gunzip
   private chunk: Uint8Array | null = null
   /** Whether a piece is being worked on, and whether the last one has gone in. */
@@ -43,7 +43,7 @@ export class GzipSource implements ByteSource {
 
   constructor(stored: StoredInput) {
     this.stored = stored
-    this.input = stored.window
+    this.input = stored.buffer
     this.decoder = this.start()
   }
 

@@ -1,7 +1,7 @@
 // LZ4 frames as a stream: linked and independent blocks, concatenated and skippable frames, checksums (lz4_Frame_format.md 1.6).
 
 import type { ByteSource } from '../byte-source.ts'
-import type { Window } from '../read-buffer.ts'
+import type { ReadBuffer } from '../read-buffer.ts'
 import { decodeLz4Block } from './lz4-block.ts'
 import { isSkippableMagic } from './skippable.ts'
 import { XxHash32, xxHash32 } from './xxhash32.ts'
@@ -23,7 +23,7 @@ const FLAG_RESERVED = 0x02
 const FLAG_DICTIONARY = 0x01
 
 export class Lz4Source implements ByteSource {
-  private readonly input: Window
+  private readonly input: ReadBuffer
   /** History in front, then the block that was decoded last. */
   private output = new Uint8Array(0)
   private outputPosition = HISTORY
@@ -38,7 +38,7 @@ export class Lz4Source implements ByteSource {
   private contentHash = new XxHash32()
 
   /** @param input the stored bytes, at the first frame's magic */
-  constructor(input: Window) {
+  constructor(input: ReadBuffer) {
     this.input = input
   }
 

@@ -1,7 +1,7 @@
 // Zstandard frames as a stream: cuts blocks and frames apart, checks what they ask for, and has them decoded one by one (RFC 8878).
 
 import type { ByteSource } from '../byte-source.ts'
-import type { Window } from '../read-buffer.ts'
+import type { ReadBuffer } from '../read-buffer.ts'
 import { isSkippableMagic } from './skippable.ts'
 import { createZstdDecoder, type ZstdDecoder, type ZstdPiece } from './zstd-decoder.ts'
 
@@ -21,7 +21,7 @@ const BLOCK_RESERVED = 3
  * came before a damaged block is not lost.
  */
 export class ZstdSource implements ByteSource {
-  private readonly input: Window
+  private readonly input: ReadBuffer
   private readonly createDecoder: () => ZstdDecoder
   /** Of the frame that is being read; null between frames. */
   private decoder: ZstdDecoder | null = null
@@ -31,7 +31,7 @@ export class ZstdSource implements ByteSource {
   private failure: Error | null = null
 
   /** @param input the stored bytes, at the first frame's magic */
-  constructor(input: Window, createDecoder: () => ZstdDecoder = createZstdDecoder) {
+  constructor(input: ReadBuffer, createDecoder: () => ZstdDecoder = createZstdDecoder) {
     this.input = input
     this.createDecoder = createDecoder
   }

@@ -74,7 +74,7 @@ export class PcapReader extends Reader {
   private epochSeconds = TIME_ZERO
   private epochNanoseconds = 0
 
-  /** @param header what `parsePcapHeader` found; the window stands in front of it and is moved past. */
+  /** @param header what `parsePcapHeader` found; the buffer stands in front of it and is moved past. */
   constructor(header: PcapHeader, ...shared: ConstructorParameters<typeof Reader>) {
     super(...shared)
     const nanoseconds = header.magic === MAGIC_NANOSECONDS
@@ -87,7 +87,7 @@ export class PcapReader extends Reader {
     this.smallerIsCaptured = header.lengthOrder === 'smaller is captured'
     this.scale = nanoseconds ? 1 : 1000
     this.unitsPerSecond = 1e9 / this.scale
-    this.window.position += PCAP_HEADER_LENGTH
+    this.buffer.position += PCAP_HEADER_LENGTH
 
     this.file.format = nanoseconds ? 'pcap (nanoseconds)' : this.modified ? 'pcap (modified)' : 'pcap'
     this.file.byteOrder = header.little ? 'little' : 'big'
@@ -107,11 +107,11 @@ export class PcapReader extends Reader {
   }
 
   next(): Frame | null {
-    const { window, frame, file } = this
-    const start = window.position
+    const { buffer, frame, file } = this
+    const start = buffer.position
     const data = start + this.headerLength
-    if (data > window.end) return null
-    const view = window.view
+    if (data > buffer.end) return null
+    const view = buffer.view
     const little = this.little
     let captured = view.getUint32(start + this.capturedAt, little)
     let original = view.getUint32(start + this.originalAt, little)
@@ -121,8 +121,8 @@ export class PcapReader extends Reader {
       original = swap
     }
     if (captured > MAX_RECORD_LENGTH) return this.stopAtLength(start, captured)
-    if (data + captured > window.end) return null
-    window.position = data + captured
+    if (data + captured > buffer.end) return null
+    buffer.position = data + captured
 
     const seconds = view.getUint32(start, little)
     const fraction = view.getUint32(start + 4, little)
@@ -158,7 +158,7 @@ export class PcapReader extends Reader {
 
   protected override expectedRest(available: number): string {
     if (available < this.headerLength) return `a record header of ${this.headerLength} bytes`
-    const length = this.window.view.getUint32(this.window.position + this.capturedAt, this.little)
+    const length = this.buffer.view.getUint32(this.buffer.position + this.capturedAt, this.little)
     return `a record of ${this.headerLength + length} bytes`
   }
 }

@@ -94,11 +94,11 @@ export class PcapngReader extends Reader {
   }
 
   next(): Frame | null {
-    const { window } = this
+    const { buffer } = this
     for (;;) {
-      const start = window.position
-      if (start + MIN_BLOCK_LENGTH > window.end && !(this.passed > 0 && start + 4 <= window.end)) return null
-      const view = window.view
+      const start = buffer.position
+      if (start + MIN_BLOCK_LENGTH > buffer.end && !(this.passed > 0 && start + 4 <= buffer.end)) return null
+      const view = buffer.view
       if (this.passed > 0) {
         if (!this.endPassedBlock(start)) return null
         continue
@@ -113,16 +113,16 @@ export class PcapngReader extends Reader {
         )
       if (!isLookedInto(type)) {
         if (isNumbered(type)) this.numbered++
-        window.position = start + length - 4
+        buffer.position = start + length - 4
         this.passed = length
         continue
       }
       if (length > MAX_BLOCK_LENGTH)
         return this.stop(start, `block length ${length}, expected at most ${MAX_BLOCK_LENGTH}`)
       const end = start + length
-      if (end > window.end) return null
+      if (end > buffer.end) return null
       if (view.getUint32(end - 4, this.little) !== length) return this.stopAtTrailer(start, length, end - 4)
-      window.position = end
+      buffer.position = end
       const frame = this.readBlock(type, start, end - 4)
       if (frame !== null) return frame
     }
@@ -132,9 +132,9 @@ export class PcapngReader extends Reader {
   private readBlock(type: number, start: number, end: number): Frame | null {
     switch (type) {
       case ENHANCED_PACKET:
-        return this.readPacket(start, end, this.window.view.getUint32(start + 8, this.little))
+        return this.readPacket(start, end, this.buffer.view.getUint32(start + 8, this.little))
       case OBSOLETE_PACKET:
-        return this.readPacket(start, end, this.window.view.getUint16(start + 8, this.little))
+        return this.readPacket(start, end, this.buffer.view.getUint16(start + 8, this.little))
       case SIMPLE_PACKET:
         return this.readSimplePacket(start, end)
       case SECTION_HEADER:
@@ -150,7 +150,7 @@ export class PcapngReader extends Reader {
 
   private readPacket(start: number, end: number, interfaceId: number): Frame | null {
     const { frame, file } = this
-    const { view } = this.window
+    const { view } = this.buffer
     const little = this.little
     const data = start + PACKET_DATA
     if (data > end) return this.stopAtBlock(start, 'packet block', end)
@@ -183,7 +183,7 @@ export class PcapngReader extends Reader {
     if (data > end) return this.stopAtBlock(start, 'simple packet block', end)
     if (this.section.length === 0) return this.stopAtInterface(start, 0)
     const from = this.section[0]
-    const original = this.window.view.getUint32(start + 8, this.little)
+    const original = this.buffer.view.getUint32(start + 8, this.little)
     const captured = Math.min(original, from.shown.snapLength || original)
     if (captured > MAX_RECORD_LENGTH || data + captured > end)
       return this.stopAtPacket(start, captured, end - data)
@@ -207,8 +207,8 @@ export class PcapngReader extends Reader {
 
   /** Takes over the byte order of the section that begins at `start`. */
   private turnToSection(start: number): boolean {
-    const { window } = this
-    const order = pcapngByteOrder(new DataView(window.bytes.buffer, start))
+    const { buffer } = this
+    const order = pcapngByteOrder(new DataView(buffer.bytes.buffer, start))
     if (order === null) {
       this.stop(start, 'section header without byte-order magic, expected 1a2b3c4d or 4d3c2b1a')
       return false
@@ -219,7 +219,7 @@ export class PcapngReader extends Reader {
   }
 
   private readSection(start: number, end: number): null {
-    const { view } = this.window
+    const { view } = this.buffer
     if (start + PCAPNG_HEADER_LENGTH > end) return this.stopAtBlock(start, 'section header', end)
     const major = view.getUint16(start + 12, this.little)
     const minor = view.getUint16(start + 14, this.little)
@@ -234,7 +234,7 @@ export class PcapngReader extends Reader {
   }
 
   private readInterface(start: number, end: number): null {
-    const { view } = this.window
+    const { view } = this.buffer
     const little = this.little
     if (start + 16 > end) return this.stopAtBlock(start, 'interface description', end)
     if (this.interfaceCount === MAX_INTERFACES)
@@ -273,11 +273,11 @@ export class PcapngReader extends Reader {
 
   /** Counters since the capture began: the last block of an interface is the one that holds. */
   private readStatistics(start: number, end: number): null {
-    const { view } = this.window
+    const { view } = this.buffer
     const interfaceId = start + 20 > end ? -1 : view.getUint32(start + 8, this.little)
     if (!(interfaceId in this.section)) {
       this.file.addDamage(
-        this.window.offsetOf(start),
+        this.buffer.offsetOf(start),
         'interface statistics of no interface, passed over',
         false,
       )
@@ -298,10 +298,10 @@ export class PcapngReader extends Reader {
     end: number,
     visit: (code: number, at: number, length: number) => void,
   ): void {
-    const overrun = visitOptions(this.window.view, start, end, this.little, visit)
+    const overrun = visitOptions(this.buffer.view, start, end, this.little, visit)
     if (overrun < 0) return
     const message = 'option runs past the end of its block, the options before it hold'
-    this.file.addDamage(this.window.offsetOf(overrun), message, false)
+    this.file.addDamage(this.buffer.offsetOf(overrun), message, false)
   }
 
   private startClocks(epoch: bigint): void {
@@ -310,18 +310,18 @@ export class PcapngReader extends Reader {
   }
 
   private endPassedBlock(start: number): boolean {
-    const { window, passed } = this
-    if (window.view.getUint32(start, this.little) !== passed) {
+    const { buffer, passed } = this
+    if (buffer.view.getUint32(start, this.little) !== passed) {
       this.stopAtTrailer(start + 4 - passed, passed, start)
       return false
     }
     this.passed = 0
-    window.position = start + 4
+    buffer.position = start + 4
     return true
   }
 
   private stopAtTrailer(start: number, length: number, at: number): null {
-    const trailer = this.window.view.getUint32(at, this.little)
+    const trailer = this.buffer.view.getUint32(at, this.little)
     return this.stop(
       start,
       `block of ${length} bytes ends with the length ${trailer}, expected ${length} again`,
@@ -351,7 +351,7 @@ export class PcapngReader extends Reader {
   protected override expectedRest(available: number): string {
     if (this.passed > 0) return `the last 4 bytes of a block of ${this.passed} bytes`
     if (available < MIN_BLOCK_LENGTH) return `a block of at least ${MIN_BLOCK_LENGTH} bytes`
-    return `a block of ${this.window.view.getUint32(this.window.position + 4, this.little)} bytes`
+    return `a block of ${this.buffer.view.getUint32(this.buffer.position + 4, this.little)} bytes`
   }
 }
 

@@ -1,8 +1,8 @@
-// What the readers of all formats share: a window on the bytes, the one frame they fill, and how a capture ends.
+// What the readers of all formats share: a buffer on the bytes, the one frame they fill, and how a capture ends.
 
 import type { CaptureRecord } from '../capture-record.ts'
 import { type CaptureInterface, Frame } from '../frame.ts'
-import type { Window } from '../read-buffer.ts'
+import type { ReadBuffer } from '../read-buffer.ts'
 
 /**
  * The longest record that is believed, in bytes. libpcap's bound is 262,144, but the largest packet Linux builds
@@ -12,7 +12,7 @@ export const MAX_RECORD_LENGTH = 1 << 20
 
 /** Reads the frames of one capture. Times are nanoseconds since the first stamped frame of this capture. */
 export abstract class Reader {
-  protected readonly window: Window
+  protected readonly buffer: ReadBuffer
   readonly file: CaptureRecord
   readonly index: number
   protected readonly interfaces: CaptureInterface[]
@@ -20,18 +20,18 @@ export abstract class Reader {
   private over = false
 
   /**
-   * @param window stands in front of the file header, which it holds
+   * @param buffer stands in front of the file header, which it holds
    * @param index of the capture in `FrameSource.captures`
    * @param interfaces of the whole replay: a reader appends its own as it meets them
    */
-  constructor(window: Window, file: CaptureRecord, index: number, interfaces: CaptureInterface[]) {
-    this.window = window
+  constructor(buffer: ReadBuffer, file: CaptureRecord, index: number, interfaces: CaptureInterface[]) {
+    this.buffer = buffer
     this.file = file
     this.index = index
     this.interfaces = interfaces
     this.frame.capture = index
-    this.frame.bytes = window.bytes
-    this.frame.view = window.view
+    this.frame.bytes = buffer.bytes
+    this.frame.view = buffer.view
   }
 
   /** The next frame that is in memory, or null: then `fill()`. */
@@ -39,11 +39,11 @@ export abstract class Reader {
 
   /** Reads on. Resolves to false when the capture is over; what was wrong at its end is in `file.damage`. */
   async fill(): Promise<boolean> {
-    const more = await this.window.fill()
-    this.file.read = this.window.read
+    const more = await this.buffer.fill()
+    this.file.read = this.buffer.read
     if (more) {
-      this.frame.bytes = this.window.bytes
-      this.frame.view = this.window.view
+      this.frame.bytes = this.buffer.bytes
+      this.frame.view = this.buffer.view
       return true
     }
     this.finish()
@@ -54,15 +54,15 @@ export abstract class Reader {
   async close(): Promise<void> {
     this.over = true
     this.discard()
-    await this.window.close()
+    await this.buffer.close()
   }
 
-  /** Gives up at `index` of the window's bytes. Returns null, for `next()` to return. */
+  /** Gives up at `index` of the buffer's bytes. Returns null, for `next()` to return. */
   protected stop(index: number, message: string): null {
-    this.file.addDamage(this.window.offsetOf(index), message, true)
+    this.file.addDamage(this.buffer.offsetOf(index), message, true)
     this.over = true
     this.discard()
-    void this.window.close()
+    void this.buffer.close()
     return null
   }
 
@@ -71,18 +71,18 @@ export abstract class Reader {
 
   /** Whether the capture ends between two records. */
   protected endsWhole(): boolean {
-    return this.window.position === this.window.end
+    return this.buffer.position === this.buffer.end
   }
 
   private finish(): void {
     if (this.over) return
     this.over = true
-    const { window, file } = this
-    const left = window.end - window.position
-    if (window.failure !== null) file.addDamage(window.offsetOf(window.end), window.failure, true)
+    const { buffer, file } = this
+    const left = buffer.end - buffer.position
+    if (buffer.failure !== null) file.addDamage(buffer.offsetOf(buffer.end), buffer.failure, true)
     else if (left < 0)
-      file.addDamage(window.offsetOf(window.end), `cut off: ${-left} more bytes expected`, true)
-    else if (!this.endsWhole()) file.addDamage(window.offsetOf(window.position), this.cutOff(left), true)
+      file.addDamage(buffer.offsetOf(buffer.end), `cut off: ${-left} more bytes expected`, true)
+    else if (!this.endsWhole()) file.addDamage(buffer.offsetOf(buffer.position), this.cutOff(left), true)
     this.discard()
   }
 
@@ -91,6 +91,6 @@ export abstract class Reader {
   }
 
   private discard(): void {
-    this.window.position = this.window.end
+    this.buffer.position = this.buffer.end
   }
 }

@@ -41,7 +41,7 @@ export class SnoopReader extends Reader {
 
   constructor(linkType: number, ...shared: ConstructorParameters<typeof Reader>) {
     super(...shared)
-    this.window.position += SNOOP_HEADER_LENGTH
+    this.buffer.position += SNOOP_HEADER_LENGTH
     this.file.format = 'snoop'
     this.file.byteOrder = 'big'
     this.frame.linkType = linkType
@@ -61,11 +61,11 @@ export class SnoopReader extends Reader {
   }
 
   next(): Frame | null {
-    const { window, frame, file } = this
-    const start = window.position
+    const { buffer, frame, file } = this
+    const start = buffer.position
     const data = start + RECORD_HEADER_LENGTH
-    if (data > window.end) return null
-    const view = window.view
+    if (data > buffer.end) return null
+    const view = buffer.view
     const captured = view.getUint32(start + 4)
     const record = view.getUint32(start + 8)
     if (
@@ -77,8 +77,8 @@ export class SnoopReader extends Reader {
         start,
         `record of ${record} bytes with a packet of ${captured}, expected at most ${MAX_RECORD_LENGTH}`,
       )
-    if (start + record > window.end) return null
-    window.position = start + record
+    if (start + record > buffer.end) return null
+    buffer.position = start + record
 
     const seconds = view.getUint32(start + 16)
     const fraction = view.getUint32(start + 20)
@@ -105,6 +105,6 @@ export class SnoopReader extends Reader {
 
   protected override expectedRest(available: number): string {
     if (available < RECORD_HEADER_LENGTH) return `a record header of ${RECORD_HEADER_LENGTH} bytes`
-    return `a record of ${this.window.view.getUint32(this.window.position + 8)} bytes`
+    return `a record of ${this.buffer.view.getUint32(this.buffer.position + 8)} bytes`
   }
 }

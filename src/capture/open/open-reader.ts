@@ -21,7 +21,7 @@ import {
   SnoopReader,
 } from '../formats/snoop.ts'
 import type { CaptureInterface } from '../frame.ts'
-import { Window } from '../read-buffer.ts'
+import { ReadBuffer } from '../read-buffer.ts'
 import { openStored } from './stored.ts'
 
 /** Bytes that tell every format, and every compression, apart. */
@@ -113,12 +113,12 @@ export async function readStored(
   request: ReaderRequest,
 ): Promise<Reader> {
   const { file, chunk } = request
-  const window = new Window(source, chunk)
-  const compression = await compressionOf(window)
-  if (compression === '') return recognise(window, request)
+  const buffer = new ReadBuffer(source, chunk)
+  const compression = await compressionOf(buffer)
+  if (compression === '') return recognise(buffer, request)
   file.compression = compression
-  const again = reopen === null ? null : async () => new Window(await reopen(), chunk)
-  const decompressed = new Window(decompress(compression, { window, reopen: again }), chunk)
+  const again = reopen === null ? null : async () => new ReadBuffer(await reopen(), chunk)
+  const decompressed = new ReadBuffer(decompress(compression, { buffer, reopen: again }), chunk)
   try {
     return await recognise(decompressed, request)
   } catch (error) {
@@ -127,18 +127,18 @@ export async function readStored(
   }
 }
 
-/** The reader for what the window begins with. */
-async function recognise(window: Window, request: ReaderRequest): Promise<Reader> {
+/** The reader for what the buffer begins with. */
+async function recognise(buffer: ReadBuffer, request: ReaderRequest): Promise<Reader> {
   const { file, index, interfaces, supportsLinkType, supportedLinkTypes } = request
   const { path } = file
-  await window.need(MAGIC_LENGTH)
-  const available = window.end - window.position
-  if (available === 0 && window.failure !== null) throw new CaptureError(path, 0, window.failure)
+  await buffer.need(MAGIC_LENGTH)
+  const available = buffer.end - buffer.position
+  if (available === 0 && buffer.failure !== null) throw new CaptureError(path, 0, buffer.failure)
   if (available === 0) throw new CaptureError(path, 0, 'empty, expected a capture')
-  const shared = [window, file, index, interfaces] as const
-  if (available >= 4 && isPcapMagic(viewOf(window))) {
-    await needHeader(path, window, PCAP_HEADER_LENGTH, 'a pcap file header')
-    const header = parsePcapHeader(path, viewOf(window))
+  const shared = [buffer, file, index, interfaces] as const
+  if (available >= 4 && isPcapMagic(viewOf(buffer))) {
+    await needHeader(path, buffer, PCAP_HEADER_LENGTH, 'a pcap file header')
+    const header = parsePcapHeader(path, viewOf(buffer))
     if (supportsLinkType?.(header.linkType) === false) {
       const expected = supportedLinkTypes === undefined ? '' : `, expected ${supportedLinkTypes}`
       throw new CaptureError(
@@ -149,14 +149,14 @@ async function recognise(window: Window, request: ReaderRequest): Promise<Reader
     }
     return new PcapReader(header, ...shared)
   }
-  if (available >= 4 && viewOf(window).getUint32(0) === SECTION_HEADER) {
-    await needHeader(path, window, PCAPNG_HEADER_LENGTH, 'a pcapng section header')
-    checkPcapngHeader(path, viewOf(window))
+  if (available >= 4 && viewOf(buffer).getUint32(0) === SECTION_HEADER) {
+    await needHeader(path, buffer, PCAPNG_HEADER_LENGTH, 'a pcapng section header')
+    checkPcapngHeader(path, viewOf(buffer))
     return new PcapngReader(...shared)
   }
-  if (available >= MAGIC_LENGTH && isSnoopMagic(viewOf(window))) {
-    await needHeader(path, window, SNOOP_HEADER_LENGTH, 'a snoop file header')
-    const linkType = parseSnoopHeader(path, viewOf(window))
+  if (available >= MAGIC_LENGTH && isSnoopMagic(viewOf(buffer))) {
+    await needHeader(path, buffer, SNOOP_HEADER_LENGTH, 'a snoop file header')
+    const linkType = parseSnoopHeader(path, viewOf(buffer))
     if (linkType < 0 || supportsLinkType?.(linkType) === false)
       throw new CaptureError(
         path,
@@ -165,21 +165,21 @@ async function recognise(window: Window, request: ReaderRequest): Promise<Reader
       )
     return new SnoopReader(linkType, ...shared)
   }
-  throw new CaptureError(path, 0, `no capture: found ${found(window)}, expected ${EXPECTED}`)
+  throw new CaptureError(path, 0, `no capture: found ${found(buffer)}, expected ${EXPECTED}`)
 }
 
-async function needHeader(path: string, window: Window, length: number, what: string): Promise<void> {
-  if (!(await window.need(length)))
-    throw new CaptureError(path, window.end - window.position, `cut off, expected ${what} of ${length} bytes`)
+async function needHeader(path: string, buffer: ReadBuffer, length: number, what: string): Promise<void> {
+  if (!(await buffer.need(length)))
+    throw new CaptureError(path, buffer.end - buffer.position, `cut off, expected ${what} of ${length} bytes`)
 }
 
-function viewOf(window: Window): DataView {
-  return new DataView(window.bytes.buffer, window.position, window.end - window.position)
+function viewOf(buffer: ReadBuffer): DataView {
+  return new DataView(buffer.bytes.buffer, buffer.position, buffer.end - buffer.position)
 }
 
 /** The first bytes, and what they belong to where that is something people compress or save captures as. */
-function found(window: Window): string {
-  const shown = window.bytes.subarray(window.position, Math.min(window.end, window.position + MAGIC_LENGTH))
+function found(buffer: ReadBuffer): string {
+  const shown = buffer.bytes.subarray(buffer.position, Math.min(buffer.end, buffer.position + MAGIC_LENGTH))
   const hex = Array.from(shown, byte => byte.toString(16).padStart(2, '0')).join(' ')
   const known = FOREIGN.find(([magic]) => hex.startsWith(magic))
   return known === undefined ? hex : `${hex} (${known[1]})`

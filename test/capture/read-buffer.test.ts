@@ -1,32 +1,32 @@
-// The window gives every byte once and in order, never splits what is asked for, and ends when told.
+// The buffer gives every byte once and in order, never splits what is asked for, and ends when told.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ByteSource } from '../../src/capture/byte-source.ts'
-import { Window } from '../../src/capture/read-buffer.ts'
+import { ReadBuffer } from '../../src/capture/read-buffer.ts'
 import { MemorySource } from '../support/memory-source.ts'
 
 const content = Uint8Array.from({ length: 5000 }, (_, index) => (index * 31) >> 3)
 
-describe('Window', () => {
+describe('ReadBuffer', () => {
   it('gives records of any length whole, whatever comes at a time', async () => {
     const lengths = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 1500 })))
     const chunk = fc.integer({ min: 1, max: 600 })
     await fc.assert(
       fc.asyncProperty(lengths, chunk, chunk, async (records, chunkLength, piece) => {
-        const window = new Window(new MemorySource(content, piece), chunkLength)
+        const buffer = new ReadBuffer(new MemorySource(content, piece), chunkLength)
         let at = 0
         for (const length of records) {
-          const whole = await window.need(length)
+          const whole = await buffer.need(length)
           expect(whole).toBe(at + length <= content.length)
           if (!whole) return
-          expect(window.offsetOf(window.position)).toBe(at)
-          const { bytes, position, view } = window
+          expect(buffer.offsetOf(buffer.position)).toBe(at)
+          const { bytes, position, view } = buffer
           expect(
             Buffer.compare(bytes.subarray(position, position + length), content.subarray(at, at + length)),
           ).toBe(0)
           expect(view.getUint8(position)).toBe(content[at])
-          window.position += length
+          buffer.position += length
           at += length
         }
       }),
@@ -34,23 +34,23 @@ describe('Window', () => {
   })
 
   it('skips beyond what it holds', async () => {
-    const window = new Window(new MemorySource(content, 100), 64)
-    await window.fill()
-    window.position += 3000
-    expect(await window.need(2)).toBe(true)
-    expect(window.offsetOf(window.position)).toBe(3000)
-    expect(window.bytes[window.position]).toBe(content[3000])
-    window.position += 3000
-    expect(await window.need(1)).toBe(false)
-    expect(window.end - window.position).toBe(-1000)
+    const buffer = new ReadBuffer(new MemorySource(content, 100), 64)
+    await buffer.fill()
+    buffer.position += 3000
+    expect(await buffer.need(2)).toBe(true)
+    expect(buffer.offsetOf(buffer.position)).toBe(3000)
+    expect(buffer.bytes[buffer.position]).toBe(content[3000])
+    buffer.position += 3000
+    expect(await buffer.need(1)).toBe(false)
+    expect(buffer.end - buffer.position).toBe(-1000)
   })
 
   it('reads a large record that comes in tiny pieces without copying it over and over', async () => {
     const large = new Uint8Array(1 << 20)
-    const window = new Window(new MemorySource(large, 512), 1 << 20)
+    const buffer = new ReadBuffer(new MemorySource(large, 512), 1 << 20)
     const buffers = new Set<Uint8Array>()
-    while (window.end - window.position < large.length && (await window.fill())) buffers.add(window.bytes)
-    expect(window.end - window.position).toBe(large.length)
+    while (buffer.end - buffer.position < large.length && (await buffer.fill())) buffers.add(buffer.bytes)
+    expect(buffer.end - buffer.position).toBe(large.length)
     expect(buffers.size).toBeLessThan(8)
   })
 
@@ -66,23 +66,23 @@ describe('Window', () => {
       },
       close: () => source.close(),
     }
-    const window = new Window(failing, 64)
-    expect(await window.need(11)).toBe(false)
-    expect(window.end - window.position).toBe(10)
-    expect(window.failure).toBe('EIO: i/o error, read')
+    const buffer = new ReadBuffer(failing, 64)
+    expect(await buffer.need(11)).toBe(false)
+    expect(buffer.end - buffer.position).toBe(10)
+    expect(buffer.failure).toBe('EIO: i/o error, read')
   })
 
-  it('a fill that waits ends when the window is closed', async () => {
+  it('a fill that waits ends when the buffer is closed', async () => {
     let end = (_count: number) => {}
     const waiting: ByteSource = {
       position: 0,
       read: () => new Promise(resolve => (end = resolve)),
       close: async () => end(0),
     }
-    const window = new Window(waiting, 64)
-    const filled = window.fill()
-    await window.close()
+    const buffer = new ReadBuffer(waiting, 64)
+    const filled = buffer.fill()
+    await buffer.close()
     expect(await filled).toBe(false)
-    expect(await window.fill()).toBe(false)
+    expect(await buffer.fill()).toBe(false)
   })
 })
