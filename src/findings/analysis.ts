@@ -268,6 +268,7 @@ export class Analysis implements Observer, Witness {
   private released(ct: number): void {
     this.midStream.released(this.table, ct)
     this.portPressure.released(this.table, ct)
+    this.announced.released(this.table, ct)
   }
 
   private unusual(packet: Packet, sightings: Sightings | null): void {

@@ -134,3 +134,95 @@ describe('vxlan-checksum', () => {
     expect(await findingsOf([capture])).toEqual([])
   })
 })
+
+describe('missing-helper of FTP', () => {
+  const CONTROL: Ends = {
+    source: '10.1.0.5',
+    destination: '203.0.113.9',
+    sourcePort: 45_000,
+    destinationPort: 21,
+  }
+  const MASQUERADED = '198.51.100.1'
+  /** What the server opens in active mode: RFC 959, 3.2. */
+  const DATA: Ends = {
+    source: CONTROL.destination,
+    destination: MASQUERADED,
+    sourcePort: 20,
+    destinationPort: 50_001,
+  }
+
+  interface Session {
+    /** Where the control connection goes out, and whether it is over before the data connection begins. */
+    outside?: string
+    isOver?: boolean
+    data?: Ends
+    /** Whether the data connection is translated to the client. */
+    isExpected?: boolean
+  }
+
+  /** A control connection on both sides of the host, then three SYNs of the data connection. */
+  const run = async ({
+    outside: source = MASQUERADED,
+    isOver = false,
+    data = DATA,
+    isExpected = false,
+  }: Session) => {
+    const inside = new FlowCapture()
+    const outside = new FlowCapture()
+    /** A segment as it comes in and as it leaves. */
+    const pass = (
+      from: FlowCapture,
+      to: FlowCapture,
+      [before, after]: [Ends, Ends],
+      segment: Segment,
+    ): void => {
+      to.identification = from.identification
+      from.segment(before, segment)
+      to.wait(0.00002)
+        .segment(after, { ...segment, ttl: 63 })
+        .wait(-0.00002)
+      for (const capture of [inside, outside]) capture.wait(0.01)
+    }
+    const out: [Ends, Ends] = [CONTROL, { ...CONTROL, source }]
+    const back: [Ends, Ends] = [turned(out[1]), turned(out[0])]
+    pass(inside, outside, out, { flags: SYN, sequence: 1000 })
+    outside.identification = 20_000
+    pass(outside, inside, back, { flags: SYN_ACK, sequence: 5000, acknowledgment: 1001 })
+    inside.identification = 1001
+    pass(inside, outside, out, { flags: 0x10, sequence: 1001, acknowledgment: 5001 })
+    if (isOver) {
+      inside.identification = 1002
+      pass(inside, outside, out, { flags: 0x14, sequence: 1001, acknowledgment: 5001 })
+      // longer than tcp_timeout_close; another masqueraded flow takes the place of its entry
+      for (const capture of [inside, outside]) capture.wait(11)
+      inside.identification = 1003
+      const other = { ...CONTROL, destinationPort: 443 }
+      pass(inside, outside, [other, { ...other, source }], { flags: SYN, sequence: 1 })
+    }
+    for (let i = 0; i < 3; i++) {
+      outside.identification = 30_000 + i
+      const syn = { flags: SYN, sequence: 9000 }
+      if (isExpected) {
+        pass(outside, inside, [data, { ...data, destination: CONTROL.source, destinationPort: 50_001 }], syn)
+      } else outside.segment(data, syn)
+      for (const capture of [inside, outside]) capture.wait(1)
+    }
+    const found = await findingsOf([inside, outside])
+    return found.filter(finding => finding.includes('missing-helper'))
+  }
+
+  it('is certain of a connection that the server of an open, masqueraded one begins from port 20', async () => {
+    expect(await run({})).toEqual(['error missing-helper certain'])
+  })
+
+  it.each<[string, Session]>([
+    ['one that is translated to the client', { isExpected: true }],
+    ['one from another port', { data: { ...DATA, sourcePort: 2020 } }],
+    ['one from another server', { data: { ...DATA, source: '203.0.113.10' } }],
+    ['one to another address', { data: { ...DATA, destination: '198.51.100.2' } }],
+    ['one after the entry of the control connection is gone, and its place taken', { isOver: true }],
+    ['a control connection that is not masqueraded', { outside: CONTROL.source }],
+  ])('is none of %s', async (_what, session) => {
+    expect(await run(session)).toEqual([])
+  })
+})

@@ -8,7 +8,7 @@ import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { flowOfEntry } from '../evidence/flow-facts.ts'
 import { Collector } from '../facts/collector.ts'
-import { type Facts, phrase, step } from '../facts/facts.ts'
+import { type Facts, type FlowFacts, phrase, step } from '../facts/facts.ts'
 
 const TFTP = 69
 const FTP = 21
@@ -19,8 +19,8 @@ const MOST_CONTROLS = 1024
 
 interface Waiting {
   helper: 'tftp' | 'ftp'
-  /** The entry of the flow that announced it. */
-  control: number
+  /** That announced it. */
+  flow: FlowFacts
   frame: number
   capture: number
   point: number
@@ -31,6 +31,7 @@ interface Waiting {
  * Look-alikes, none of which is this:
  * - a helper that is assigned: the second flow is translated to the client, and seen to be;
  * - a stranger that writes from another port of the server: it does not know the port that the request has;
+ * - a connection from port 20 of a server without a control connection that is open and masqueraded;
  * - a flow that somebody on the host itself answers.
  */
 export class AnnouncedFlows {
@@ -47,14 +48,22 @@ export class AnnouncedFlows {
     const ports = table.ports(ct * 2)
     if (protocol === IPPROTO_UDP) {
       if ((ports & 0xffff) === TFTP) this.hasTftp = true
-      else if (this.hasTftp) this.await('tftp', this.requestOf(table, ct), ct, packet, point)
+      else if (this.hasTftp) this.await('tftp', this.requestOf(table, ct), table, ct, packet, point)
     } else if (protocol === IPPROTO_TCP) {
       if ((ports & 0xffff) === FTP) this.noteControl(table, ct)
       else if (ports >>> 16 === FTP_DATA && this.controls.size > 0) {
         const control = this.controls.get(controlKey(table.source(ct * 2), table.destination(ct * 2)))
-        this.await('ftp', control ?? -1, ct, packet, point)
+        this.await('ftp', control ?? -1, table, ct, packet, point)
       }
     }
+  }
+
+  /** An entry is no more, whether it still takes room or not. */
+  released(table: Table, ct: number): void {
+    if (this.controls.size === 0) return
+    if (table.protocol(ct) !== IPPROTO_TCP || (table.ports(ct * 2) & 0xffff) !== FTP) return
+    const key = controlOf(table, ct)
+    if (this.controls.get(key) === ct) this.controls.delete(key)
   }
 
   /** An entry ended, or the capture did. */
@@ -62,13 +71,9 @@ export class AnnouncedFlows {
     const waiting = this.waiting.get(ct)
     if (waiting === undefined) return
     this.waiting.delete(ct)
-    const { helper, control, frame, capture, point, time } = waiting
+    const { helper, flow, frame, capture, point, time } = waiting
     const status = table.status(ct)
     if ((status & (IPS_SEEN_REPLY | IPS_DST_NAT)) !== 0) return
-    // the control connection may have ended meanwhile, and its place have gone to another
-    const isAlive = (table.status(control) & IPS_SRC_NAT) !== 0
-    if (!isAlive) return
-    const flow = flowOfEntry(table, control)
     const data = flowOfEntry(table, ct)
     this.collector.add({
       id: 'missing-helper',
@@ -93,10 +98,18 @@ export class AnnouncedFlows {
     })
   }
 
-  private await(helper: Waiting['helper'], control: number, ct: number, packet: Packet, point: number): void {
+  private await(
+    helper: Waiting['helper'],
+    control: number,
+    table: Table,
+    ct: number,
+    packet: Packet,
+    point: number,
+  ): void {
     if (control < 0 || this.waiting.size === MOST_WAITING) return
     const { frame, capture, time } = packet
-    this.waiting.set(ct, { helper, control, frame, capture, point, time })
+    // taken now: the first flow may be over before its second is, and its place have gone to another
+    this.waiting.set(ct, { helper, flow: flowOfEntry(table, control), frame, capture, point, time })
   }
 
   /** The masqueraded entry of a TFTP request whose answer has the server's address and the request's port. */
@@ -110,8 +123,13 @@ export class AnnouncedFlows {
 
   private noteControl(table: Table, ct: number): void {
     if ((table.status(ct) & IPS_SRC_NAT) === 0 || this.controls.size === MOST_CONTROLS) return
-    this.controls.set(controlKey(table.source(ct * 2 + 1), table.destination(ct * 2 + 1)), ct)
+    this.controls.set(controlOf(table, ct), ct)
   }
+}
+
+/** The key of a control connection. */
+function controlOf(table: Table, ct: number): string {
+  return controlKey(table.source(ct * 2 + 1), table.destination(ct * 2 + 1))
 }
 
 function controlKey(server: number, client: number): string {
