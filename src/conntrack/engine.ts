@@ -93,6 +93,8 @@ export class Engine {
   private nextTick = TIME_ZERO
   /** An entry that died with the packet tracked last; its slot is free at the next call. */
   private dead = -1
+  /** Bits of `kind` in which the tuple of a reply to the packet is of another zone. kernel: nf_ct_zone_id() of a direction */
+  protected replyZoneFlip = 0
 
   /**
    * @param settings sysctls
@@ -229,9 +231,17 @@ export class Engine {
     return ACCEPT
   }
 
+  /** Fills the reply tuple; false where the kernel knows none. */
+  private invert(): boolean {
+    if (!invertTuple(this.tuple, this.reply)) return false
+    this.reply.kind ^= this.replyZoneFlip
+    return true
+  }
+
   /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
   private translate(translation: Translation): number {
     const nat = translation.apply(this.reply)
+    this.reply.kind = this.tuple.kind ^ this.replyZoneFlip
     if (!hasPorts(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
     return nat
   }
@@ -240,7 +250,7 @@ export class Engine {
   private learnOf(ct: number, translation: Translation): number {
     const { table } = this
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && !allowsClash(table.protocol(ct))) return NAT_AGREES
-    if (!invertTuple(this.tuple, this.reply)) return NAT_AGREES
+    if (!this.invert()) return NAT_AGREES
     const nat = this.translate(translation)
     const isYoung = this.context.time - table.start(ct) <= RACE_TIME
     const verdict = judgeTranslation(table, ct, this.reply, nat, isYoung)
@@ -290,7 +300,7 @@ export class Engine {
 
   /** kernel: init_conntrack(); the entry is in no bucket until its packet is accepted. */
   private create(packet: Packet, translation: Translation | null): number {
-    if (!invertTuple(this.tuple, this.reply)) return CREATE_NO_INVERSE
+    if (!this.invert()) return CREATE_NO_INVERSE
     const nat = translation === null ? 0 : this.translate(translation)
     if (this.gate !== null && !this.gate.admits(this.tuple, this.reply, packet)) return CREATE_FULL
     if (this.table.count + 1 > this.room && !this.dropEarly()) {

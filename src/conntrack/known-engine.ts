@@ -68,6 +68,8 @@ export class KnownEngine extends Engine {
     const { inverse, table, translation } = this
     if (!invertTuple(tuple, inverse)) return -1
     translation?.apply(inverse)
+    // what was seen behind a translation says nothing of the zone
+    inverse.kind = tuple.kind
     const key = table.find(inverse, hashTuple(inverse)) ^ 1
     if (key < 0 || !isKnown(table, key >> 1)) return -1
     if ((table.status(key >> 1) & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return -1

@@ -42,8 +42,9 @@ export interface Redirection {
 
 /** Asked about each packet, in front of conntrack and behind it. */
 export interface Passage {
-  /** The zone that the packet is looked up in. */
+  /** The zone that the packet's tuple is looked up in as one of the original direction, and as one of a reply. */
   readonly zone: number
+  readonly replyZone: number
   /** Whether the host sends it: what OUTPUT translated back is seen behind that alone. */
   readonly isOwn: boolean
   /** Of the first packet of an entry that left: where a rule sent it, unseen; null for nowhere else. */

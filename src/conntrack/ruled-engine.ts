@@ -10,9 +10,16 @@ import type { Translation } from './nat.ts'
 import { ENTERS, LEAVES, type Passage, type Redirection, type Seen, STAYS_RESET } from './passage.ts'
 import { TCP_CLOSE } from './proto/tcp-table.ts'
 import type { Settings } from './settings.ts'
-import { DIRECTION_ORIGINAL, IPCT_PROTOINFO, IPS_DST_NAT, STATE_NEW, STATE_UNTRACKED } from './status.ts'
+import {
+  DIRECTION_ORIGINAL,
+  DIRECTION_REPLY,
+  IPCT_PROTOINFO,
+  IPS_DST_NAT,
+  STATE_NEW,
+  STATE_UNTRACKED,
+} from './status.ts'
 import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from './table-layout.ts'
-import { hashTuple, invertTuple, KIND_IPV6, Tuple } from './tuple.ts'
+import { hashTuple, invertTuple, KIND_IPV6, Tuple, ZONE_SHIFT } from './tuple.ts'
 
 export class RuledEngine extends KnownEngine {
   private readonly passage: Passage
@@ -46,7 +53,9 @@ export class RuledEngine extends KnownEngine {
       return this.state
     }
     const { zone } = packet
-    if (passage.zone !== 0) packet.zone = passage.zone
+    // rules are walked outside of tunnels alone, where packets are of no zone by themselves
+    packet.zone = passage.zone
+    this.replyZoneFlip = (passage.zone ^ passage.replyZone) << ZONE_SHIFT
     super.track(packet, translation)
     packet.zone = zone
     if (!this.isTold) {
@@ -59,11 +68,21 @@ export class RuledEngine extends KnownEngine {
 
   /** An answer of the host to what was sent elsewhere is seen translated back: as the inverse of what was asked. */
   protected override find(tuple: Tuple): number {
-    const key = super.find(tuple)
+    const key = this.findInZones(tuple)
     if (key >= 0 || !this.passage.isOwn || !invertTuple(tuple, this.asked)) return key
     const asked = this.table.find(this.asked, hashTuple(this.asked))
     if (asked < 0 || (asked & 1) !== DIRECTION_ORIGINAL) return -1
     return (this.table.status(asked >> 1) & IPS_DST_NAT) === 0 ? -1 : asked ^ 1
+  }
+
+  /** Where the directions are of two zones: each key in its own. kernel: nf_ct_key_equal(), nf_conntrack_find_get() */
+  private findInZones(tuple: Tuple): number {
+    const key = super.find(tuple)
+    if (this.replyZoneFlip === 0 || (key >= 0 && (key & 1) === DIRECTION_ORIGINAL)) return key
+    tuple.kind ^= this.replyZoneFlip
+    const reply = super.find(tuple)
+    tuple.kind ^= this.replyZoneFlip
+    return reply >= 0 && (reply & 1) === DIRECTION_REPLY ? reply : -1
   }
 
   protected override leaves(ct: number, packet: Packet): boolean {

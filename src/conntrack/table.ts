@@ -26,7 +26,7 @@ import {
   TIMEOUT,
   WIDE,
 } from './table-layout.ts'
-import { KIND_IPV6, type Tuple } from './tuple.ts'
+import { KIND_IPV6, type Tuple, zoneOf } from './tuple.ts'
 import { WideAddresses } from './wide-addresses.ts'
 
 /** Entries that there is room for at first, four times the default nf_conntrack_max: untouched, it costs nothing. */
@@ -125,9 +125,14 @@ export class Table {
     this.entries[(ct << ENTRY_SHIFT) + RECORD] = record
   }
 
-  /** Protocol number | zone << 8 | KIND_IPV6. */
+  /** Protocol number | zone << 8 | KIND_IPV6 of the original direction. */
   kind(ct: number): number {
     return this.keys[((ct * 2) << KEY_SHIFT) + KEY_KIND]
+  }
+
+  /** The zone that a key is found in. kernel: nf_ct_zone_id() of its direction */
+  zone(key: number): number {
+    return zoneOf(this.keys[(key << KEY_SHIFT) + KEY_KIND])
   }
 
   protocol(ct: number): number {

@@ -52,19 +52,27 @@ const tupleOf = (address: fc.Arbitrary<string>, kind: Kind): fc.Arbitrary<Listed
   fc.record({ src: address, dst: address, ...kind.fields(port), packets: count, bytes: count })
 
 const listedOf = (kind: Kind, address: fc.Arbitrary<string>): fc.Arbitrary<ListedEntry> =>
-  fc.record({
-    protocol: fc.constant(kind.protocol),
-    timeout: fc.integer({ min: 0, max: 432000 }).map(String),
-    state: fc.constantFrom(...kind.states),
-    original: tupleOf(address, kind),
-    reply: tupleOf(address, kind),
-    isReplied: fc.boolean(),
-    isAssured: fc.boolean(),
-    isOffloaded: fc.constant(false),
-    zone: fc.constantFrom('0', '0', '1', '65535'),
-    age: fc.integer({ min: 0, max: 1e6 }).map(String),
-    tags: fc.tuple(fc.constant('0'), fc.constant('0')),
-  })
+  fc
+    .record({
+      protocol: fc.constant(kind.protocol),
+      timeout: fc.integer({ min: 0, max: 432000 }).map(String),
+      state: fc.constantFrom(...kind.states),
+      original: tupleOf(address, kind),
+      reply: tupleOf(address, kind),
+      isReplied: fc.boolean(),
+      isAssured: fc.boolean(),
+      isOffloaded: fc.constant(false),
+      zone: fc.constantFrom('0', '0', '1', '65535'),
+      age: fc.integer({ min: 0, max: 1e6 }).map(String),
+      tags: fc.tuple(fc.constant('0'), fc.constant('0')),
+      alone: fc.constantFrom('original' as const, 'reply' as const, null, null),
+    })
+    .map(({ alone, ...entry }) => (alone === null ? entry : inZoneAlone(entry, alone)))
+
+/** An entry of which one direction alone is in the zone. */
+function inZoneAlone(entry: ListedEntry, direction: 'original' | 'reply'): ListedEntry {
+  return { ...entry, zone: '0', [direction]: { ...entry[direction], zone: entry.zone } }
+}
 
 /** Echo requests, and a reply whose id NAT may have changed. */
 const icmpOf = (address: fc.Arbitrary<string>, protocol: number): fc.Arbitrary<ListedEntry> => {

@@ -165,11 +165,11 @@ describe('a line of conntrack -L', () => {
     expect([isOffloaded(saved('SEEN_REPLY,ASSURED')), isOffloaded(json(['ASSURED']))]).toEqual([false, false])
   })
 
-  it('of a direction-bound zone is taken as of the default one', () => {
+  it('of a direction-bound zone has that direction alone in it', () => {
     const entry = parseOne(
       'udp      17 19 src=10.0.0.7 dst=10.0.0.2 sport=1002 dport=53 zone-orig=7 [UNREPLIED] src=10.0.0.2 dst=10.0.0.7 sport=53 dport=1002 mark=0 use=1',
     )
-    expect([zoneOf(entry.original.kind), zoneOf(entry.reply.kind), entry.status]).toEqual([0, 0, 0])
+    expect([zoneOf(entry.original.kind), zoneOf(entry.reply.kind), entry.status]).toEqual([7, 0, 0])
   })
 
   it('knows the states that other kernels have', () => {

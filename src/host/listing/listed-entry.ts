@@ -17,7 +17,7 @@ import {
 } from '../../net/numbers.ts'
 import { parseIpv4, parseIpv6 } from '../../net/parse-address.ts'
 
-/** Fields of one direction by the names that conntrack prints: `src`, `dst`, `sport`, …, `packets`, `bytes`. */
+/** Fields of one direction by the names that conntrack prints: `src`, `dst`, `sport`, …, `zone`, `packets`, `bytes`. */
 export type ListedTuple = Record<string, string>
 
 export interface ListedEntry {
@@ -30,6 +30,7 @@ export interface ListedEntry {
   isReplied: boolean
   isAssured: boolean
   isOffloaded: boolean
+  /** Of both directions. */
   zone: string
   /** Seconds since it was made. */
   age: string | null
@@ -77,9 +78,8 @@ export function knownEntry(listed: ListedEntry): KnownEntry {
   const reply = addressed(listedReply, protocol)
   if (original.kind !== reply.kind) throw new ListingError('expected addresses of one family')
   const isPartial = setPorts(original, listedOriginal, reply, listedReply, protocol)
-  const zone = numberOf(listed.zone, MOST_ZONE, 'a zone') << ZONE_SHIFT
-  original.kind |= zone
-  reply.kind |= zone
+  original.kind |= numberOf(listedOriginal.zone ?? listed.zone, MOST_ZONE, 'a zone') << ZONE_SHIFT
+  reply.kind |= numberOf(listedReply.zone ?? listed.zone, MOST_ZONE, 'a zone') << ZONE_SHIFT
   const isAssured = listed.isAssured || listed.isOffloaded
   return {
     original,

@@ -78,8 +78,10 @@ function readFields(words: readonly string[], entry: ListedEntry): void {
       tuple.src = value
     } else if (TUPLE_FIELDS.has(name) || (name === 'id' && isIcmpId(entry, tuple))) tuple[name] = value
     else if (name === 'zone') entry.zone = value
+    else if (name === 'zone-orig') entry.original.zone = value
+    else if (name === 'zone-reply') entry.reply.zone = value
     else if (name === 'delta-time') entry.age = value
-    // the rest (mark, use, secctx, labels, helper, a zone of one direction, …) has no part in the model
+    // the rest (mark, use, secctx, labels, helper, …) has no part in the model
   }
 }
 
@@ -102,6 +104,8 @@ const PROTOCOLS = new Map(
 PROTOCOLS.delete('unknown')
 
 const SAVED_FIELDS = new Map<string, readonly ['original' | 'reply', string]>([
+  ['--orig-zone', ['original', 'zone']],
+  ['--reply-zone', ['reply', 'zone']],
   ['-s', ['original', 'src']],
   ['-d', ['original', 'dst']],
   ['-r', ['reply', 'src']],
@@ -148,7 +152,7 @@ export function readSavedLine(line: string): ListedEntry {
     else if (option === '--state') entry.state = value
     else if (option === '--orig-vtag') tags[0] = value
     else if (option === '--reply-vtag') tags[1] = value
-    // the rest (marks, labels, helpers, DCCP's role, a zone of one direction) has no part in the model
+    // the rest (marks, labels, helpers, DCCP's role) has no part in the model
   }
   entry.tags = tags
   return entry
@@ -167,7 +171,7 @@ function readStatus(list: string, entry: ListedEntry): void {
 }
 
 /** A field of one direction in a JSON line. */
-const TUPLE_NAME = /^(orig|reply)_(src|dst|sport|dport|type|code|id|srckey|dstkey|packets|bytes)$/
+const TUPLE_NAME = /^(orig|reply)_(src|dst|sport|dport|type|code|id|srckey|dstkey|zone|packets|bytes)$/
 
 /** A JSON line with the field names of `ctpcap list --format ndjson`. @throws ListingError */
 export function readJsonLine(line: string): ListedEntry {

@@ -7,7 +7,17 @@ import { emptyEntry, type ListedEntry, type ListedTuple, ListingError } from './
 
 const META = /<meta\s+direction="(original|reply|independent)"\s*>/g
 const META_END = '</meta>'
-const TUPLE_ELEMENTS = ['src', 'dst', 'sport', 'dport', 'srckey', 'dstkey', 'packets', 'bytes'] as const
+const TUPLE_ELEMENTS = [
+  'src',
+  'dst',
+  'sport',
+  'dport',
+  'srckey',
+  'dstkey',
+  'zone',
+  'packets',
+  'bytes',
+] as const
 
 /** @throws ListingError */
 export function readXmlFlow(text: string): ListedEntry {

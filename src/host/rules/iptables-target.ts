@@ -113,13 +113,12 @@ function parseTarget(text: string, family: Family): NatTarget | null {
   return { addresses, ports }
 }
 
-/** `-j CT --zone 7`, `--zone-orig 7`, `--zone-reply 7`; null where it sets none (a helper, a timeout). */
+/** `-j CT --zone 7`, `--zone mark`, `--zone-orig 7`, `--zone-reply 7`; null where it sets none (a helper, a timeout). */
 function zoneOf(words: readonly string[]): Action | null {
   const at = words.findIndex(word => word.startsWith('--zone'))
   if (at < 0) return null
-  const zone = Number(words[at + 1])
-  // a zone by the packet's mark
-  if (!Number.isInteger(zone)) return { kind: 'unknown' }
+  const zone = words[at + 1] === 'mark' ? 'mark' : Number(words[at + 1])
+  if (zone !== 'mark' && !Number.isInteger(zone)) return { kind: 'unknown' }
   const direction = words[at] === '--zone-orig' ? 'original' : words[at] === '--zone-reply' ? 'reply' : null
   return { kind: 'zone', zone, direction, tracksAgain: false }
 }

@@ -185,7 +185,7 @@ function isRandom(own: JsonObject | null): boolean {
 /** `meta mark set …`, `ct mark set …`, `ct zone set …`; what else is set of a packet is of no account. */
 function markSteps({ key, value }: JsonObject, sets: NftSets, wheel: () => number): Step[] {
   const ct = asObject(asObject(key)?.ct)
-  if (ct?.key === 'zone') return [{ action: zoneAction(ct, value) }]
+  if (ct?.key === 'zone') return zoneSteps(ct, value, sets, wheel)
   const isOfPacket = asObject(asObject(key)?.meta)?.key === 'mark'
   if (!isOfPacket && ct?.key !== 'mark') return []
   const kind = isOfPacket ? 'mark' : 'connmark'
@@ -199,10 +199,14 @@ function markSteps({ key, value }: JsonObject, sets: NftSets, wheel: () => numbe
   return [{ action: markAction(kind, value) }]
 }
 
-function zoneAction(ct: JsonObject, value: unknown): Action {
-  if (typeof value !== 'number') return { kind: 'unknown' }
+function zoneSteps(ct: JsonObject, value: unknown, sets: NftSets, wheel: () => number): Step[] {
   const direction = ct.dir === 'original' || ct.dir === 'reply' ? ct.dir : null
-  return { kind: 'zone', zone: value, direction, tracksAgain: true }
+  const actionOf = (zone: unknown): Action | null =>
+    typeof zone === 'number' ? { kind: 'zone', zone, direction, tracksAgain: true } : null
+  const map = asObject(asObject(value)?.map)
+  const found = map === null ? null : lookupOf(map, sets, wheel, actionOf)
+  if (found !== null) return dispatchSteps(found)
+  return [{ action: actionOf(value) ?? { kind: 'unknown' } }]
 }
 
 /** What a mark is set to: a number, its own with bits set, flipped or cleared, or the other one. */

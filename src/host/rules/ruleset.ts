@@ -42,7 +42,7 @@ export type Action =
    * The packet is looked up in this zone; `direction` where only the tuples of one direction are; `tracksAgain` if it
    * undoes NOTRACK, as in nft.
    */
-  | { kind: 'zone'; zone: number; direction: 'original' | 'reply' | null; tracksAgain: boolean }
+  | { kind: 'zone'; zone: number | 'mark'; direction: 'original' | 'reply' | null; tracksAgain: boolean }
   /** A verdict that goes on behind the rule's statement: `continue` of a map. */
   | { kind: 'continue' }
   /** nft's `counter` that does not stand at the end: what gets here is counted. */

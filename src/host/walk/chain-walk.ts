@@ -233,6 +233,13 @@ export class ChainWalk {
         this.end('unknown', way, number)
         addWay(to.after, { ...way, mark: null, connMark: null })
         return
+      case 'zone':
+        if (action.zone === 'mark' && way.mark === null) {
+          this.actOn(number, { kind: 'unknown' }, way, to)
+          return
+        }
+        addWay(to.after, changed(way, action, this.facts.hasEntry))
+        return
       default:
         addWay(to.after, changed(way, action, this.facts.hasEntry))
     }
@@ -278,7 +285,8 @@ function changed(way: Way, action: Action, hasEntry: boolean): Way {
       return way.isFixed ? way : { ...way, isUntracked: true }
     case 'zone': {
       if (way.isFixed || (way.isUntracked && !action.tracksAgain)) return way
-      const { zone, direction: zoneDirection } = action
+      const { direction: zoneDirection } = action
+      const zone = action.zone === 'mark' ? (way.mark ?? 0) & 0xffff : action.zone
       return { ...way, isUntracked: false, isFixed: true, zone, zoneDirection }
     }
     default:

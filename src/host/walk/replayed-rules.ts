@@ -50,6 +50,7 @@ export class ReplayedRules implements Passage {
   readonly numbers: RuleNumbers
   readonly counts: RuleCounts
   zone = 0
+  replyZone = 0
   isOwn = false
   redirection: Redirection | null = null
   // what became of the packet under way
@@ -125,6 +126,7 @@ export class ReplayedRules implements Passage {
     const course = this.courseOf(packet, seen)
     this.course = course
     this.zone = 0
+    this.replyZone = 0
     this.isOwn = course.origin === 'out'
     this.redirection = null
     this.ways = [FIRST_WAY]
@@ -144,9 +146,11 @@ export class ReplayedRules implements Passage {
     }
     const [way] = trail.ways
     if (areUntracked(trail.ways)) return PASSES_BY
-    // a zone of one direction alone, or of some ways alone, is not modelled
-    this.isBlind = trail.ways.length > 1 ? haveZones(trail.ways) : way?.zoneDirection !== null
-    if (!this.isBlind && way !== undefined) this.zone = way.zone
+    this.isBlind = trail.ways.length > 1 && haveZones(trail.ways)
+    if (!this.isBlind && way !== undefined) {
+      this.zone = way.zoneDirection === 'reply' ? 0 : way.zone
+      this.replyZone = way.zoneDirection === 'original' ? 0 : way.zone
+    }
     return ENTERS
   }
 

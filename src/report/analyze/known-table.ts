@@ -14,7 +14,7 @@ export function knownTableReport(check: TableCheck): KnownTableReport {
     used: check.used,
     duplicates: engine.duplicates,
     offloaded: count(entry => entry.isOffloaded),
-    otherZones: count(({ original }) => zoneOf(original.kind) !== 0),
+    otherZones: count(({ original, reply }) => zoneOf(original.kind) + zoneOf(reply.kind) !== 0),
     partial: count(entry => entry.isPartial),
     usedTcp: check.usedTcp,
     takenLater: check.wasTakenLater,
@@ -48,7 +48,7 @@ export function knownTableLimits(known: KnownTableReport): [string, string][] {
       'known-zones',
       otherZones === 0
         ? ''
-        : `${plural(otherZones, 'entry', 'entries')} of ${file} are of other zones than 0: they count, but a capture does not tell the zone of a packet, and none finds them.`,
+        : `${plural(otherZones, 'entry', 'entries')} of ${file} are of other zones than 0: they count, but no capture tells the zone of a packet, and only those find them that rules given with --rules put there.`,
     ],
     [
       'known-partial',

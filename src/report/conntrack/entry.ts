@@ -1,4 +1,4 @@
-// What every form of an entry needs of it beside its tuples: names, state, and what a line is to show.
+// What every form of an entry needs of it beside its tuples: names, state, zones, and what a line is to show.
 import { SCTP_STATE_NAMES } from '../../conntrack/proto/sctp-table.ts'
 import { TCP_STATE_NAMES } from '../../conntrack/proto/tcp-table.ts'
 import type { Table } from '../../conntrack/table.ts'
@@ -30,4 +30,14 @@ export function stateName(table: Table, ct: number): string {
     default:
       return ''
   }
+}
+
+/** The zone of both directions of an entry; 0 for the default one, and where only one of them is in a zone. */
+export function commonZone(table: Table, ct: number): number {
+  return table.zone(ct * 2) === table.zone(ct * 2 + 1) ? table.zone(ct * 2) : 0
+}
+
+/** The zone of one key of an entry whose other key is not there; 0 for none. kernel: NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL */
+export function ownZone(table: Table, key: number): number {
+  return table.zone(key) === table.zone(key ^ 1) ? 0 : table.zone(key)
 }

@@ -1,10 +1,9 @@
 // Entries as flat JSON objects, with the field names that jc's parser of conntrack's output uses (kellyjonbrazil/jc, issue 646).
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { zoneOf } from '../../conntrack/tuple.ts'
 import { protocolName } from '../../net/numbers.ts'
 import { type Ascii, flat } from '../text/ascii.ts'
-import { type Shown, stateName } from './entry.ts'
+import { commonZone, ownZone, type Shown, stateName } from './entry.ts'
 import { PORTS_GRE, PORTS_ICMP, PORTS_PORTS, portsOf, writeDestination, writeSource } from './tuple.ts'
 
 /** `"family":"ipv4","family_number":2,"proto":"tcp","proto_number":6` by family and protocol number. */
@@ -37,8 +36,12 @@ export function writeEntryFields(out: Ascii, table: Table, ct: number, shown: Sh
   out.text(flagList(table.status(ct)))
   if (shown.counters) writeCounters(out, table, ct)
   if (shown.age !== null) out.text(`,"delta_time":${shown.age}`)
-  const zone = zoneOf(table.kind(ct))
+  const zone = commonZone(table, ct)
+  const originalZone = ownZone(table, ct * 2)
+  const replyZone = ownZone(table, ct * 2 + 1)
   if (zone !== 0) out.text(`,"zone":${zone}`)
+  if (originalZone !== 0) out.text(`,"orig_zone":${originalZone}`)
+  if (replyZone !== 0) out.text(`,"reply_zone":${replyZone}`)
 }
 
 /** Family and protocol as JSON fields. */

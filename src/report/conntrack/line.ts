@@ -1,11 +1,10 @@
 // Lines of `conntrack -L`, `-L -o extended`, `-E` and /proc/net/nf_conntrack (libnetfilter_conntrack's snprintf_default.c; ct_seq_show()).
 import { helperName } from '../../conntrack/helper-assignment.ts'
-import { IPS_ASSURED, IPS_HELPER, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
+import { DIRECTION_REPLY, IPS_ASSURED, IPS_HELPER, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { zoneOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../../net/numbers.ts'
 import { type Ascii, flat } from '../text/ascii.ts'
-import { type EventName, type Shown, stateName } from './entry.ts'
+import { commonZone, type EventName, ownZone, type Shown, stateName } from './entry.ts'
 import { writeProcTuple, writeTuple } from './tuple.ts'
 
 const FAMILY_IPV4 = 'ipv4     2 '
@@ -58,12 +57,15 @@ export function writeProcLine(
   writeState(out, table, ct)
   if (protocol === IPPROTO_GRE) out.text(`timeout=${greTimeouts[0]}, stream_timeout=${greTimeouts[1]} `)
   writeProcTuple(out, table, ct * 2)
+  writeOwnZone(out, table, ct * 2)
   writeCounters(out, table, ct * 2, shown)
   writeUnreplied(out, table, ct)
   writeProcTuple(out, table, ct * 2 + 1)
+  writeOwnZone(out, table, ct * 2 + 1)
   writeCounters(out, table, ct * 2 + 1, shown)
   writeAssured(out, table, ct)
-  out.text(`mark=0 zone=${zoneOf(table.kind(ct))} `)
+  out.text('mark=0 ')
+  if (table.zone(ct * 2) === table.zone(ct * 2 + 1)) out.text(`zone=${table.zone(ct * 2)} `)
   writeAge(out, shown)
   out.text('use=2')
 }
@@ -73,9 +75,11 @@ function writeFlow(out: Ascii, table: Table, ct: number, shown: Shown): void {
   writeSeconds(out, shown)
   if (shown.state) writeState(out, table, ct)
   writeTuple(out, table, ct * 2)
+  writeOwnZone(out, table, ct * 2)
   writeCounters(out, table, ct * 2, shown)
   writeUnreplied(out, table, ct)
   writeTuple(out, table, ct * 2 + 1)
+  writeOwnZone(out, table, ct * 2 + 1)
   writeCounters(out, table, ct * 2 + 1, shown)
   writeAssured(out, table, ct)
 }
@@ -112,8 +116,14 @@ function writeAssured(out: Ascii, table: Table, ct: number): void {
 
 /** The default zone goes without saying. */
 function writeZone(out: Ascii, table: Table, ct: number): void {
-  const zone = zoneOf(table.kind(ct))
+  const zone = commonZone(table, ct)
   if (zone !== 0) out.text(`zone=${zone} `)
+}
+
+/** Behind the tuple that alone is in a zone. */
+function writeOwnZone(out: Ascii, table: Table, key: number): void {
+  const zone = ownZone(table, key)
+  if (zone !== 0) out.text(`zone-${(key & 1) === DIRECTION_REPLY ? 'reply' : 'orig'}=${zone} `)
 }
 
 function writeHelper(out: Ascii, table: Table, ct: number): void {

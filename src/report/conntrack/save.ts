@@ -1,10 +1,9 @@
 // Entries as `conntrack -L -o save` prints them: arguments with which `conntrack -R` makes them again (conntrack-tools' conntrack.c).
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { zoneOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_ICMPV6, IPPROTO_SCTP, protocolName } from '../../net/numbers.ts'
 import type { Ascii } from '../text/ascii.ts'
-import { type Shown, stateName } from './entry.ts'
+import { commonZone, ownZone, type Shown, stateName } from './entry.ts'
 import { PORTS_GRE, PORTS_ICMP, PORTS_PORTS, portsOf, writeDestination, writeSource } from './tuple.ts'
 
 const STATUS_NAMES = ['UNSET', 'SEEN_REPLY', 'ASSURED', 'SEEN_REPLY,ASSURED']
@@ -14,12 +13,9 @@ export function writeSaveLine(out: Ascii, table: Table, ct: number, shown: Shown
   const original = ct * 2
   const reply = original + 1
   const status = table.status(ct)
-  const zone = zoneOf(table.kind(ct))
   const seen = (status & IPS_SEEN_REPLY) !== 0 ? 1 : 0
   const assured = (status & IPS_ASSURED) !== 0 ? 2 : 0
-  out.text(
-    `-A -t ${shown.seconds ?? 0} -u ${STATUS_NAMES[seen + assured]}${zone === 0 ? '' : ` -w ${zone}`} -s `,
-  )
+  out.text(`-A -t ${shown.seconds ?? 0} -u ${STATUS_NAMES[seen + assured]}${zoneArguments(table, ct)} -s `)
   writeSource(out, table, original)
   out.text(' -d ')
   writeDestination(out, table, original)
@@ -33,6 +29,15 @@ export function writeSaveLine(out: Ascii, table: Table, ct: number, shown: Shown
   out.text(` -p ${name === 'unknown' ? protocol : name}`)
   out.text(portArguments(table, ct, protocol))
   out.text(stateArguments(table, ct, protocol))
+}
+
+function zoneArguments(table: Table, ct: number): string {
+  const zones = [
+    ['-w', commonZone(table, ct)],
+    ['--orig-zone', ownZone(table, ct * 2)],
+    ['--reply-zone', ownZone(table, ct * 2 + 1)],
+  ] as const
+  return zones.map(([option, zone]) => (zone === 0 ? '' : ` ${option} ${zone}`)).join('')
 }
 
 /** Destination NAT of the address. */

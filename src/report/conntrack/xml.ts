@@ -2,10 +2,9 @@
 import { TCP_STATE_NAMES } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { zoneOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_DCCP, protocolName } from '../../net/numbers.ts'
 import type { Ascii } from '../text/ascii.ts'
-import { type Shown, stateName } from './entry.ts'
+import { commonZone, ownZone, type Shown, stateName } from './entry.ts'
 import { PORTS_GRE, PORTS_PORTS, portsOf, writeDestination, writeSource } from './tuple.ts'
 
 export const XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n'
@@ -14,7 +13,7 @@ export const XML_TAIL = '</conntrack>\n'
 /** Appends a `<flow>` element. Kernel ids are a keyed hash; ours is the number of the frame that made the entry. */
 export function writeXmlFlow(out: Ascii, table: Table, ct: number, shown: Shown): void {
   const status = table.status(ct)
-  const zone = zoneOf(table.kind(ct))
+  const zone = commonZone(table, ct)
   out.text('<flow><meta direction="original">')
   writeDirection(out, table, ct * 2, shown)
   out.text('</meta><meta direction="reply">')
@@ -23,7 +22,7 @@ export function writeXmlFlow(out: Ascii, table: Table, ct: number, shown: Shown)
   // the library names SCTP states by the table of the TCP ones
   if (stateName(table, ct) !== '') out.text(`<state>${TCP_STATE_NAMES[table.state(ct)]}</state>`)
   out.text(
-    `<timeout>${shown.seconds ?? 0}</timeout><mark>0</mark>${zone === 0 ? '' : `<zone>${zone}</zone>`}<use>1</use><id>${table.firstFrame(ct)}</id>`,
+    `<timeout>${shown.seconds ?? 0}</timeout><mark>0</mark>${zoneElement(zone)}<use>1</use><id>${table.firstFrame(ct)}</id>`,
   )
   if ((status & IPS_ASSURED) !== 0) out.text('<assured/>')
   if ((status & IPS_SEEN_REPLY) === 0) out.text('<unreplied/>')
@@ -43,9 +42,14 @@ function writeDirection(out: Ascii, table: Table, key: number, shown: Shown): vo
   writeDestination(out, table, key)
   out.text(`</dst></layer3><layer4 protonum="${protocol}" protoname="${protocolName(protocol)}">`)
   out.text(portElements(protocol, table.ports(key)))
-  out.text('</layer4>')
+  out.text(`</layer4>${zoneElement(ownZone(table, key))}`)
   if (!shown.counters) return
   out.text(`<counters><packets>${table.packets(key)}</packets><bytes>${table.bytes(key)}</bytes></counters>`)
+}
+
+/** The default zone goes without saying. */
+function zoneElement(zone: number): string {
+  return zone === 0 ? '' : `<zone>${zone}</zone>`
 }
 
 /** Types and ids of ICMP are not in this form. */
