@@ -10,6 +10,7 @@ import {
 } from '../../conntrack/status.ts'
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { contains, type Network } from '../files/network.ts'
+import { ASKS_PACKET } from './asks.ts'
 import { fieldThat, type NftField, OPAQUE } from './nft-opaque.ts'
 import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
@@ -25,10 +26,11 @@ import {
   ofSomeTcpFlag,
   ofTcpFlags,
   ofTtl,
-  ofTurn,
+  shownBy,
   statusAsk,
+  turning,
 } from './packet-tests.ts'
-import { answer, negatedIf, PERHAPS, perhaps, type Test } from './subject.ts'
+import { answer, asking, negatedIf, PERHAPS, perhaps, type Test } from './subject.ts'
 
 type ReadNetwork = (value: unknown) => Network | null
 
@@ -264,11 +266,27 @@ export function fibField({ flags: given, result }: JsonObject): NftField {
   )
 }
 
-/** `numgen inc mod 3`; perhaps for one by chance. @param wheel a number that no other rule's wheel has */
+/** `numgen inc mod 3`; perhaps for one by chance. @param wheel a number that no other rule's wheel has. kernel: nft_ng_inc_gen() */
 export function numgenField({ mode, mod, offset }: JsonObject, wheel: () => number): NftField {
-  if (mode !== 'inc' || typeof mod !== 'number') return OPAQUE
+  if (mode !== 'inc' || typeof mod !== 'number' || mod < 1) return OPAQUE
   const first = typeof offset === 'number' ? offset : 0
-  return fieldThat(value =>
-    typeof value === 'number' ? ofTurn(wheel(), mod, mod - 1, (value - first + mod - 1) % mod) : perhaps,
-  )
+  const id = wheel()
+  return {
+    // the expression is worked out once, whatever it is compared with
+    needs: [turning(id, mod)],
+    asks: ASKS_PACKET,
+    equals: value => {
+      const range = rangeOf(value)
+      if (range === null) return perhaps
+      return asking(ASKS_PACKET, subject => {
+        const at = shownBy(id, subject)
+        return at < 0 ? PERHAPS : answer(range[0] <= at + first && at + first <= range[1])
+      })
+    },
+    key: subject => {
+      const at = shownBy(id, subject)
+      return at < 0 ? null : String(at + first)
+    },
+    keyOf: value => (typeof value === 'number' ? String(value) : null),
+  }
 }
