@@ -33,7 +33,8 @@ class Host {
   private readonly packet = new Packet()
   private frame = 0
 
-  constructor(text: string | null) {
+  /** @param topology what was given of the host; `''` for nothing */
+  constructor(text: string | null, topology = TOPOLOGY) {
     const observer = {
       created: (ct: number) => this.created.push(ct),
       updated: () => {},
@@ -41,7 +42,7 @@ class Host {
       expired: () => {},
       destroyed: () => {},
     }
-    const host = topologyOf(TOPOLOGY).onlyHost
+    const host = topology === '' ? null : topologyOf(topology).onlyHost
     this.rules = new ReplayedRules({
       ruleset: rulesOf(text ?? '*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n').ruleset,
       host,
@@ -255,6 +256,14 @@ describe('rules', () => {
     )
     const fates = Array.from({ length: 6 }, (_, i) => host.send(`198.51.100.7:${i + 1}`, SERVER, SYN))
     expect(fates).toEqual(['delivered', 'dropped', 'delivered', 'delivered', 'dropped', 'delivered'])
+  })
+
+  it('that ask for addresses of the host leave it open where nobody knows them', () => {
+    const rule = '-A PREROUTING -m addrtype --dst-type LOCAL -j DROP'
+    const host = new Host(['*raw', ':PREROUTING ACCEPT [0:0]', rule, 'COMMIT', ''].join('\n'), '')
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('unknown')
+    expect(host.met('--dst-type LOCAL')).toEqual({ packets: 0, untold: 1 })
+    expect(host.send(CLIENT, '127.0.0.1:22', SYN)).toBe('dropped')
   })
 
   it('of nft look packets up by what differs from one to the next of a flow', () => {
