@@ -11,6 +11,7 @@ import {
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { contains, type Network } from '../files/network.ts'
 import { ASKS_PACKET } from './asks.ts'
+import { ICMP_CODES, ICMP_TYPES, ICMPV6_CODES, ICMPV6_TYPES } from './icmp-names.ts'
 import { fieldThat, type NftField, OPAQUE } from './nft-opaque.ts'
 import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
@@ -55,46 +56,6 @@ const STATUSES = new Map([
   ['dying', IPS_DYING],
 ])
 
-const ICMP_TYPES = new Map([
-  ['echo-reply', 0],
-  ['destination-unreachable', 3],
-  ['source-quench', 4],
-  ['redirect', 5],
-  ['echo-request', 8],
-  ['router-advertisement', 9],
-  ['router-solicitation', 10],
-  ['time-exceeded', 11],
-  ['parameter-problem', 12],
-  ['timestamp-request', 13],
-  ['timestamp-reply', 14],
-  ['info-request', 15],
-  ['info-reply', 16],
-  ['address-mask-request', 17],
-  ['address-mask-reply', 18],
-])
-
-const ICMPV6_TYPES = new Map([
-  ['destination-unreachable', 1],
-  ['packet-too-big', 2],
-  ['time-exceeded', 3],
-  ['parameter-problem', 4],
-  ['echo-request', 128],
-  ['echo-reply', 129],
-  ['mld-listener-query', 130],
-  ['mld-listener-report', 131],
-  ['mld-listener-done', 132],
-  ['mld-listener-reduction', 132],
-  ['nd-router-solicit', 133],
-  ['nd-router-advert', 134],
-  ['nd-neighbor-solicit', 135],
-  ['nd-neighbor-advert', 136],
-  ['nd-redirect', 137],
-  ['router-renumbering', 138],
-  ['ind-neighbor-solicit', 141],
-  ['ind-neighbor-advert', 142],
-  ['mld2-listener-report', 143],
-])
-
 /** Bits of names, of numbers, of lists and of `{"|": …}`; null for what is neither. */
 function bitsOf(value: unknown, names: ReadonlyMap<string, number>): number | null {
   if (typeof value === 'number') return value
@@ -133,8 +94,9 @@ export function packetPayload(protocol: string, field: string, needs: Test[]): N
     case 'icmpv6 type':
       return { ...ranged(ofIcmpTypes, ICMPV6_TYPES), needs }
     case 'icmp code':
+      return { ...ranged(ofIcmpCodes, ICMP_CODES), needs }
     case 'icmpv6 code':
-      return { ...ranged(ofIcmpCodes), needs }
+      return { ...ranged(ofIcmpCodes, ICMPV6_CODES), needs }
     case 'ip length':
       return { ...ranged(ofLength), needs }
     case 'ip ttl':
