@@ -22,6 +22,7 @@ import {
   type KnowledgeFlags,
   KUBERNETES_HELP,
   knowledgeOf,
+  LINE_RULES_HELP,
   LOCAL_TOPOLOGY_HELP,
   NOTRACK_RULES_HELP,
   RULES_AFTER_HELP,
@@ -293,13 +294,14 @@ function addRules(program: Command, io: Io): void {
     .option('-q, --quiet', 'no warnings, no progress')
     .action(async (captures: string[], flags: RulesFlags) => {
       const quiet = flags.quiet === true
+      const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
       const options = {
         captures,
         filter: filterOf(flags),
         format: oneOf('--format', flags.format, RULES_FORMATS),
         sysctls: sysctlsOf(flags),
-        knowledge: knowledgeOf(flags, quiet ? null : io.stderr),
-        after: rulesAfterOf(flags, quiet ? null : io.stderr),
+        knowledge,
+        after: rulesAfterOf(flags.rulesAfter, knowledge, quiet ? null : io.stderr),
         color: wantsColor(io, flags.color),
         width: widthOf(io),
         quiet,
@@ -363,8 +365,8 @@ function addLineCommand(
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
-    .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
-    .option('--topology <file>', LOCAL_TOPOLOGY_HELP, collect, [])
+    .option('--rules <file>', LINE_RULES_HELP, collect, [])
+    .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
 }
 
 /** The first of the ways is the default. */

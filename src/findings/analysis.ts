@@ -124,9 +124,10 @@ export class Analysis implements Observer, Witness {
     this.isWanted = needs.isWanted ?? (() => true)
     const rules = knowledge?.rules ?? null
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
-    const untracked = untrackedBy(knowledge)
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.rules = needs.rules ?? null
+    // rules that are replayed know of NOTRACK
+    const untracked = this.rules === null ? untrackedBy(knowledge) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null, this.rules)
     this.table = this.engine.table
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)

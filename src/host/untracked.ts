@@ -106,9 +106,14 @@ class UntrackedPackets {
   }
 }
 
-/** What tells whether a packet is tracked; null where no rule of NOTRACK is known. */
-export function untrackedBy(knowledge: Knowledge | null): ((packet: TuplePacket) => boolean) | null {
-  const rules = knowledge?.rules ?? null
+/**
+ * What tells whether a packet is tracked; null where no rule of NOTRACK is known.
+ * @param rules other ones than those of the host, or those
+ */
+export function untrackedBy(
+  knowledge: Knowledge | null,
+  rules: Rules | null = knowledge?.rules ?? null,
+): ((packet: TuplePacket) => boolean) | null {
   if (knowledge === null || rules === null || !rules.hasNotrack) return null
   const packets = new UntrackedPackets(knowledge, rules)
   return packet => packets.matches(packet)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { RulesReport } from '../../src/report/rules/rules-model.ts'
+import { CaptureBuilder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 
 const CAPTURE = 'fixtures/lab/same-bridge-dnat-control/any.pcap'
@@ -79,6 +80,44 @@ describe('ctpcap rules', () => {
     const { code, stdout, stderr } = await runCli(['rules', CAPTURE])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain('--rules')
+  })
+
+  it('asks for the rules before it reads those that might come in their place', async () => {
+    const args = ['rules', 'no-such-capture.pcap', '--rules-after', 'no-such-file.txt']
+    const { code, stderr } = await runCli(args)
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'ctpcap: --rules-after: give the rules in whose place they come with --rules FILE\n',
+    })
+    expect((await runCli(['rules', 'no-such-capture.pcap'])).stderr).toBe(
+      'ctpcap: give the rules of the host with --rules FILE\n',
+    )
+  })
+})
+
+describe('ctpcap list with rules', () => {
+  const capture = join(folder, 'asked.pcap')
+  const topology = join(folder, 'addresses.txt')
+  writeFileSync(
+    capture,
+    new CaptureBuilder().udp({ sourcePort: 1 }).udp({ sourcePort: 2, destinationPort: 54 }).bytes(),
+  )
+  writeFileSync(topology, '2: eth0: <UP>\n    inet 10.0.0.2/24 scope global eth0\n')
+  const ports = async (...args: string[]): Promise<string[]> => {
+    const { code, stdout } = await runCli(['list', capture, '--topology', topology, ...args])
+    expect(code).toBe(0)
+    return [...stdout.matchAll(/sport=\d+ dport=(\d+) \[UNREPLIED\]/g)].map(([, port = '']) => port)
+  }
+
+  it.each(['end', 'peak'])('shows no entry whose packet they drop, at the %s', async at => {
+    expect(await ports('--at', at)).toEqual(['53', '54'])
+    expect(await ports('--at', at, '--rules', OPEN)).toEqual(['53', '54'])
+    const rules = join(folder, 'dns.txt')
+    writeFileSync(
+      rules,
+      '*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 53 -j DROP\nCOMMIT\n',
+    )
+    expect(await ports('--at', at, '--rules', rules)).toEqual(['54'])
   })
 })
 

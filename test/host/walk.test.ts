@@ -33,7 +33,8 @@ class Host {
   private readonly packet = new Packet()
   private frame = 0
 
-  constructor(text: string | null) {
+  /** @param topology what was given of the host; `''` for nothing */
+  constructor(text: string | null, topology = TOPOLOGY) {
     const observer = {
       created: (ct: number) => this.created.push(ct),
       updated: () => {},
@@ -41,7 +42,7 @@ class Host {
       expired: () => {},
       destroyed: () => {},
     }
-    const host = topologyOf(TOPOLOGY).onlyHost
+    const host = topology === '' ? null : topologyOf(topology).onlyHost
     this.rules = new ReplayedRules({
       ruleset: rulesOf(text ?? '*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n').ruleset,
       host,
@@ -124,6 +125,18 @@ const rules = (...lines: string[]): string =>
     ':OUTPUT ACCEPT [0:0]',
     ...lines,
     'COMMIT',
+    '',
+  ].join('\n')
+
+/** A chain of nft at INPUT. */
+const nftInput = (...lines: string[]): string =>
+  [
+    'table ip own {',
+    'chain input {',
+    'type filter hook input priority filter; policy accept;',
+    ...lines,
+    '}',
+    '}',
     '',
   ].join('\n')
 
@@ -243,6 +256,52 @@ describe('rules', () => {
     )
     const fates = Array.from({ length: 6 }, (_, i) => host.send(`198.51.100.7:${i + 1}`, SERVER, SYN))
     expect(fates).toEqual(['delivered', 'dropped', 'delivered', 'delivered', 'dropped', 'delivered'])
+  })
+
+  it('that ask for addresses of the host leave it open where nobody knows them', () => {
+    const rule = '-A PREROUTING -m addrtype --dst-type LOCAL -j DROP'
+    const host = new Host(['*raw', ':PREROUTING ACCEPT [0:0]', rule, 'COMMIT', ''].join('\n'), '')
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('unknown')
+    expect(host.met('--dst-type LOCAL')).toEqual({ packets: 0, untold: 1 })
+    expect(host.send(CLIENT, '127.0.0.1:22', SYN)).toBe('dropped')
+  })
+
+  it('of nft look packets up by what differs from one to the next of a flow', () => {
+    const fatesOf = (rule: string, packets: Partial<Packet>[]): string[] => {
+      const host = new Host(nftInput(rule))
+      return packets.map(more => host.send(CLIENT, SERVER, SYN, more))
+    }
+    const lengths = [40, 40, 900, 40].map(networkLength => ({ networkLength }))
+    const ofLength = ['delivered', 'delivered', 'dropped', 'delivered']
+    expect(fatesOf('meta length vmap { 0-100 : accept, 800-1500 : drop }', lengths)).toEqual(ofLength)
+    expect(fatesOf('meta length { 800-1500 } drop', lengths)).toEqual(ofLength)
+    expect(fatesOf('ip length . tcp dport { 900 . 22 } drop', lengths)).toEqual(ofLength)
+    const hops = [64, 64, 3, 64].map(ttl => ({ ttl }))
+    expect(fatesOf('ip ttl vmap { 3 : drop, 64 : accept }', hops)).toEqual(ofLength)
+  })
+
+  it('of nft turn a wheel once for each time that they look at it', () => {
+    const fatesOf = (...lines: string[]): string[] => {
+      const host = new Host(nftInput(...lines))
+      return Array.from({ length: 6 }, (_, i) => host.send(`198.51.100.7:${i + 1}`, SERVER, SYN))
+    }
+    const second = ['delivered', 'dropped', 'delivered', 'delivered', 'dropped', 'delivered']
+    expect(fatesOf('numgen inc mod 3 == 1 drop')).toEqual(second)
+    expect(fatesOf('numgen inc mod 3 vmap { 0 : accept, 1 : drop, 2 : accept }')).toEqual(second)
+    expect(fatesOf('numgen inc mod 3 vmap { 0 : accept, 1-2 : drop }')).toEqual([
+      'delivered',
+      'dropped',
+      'dropped',
+      'delivered',
+      'dropped',
+      'dropped',
+    ])
+    expect(fatesOf('numgen inc mod 3 offset 10 { 11, 17 } drop')).toEqual(second)
+    expect(fatesOf('tcp dport . numgen inc mod 3 { 22 . 1 } drop')).toEqual(second)
+    // nobody knows whose turn it is any more where a packet may not have come that far
+    expect(
+      fatesOf('limit rate 1/second accept', 'numgen inc mod 3 vmap { 0 : accept, 1 : drop, 2 : drop }')[1],
+    ).toBe('unknown')
   })
 
   it('carry marks from table to table and from packet to packet', () => {

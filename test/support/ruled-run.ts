@@ -2,11 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCaptures } from '../../src/capture/open/open.ts'
-import { makeEngine } from '../../src/cli/commands/line-replay.ts'
+import { ruledEngine } from '../../src/cli/commands/line-replay.ts'
 import { readSysctls } from '../../src/cli/options/sysctl.ts'
-import { replayedRules } from '../../src/cli/replay/rules-replay.ts'
 import { bridgeCallsOf } from '../../src/cli/replay/sightings.ts'
-import type { Engine } from '../../src/conntrack/engine.ts'
 import type { ReplayedRules } from '../../src/host/walk/replayed-rules.ts'
 import { placeOf } from '../../src/host/walk/rule-numbers.ts'
 import { Defragmenter } from '../../src/packet/defrag/fragments.ts'
@@ -58,8 +56,6 @@ export async function replayRuled(folder: string, capture: string, rules: string
   const created: string[] = []
   const source = await openCaptures([join(folder, capture)])
   const window = new SightingWindow(source, { bridgeCalls: bridgeCallsOf(sysctls.host), keepsPayload: false })
-  const replayed = replayedRules(knowledge, sysctls, source, window)
-  if (replayed === null) throw new Error(`no rules in ${rules.join()}`)
   const observer = {
     created: (ct: number) => created.push(describeEntry(engine.table, ct).key),
     updated: () => {},
@@ -67,7 +63,9 @@ export async function replayRuled(folder: string, capture: string, rules: string
     expired: () => {},
     destroyed: () => {},
   }
-  const engine: Engine = makeEngine(sysctls, observer, { knowledge, table: null }, replayed)
+  const options = { sysctls, knowledge, table: null, tunnels: 'outer' } as const
+  const { engine, rules: replayed } = ruledEngine(options, observer, source, window)
+  if (replayed === null) throw new Error(`no rules in ${rules.join()}`)
   const packets: ModelledPacket[] = []
   const witness = {
     seen({ frame }: Packet, outcome: number, _sightings: Sightings | null): void {

@@ -15,6 +15,7 @@ import { replay, type Witness } from '../../replay.ts'
 import { printable } from '../../report/text/format.ts'
 import { Refusals } from '../../sizing/refusals/refusals.ts'
 import { engineFor } from '../../sizing/scenarios/sparing-engine.ts'
+import type { SightingWindow } from '../../vantage/window.ts'
 import { Interrupt } from '../io/interrupt.ts'
 import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
@@ -48,7 +49,7 @@ export interface LineReplay extends Selection {
   table: KnownTable | null
   replay: Replay
   tunnels: OneTableTunnels
-  /** Rules of the host, where they were given: what they leave untracked is. */
+  /** What was given of the host: packets are replayed through its rules. */
   knowledge: Knowledge | null
 }
 
@@ -62,9 +63,7 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
     const output = new LineOutput(io.stdout)
     const paced = new PacedSource(source, output)
     const window = windowFor(paced, sysctls, options.replay)
-    // what comes out of a tunnel passes other hooks
-    const rules = tunnels === 'inner' ? null : replayedRules(options.knowledge, sysctls, source, window)
-    const engine = makeEngine(sysctls, printer, options, rules)
+    const { engine, rules } = ruledEngine(options, printer, source, window)
     printer.start(engine, source, output, rules)
     loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
@@ -119,6 +118,28 @@ export async function withCaptures<T>(
   }
 }
 
+/** Hears of no event. */
+export const DEAF: Observer = {
+  created: () => {},
+  updated: () => {},
+  reclassified: () => {},
+  expired: () => {},
+  destroyed: () => {},
+}
+
+/** An engine for a source and the window before it, and the rules of the host that its packets are replayed through; null for none. */
+export function ruledEngine(
+  options: Pick<LineReplay, 'sysctls' | 'knowledge' | 'table' | 'tunnels'>,
+  observer: Observer,
+  source: FrameSource,
+  window: SightingWindow | null,
+): { engine: Engine; rules: ReplayedRules | null } {
+  const { sysctls, knowledge, tunnels } = options
+  // what comes out of a tunnel passes other hooks
+  const rules = tunnels === 'inner' ? null : replayedRules(knowledge, sysctls, source, window)
+  return { engine: makeEngine(sysctls, observer, options, rules), rules }
+}
+
 /** An engine as the sysctls want it; the maximum is enforced when it was given. */
 export function makeEngine(
   sysctls: Sysctls,
@@ -127,7 +148,9 @@ export function makeEngine(
   rules: ReplayedRules | null = null,
 ): Engine {
   const refusals = enforcesMaximum(sysctls) ? new Refusals(sysctls.settings) : null
-  return engineFor(sysctls.settings, observer, refusals, untrackedBy(knowledge), table !== null, rules)
+  // rules that are replayed know of NOTRACK
+  const untracked = rules === null ? untrackedBy(knowledge) : null
+  return engineFor(sysctls.settings, observer, refusals, untracked, table !== null, rules)
 }
 
 /** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */

@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises'
 import type { Frame, FrameSource } from '../../capture/frame.ts'
 import { FramesOf } from '../../capture/frames-of.ts'
+import { STANDARD_INPUT } from '../../capture/open/stored.ts'
 import type { Engine } from '../../conntrack/engine.ts'
-import type { Observer } from '../../conntrack/events.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../../conntrack/status.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
@@ -27,9 +27,7 @@ import { endOf } from '../replay/describe-captures.ts'
 import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
 import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
-import { loadTable, makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
-
-const STANDARD_INPUT = '-'
+import { DEAF, loadTable, ruledEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 export const LIST_FORMATS = ['conntrack', 'extended', 'proc', 'xml', 'save', 'ndjson'] as const
 
@@ -59,7 +57,8 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const stopping = new StoppingSource(source, at)
     let made = 0
-    const engine = makeEngine(sysctls, { ...SILENT, created: () => made++ }, options)
+    const window = windowFor(stopping, sysctls, options.replay)
+    const { engine } = ruledEngine(options, { ...DEAF, created: () => made++ }, source, window)
     loadTable(engine, options.table)
     const engines = [engine]
     const stopAtPeak = (): void => {
@@ -71,7 +70,6 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
     const settings = fragmentSettings(sysctls)
     const fragments = new Defragmenter(settings)
     if (entriesAtPeak > 0) {
-      const window = windowFor(stopping, sysctls, options.replay)
       const tracking = oneTable(engines, { seen: stopAtPeak }, options.tunnels, settings)
       await replay(stopping, tracking.engines, fragments, tracking.witness, window)
     }
@@ -105,10 +103,10 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
       peak = live
       madeAtPeak = made
     }
-    const engine: Engine = makeEngine(sysctls, { ...SILENT, created }, options)
+    const window = windowFor(source, sysctls, options.replay)
+    const { engine } = ruledEngine(options, { ...DEAF, created }, source, window)
     loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
-    const window = windowFor(source, sysctls, options.replay)
     const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)
     await replay(source, engines, new Defragmenter(settings), witness, window)
     interrupt.finish()
@@ -199,14 +197,6 @@ function entryWriter(
     if (format === 'proc') return Math.max(0, Math.floor((context.time - start) / 1e9))
     return now - clock.secondsAt(start)
   }
-}
-
-const SILENT: Observer = {
-  created: () => {},
-  updated: () => {},
-  reclassified: () => {},
-  expired: () => {},
-  destroyed: () => {},
 }
 
 /** A capture goes back in time by no more; where it may, later frames do not end the reading. */

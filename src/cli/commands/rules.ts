@@ -1,5 +1,6 @@
 // `ctpcap rules`: what each rule of a host met and dropped of the packets captured there.
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { Rules } from '../../host/rules/rules.ts'
 import { ChangedFates } from '../../host/walk/changed-fates.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -11,10 +12,10 @@ import { withProgress } from '../io/progress.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
-import { replayedRules } from '../replay/rules-replay.ts'
-import { clockCorrections, windowFor } from '../replay/sightings.ts'
+import { rulesOver } from '../replay/rules-replay.ts'
+import { clockCorrections, windowOver } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
-import { makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
+import { DEAF, makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 export const RULES_FORMATS = ['text', 'json'] as const
 
@@ -23,36 +24,30 @@ export interface RulesOptions extends Selection {
   sysctls: Sysctls
   knowledge: Knowledge | null
   /** Rules that might come in the place of those, or null. */
-  after: Knowledge | null
+  after: Rules | null
   color: boolean
   width: number
   quiet: boolean
 }
 
-/** Hears of no event: only packets are asked about. */
-const SILENT = {
-  created: () => {},
-  updated: () => {},
-  reclassified: () => {},
-  expired: () => {},
-  destroyed: () => {},
-}
-
 /** Runs the command. @throws UsageError without rules, CaptureError, Interrupted */
 export async function printRules(options: RulesOptions, io: Io, generator: string): Promise<void> {
-  const { knowledge, sysctls } = options
+  const { knowledge, after, sysctls } = options
+  const given = knowledge?.rules ?? null
+  if (knowledge === null || given === null) {
+    throw new UsageError('give the rules of the host with --rules FILE')
+  }
   const corrections = await clockCorrections(options.captures, 'auto', io)
   await withCaptures(
     options,
     io,
     async (source, interrupt) => {
-      const window = windowFor(source, sysctls, 'auto')
-      const rules = replayedRules(knowledge, sysctls, source, window)
-      if (rules === null) throw new UsageError('give the rules of the host with --rules FILE')
-      const engine = makeEngine(sysctls, SILENT, { knowledge, table: null }, rules)
-      const others = replayedRules(options.after, sysctls, source, window, true)
-      const engines = [engine]
-      if (others !== null) engines.push(makeEngine(sysctls, SILENT, { knowledge: null, table: null }, others))
+      const window = windowOver(source, sysctls)
+      const rules = rulesOver(knowledge, given, sysctls, source, window, false)
+      const others = after === null ? null : rulesOver(knowledge, after, sysctls, source, window, true)
+      const engines = [rules, ...(others === null ? [] : [others])].map(each =>
+        makeEngine(sysctls, DEAF, { knowledge: null, table: null }, each),
+      )
       const changes = others === null ? null : new ChangedFates(rules, others)
       const fates = new Map<string, number>()
       let packets = 0

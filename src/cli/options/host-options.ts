@@ -23,6 +23,10 @@ export const KUBERNETES_HELP =
   'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes -A -o json. Addresses get the names of pods, Services and nodes'
 
 /** Of commands that print a line for a packet, an event or an entry. */
+export const LINE_RULES_HELP =
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). Packets are replayed through them: what they drop makes no entry, what NOTRACK matches is untracked'
+
+/** Of `size`. */
 export const NOTRACK_RULES_HELP =
   'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). What NOTRACK matches is untracked'
 export const LOCAL_TOPOLOGY_HELP =
@@ -31,6 +35,7 @@ export const LOCAL_TOPOLOGY_HELP =
 /** Of `rules`. */
 export const RULES_OF_HELP =
   'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j)'
+/** Of all commands that replay packets through rules. */
 export const RULES_TOPOLOGY_HELP =
   'addresses, routes and bridges of the host, repeatable: ip -j addr, ip -j route, bridge -j -d link, bridge -j fdb, or their text. They tell what is for the host itself, and where the rest goes'
 
@@ -46,18 +51,40 @@ export interface KnowledgeFlags {
 /**
  * Reads what was given; null for nothing.
  * @param stderr told what was passed over, a line each; null for nobody
- * @param option what the rules were given by
  * @throws UsageError for a file that is not what it was given as
  */
-export function knowledgeOf(
-  flags: KnowledgeFlags,
-  stderr: Writable | null,
-  option = '--rules',
-): Knowledge | null {
+export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Knowledge | null {
   const { rules, topology, kubernetes = [] } = flags
   if (rules.length + topology.length + kubernetes.length === 0) return null
+  const own = rulesOf('--rules', rules, stderr)
+  const hosts = new Topology()
+  for (const path of topology) read(path, '--topology', text => readTopology(text, hosts))
+  const cluster = new Cluster()
+  for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
+  return new Knowledge(own, topology.length === 0 ? null : hosts, kubernetes.length === 0 ? null : cluster)
+}
+
+/**
+ * The rules of `--rules-after`; null for none.
+ * @param before what was given of the host with the rules that ran
+ * @throws UsageError for a file that has no rules, and where it is not known in whose place they come
+ */
+export function rulesAfterOf(
+  paths: readonly string[],
+  before: Knowledge | null,
+  stderr: Writable | null,
+): Rules | null {
+  if (paths.length > 0 && (before?.rules ?? null) === null) {
+    throw new UsageError('--rules-after: give the rules in whose place they come with --rules FILE')
+  }
+  return rulesOf('--rules-after', paths, stderr)
+}
+
+/** @param option what the files were given by */
+function rulesOf(option: string, paths: readonly string[], stderr: Writable | null): Rules | null {
+  if (paths.length === 0) return null
   const ruleset = new Ruleset()
-  for (const path of rules) {
+  for (const path of paths) {
     const remarks = read(path, option, text => readRules(basename(path), text, ruleset))
     for (const { line, text } of remarks.all) {
       stderr?.write(`ctpcap: warning: ${printable(path)}:${line}: ${printable(text)}\n`)
@@ -69,24 +96,7 @@ export function knowledgeOf(
       `ctpcap: warning: ${option}: ${hidden} ${hidden === 1 ? 'rule was' : 'rules were'} made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
     )
   }
-  const hosts = new Topology()
-  for (const path of topology) read(path, '--topology', text => readTopology(text, hosts))
-  const cluster = new Cluster()
-  for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
-  return new Knowledge(
-    rules.length === 0 ? null : new Rules(ruleset),
-    topology.length === 0 ? null : hosts,
-    kubernetes.length === 0 ? null : cluster,
-  )
-}
-
-/** The rules of `--rules-after` on the host that was given; null for none. @throws UsageError */
-export function rulesAfterOf(
-  { rulesAfter, topology }: Pick<KnowledgeFlags, 'topology'> & { rulesAfter: string[] },
-  stderr: Writable | null,
-): Knowledge | null {
-  if (rulesAfter.length === 0) return null
-  return knowledgeOf({ rules: rulesAfter, topology }, stderr, '--rules-after')
+  return new Rules(ruleset)
 }
 
 function read<T>(path: string, option: string, parse: (text: string) => T): T {

@@ -1,24 +1,36 @@
 // The rules given, run over the packets of a replay: where interfaces get their names, and which host they are of.
 import type { FrameSource } from '../../capture/frame.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { Rules } from '../../host/rules/rules.ts'
 import { untrackedBy } from '../../host/untracked.ts'
 import { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { SightingWindow } from '../../vantage/window.ts'
 import type { Sysctls } from './sysctls.ts'
 
 /**
- * The rules of the host for one engine, or others in their place (`isWhatIf`); null where none were given, or frames are replayed as they come: then nobody
+ * The rules of the host for one engine; null where none were given, or frames are replayed as they come: then nobody
  * knows which two of them show one packet.
  */
 export function replayedRules(
   knowledge: Knowledge | null,
-  { routing }: Sysctls,
+  sysctls: Sysctls,
   source: FrameSource,
   window: SightingWindow | null,
-  isWhatIf = false,
 ): ReplayedRules | null {
   const rules = knowledge?.rules ?? null
   if (knowledge === null || rules === null || window === null) return null
+  return rulesOver(knowledge, rules, sysctls, source, window, false)
+}
+
+/** Rules for one engine: those of the host, or others in their place (`isWhatIf`). */
+export function rulesOver(
+  knowledge: Knowledge,
+  rules: Rules,
+  { routing }: Sysctls,
+  source: FrameSource,
+  window: SightingWindow,
+  isWhatIf: boolean,
+): ReplayedRules {
   const { host } = knowledge
   const nameOf = (place: number, index: number): string | null => {
     if (index !== 0) return host?.byIndex(index)?.name ?? null
@@ -32,7 +44,7 @@ export function replayedRules(
     ruleset: rules.ruleset,
     host,
     settings: routing,
-    spares: untrackedBy(knowledge),
+    spares: untrackedBy(knowledge, rules),
     isWhatIf,
     names: {
       ofPoint: point => {

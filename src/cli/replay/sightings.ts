@@ -27,12 +27,12 @@ export const REPLAY_HELP: Record<Replay, string> = {
 const MOST_CLOCKS = 32
 
 /** The window for a replay of `source`, or null where frames are replayed as they come. */
-export function windowFor(
-  source: FrameSource,
-  { settings, host }: Sysctls,
-  replay: Replay,
-): SightingWindow | null {
-  if (replay === 'frames') return null
+export function windowFor(source: FrameSource, sysctls: Sysctls, replay: Replay): SightingWindow | null {
+  return replay === 'frames' ? null : windowOver(source, sysctls)
+}
+
+/** The window for a replay of packets with all their sightings. */
+export function windowOver(source: FrameSource, { settings, host }: Sysctls): SightingWindow {
   return new SightingWindow(source, {
     bridgeCalls: bridgeCallsOf(host),
     keepsPayload: settings.nf_conntrack_checksum !== 0,

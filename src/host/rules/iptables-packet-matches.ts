@@ -1,6 +1,7 @@
 // Options of matches that ask what only a packet under way has: conntrack, tcp flags, icmp, length, ttl, physdev, rpfilter.
 import { IPS_ASSURED, IPS_CONFIRMED, IPS_EXPECTED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import { contains, type Family, parseNetwork } from '../files/network.ts'
+import { iptablesIcmp } from './icmp-names.ts'
 import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
   connMarkAsk,
@@ -68,16 +69,6 @@ const STATUSES = new Map([
   ['CONFIRMED', IPS_CONFIRMED],
 ])
 
-/** Types by the names that iptables knows; iptables-save prints numbers. */
-const ICMP_NAMES = new Map([
-  ['echo-reply', 0],
-  ['destination-unreachable', 3],
-  ['redirect', 5],
-  ['echo-request', 8],
-  ['time-exceeded', 11],
-  ['parameter-problem', 12],
-])
-
 /** Matches that need no option, and what they ask without one. */
 export function matchWithoutOption({ match, words }: Pick<MatchOption, 'match' | 'words'>): Test | null {
   if (match !== 'rpfilter') return null
@@ -98,7 +89,7 @@ export function packetMatch(asked: MatchOption): Test | null {
       return own(ofTcpFlags(SYN_MASK, SYN))
     case '--icmp-type':
     case '--icmpv6-type':
-      return own(icmpTest(value))
+      return own(icmpTest(asked.family, value))
     case '--length':
       return own(rangeTest(value, ofLength))
     case '--ttl-eq':
@@ -171,15 +162,20 @@ function flagsOf(text: string): number {
     .reduce((bits, name) => bits | (TCP_FLAGS.get(name) ?? 0), 0)
 }
 
-function icmpTest(value: string): Test | null {
-  if (value === 'any') return always
-  const match = /^(\d+|[a-z-]+)(?:\/(\d+))?$/.exec(value)
-  if (match === null) return null
-  const type = /^\d/.test(match[1] ?? '') ? Number(match[1]) : ICMP_NAMES.get(match[1] ?? '')
-  // type 255 is what iptables writes for any
-  if (type === undefined) return null
-  if (type === 255) return always
-  return match[2] === undefined ? ofIcmp(type) : ofIcmp(type, [Number(match[2]), Number(match[2])])
+/** `echo-request`, `8`, `3/4`. kernel: icmp_type_code_match(), icmp6_type_code_match() */
+function icmpTest(family: Family, value: string): Test | null {
+  // that of ICMPv6 knows no type for any
+  if (family === 4 && (value === 'any' || value === '255')) return always
+  const numbers = /^(\d+)(?:\/(\d+))?$/.exec(value)
+  if (numbers === null) {
+    const named = iptablesIcmp(family, value)
+    return named === null ? null : icmpOf(...named)
+  }
+  return icmpOf(Number(numbers[1]), numbers[2] === undefined ? undefined : Number(numbers[2]))
+}
+
+function icmpOf(type: number, code?: number): Test {
+  return code === undefined ? ofIcmp(type) : ofIcmp(type, [code, code])
 }
 
 function rangeTest(value: string, make: typeof ofLength): Test | null {

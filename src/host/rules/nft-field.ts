@@ -215,11 +215,6 @@ function elementsOf(value: unknown, sets: NftSets): readonly unknown[] | null {
   return Array.isArray(set) ? set : null
 }
 
-/** What a lookup by some fields asks for. */
-export function fieldAsks(fields: readonly NftField[]): number {
-  return fields.reduce((all, { asks }) => all | asks, ASKS_KIND)
-}
-
 /** The condition that the fields have a value, or one of a set. */
 function equalTo(fields: readonly NftField[], value: unknown, sets: NftSets): Test {
   const elements = elementsOf(value, sets)
@@ -230,7 +225,7 @@ function equalTo(fields: readonly NftField[], value: unknown, sets: NftSets): Te
     fields,
     elements.map(element => ({ value: element, data: null })),
   )
-  return asking(fieldAsks(fields), (subject, mark) => {
+  return asking(lookup.asks, (subject, mark) => {
     const { found, possible } = lookup.find(subject, mark)
     return found !== null ? YES : possible.length > 0 ? PERHAPS : NO
   })
@@ -294,10 +289,19 @@ interface Element<T> {
 /** Ranges above this in a set are looked up by the address they hold. */
 const MANY_RANGES = 16
 
+interface Conditioned<T> {
+  element: Element<T>
+  test: Test
+}
+
 /** The elements of a set or map by the fields of a packet: single values by a key, ranges one after the other. */
 export class Lookup<T> {
+  /** Bits of ASKS_*: what keys and ranges ask for together. */
+  readonly asks: number
   private readonly exact = new Map<string, Element<T>>()
-  private readonly loose: { element: Element<T>; test: Test }[] = []
+  private readonly loose: Conditioned<T>[] = []
+  /** Conditions of the single values, made when first a packet has no key. */
+  private single: readonly Conditioned<T>[] | null = null
   private readonly networks: NetworkIndex<Element<T>> | null
   private readonly fields: readonly NftField[]
   /** The element `*`, for what is none of the others. */
@@ -315,6 +319,7 @@ export class Lookup<T> {
       else this.loose.push({ element, test: oneEqual(fields, value) })
     }
     this.rest = rest
+    this.asks = fields.reduce((all, { asks }) => all | asks, asksOf(this.loose.map(({ test }) => test)))
     this.networks = this.indexNetworks()
   }
 
@@ -340,9 +345,11 @@ export class Lookup<T> {
       const found = this.exact.get(keys.join(' '))
       if (found !== undefined) return { found, possible }
     } else {
-      for (const element of this.exact.values()) {
-        if (oneEqual(this.fields, element.value)(subject, mark) !== NO) possible.push(element)
-      }
+      this.single ??= Array.from(this.exact.values(), element => ({
+        element,
+        test: oneEqual(this.fields, element.value),
+      }))
+      for (const { element, test } of this.single) if (test(subject, mark) !== NO) possible.push(element)
     }
     const address = this.fields[0]?.address
     if (this.networks !== null && address !== undefined && keys[0] !== null) {

@@ -1,13 +1,13 @@
 // What a field of nft is: how its values compare; and the field that nobody here understands.
 import type { Network } from '../files/network.ts'
-import { ASKS_ALL, ASKS_KIND } from './asks.ts'
+import { ASKS_KIND } from './asks.ts'
 import { perhaps, type Subject, type Test } from './subject.ts'
 
 /** One field of a packet. */
 export interface NftField {
-  /** What a rule that looks at it takes for granted: the protocol whose header has it, an entry. */
+  /** What a rule that looks at it takes for granted, asked once each time: the protocol whose header has it, an entry. */
   needs: Test[]
-  /** Bits of ASKS_* that a lookup by it asks for. */
+  /** Bits of ASKS_* that `key` asks for. */
   asks: number
   /** The condition that it has a value; perhaps for values that are not understood. */
   equals: (value: unknown) => Test
@@ -30,6 +30,6 @@ export const OPAQUE: NftField = {
 }
 
 /** A field that only compares, by conditions that say what they ask for. */
-export function fieldThat(equals: (value: unknown) => Test, needs: Test[] = [], asks = ASKS_ALL): NftField {
-  return { ...OPAQUE, needs, equals, asks }
+export function fieldThat(equals: (value: unknown) => Test, needs: Test[] = []): NftField {
+  return { ...OPAQUE, needs, equals }
 }

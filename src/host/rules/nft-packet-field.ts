@@ -10,6 +10,8 @@ import {
 } from '../../conntrack/status.ts'
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { contains, type Network } from '../files/network.ts'
+import { ASKS_PACKET } from './asks.ts'
+import { ICMP_CODES, ICMP_TYPES, ICMPV6_CODES, ICMPV6_TYPES } from './icmp-names.ts'
 import { fieldThat, type NftField, OPAQUE } from './nft-opaque.ts'
 import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
@@ -25,10 +27,11 @@ import {
   ofSomeTcpFlag,
   ofTcpFlags,
   ofTtl,
-  ofTurn,
+  shownBy,
   statusAsk,
+  turning,
 } from './packet-tests.ts'
-import { answer, negatedIf, PERHAPS, perhaps, type Test } from './subject.ts'
+import { answer, asking, negatedIf, PERHAPS, perhaps, type Test } from './subject.ts'
 
 type ReadNetwork = (value: unknown) => Network | null
 
@@ -51,46 +54,6 @@ const STATUSES = new Map([
   ['snat', IPS_SRC_NAT],
   ['dnat', IPS_DST_NAT],
   ['dying', IPS_DYING],
-])
-
-const ICMP_TYPES = new Map([
-  ['echo-reply', 0],
-  ['destination-unreachable', 3],
-  ['source-quench', 4],
-  ['redirect', 5],
-  ['echo-request', 8],
-  ['router-advertisement', 9],
-  ['router-solicitation', 10],
-  ['time-exceeded', 11],
-  ['parameter-problem', 12],
-  ['timestamp-request', 13],
-  ['timestamp-reply', 14],
-  ['info-request', 15],
-  ['info-reply', 16],
-  ['address-mask-request', 17],
-  ['address-mask-reply', 18],
-])
-
-const ICMPV6_TYPES = new Map([
-  ['destination-unreachable', 1],
-  ['packet-too-big', 2],
-  ['time-exceeded', 3],
-  ['parameter-problem', 4],
-  ['echo-request', 128],
-  ['echo-reply', 129],
-  ['mld-listener-query', 130],
-  ['mld-listener-report', 131],
-  ['mld-listener-done', 132],
-  ['mld-listener-reduction', 132],
-  ['nd-router-solicit', 133],
-  ['nd-router-advert', 134],
-  ['nd-neighbor-solicit', 135],
-  ['nd-neighbor-advert', 136],
-  ['nd-redirect', 137],
-  ['router-renumbering', 138],
-  ['ind-neighbor-solicit', 141],
-  ['ind-neighbor-advert', 142],
-  ['mld2-listener-report', 143],
 ])
 
 /** Bits of names, of numbers, of lists and of `{"|": …}`; null for what is neither. */
@@ -131,8 +94,9 @@ export function packetPayload(protocol: string, field: string, needs: Test[]): N
     case 'icmpv6 type':
       return { ...ranged(ofIcmpTypes, ICMPV6_TYPES), needs }
     case 'icmp code':
+      return { ...ranged(ofIcmpCodes, ICMP_CODES), needs }
     case 'icmpv6 code':
-      return { ...ranged(ofIcmpCodes), needs }
+      return { ...ranged(ofIcmpCodes, ICMPV6_CODES), needs }
     case 'ip length':
       return { ...ranged(ofLength), needs }
     case 'ip ttl':
@@ -264,11 +228,27 @@ export function fibField({ flags: given, result }: JsonObject): NftField {
   )
 }
 
-/** `numgen inc mod 3`; perhaps for one by chance. @param wheel a number that no other rule's wheel has */
+/** `numgen inc mod 3`; perhaps for one by chance. @param wheel a number that no other rule's wheel has. kernel: nft_ng_inc_gen() */
 export function numgenField({ mode, mod, offset }: JsonObject, wheel: () => number): NftField {
-  if (mode !== 'inc' || typeof mod !== 'number') return OPAQUE
+  if (mode !== 'inc' || typeof mod !== 'number' || mod < 1) return OPAQUE
   const first = typeof offset === 'number' ? offset : 0
-  return fieldThat(value =>
-    typeof value === 'number' ? ofTurn(wheel(), mod, mod - 1, (value - first + mod - 1) % mod) : perhaps,
-  )
+  const id = wheel()
+  return {
+    // the expression is worked out once, whatever it is compared with
+    needs: [turning(id, mod)],
+    asks: ASKS_PACKET,
+    equals: value => {
+      const range = rangeOf(value)
+      if (range === null) return perhaps
+      return asking(ASKS_PACKET, subject => {
+        const at = shownBy(id, subject)
+        return at < 0 ? PERHAPS : answer(range[0] <= at + first && at + first <= range[1])
+      })
+    },
+    key: subject => {
+      const at = shownBy(id, subject)
+      return at < 0 ? null : String(at + first)
+    },
+    keyOf: value => (typeof value === 'number' ? String(value) : null),
+  }
 }

@@ -3,7 +3,7 @@
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { parseAddress } from '../files/network.ts'
 import { iptablesTarget } from './iptables-target.ts'
-import { compare, fieldAsks, fieldsOf, Lookup, type NftSets, networkFrom, portsFrom } from './nft-field.ts'
+import { compare, fieldsOf, Lookup, type NftSets, networkFrom, portsFrom } from './nft-field.ts'
 import type { NftField } from './nft-opaque.ts'
 import type { Action, NatTarget, Step } from './ruleset.ts'
 import { isFamily, ofProtocol, perhaps } from './subject.ts'
@@ -135,7 +135,7 @@ function dispatchSteps({
     {
       action: {
         kind: 'dispatch',
-        asks: fieldAsks(fields),
+        asks: lookup.asks,
         choose: (subject, mark) => {
           const { found, possible } = lookup.find(subject, mark)
           if (found !== null) return { actions: [found.data], isSure: true }

@@ -21,6 +21,8 @@ export interface Turns {
    * @param isSure whether the packet gets there for certain
    */
   turn(id: number, size: number, first: number, isSure: boolean): number
+  /** What the last turn of wheel `id` returned. */
+  shown(id: number): number
 }
 
 /** One end of an entry's tuple. */

@@ -151,6 +151,19 @@ export function ofReversePath(byAny: boolean): Test {
 /** Whether fragments arrive: behind reassembly none does. kernel: IPT_INV_FRAG */
 export const isLaterFragment: Test = ofPacket(ASKS_KIND, () => NO)
 
+/** Turns a wheel: what gets here goes on, and finds it with shownBy(). */
+export function turning(id: number, size: number): Test {
+  return asking(ASKS_PACKET, ({ packet }) => {
+    packet?.turns?.turn(id, size, 0, packet.isSure)
+    return YES
+  })
+}
+
+/** Where a wheel stood when it was turned for this packet, -1 where nobody knows. */
+export function shownBy(id: number, { packet }: Subject): number {
+  return packet?.turns?.shown(id) ?? -1
+}
+
 /** Every `size`-th packet that gets here, the first of them when the wheel stands at `position`. */
 export function ofTurn(id: number, size: number, first: number, position: number): Test {
   return ofPacket(ASKS_PACKET, facts => {

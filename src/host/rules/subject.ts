@@ -25,8 +25,8 @@ export interface Subject {
   input: string | null
   output: string | null
   state: CtState | null
-  /** Whether an address is the host's own; null where nobody knows. */
-  isLocal: ((family: Family, address: Int32Array) => boolean) | null
+  /** Whether an address is the host's own; null where nobody knows, of one or of any. */
+  isLocal: ((family: Family, address: Int32Array) => boolean | null) | null
   /** Whether the addresses are known: behind a translation that was not seen they may not be. */
   isSourceKnown: boolean
   isDestinationKnown: boolean
@@ -148,7 +148,8 @@ export function ofLocal(which: 'source' | 'destination'): Test {
     const address = subject[which]
     const [word = 0] = address
     if (subject.family === 4 && word >>> 24 === 127) return YES
-    return subject.isLocal === null ? PERHAPS : answer(subject.isLocal(subject.family, address))
+    const isLocal = subject.isLocal?.(subject.family, address) ?? null
+    return isLocal === null ? PERHAPS : answer(isLocal)
   })
 }
 

@@ -43,7 +43,7 @@ export class Journey {
       input: null,
       output: null,
       state: null,
-      isLocal: (family, address) => routing.isLocal(family, address) === true,
+      isLocal: (family, address) => routing.isLocal(family, address),
       isSourceKnown: true,
       isDestinationKnown: true,
       packet: this.facts,
