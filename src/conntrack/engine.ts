@@ -215,7 +215,7 @@ export class Engine {
       this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] |= IPCT_REPLY
     }
     if (isNew && !this.leaves(ct, packet)) {
-      this.table.free(ct)
+      this.discard(ct)
       this.key = -1
       this.settle(STATE_NEW, DIRECTION_ORIGINAL, -1)
       return ACCEPT
@@ -373,7 +373,7 @@ export class Engine {
     this.observer.expired(ct, jiffy * this.table.jiffy)
   }
 
-  /** Gives back an entry whose first packet was refused. */
+  /** Gives back an entry whose first packet was refused, or dropped on its way. */
   private discard(ct: number): void {
     this.assigned?.ends(ct)
     this.table.free(ct)
