@@ -259,6 +259,23 @@ export class Legs extends LegRecords {
     return this.isAddress(leg, SOURCE, seen.sourceWord, seen.source)
   }
 
+  /** How the ends of a leg and of a key go together: LEG_ORIGINAL_ENDS, with LEG_TURNED the other way round, or 0. */
+  endsOf(leg: number, key: number): number {
+    const { table } = this
+    const words = this.pool.chunkOf(leg)
+    const at = this.pool.at(leg)
+    const ports = words[at + PORTS]
+    const wanted = table.ports(key)
+    const source = table.source(key)
+    const destination = table.destination(key)
+    if (ports === wanted && words[at + SOURCE] === source && words[at + DESTINATION] === destination)
+      return LEG_ORIGINAL_ENDS
+    const turned = (ports << 16) | (ports >>> 16)
+    if (turned === wanted && words[at + DESTINATION] === source && words[at + SOURCE] === destination)
+      return LEG_ORIGINAL_ENDS | LEG_TURNED
+    return 0
+  }
+
   private findIn(first: number, seen: Observation): number {
     let leg = first
     while (leg >= 0 && !this.isTuple(leg, seen)) leg = this.pool.get(leg, NEXT)
@@ -299,23 +316,6 @@ export class Legs extends LegRecords {
 
   private hasKey(leg: number, key: number): boolean {
     return this.endsOf(leg, key) !== 0
-  }
-
-  /** How the ends of a leg and of a key go together: LEG_ORIGINAL_ENDS, with LEG_TURNED the other way round, or 0. */
-  private endsOf(leg: number, key: number): number {
-    const { table } = this
-    const words = this.pool.chunkOf(leg)
-    const at = this.pool.at(leg)
-    const ports = words[at + PORTS]
-    const wanted = table.ports(key)
-    const source = table.source(key)
-    const destination = table.destination(key)
-    if (ports === wanted && words[at + SOURCE] === source && words[at + DESTINATION] === destination)
-      return LEG_ORIGINAL_ENDS
-    const turned = (ports << 16) | (ports >>> 16)
-    if (turned === wanted && words[at + DESTINATION] === source && words[at + SOURCE] === destination)
-      return LEG_ORIGINAL_ENDS | LEG_TURNED
-    return 0
   }
 
   // strays
