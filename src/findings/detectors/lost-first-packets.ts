@@ -25,7 +25,7 @@ const RACE_TIME = 1e6
 const LEAST_LOST = 10
 const MOST_NAMED = 256
 /** Earlier connections of a server that are looked at. */
-const MOST_SIBLINGS = 256
+const MOST_EARLIER = 256
 
 /** New flows that were lost one after another. */
 class Streak {
@@ -204,7 +204,7 @@ export class Losses {
   private wentThroughBefore(leg: number): boolean {
     const { legs } = this
     let other = legs.older(leg)
-    for (let i = 0; i < MOST_SIBLINGS && other >= 0; i++, other = legs.older(other)) {
+    for (let i = 0; i < MOST_EARLIER && other >= 0; i++, other = legs.older(other)) {
       if (legs.has(other, LEG_FORWARDED) && legs.sameInitiatorAddress(other, leg)) return true
     }
     return false
