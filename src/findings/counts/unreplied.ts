@@ -9,6 +9,8 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
   LINKTYPE_ETHERNET,
+  PACKET_BROADCAST,
+  PACKET_MULTICAST,
   protocolName,
 } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -162,11 +164,8 @@ function isGroupFrame(packet: Packet): boolean {
   // a reassembled datagram has left its link headers behind
   const hasLink = packet.linkOffset < packet.networkOffset
   if (packet.linkType === LINKTYPE_ETHERNET) return hasLink && (packet.bytes[packet.linkOffset] & 1) !== 0
-  return packet.packetType === COOKED_BROADCAST || packet.packetType === COOKED_MULTICAST
+  return packet.packetType === PACKET_BROADCAST || packet.packetType === PACKET_MULTICAST
 }
-
-const COOKED_BROADCAST = 1
-const COOKED_MULTICAST = 2
 
 /** VXLAN, VXLAN before its port was assigned, Geneve. */
 function isTunnelPort(port: number): boolean {

@@ -1,7 +1,7 @@
 // What places showed of TCP handshakes: the views of each SYN and of its answer, as words.
+import { PACKET_OUTGOING } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { Intake } from '../record/intake.ts'
-import { PACKET_OUTGOING } from '../record/place.ts'
 import { isSameEnd, isSameTuple, TUPLE_WORDS, writeInverse, writeTuple } from '../record/seen-tuple.ts'
 import { ANSWER, REQUEST } from './joined-connections.ts'
 
