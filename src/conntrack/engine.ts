@@ -49,7 +49,7 @@ import {
 } from './status.ts'
 import { Table } from './table.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
-import { hashTuple, hasPorts, invertTuple, Tuple, trackedTuple } from './tuple.ts'
+import { hashTuple, hasTracker, invertTuple, Tuple, trackedTuple } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /**
@@ -232,7 +232,7 @@ export class Engine {
   /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
   private translate(translation: Translation): number {
     const nat = translation.apply(this.reply)
-    if (!hasPorts(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
+    if (!hasTracker(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
     return nat
   }
 

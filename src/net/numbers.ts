@@ -70,6 +70,20 @@ export const TCP_URG = 0x20
 export const TCP_ECE = 0x40
 export const TCP_CWR = 0x80
 
+/** Whether packets of an IP protocol have ports. */
+export function hasPorts(protocol: number): boolean {
+  switch (protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_DCCP:
+    case IPPROTO_SCTP:
+    case IPPROTO_UDPLITE:
+      return true
+    default:
+      return false
+  }
+}
+
 /** `conntrack -L`'s name of an IP protocol, or `unknown` where conntrack has none. */
 export function protocolName(protocol: number): string {
   switch (protocol) {

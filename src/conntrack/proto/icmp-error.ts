@@ -19,7 +19,7 @@ import {
   REASON_SHORT,
 } from '../reason.ts'
 import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT } from '../status.ts'
-import { hasPorts, invertTuple, Tuple, trackedTuple } from '../tuple.ts'
+import { hasTracker, invertTuple, Tuple, trackedTuple } from '../tuple.ts'
 
 /** Answers of handle(): no error message, so look the packet itself up; invalid; related to `key`; not tracked at all. */
 export const ERROR_NONE = 0
@@ -102,7 +102,7 @@ export class IcmpErrors {
     const { traits } = this.context
     // what has no ports needs none in the quote
     const isWhole = decodeQuoted(packet, at, packet.family, quoted) || quoted.fault === FAULT_NONE
-    if (!isWhole || (!quoted.hasTuple && hasPorts(quoted.protocol, traits))) return ERROR_INVALID
+    if (!isWhole || (!quoted.hasTuple && hasTracker(quoted.protocol, traits))) return ERROR_INVALID
     if (!trackedTuple(quoted, this.quotedTuple, traits)) return ERROR_INVALID
     if (!invertTuple(this.quotedTuple, this.inverse)) return ERROR_INVALID
     let key = this.find(this.inverse)

@@ -3,11 +3,10 @@ import { CAUSE_RESET } from '../../conntrack/events.ts'
 import { TCP_CLOSE, TCP_STATE_NAMES, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
+import { keepsPorts } from '../../conntrack/tuple.ts'
 import {
-  IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
-  IPPROTO_UDPLITE,
   LINKTYPE_ETHERNET,
   PACKET_BROADCAST,
   PACKET_MULTICAST,
@@ -121,6 +120,7 @@ export class UnrepliedFlows {
     firstFrame: number,
   ): [number | string, UnrepliedGroup] {
     const protocol = table.protocol(ct)
+    const ports = table.ports(ct * 2)
     const known = this.destinations < MOST_DESTINATIONS
     if (known) this.destinations++
     const group = {
@@ -129,7 +129,7 @@ export class UnrepliedFlows {
       protocolNumber: protocol,
       state: protocol === IPPROTO_TCP ? TCP_STATE_NAMES[table.state(ct)] : '',
       dst: known ? destinationOf(table, ct * 2) : '',
-      dport: known && hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : -1,
+      dport: known && keepsPorts(protocol, ports) ? ports & 0xffff : -1,
       flows: 1,
       firstFrame,
     }
@@ -174,16 +174,8 @@ function isTunnelPort(port: number): boolean {
 
 function destinationKey(table: Table, ct: number): number | string {
   const protocol = table.protocol(ct)
-  const port = hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : 0
+  const ports = table.ports(ct * 2)
+  const port = keepsPorts(protocol, ports) ? ports & 0xffff : 0
   if (table.isIpv6(ct)) return `${destinationOf(table, ct * 2)} ${port}`
   return (table.destination(ct * 2) >>> 0) * 0x10000 + port
-}
-
-function hasPorts(protocol: number): boolean {
-  return (
-    protocol === IPPROTO_TCP ||
-    protocol === IPPROTO_UDP ||
-    protocol === IPPROTO_SCTP ||
-    protocol === IPPROTO_UDPLITE
-  )
 }
