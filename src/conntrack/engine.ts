@@ -49,7 +49,7 @@ import {
 } from './status.ts'
 import { Table } from './table.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
-import { hashTuple, hasPorts, invertTuple, Tuple, trackedTuple } from './tuple.ts'
+import { hashTuple, hasTracker, invertTuple, Tuple, trackedTuple } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /**
@@ -217,7 +217,7 @@ export class Engine {
       this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] |= IPCT_REPLY
     }
     if (isNew && !this.leaves(ct, packet)) {
-      this.table.free(ct)
+      this.discard(ct)
       this.key = -1
       this.settle(STATE_NEW, DIRECTION_ORIGINAL, -1)
       return ACCEPT
@@ -242,7 +242,7 @@ export class Engine {
   private translate(translation: Translation): number {
     const nat = translation.apply(this.reply)
     this.reply.kind = this.tuple.kind ^ this.replyZoneFlip
-    if (!hasPorts(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
+    if (!hasTracker(this.tuple.kind & 0xff, this.context.traits)) this.reply.ports = 0
     return nat
   }
 
@@ -383,7 +383,7 @@ export class Engine {
     this.observer.expired(ct, jiffy * this.table.jiffy)
   }
 
-  /** Gives back an entry whose first packet was refused. */
+  /** Gives back an entry whose first packet was refused, or dropped on its way. */
   private discard(ct: number): void {
     this.assigned?.ends(ct)
     this.table.free(ct)

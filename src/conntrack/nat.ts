@@ -20,10 +20,11 @@ export class ObservedTranslation implements Translation {
   observe(before: Packet, after: Packet): this {
     tupleOf(after, this.tuple)
     if (after.protocol === IPPROTO_DCCP) this.tuple.ports = dccpPorts(after)
-    const ports = hasPorts(before.protocol)
-    const sourceStays = sameSource(before, after) && !(ports && before.sourcePort !== after.sourcePort)
+    // of ICMP these are id, type and code
+    const isIcmp = before.protocol === IPPROTO_ICMP || before.protocol === IPPROTO_ICMPV6
+    const sourceStays = sameSource(before, after) && (isIcmp || before.sourcePort === after.sourcePort)
     const destinationStays =
-      sameDestination(before, after) && !(ports && before.destinationPort !== after.destinationPort)
+      sameDestination(before, after) && (isIcmp || before.destinationPort === after.destinationPort)
     this.bits = (sourceStays ? 0 : IPS_SRC_NAT) | (destinationStays ? 0 : IPS_DST_NAT)
     return this
   }
@@ -84,10 +85,6 @@ export function allowsClash(protocol: number): boolean {
     default:
       return true
   }
-}
-
-function hasPorts(protocol: number): boolean {
-  return protocol !== IPPROTO_ICMP && protocol !== IPPROTO_ICMPV6
 }
 
 function sameSource(a: Packet, b: Packet): boolean {

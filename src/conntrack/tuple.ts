@@ -1,6 +1,6 @@
 // A flow's key: built from a packet, inverted, hashed. nf_ct_get_tuple(), nf_ct_invert_tuple(), hash_conntrack_raw().
 import { foldAddress } from '../net/address.ts'
-import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDPLITE } from '../net/numbers.ts'
+import { hasPorts, IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDPLITE } from '../net/numbers.ts'
 import { seededFold, seededHash } from '../net/seeded-hash.ts'
 import type { Packet } from '../packet/packet.ts'
 import { PORTS_LENGTH } from '../packet/ports.ts'
@@ -66,7 +66,7 @@ export function tupleOf(packet: Packet, tuple: Tuple): void {
 
 /** Fills `tuple` as a kernel with these traits would; false for a packet that has none there. kernel: nf_ct_get_tuple() */
 export function trackedTuple(packet: Packet, tuple: Tuple, traits: Traits): boolean {
-  if (!hasPorts(packet.protocol, traits)) {
+  if (!hasTracker(packet.protocol, traits)) {
     tupleOf(packet, tuple)
     tuple.ports = 0
     return packet.fragmentOffset === 0
@@ -77,8 +77,17 @@ export function trackedTuple(packet: Packet, tuple: Tuple, traits: Traits): bool
   return packet.hasTuple && packet.transportLength >= PORTS_LENGTH
 }
 
-/** Whether packets of a protocol that has not always been tracked have ports, as far as a kernel is concerned. */
-export function hasPorts(protocol: number, traits: Traits): boolean {
+/**
+ * Whether an entry keeps ports; `ports` are both or one of them. Of UDP-Lite and DCCP a kernel without their tracker
+ * keeps 0.
+ */
+export function keepsPorts(protocol: number, ports: number): boolean {
+  if (protocol === IPPROTO_UDPLITE || protocol === IPPROTO_DCCP) return ports !== 0
+  return hasPorts(protocol)
+}
+
+/** Whether a kernel has the tracker of a protocol, of those that not all kernels have. */
+export function hasTracker(protocol: number, traits: Traits): boolean {
   if (protocol === IPPROTO_UDPLITE) return traits.udplite
   return protocol !== IPPROTO_DCCP || traits.dccp
 }

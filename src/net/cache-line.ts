@@ -14,9 +14,3 @@ export function alignedInt32(length: number): Int32Array<ArrayBuffer> {
 export function doublesOf(words: Int32Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
   return new Float64Array(words.buffer, words.byteOffset, words.length >> 1)
 }
-
-/** `larger` with `words` at its beginning. */
-export function copied<T extends Int32Array | Float64Array | Uint32Array>(words: T, larger: T): T {
-  larger.set(words)
-  return larger
-}

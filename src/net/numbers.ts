@@ -1,4 +1,4 @@
-// Assigned numbers: EtherTypes, IP protocols, link types, TCP flags (IANA registries; tcpdump.org/linktypes).
+// Assigned numbers: EtherTypes, IP protocols, link types, packet types, TCP flags (IANA registries; tcpdump.org/linktypes).
 
 export const ETHERTYPE_IPV4 = 0x0800
 export const ETHERTYPE_IPV6 = 0x86dd
@@ -48,6 +48,13 @@ export const LINKTYPE_IPV6 = 229
 export const LINKTYPE_NFLOG = 239
 export const LINKTYPE_LINUX_SLL2 = 276
 
+/** Cooked packet types. kernel: PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING */
+export const PACKET_HOST = 0
+export const PACKET_BROADCAST = 1
+export const PACKET_MULTICAST = 2
+export const PACKET_OTHERHOST = 3
+export const PACKET_OUTGOING = 4
+
 export const PORT_GTP_U = 2152
 export const PORT_VXLAN = 4789
 export const PORT_GENEVE = 6081
@@ -62,6 +69,20 @@ export const TCP_ACK = 0x10
 export const TCP_URG = 0x20
 export const TCP_ECE = 0x40
 export const TCP_CWR = 0x80
+
+/** Whether packets of an IP protocol have ports. */
+export function hasPorts(protocol: number): boolean {
+  switch (protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_DCCP:
+    case IPPROTO_SCTP:
+    case IPPROTO_UDPLITE:
+      return true
+    default:
+      return false
+  }
+}
 
 /** `conntrack -L`'s name of an IP protocol, or `unknown` where conntrack has none. */
 export function protocolName(protocol: number): string {

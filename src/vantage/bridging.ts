@@ -1,6 +1,6 @@
 // Which packets met conntrack: a frame switched inside a bridge does so with bridge-nf-call-iptables alone (br_netfilter_hooks.c).
-import { IPPROTO_IGMP } from '../net/numbers.ts'
-import { hidesInterfaces, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from './record/place.ts'
+import { IPPROTO_IGMP, PACKET_HOST, PACKET_OTHERHOST, PACKET_OUTGOING } from '../net/numbers.ts'
+import { hidesInterfaces } from './record/place.ts'
 import { MET, NOT_FOR_US, type Sightings, SWITCHED } from './record/sighting.ts'
 import type { Stations } from './record/stations.ts'
 

@@ -1,8 +1,8 @@
 // Finds the sightings of one packet: equal fingerprints, close in time, at other places; which are copies, which a new packet.
 
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
-import { isIcmpError } from './record/fingerprint.ts'
-import { hidesInterfaces, PACKET_OUTGOING } from './record/place.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, PACKET_OUTGOING } from '../net/numbers.ts'
+import { isIcmpError } from '../packet/icmp.ts'
+import { hidesInterfaces } from './record/place.ts'
 import {
   CHAIN_NEXT,
   DESTINATION,

@@ -1,6 +1,6 @@
 // From the sightings of a packet to its translation: the tuple in front of conntrack's first hook, and behind the last.
+import { PACKET_OUTGOING } from '../net/numbers.ts'
 import type { ForwardingTable } from './forwarding.ts'
-import { PACKET_OUTGOING } from './record/place.ts'
 import { type Sightings, TRANSLATED_DESTINATION, TRANSLATED_SOURCE } from './record/sighting.ts'
 
 /** Finds `before`, `after` and what was translated between them. */

@@ -1,5 +1,5 @@
 // Which of two first packets of one connection made its entry, when both were under way at once (nf_ct_resolve_clash()).
-import { PACKET_OUTGOING } from './record/place.ts'
+import { PACKET_OUTGOING } from '../net/numbers.ts'
 import type { Sightings } from './record/sighting.ts'
 
 /** How far apart in time two packets may come in and still meet in the stack, in nanoseconds. */

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CaptureBuilder, Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
+import { be16, be32, join as bytes } from '../support/frames.ts'
 
 const CAPTURE = 'fixtures/report/port-reused.pcap'
 
@@ -89,6 +91,28 @@ describe('the kernel', () => {
     expect(JSON.parse(stdout).helpers).toEqual(['ftp:21', 'tftp:70'])
     expect((await runCli([CAPTURE, '--helper', 'ftp'])).stdout).toContain('helpers assigned: ftp:21')
     expect(JSON.parse((await runCli(['analyze', '--json', CAPTURE])).stdout)).not.toHaveProperty('helpers')
+  })
+
+  it('knows ports of the protocols that it has a tracker for, and names services by them', async () => {
+    using folder = new Folder()
+    const ends = { source: '10.0.0.1', destination: '10.0.0.2' }
+    const request = bytes(be16(4000), be16(5001), [4, 0, 0, 0], [1, 0, 0, 0], be32(7), be32(0))
+    const datagram = bytes(be16(4000), be16(5001), be16(0), be16(1), be32(1), be32(2), be32(3), be32(4))
+    const capture = new CaptureBuilder()
+      .packet({ ...ends, protocol: 33 }, request)
+      .packet({ ...ends, protocol: 136 }, datagram)
+    const path = folder.write('rare.pcap', capture.bytes())
+    const named = async (kernel: string): Promise<{ services: string[]; silent: number[] }> => {
+      const options = ['--json', path, '--kernel', kernel, '--set', 'checksum=0']
+      const { table, unreplied } = JSON.parse((await runCli(['analyze', ...options])).stdout)
+      return {
+        services: table.owners.services.map(({ name }: { name: string }) => name),
+        silent: unreplied.destinations.map(({ dport }: { dport: number }) => dport),
+      }
+    }
+    const both = { services: ['10.0.0.2:5001/dccp', '10.0.0.2:5001/udplite'], silent: [5001, 5001] }
+    expect(await named('6.1')).toEqual(both)
+    expect(await named('7.2')).toEqual({ services: ['10.0.0.2/dccp', '10.0.0.2/udplite'], silent: [-1, -1] })
   })
 
   it('complains in the words of its time', async () => {

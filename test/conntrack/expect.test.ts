@@ -4,13 +4,21 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Engine } from '../../src/conntrack/engine.ts'
 import { type Expectation, Expectations } from '../../src/conntrack/expect/expectations.ts'
 import { LineEnds, readFtp, type Span } from '../../src/conntrack/expect/ftp.ts'
 import type { HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
 import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
+import { defaultSettings } from '../../src/conntrack/settings.ts'
+import { STATE_NAMES } from '../../src/conntrack/status.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
+import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
+import { Packet } from '../../src/packet/packet.ts'
 import { runModel } from '../kernel/model.ts'
 import { runCli } from '../support/cli.ts'
+import { ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
+import { SILENT } from '../support/segments.ts'
 
 const text = (line: string): Uint8Array => new Uint8Array(Buffer.from(line, 'latin1'))
 /** The bytes amid others that must not be looked at. */
@@ -130,6 +138,42 @@ describe('expectations', () => {
     expectations.forget(1)
     expect(expectations.take(flow(7), 0)).toBe(false)
     expect(expectations.add(of(2, 8), 2, 0)).toBe(true)
+  })
+})
+
+describe('an entry that a helper was assigned to', () => {
+  /** Rules that drop what goes to the control port: its entry is never confirmed. */
+  class Closed extends Engine {
+    protected override leaves(_ct: number, packet: Packet): boolean {
+      return packet.destinationPort !== 21
+    }
+  }
+
+  it('leaves nothing behind when its first packet is dropped: the next one in its place has no helper', () => {
+    const helpers = [{ helper: 'ftp', port: 21 } as const]
+    const engine = new Closed({ ...defaultSettings(), helpers }, SILENT)
+    const packet = new Packet()
+    const states: string[] = []
+    const send = (back: boolean, ports: [number, number], flags: number, at: [number, number], text = '') => {
+      const [source, destination] = back ? ['192.0.2.2', '192.0.2.1'] : ['192.0.2.1', '192.0.2.2']
+      const header = {
+        sourcePort: ports[0],
+        destinationPort: ports[1],
+        sequence: at[0],
+        acknowledgment: at[1],
+      }
+      const segment = tcp({ ...header, flags, window: 1000 }, new Uint8Array(Buffer.from(text)))
+      const bytes = ethernet(ipv4({ source, destination, protocol: 6 }, segment))
+      decode(frameOf(bytes, { number: states.length + 1 }), packet)
+      states.push(STATE_NAMES[engine.track(packet)])
+    }
+    send(false, [4000, 21], TCP_SYN, [100, 0])
+    send(false, [4001, 80], TCP_SYN, [100, 0])
+    send(true, [80, 4001], TCP_SYN | TCP_ACK, [500, 101])
+    send(false, [4001, 80], TCP_ACK, [101, 501], 'one\n')
+    send(false, [4001, 80], TCP_ACK, [105, 501], 'PORT 192,0,2,1,4,1\r\n')
+    send(true, [20, 1025], TCP_SYN, [900, 0])
+    expect(states).toEqual(['new', 'new', 'established', 'established', 'established', 'new'])
   })
 })
 

@@ -57,9 +57,7 @@ class Pair {
     const { legs, naive } = this
     expect(legs.count).toBe(naive.size)
     for (const leg of naive.values()) {
-      const siblings = new Set([leg])
-      for (let next = legs.nextSibling(-1, leg); next >= 0; next = legs.nextSibling(next, leg))
-        siblings.add(next)
+      const siblings = new Set([leg, ...legs.siblings(leg)])
       const expected = [...naive.values()].filter(
         other => legs.sameInitiator(other, leg) && legs.protocol(other) === legs.protocol(leg),
       )

@@ -1,6 +1,6 @@
 // First packets that come in and do not leave: as behind a full table, and as rules, routes and filters of sources have them.
 import { describe, expect, it } from 'vitest'
-import { type Ends, FlowCapture, findingsOf } from '../support/flow-captures.ts'
+import { type Ends, FlowCapture, findingsOf, reportOf } from '../support/flow-captures.ts'
 
 const SYN = 0x02
 const CLIENT = '10.1.0.5'
@@ -37,15 +37,41 @@ class Host {
     return this
   }
 
+  /** Ports of the clients that are named. */
+  async named(): Promise<number[]> {
+    const { findings } = await reportOf([this.inside, this.other, this.outside])
+    const full = findings.filter(({ id }) => id === 'conntrack-table-full')
+    return full.flatMap(({ facts }) => facts.flows.map(({ client }) => client?.port ?? -1))
+  }
+
   async found(): Promise<string[]> {
     const found = await findingsOf([this.inside, this.other, this.outside])
     return found.filter(finding => !finding.startsWith('info'))
   }
 }
 
+/** Then more are lost than ever, of a client that is let through nowhere. */
+function kept(host: Host): Host {
+  return host.open(1, true).open(20, false, { source: '10.2.0.9' })
+}
+
 describe('first packets that do not leave', () => {
   it('may be those of a full table where the same client had reached the same server', async () => {
     expect(await new Host().open(5, true).open(12, false).open(2, true).found()).toEqual(FULL)
+  })
+
+  it.each<[string, Host, number, number]>([
+    ['shorter, behind it', new Host().open(5, true).open(12, false).open(1, true).open(3, false), 40_005, 12],
+    [
+      'shorter, before it',
+      new Host().open(5, true).open(11, false).open(1, true).open(12, false),
+      40_017,
+      12,
+    ],
+    ['of clients that are kept out', kept(new Host().open(5, true).open(12, false)), 40_005, 12],
+  ])('are named of the longest row alone, not of another: %s', async (_which, host, first, count) => {
+    const ports = await host.open(2, true).named()
+    expect(ports).toEqual(Array.from({ length: count }, (_, i) => first + i))
   })
 
   it.each<[string, Host]>([

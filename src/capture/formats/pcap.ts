@@ -1,5 +1,6 @@
 // Classic pcap in all its dialects: both byte orders, micro- and nanoseconds, Kuznetzov's record header (libpcap sf-pcap.c).
 
+import { PACKET_OUTGOING } from '../../net/numbers.ts'
 import { TIME_ZERO } from '../../net/time.ts'
 import { CaptureError } from '../error.ts'
 import { DIRECTION_OUTBOUND, type Frame } from '../frame.ts'
@@ -13,9 +14,8 @@ const MAGIC_MODIFIED = 0xa1b2cd34
 export const PCAP_HEADER_LENGTH = 24
 const RECORD_HEADER_LENGTH = 16
 const MODIFIED_RECORD_HEADER_LENGTH = 24
-/** Offset of the packet type in a modified record header, and its value for a packet this host sent. */
+/** Offset of the packet type in a modified record header. */
 const MODIFIED_PACKET_TYPE = 22
-const PACKET_OUTGOING = 4
 
 /** The upper bits of the link-type word tell the length of a frame check sequence. */
 const LINK_TYPE_MASK = 0x03ffffff

@@ -1,6 +1,9 @@
 // ICMP errors and the flow they quote: nf_conntrack_icmpv4_error(), nf_conntrack_icmpv6_error(), nf_conntrack_inet_error().
+
+import { IPPROTO_ICMP, PACKET_OUTGOING } from '../../net/numbers.ts'
 import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
 import { FAULT_NONE } from '../../packet/fault.ts'
+import { isIcmpError } from '../../packet/icmp.ts'
 import { Packet } from '../../packet/packet.ts'
 import { decodeQuoted } from '../../packet/quoted.ts'
 import type { Context } from '../context.ts'
@@ -16,7 +19,7 @@ import {
   REASON_SHORT,
 } from '../reason.ts'
 import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT } from '../status.ts'
-import { hasPorts, invertTuple, Tuple, trackedTuple } from '../tuple.ts'
+import { hasTracker, invertTuple, Tuple, trackedTuple } from '../tuple.ts'
 
 /** Answers of handle(): no error message, so look the packet itself up; invalid; related to `key`; not tracked at all. */
 export const ERROR_NONE = 0
@@ -25,8 +28,6 @@ export const ERROR_RELATED = 2
 export const ERROR_UNTRACKED = 3
 
 const HEADER = 8
-/** Cooked packet type of what the host itself sends. kernel: PACKET_OUTGOING */
-const PACKET_OUTGOING = 4
 /** The highest ICMP type known. kernel: NR_ICMP_TYPES */
 const HIGHEST_TYPE = 18
 const V6_REDIRECT = 137
@@ -64,7 +65,7 @@ export class IcmpErrors {
       reasons.add(REASON_ICMP_TYPE)
       return ERROR_INVALID
     }
-    if (!isError(type)) return ERROR_NONE
+    if (!isIcmpError(IPPROTO_ICMP, packet.destinationPort)) return ERROR_NONE
     return this.relate(packet, packet.transportOffset + HEADER)
   }
 
@@ -101,7 +102,7 @@ export class IcmpErrors {
     const { traits } = this.context
     // what has no ports needs none in the quote
     const isWhole = decodeQuoted(packet, at, packet.family, quoted) || quoted.fault === FAULT_NONE
-    if (!isWhole || (!quoted.hasTuple && hasPorts(quoted.protocol, traits))) return ERROR_INVALID
+    if (!isWhole || (!quoted.hasTuple && hasTracker(quoted.protocol, traits))) return ERROR_INVALID
     if (!trackedTuple(quoted, this.quotedTuple, traits)) return ERROR_INVALID
     if (!invertTuple(this.quotedTuple, this.inverse)) return ERROR_INVALID
     let key = this.find(this.inverse)
@@ -166,11 +167,6 @@ export class IcmpErrors {
     this.context.reasons.add(reason)
     return ERROR_INVALID
   }
-}
-
-/** kernel: icmp_is_err() */
-function isError(type: number): boolean {
-  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12
 }
 
 /** Neighbour discovery and multicast housekeeping. kernel: noct_valid_new */

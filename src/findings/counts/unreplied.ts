@@ -3,12 +3,13 @@ import { CAUSE_RESET } from '../../conntrack/events.ts'
 import { TCP_CLOSE, TCP_STATE_NAMES, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
+import { keepsPorts } from '../../conntrack/tuple.ts'
 import {
-  IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
-  IPPROTO_UDPLITE,
   LINKTYPE_ETHERNET,
+  PACKET_BROADCAST,
+  PACKET_MULTICAST,
   protocolName,
 } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -119,6 +120,7 @@ export class UnrepliedFlows {
     firstFrame: number,
   ): [number | string, UnrepliedGroup] {
     const protocol = table.protocol(ct)
+    const ports = table.ports(ct * 2)
     const known = this.destinations < MOST_DESTINATIONS
     if (known) this.destinations++
     const group = {
@@ -127,7 +129,7 @@ export class UnrepliedFlows {
       protocolNumber: protocol,
       state: protocol === IPPROTO_TCP ? TCP_STATE_NAMES[table.state(ct)] : '',
       dst: known ? destinationOf(table, ct * 2) : '',
-      dport: known && hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : -1,
+      dport: known && keepsPorts(protocol, ports) ? ports & 0xffff : -1,
       flows: 1,
       firstFrame,
     }
@@ -162,11 +164,8 @@ function isGroupFrame(packet: Packet): boolean {
   // a reassembled datagram has left its link headers behind
   const hasLink = packet.linkOffset < packet.networkOffset
   if (packet.linkType === LINKTYPE_ETHERNET) return hasLink && (packet.bytes[packet.linkOffset] & 1) !== 0
-  return packet.packetType === COOKED_BROADCAST || packet.packetType === COOKED_MULTICAST
+  return packet.packetType === PACKET_BROADCAST || packet.packetType === PACKET_MULTICAST
 }
-
-const COOKED_BROADCAST = 1
-const COOKED_MULTICAST = 2
 
 /** VXLAN, VXLAN before its port was assigned, Geneve. */
 function isTunnelPort(port: number): boolean {
@@ -175,16 +174,8 @@ function isTunnelPort(port: number): boolean {
 
 function destinationKey(table: Table, ct: number): number | string {
   const protocol = table.protocol(ct)
-  const port = hasPorts(protocol) ? table.ports(ct * 2) & 0xffff : 0
+  const ports = table.ports(ct * 2)
+  const port = keepsPorts(protocol, ports) ? ports & 0xffff : 0
   if (table.isIpv6(ct)) return `${destinationOf(table, ct * 2)} ${port}`
   return (table.destination(ct * 2) >>> 0) * 0x10000 + port
-}
-
-function hasPorts(protocol: number): boolean {
-  return (
-    protocol === IPPROTO_TCP ||
-    protocol === IPPROTO_UDP ||
-    protocol === IPPROTO_SCTP ||
-    protocol === IPPROTO_UDPLITE
-  )
 }

@@ -9,8 +9,6 @@ import type { Collector } from '../facts/collector.ts'
 import { phrase, step } from '../facts/facts.ts'
 import type { Detector } from './detector.ts'
 
-const MOST_SIBLINGS = 64
-
 /**
  * One direction of a connection is seen, and of that only the SYN gets through the host.
  *
@@ -36,8 +34,7 @@ function judge(legs: Legs, collector: Collector, leg: number): void {
   if (legs.has(leg, LEG_SYN_ACK) || legs.side(leg, 0, SIDE_PACKETS) < 2) return
   if (legs.side(leg, 1, SIDE_PACKETS) > 0 || !legs.has(leg, LEG_ACKNOWLEDGED)) return
   let behind = -1
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (!isSameSyn(legs, leg, sibling)) continue
     if (legs.has(sibling, LEG_SYN_ACK) || legs.side(sibling, 1, SIDE_PACKETS) > 0) return
     if (legs.openingTtl(sibling, 0) >= legs.openingTtl(leg, 0)) continue

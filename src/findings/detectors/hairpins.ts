@@ -10,8 +10,6 @@ import type { Case, Collector } from '../facts/collector.ts'
 import { phrase, step } from '../facts/facts.ts'
 import type { Detector } from './detector.ts'
 
-const MOST_SIBLINGS = 64
-
 type Hairpin = Pick<Case, 'id' | 'severity' | 'confidence' | 'reason' | 'isOpen'>
 
 const COMES_BACK: Hairpin = {
@@ -77,8 +75,7 @@ function judge(legs: Legs, collector: Collector, leg: number): void {
   let meant = -1
   let meantHere = -1
   let comesBack = false
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (!isSameSyn(legs, leg, sibling)) continue
     if (legs.has(sibling, LEG_SYN_ACK)) return
     if (legs.isToItself(sibling)) continue
@@ -108,8 +105,7 @@ function toItselfOnHost(legs: Legs, collector: Collector, leg: number, meant: nu
 
 /** Whether the point that the client's own SYN passed saw it come back, to itself. */
 function isBackAt(legs: Legs, leg: number, point: number): boolean {
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (legs.point(sibling) === point && legs.isToItself(sibling) && isSameSyn(legs, leg, sibling))
       return true
   }

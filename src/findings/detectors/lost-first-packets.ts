@@ -13,7 +13,6 @@ import {
   SYN_FRAME,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
-import { isOneAddress } from '../evidence/refused-answer.ts'
 import { FORWARDED } from '../evidence/responders.ts'
 import type { Case, Collector } from '../facts/collector.ts'
 import { type FrameReference, phrase, type Step, step } from '../facts/facts.ts'
@@ -26,7 +25,24 @@ const RACE_TIME = 1e6
 const LEAST_LOST = 10
 const MOST_NAMED = 256
 /** Earlier connections of a server that are looked at. */
-const MOST_SIBLINGS = 256
+const MOST_EARLIER = 256
+
+/** New flows that were lost one after another. */
+class Streak {
+  count = 0
+  /** When the first of them began, and the capture that shows the last. */
+  start = 0
+  capture = -1
+  /** Whether a client of them had reached the server it asks for before. */
+  hasKnownClient = false
+  /** Packets of open flows that were forwarded meanwhile. */
+  passing = 0
+  /** Whether nothing was seen where packets leave since it began. */
+  isCutShort = false
+  /** Legs of the flows, and those that ended meanwhile, lost for good. */
+  readonly lost: number[] = []
+  readonly gone: LostFlow[] = []
+}
 
 type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'steps' | 'tries'>
 
@@ -48,23 +64,10 @@ export class Losses {
   private readonly lastTimes = new Float64Array(MOST_POINTS).fill(Number.NEGATIVE_INFINITY)
   private exit = -1
   private exitCapture = -1
-  /** Flows that were forwarded, ever; new flows lost one after another, now and at most. */
+  /** Flows that were forwarded, ever. */
   private forwarded = 0
-  private streak = 0
-  /** Whether a client of the streak under way had reached the server it asks for before. */
-  private hasKnownClient = false
-  private streakTime = 0
-  private streakCapture = -1
-  private longest = 0
-  /** Packets of open flows that were forwarded meanwhile. */
-  private passing = 0
-  private passingAtLongest = 0
-  /** Whether nothing was seen where packets leave since the longest streak began. */
-  private isCutShort = false
-  /** Legs of the flows lost in the longest streak, and in the one under way. */
-  private lost: number[] = []
-  /** Those of them that ended meanwhile, lost for good. */
-  private gone: LostFlow[] = []
+  private current = new Streak()
+  private longest = new Streak()
   private races = 0
 
   constructor(legs: Legs, collector: Collector) {
@@ -87,11 +90,9 @@ export class Losses {
   passed(leg: number, time: number, isForwarded: boolean, isSourceTranslated: boolean): void {
     const { legs } = this
     if (leg < 0) return
-    if (isForwarded && !legs.has(leg, LEG_FORWARDED)) {
-      legs.mark(leg, LEG_FORWARDED)
-    }
+    if (isForwarded) legs.mark(leg, LEG_FORWARDED)
     if (!this.isFirst(leg)) {
-      if (isForwarded && this.streak > 0) this.passing++
+      if (isForwarded && this.current.count > 0) this.current.passing++
       return
     }
     const kind = (isForwarded ? 1 : 0) | (isSourceTranslated ? 2 : 0)
@@ -107,11 +108,15 @@ export class Losses {
   /** Looks once more at what was lost: a packet may have been seen late, or its repetition have passed. */
   conclude(): void {
     this.endStreak()
-    const lost = [...this.gone, ...this.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg))]
-    if (this.longest < LEAST_LOST || lost.length < LEAST_LOST) return
-    const isSure = this.passingAtLongest > 0
-    const { longest, forwarded, isCutShort } = this
-    const reason = phrase('streak', { lost: longest, forwarded, isSure, isCutShort })
+    const { longest, forwarded } = this
+    const lost = [
+      ...longest.gone,
+      ...longest.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg)),
+    ]
+    if (lost.length < LEAST_LOST) return
+    const isSure = longest.passing > 0
+    const { count, isCutShort } = longest
+    const reason = phrase('streak', { lost: count, forwarded, isSure, isCutShort })
     for (const flow of lost) {
       this.collector.add({
         id: 'conntrack-table-full',
@@ -126,10 +131,13 @@ export class Losses {
   /** A leg goes, whose flow may have been lost. */
   ended(leg: number): void {
     if (!this.legs.has(leg, LEG_LOST)) return
-    const index = this.lost.indexOf(leg)
-    if (index < 0) return
-    this.lost.splice(index, 1)
-    if (this.isLost(leg)) this.gone.push(this.describe(leg))
+    for (const streak of [this.current, this.longest]) {
+      const index = streak.lost.indexOf(leg)
+      if (index < 0) continue
+      streak.lost.splice(index, 1)
+      if (this.isLost(leg)) streak.gone.push(this.describe(leg))
+      return
+    }
   }
 
   /** Whether a flow did not leave later either, and nobody answered it. */
@@ -171,38 +179,33 @@ export class Losses {
     if (legs.protocol(leg) !== IPPROTO_TCP) return
     // where nothing went to this server before, by this interface, a rule or a route may forbid it
     if (legs.responders.get(legs.responder(leg), FORWARDED) === 0) return
-    if (this.streak === 0) this.streakTime = legs.start(leg)
-    this.streak++
-    this.hasKnownClient ||= this.wentThroughBefore(leg)
-    this.streakCapture = legs.capture(leg)
-    if (this.lost.length + this.gone.length === MOST_NAMED) return
+    const { current } = this
+    if (current.count === 0) current.start = legs.start(leg)
+    current.count++
+    current.hasKnownClient ||= this.wentThroughBefore(leg)
+    current.capture = legs.capture(leg)
+    if (current.lost.length + current.gone.length === MOST_NAMED) return
     legs.mark(leg, LEG_LOST)
-    this.lost.push(leg)
+    current.lost.push(leg)
   }
 
   private endStreak(): void {
-    if (this.streak > this.longest && this.hasKnownClient) {
-      this.longest = this.streak
-      this.passingAtLongest = this.passing
+    const { current } = this
+    if (current.count === 0) return
+    if (current.hasKnownClient && current.count > this.longest.count) {
+      this.longest = current
       // the capture of the other side may simply have ended
-      this.isCutShort =
-        this.exitCapture !== this.streakCapture && this.lastTimes[this.exit] <= this.streakTime
-    } else if (this.longest < LEAST_LOST) {
-      this.lost = []
-      this.gone = []
+      current.isCutShort = this.exitCapture !== current.capture && this.lastTimes[this.exit] <= current.start
     }
-    this.streak = 0
-    this.hasKnownClient = false
-    this.passing = 0
+    this.current = new Streak()
   }
 
   /** Whether the same client reached the same server before: what a rule or a filter of sources lets through. */
   private wentThroughBefore(leg: number): boolean {
     const { legs } = this
     let other = legs.older(leg)
-    for (let i = 0; i < MOST_SIBLINGS && other >= 0; i++, other = legs.older(other)) {
-      if (legs.has(other, LEG_FORWARDED) && isOneAddress(legs.initiatorEnd(other), legs.initiatorEnd(leg)))
-        return true
+    for (let i = 0; i < MOST_EARLIER && other >= 0; i++, other = legs.older(other)) {
+      if (legs.has(other, LEG_FORWARDED) && legs.sameInitiatorAddress(other, leg)) return true
     }
     return false
   }
@@ -215,13 +218,14 @@ export class Losses {
     this.next = (this.next + 1) & (RECENT - 1)
   }
 
-  /** Whether one of two first packets of one port was lost, and the other left with a translated source. */
+  /** Whether one of two first packets of one port was lost, and the other, the latest there is, left with a translated source. */
   private race(leg: number, time: number, kind: number): boolean {
     const { legs } = this
-    for (let i = 0; i < RECENT; i++) {
+    for (let ago = 1; ago <= RECENT; ago++) {
+      const i = (this.next - ago) & (RECENT - 1)
       const other = this.recent[i]
-      if (other < 0 || other === leg || legs.serial(other) !== this.serials[i]) continue
-      if (Math.abs(time - this.times[i]) > RACE_TIME || !this.areRivals(leg, other)) continue
+      if (other < 0 || Math.abs(time - this.times[i]) > RACE_TIME) continue
+      if (other === leg || legs.serial(other) !== this.serials[i] || !this.areRivals(leg, other)) continue
       if ((kind & 1) === 0 && this.kinds[i] === 3) this.raced(leg, other)
       else if (kind === 3 && (this.kinds[i] & 1) === 0) this.raced(other, leg)
       else continue

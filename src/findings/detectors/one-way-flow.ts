@@ -24,7 +24,6 @@ import { phrase, step } from '../facts/facts.ts'
 import type { Detector } from './detector.ts'
 
 const LEAST_PACKETS = 2
-const MOST_SIBLINGS = 64
 /** Halves that wait for the end, where all that may be their other half is known: 0.5 kB each. */
 const MOST_WAITING = 1 << 15
 
@@ -129,8 +128,7 @@ export class OneWayFlows implements Detector {
   /** Whether the other direction was seen with other addresses, or at another point. */
   private hasOtherHalf(leg: number, half: number): boolean {
     const { legs } = this
-    let other = legs.nextSibling(-1, leg)
-    for (let i = 0; i < MOST_SIBLINGS && other >= 0; i++, other = legs.nextSibling(other, leg)) {
+    for (const other of legs.siblings(leg)) {
       if (legs.side(other, 1 - half, SIDE_PACKETS) > 0 || legs.has(other, otherBit(half))) return true
     }
     return false

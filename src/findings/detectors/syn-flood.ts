@@ -27,7 +27,6 @@ import {
 import type { Collector } from '../facts/collector.ts'
 import { type FrameReference, phrase, step } from '../facts/facts.ts'
 
-const MOST_SIBLINGS = 64
 /** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
 const FLOOD = 100
 const NAMED_SYNS = 8
@@ -38,15 +37,18 @@ const GRACE = 1.5e9
 const SHORT_GRACE = 0.3e9
 const SHORT_FLOOD = 1000
 
-/** New connections to one responder at one point. */
-interface Counts {
-  flows: number
-  completed: number
-  refused: number
-  repeated: number
-  answered: number
-  repeatedAnswers: number
-}
+/** What is counted of connections to one responder at one point: where their sum stands with it, and which add to it. */
+const COUNTED = {
+  flows: [ENDED, () => true],
+  completed: [COMPLETED, isCompleted],
+  refused: [REFUSED, (legs, leg) => legs.has(leg, LEG_RST)],
+  repeated: [REPEATED, (legs, leg) => legs.openings(leg, 0) > 1],
+  answered: [ANSWERED, (legs, leg) => legs.has(leg, LEG_SYN_ACK)],
+  repeatedAnswers: [REPEATED_ANSWERS, (legs, leg) => legs.openings(leg, 1) > 1],
+} satisfies Record<string, [word: number, adds: (legs: Legs, leg: number) => boolean]>
+
+type Counts = Record<keyof typeof COUNTED, number>
+const NAMES = Object.keys(COUNTED) as (keyof Counts)[]
 
 /** What names a flood: some of its first SYNs, what was asked for and what that was translated to. */
 interface Name {
@@ -81,12 +83,10 @@ export class Floods {
     ) {
       this.names.set(responder, nameOf(legs, this.oldest(responder)))
     }
-    responders.count(responder, ENDED)
-    if (isCompleted(legs, leg)) responders.count(responder, COMPLETED)
-    if (legs.has(leg, LEG_RST)) responders.count(responder, REFUSED)
-    if (legs.openings(leg, 0) > 1) responders.count(responder, REPEATED)
-    if (legs.has(leg, LEG_SYN_ACK)) responders.count(responder, ANSWERED)
-    if (legs.openings(leg, 1) > 1) responders.count(responder, REPEATED_ANSWERS)
+    for (const name of NAMES) {
+      const [word, adds] = COUNTED[name]
+      if (adds(legs, leg)) responders.count(responder, word)
+    }
   }
 
   /** Judges the responders that nobody talks to any more, and forgets them. */
@@ -149,22 +149,11 @@ export class Floods {
   private countsOf(responder: number, latest: number): Counts {
     const { legs } = this
     const { responders } = legs
-    const counts: Counts = {
-      flows: responders.get(responder, ENDED),
-      completed: responders.get(responder, COMPLETED),
-      refused: responders.get(responder, REFUSED),
-      repeated: responders.get(responder, REPEATED),
-      answered: responders.get(responder, ANSWERED),
-      repeatedAnswers: responders.get(responder, REPEATED_ANSWERS),
-    }
+    const sums = NAMES.map(name => [name, responders.get(responder, COUNTED[name][0])])
+    const counts: Counts = Object.fromEntries(sums)
     for (let leg = legs.newestOf(responder); leg >= 0; leg = legs.older(leg)) {
       if (!legs.has(leg, LEG_SYN) || legs.start(leg) > latest || isSeenBefore(legs, leg)) continue
-      counts.flows++
-      if (isCompleted(legs, leg)) counts.completed++
-      if (legs.has(leg, LEG_RST)) counts.refused++
-      if (legs.openings(leg, 0) > 1) counts.repeated++
-      if (legs.has(leg, LEG_SYN_ACK)) counts.answered++
-      if (legs.openings(leg, 1) > 1) counts.repeatedAnswers++
+      for (const name of NAMES) if (COUNTED[name][1](legs, leg)) counts[name]++
     }
     return counts
   }
@@ -192,8 +181,7 @@ function isCompleted(legs: Legs, leg: number): boolean {
 function isSeenBefore(legs: Legs, leg: number): boolean {
   if (!isSide(legs.point(leg))) return false
   const point = pointOfSide(legs.point(leg))
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (legs.serial(sibling) >= legs.serial(leg) || !legs.sameResponder(leg, sibling)) continue
     if (pointOfSide(legs.point(sibling)) === point) return true
   }

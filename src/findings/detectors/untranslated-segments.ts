@@ -45,7 +45,6 @@ import {
 export const PAUSE = 1e9
 /** How far behind an acknowledgment may be and still belong to a flow; kernel: MAXACKWINCONST */
 const ACK_SLACK = 66000
-const MOST_SIBLINGS = 64
 const ANSWER_TIME = 5e9
 
 // what is suspected of the first packet of a flow
@@ -68,8 +67,7 @@ export class Leaks {
   /** A UDP flow begins; one that answers another flow's question is opened as that flow's, seen from the asker. */
   openDatagram(seen: Observation, ct: number): number {
     const { legs } = this
-    let sibling = legs.nextOf(-1, seen, true)
-    for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextOf(sibling, seen, true)) {
+    for (const sibling of legs.openedBy(seen, true)) {
       if (legs.point(sibling) !== seen.point || legs.side(sibling, 1, SIDE_PACKETS) > 0) continue
       if (seen.time - legs.time(sibling) <= ANSWER_TIME) return legs.open(seen, true, ct)
     }
@@ -102,8 +100,7 @@ export class Leaks {
     if (seen.payload === 0 && (seen.flags & TCP_FIN) === 0) return
     if (!acknowledges(seen, legs.side(leg, 0, SIDE_END))) return
     const opening = (legs.get(leg, SYN_SEQUENCE) + 1) | 0
-    let half = legs.nextSibling(-1, leg)
-    for (let i = 0; i < MOST_SIBLINGS && half >= 0; i++, half = legs.nextSibling(half, leg)) {
+    for (const half of legs.siblings(leg)) {
       if (legs.point(half) !== seen.point || !legs.has(half, LEG_SYN_ACK)) continue
       if (legs.get(half, SYN_ACK_ACKNOWLEDGMENT) !== opening) continue
       const pause = seen.time - Math.max(legs.time(half), legs.time(leg))
@@ -130,8 +127,7 @@ export class Leaks {
   /** A reply with the backend's address, to the client port of a flow that has another. */
   private isReply(leg: number, seen: Observation): boolean {
     const { legs } = this
-    let flow = legs.nextOf(-1, seen, true)
-    for (let i = 0; i < MOST_SIBLINGS && flow >= 0; i++, flow = legs.nextOf(flow, seen, true)) {
+    for (const flow of legs.openedBy(seen, true)) {
       if (!this.isUnderWay(flow, seen) || !acknowledges(seen, legs.side(flow, 0, SIDE_END))) continue
       if (seen.sequence === legs.side(flow, 1, SIDE_END)) {
         if (seen.time - legs.time(flow) < PAUSE) continue
@@ -148,8 +144,7 @@ export class Leaks {
   /** The next packet of a flow, after a pause, to another address: where the flow's destination was translated before. */
   private isSentOn(leg: number, seen: Observation): boolean {
     const { legs } = this
-    let flow = legs.nextOf(-1, seen, false)
-    for (let i = 0; i < MOST_SIBLINGS && flow >= 0; i++, flow = legs.nextOf(flow, seen, false)) {
+    for (const flow of legs.openedBy(seen, false)) {
       if (flow === leg || !this.isUnderWay(flow, seen) || !this.continues(flow, seen)) continue
       if (seen.time - legs.time(flow) < PAUSE || !this.hadPause(flow, seen)) continue
       this.suspect(leg, flow, FORGOTTEN_REPLY, seen)

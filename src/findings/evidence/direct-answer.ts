@@ -7,9 +7,6 @@ import { SIDE_PACKETS } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 import { Observation } from './observation.ts'
 
-/** Flows of one port that are looked at. */
-const MOST_SIBLINGS = 64
-
 /** A packet from one end, to look for legs by. */
 const sought = new Observation()
 
@@ -27,8 +24,7 @@ export function hasDirectAnswer(legs: Legs, { protocol, client, translated }: Fl
     sought.sourcePort = from.port
     sought.sourceWord = addressWord(from.family, a, b, c, d)
     sought.source.set(from.words)
-    let leg = legs.nextOf(-1, sought, false)
-    for (let i = 0; i < MOST_SIBLINGS && leg >= 0; i++, leg = legs.nextOf(leg, sought, false)) {
+    for (const leg of legs.openedBy(sought, false)) {
       if (isOneEnd(legs.responderEnd(leg), to) && legs.side(leg, direction, SIDE_PACKETS) > 0) return true
     }
   }

@@ -1,9 +1,8 @@
 // The flow of an entry as facts: as it was meant, and as NAT made it. Protocols without ports have ends without them.
 import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { KIND_IPV6, type Tuple } from '../../conntrack/tuple.ts'
+import { KIND_IPV6, keepsPorts, type Tuple } from '../../conntrack/tuple.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
-import { hasPorts } from '../../sizing/owners/owners.ts'
 import type { FlowFacts } from '../facts/facts.ts'
 import { isOneEnd } from './flow-forms.ts'
 
@@ -36,7 +35,7 @@ export function endOfKey(table: Table, key: number, isSource: boolean): Endpoint
   return {
     family: isIpv6 ? 6 : 4,
     words: isIpv6 ? Int32Array.of(word(0), word(1), word(2), word(3)) : Int32Array.of(word(0), 0, 0, 0),
-    port: hasPorts(table.protocol(key >> 1)) ? (isSource ? ports >>> 16 : ports & 0xffff) : -1,
+    port: keepsPorts(table.protocol(key >> 1), ports) ? (isSource ? ports >>> 16 : ports & 0xffff) : -1,
   }
 }
 
@@ -57,6 +56,6 @@ function endOfTuple(tuple: Tuple, isSource: boolean): Endpoint {
     words: isIpv6
       ? Int32Array.from(words)
       : Int32Array.of(isSource ? tuple.source : tuple.destination, 0, 0, 0),
-    port: hasPorts(tuple.kind & 0xff) ? port : -1,
+    port: keepsPorts(tuple.kind & 0xff, tuple.ports) ? port : -1,
   }
 }

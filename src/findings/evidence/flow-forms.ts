@@ -11,7 +11,6 @@ import type { Legs } from './legs.ts'
 const SAME_MOMENT = 1e6
 /** A SYN passes a host in less; one that the other point missed is repeated once or twice until then. */
 export const SAME_OPENING = 3.5e9
-const MOST_SIBLINGS = 64
 
 export interface FlowForm {
   /** The end that the client has where nothing is translated yet. */
@@ -84,8 +83,7 @@ export function formsOf(legs: Legs, leg: number): number[] {
     for (let other = legs.firstOf(entry); other >= 0; other = legs.next(other))
       if (isSame(other)) forms.add(other)
   }
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (isSame(sibling)) forms.add(sibling)
   }
   if (!isTcp) return [...forms].sort((a, b) => a - b)

@@ -183,7 +183,12 @@ export class LegRecords {
 
   /** Whether two legs have the same initiator, address and port. */
   sameInitiator(a: number, b: number): boolean {
-    return this.family(a) === this.family(b) && this.isPortShared(a, b) && this.sameEnd(a, SOURCE, b, SOURCE)
+    return this.isPortShared(a, b) && this.sameInitiatorAddress(a, b)
+  }
+
+  /** Whether the initiators of two legs have one address. */
+  sameInitiatorAddress(a: number, b: number): boolean {
+    return this.family(a) === this.family(b) && this.sameEnd(a, SOURCE, b, SOURCE)
   }
 
   /** Whether two legs have the same port at their initiators. */

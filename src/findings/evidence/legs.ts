@@ -3,7 +3,7 @@
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { pointOfSide } from '../../vantage/record/points.ts'
-import { ChainedHeads } from './chained-heads.ts'
+import { ChainedRecords } from './chained-records.ts'
 import { endHash, pairHash, wideEndHash } from './flow-hash.ts'
 import { Initiators, type Members } from './initiators.ts'
 import {
@@ -30,6 +30,9 @@ import { LEGS, NEWEST, OPEN, Responders } from './responders.ts'
 
 const KIND_MASK = 0xffff
 const LEG_ENDS = LEG_ORIGINAL_ENDS | LEG_TURNED
+/** Legs of one initiator that are looked at: who uses one port again and again cannot keep a search from its end. */
+const MOST_SIBLINGS = 64
+const NONE: readonly number[] = []
 
 /**
  * A leg is an integer. Legs of an entry are chained from the entry itself (Table.record), so that a packet that has
@@ -43,7 +46,7 @@ export class Legs extends LegRecords {
   /** Strays that there are. */
   strayCount = 0
   private readonly table: Table
-  private readonly strays = new ChainedHeads()
+  private readonly strays = new ChainedRecords(this.pool, NEXT)
   /** By initiator, once somebody has asked for that. Of TCP nobody does where all is well. */
   private tcpInitiators: Initiators | null = null
   private otherInitiators: Initiators | null = null
@@ -89,9 +92,10 @@ export class Legs extends LegRecords {
 
   private findStray(seen: Observation, ct: number): number {
     const hash = hashOfObservation(seen)
-    const stray = this.findIn(this.strays.get(hash), seen)
+    const stray = this.findIn(this.strays.first(hash), seen)
     if (stray >= 0 && ct >= 0 && this.isFormOf(stray, ct)) {
-      this.unlinkStray(stray, hash)
+      this.strays.unlink(stray, hash)
+      this.strayCount--
       this.attach(stray, ct)
     }
     return stray
@@ -170,16 +174,17 @@ export class Legs extends LegRecords {
     if (this.strays.grow(this.strayCount + 1)) this.relinkStrays()
     this.strayCount++
     this.pool.set(leg, ENTRY, -1)
-    this.pushStray(leg)
+    this.strays.link(leg, this.hashOf(leg))
   }
 
   /** Visits every stray; those for which `visit` answers true are taken out, and belong to nobody then. */
   takeStrays(visit: (leg: number) => boolean): void {
     const taken: number[] = []
-    this.strays.forEach(first => {
-      for (let leg = first; leg >= 0; leg = this.pool.get(leg, NEXT)) if (visit(leg)) taken.push(leg)
+    this.strays.forEach(leg => {
+      if (visit(leg)) taken.push(leg)
     })
-    for (const leg of taken) this.unlinkStray(leg, this.hashOf(leg))
+    for (const leg of taken) this.strays.unlink(leg, this.hashOf(leg))
+    this.strayCount -= taken.length
   }
 
   /** One more than the highest leg ever used; isUsed() tells whether one is. */
@@ -191,31 +196,39 @@ export class Legs extends LegRecords {
     return this.pool.get(leg, KIND) !== 0
   }
 
-  /** The next leg after `leg` (-1: the first) that an address and port opened, at any point; -1: none. */
-  nextOf(leg: number, seen: Observation, ofDestination: boolean): number {
+  /** Legs that the source of a packet opened, or its destination, at any point: the latest of them, newest first. */
+  openedBy(seen: Observation, ofDestination: boolean): readonly number[] {
     const address = ofDestination ? seen.destinationWord : seen.sourceWord
+    const words = ofDestination ? seen.destination : seen.source
     const port = ofDestination ? seen.destinationPort : seen.sourcePort
     const kind = kindOf(seen)
     const { pool } = this
     const initiators = this.initiators(seen.protocol)
-    let next = leg < 0 ? initiators.first(hashOfEnd(seen, ofDestination)) : initiators.next(leg)
-    for (; next >= 0; next = initiators.next(next)) {
-      if ((pool.get(next, KIND) & KIND_MASK) !== kind || pool.get(next, PORTS) >>> 16 !== port) continue
-      if (this.isAddress(next, SOURCE, address, ofDestination ? seen.destination : seen.source)) return next
+    let found: number[] | null = null
+    let leg = initiators.first(hashOfEnd(seen, ofDestination))
+    for (; leg >= 0 && found?.length !== MOST_SIBLINGS; leg = initiators.next(leg)) {
+      if ((pool.get(leg, KIND) & KIND_MASK) !== kind || pool.get(leg, PORTS) >>> 16 !== port) continue
+      if (!this.isAddress(leg, SOURCE, address, words)) continue
+      found ??= []
+      found.push(leg)
     }
-    return -1
+    return found ?? NONE
   }
 
-  /** The next leg of the same initiator as `of`, at any point, itself excepted; -1: none. */
-  nextSibling(leg: number, of: number): number {
+  /** Legs of the same initiator as `of`, at any point, itself excepted: the latest of them, newest first. */
+  siblings(of: number): readonly number[] {
     const { pool } = this
+    const kind = pool.get(of, KIND) & KIND_MASK
     const initiators = this.initiators(this.protocol(of))
-    let next = leg < 0 ? initiators.first(this.endHash(of, SOURCE)) : initiators.next(leg)
-    for (; next >= 0; next = initiators.next(next)) {
-      if (next === of || (pool.get(next, KIND) & KIND_MASK) !== (pool.get(of, KIND) & KIND_MASK)) continue
-      if (this.isPortShared(next, of) && this.sameEnd(next, SOURCE, of, SOURCE)) return next
+    let found: number[] | null = null
+    let leg = initiators.first(this.endHash(of, SOURCE))
+    for (; leg >= 0 && found?.length !== MOST_SIBLINGS; leg = initiators.next(leg)) {
+      if (leg === of || (pool.get(leg, KIND) & KIND_MASK) !== kind) continue
+      if (!this.isPortShared(leg, of) || !this.sameEnd(leg, SOURCE, of, SOURCE)) continue
+      found ??= []
+      found.push(leg)
     }
-    return -1
+    return found ?? NONE
   }
 
   /** The record of the responder that a packet goes to, at its point; -1: no TCP leg has it. */
@@ -257,6 +270,23 @@ export class Legs extends LegRecords {
   /** Whether the leg's initiator has the address of the packet's source. */
   isFrom(leg: number, seen: Observation): boolean {
     return this.isAddress(leg, SOURCE, seen.sourceWord, seen.source)
+  }
+
+  /** How the ends of a leg and of a key go together: LEG_ORIGINAL_ENDS, with LEG_TURNED the other way round, or 0. */
+  endsOf(leg: number, key: number): number {
+    const { table } = this
+    const words = this.pool.chunkOf(leg)
+    const at = this.pool.at(leg)
+    const ports = words[at + PORTS]
+    const wanted = table.ports(key)
+    const source = table.source(key)
+    const destination = table.destination(key)
+    if (ports === wanted && words[at + SOURCE] === source && words[at + DESTINATION] === destination)
+      return LEG_ORIGINAL_ENDS
+    const turned = (ports << 16) | (ports >>> 16)
+    if (turned === wanted && words[at + DESTINATION] === source && words[at + SOURCE] === destination)
+      return LEG_ORIGINAL_ENDS | LEG_TURNED
+    return 0
   }
 
   private findIn(first: number, seen: Observation): number {
@@ -301,47 +331,11 @@ export class Legs extends LegRecords {
     return this.endsOf(leg, key) !== 0
   }
 
-  /** How the ends of a leg and of a key go together: LEG_ORIGINAL_ENDS, with LEG_TURNED the other way round, or 0. */
-  private endsOf(leg: number, key: number): number {
-    const { table } = this
-    const words = this.pool.chunkOf(leg)
-    const at = this.pool.at(leg)
-    const ports = words[at + PORTS]
-    const wanted = table.ports(key)
-    const source = table.source(key)
-    const destination = table.destination(key)
-    if (ports === wanted && words[at + SOURCE] === source && words[at + DESTINATION] === destination)
-      return LEG_ORIGINAL_ENDS
-    const turned = (ports << 16) | (ports >>> 16)
-    if (turned === wanted && words[at + DESTINATION] === source && words[at + SOURCE] === destination)
-      return LEG_ORIGINAL_ENDS | LEG_TURNED
-    return 0
-  }
-
   // strays
-
-  private pushStray(leg: number): void {
-    const hash = this.hashOf(leg)
-    this.pool.set(leg, NEXT, this.strays.get(hash))
-    this.strays.set(hash, leg)
-  }
-
-  private unlinkStray(leg: number, hash: number): void {
-    const { pool, strays } = this
-    this.strayCount--
-    const next = pool.get(leg, NEXT)
-    let at = strays.get(hash)
-    if (at === leg) {
-      strays.set(hash, next)
-      return
-    }
-    while (at >= 0 && pool.get(at, NEXT) !== leg) at = pool.get(at, NEXT)
-    if (at >= 0) pool.set(at, NEXT, next)
-  }
 
   private relinkStrays(): void {
     for (let leg = 0; leg < this.pool.top; leg++) {
-      if (this.isUsed(leg) && this.pool.get(leg, ENTRY) < 0) this.pushStray(leg)
+      if (this.isUsed(leg) && this.pool.get(leg, ENTRY) < 0) this.strays.link(leg, this.hashOf(leg))
     }
   }
 

@@ -1,17 +1,11 @@
 // One packet as one observation point saw it (RFC 7011): the reused view that detectors get.
 import { addressWord } from '../../net/address.ts'
-import { IPPROTO_TCP, IPPROTO_UDP, TCP_SYN } from '../../net/numbers.ts'
+import { IPPROTO_TCP, IPPROTO_UDP, PACKET_OUTGOING, TCP_SYN } from '../../net/numbers.ts'
 import { dnsId, hasDnsHead, isDnsQuery } from '../../packet/dns.ts'
 import { destinationWord, type Packet, sourceWord } from '../../packet/packet.ts'
 import { readSynOptions, type SynOptions } from '../../packet/tcp.ts'
 import { isSumUnfinished } from '../../packet/unfinished-checksum.ts'
-import {
-  destinationMacAt,
-  hidesInterfaces,
-  macHash,
-  PACKET_OUTGOING,
-  sourceMacAt,
-} from '../../vantage/record/place.ts'
+import { destinationMacAt, hidesInterfaces, macHash, sourceMacAt } from '../../vantage/record/place.ts'
 import { sideOf } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 

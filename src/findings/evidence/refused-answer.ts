@@ -19,8 +19,6 @@ import {
 import type { Legs } from './legs.ts'
 import { DNS_HEAD, DNS_ID, type Observation } from './observation.ts'
 
-/** Flows of one client port that are looked at. */
-const MOST_SIBLINGS = 64
 /** A datagram is answered sooner. */
 const ANSWER_TIME = 5e9
 
@@ -110,8 +108,7 @@ export function refusedAnswer(legs: Legs, leg: number, meant: number, seen: Obse
 /** The flow of the same client port that sent the SYN which `seen` gives up, unanswered at this point; or -1. */
 export function askedFor(legs: Legs, leg: number, seen: Observation): number {
   let asked = -1
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (legs.point(sibling) !== seen.point || !legs.has(sibling, LEG_SYN)) continue
     if (((legs.get(sibling, SYN_SEQUENCE) + 1) | 0) !== seen.sequence) continue
     // a scanner gives all its SYNs one number: it proves nothing of whom it asked
@@ -124,8 +121,7 @@ export function askedFor(legs: Legs, leg: number, seen: Observation): number {
 /** The unanswered datagram of the same client port that the datagram which `seen` refuses may answer, or -1. */
 export function askedByDatagram(legs: Legs, leg: number, seen: Observation): number {
   let asked = -1
-  let sibling = legs.nextSibling(-1, leg)
-  for (let i = 0; i < MOST_SIBLINGS && sibling >= 0; i++, sibling = legs.nextSibling(sibling, leg)) {
+  for (const sibling of legs.siblings(leg)) {
     if (legs.point(sibling) !== seen.point || !legs.has(sibling, LEG_SYN)) continue
     if (legs.side(sibling, 1, SIDE_PACKETS) > 0 || seen.time - legs.time(sibling) > ANSWER_TIME) continue
     if (asked < 0 || isSameQuery(legs, leg, sibling)) asked = sibling

@@ -1,7 +1,7 @@
 // What is known of a TCP responder at one observation point: its legs in the order they began, sums of those that ended.
 import { RecordPool } from '../../net/record-pool.ts'
 import { seededHash } from '../../net/seeded-hash.ts'
-import { ChainedHeads } from './chained-heads.ts'
+import { ChainedRecords } from './chained-records.ts'
 
 // words of a record; word 0 is the pool's while it is free
 /** Address, of IPv6 a fold. */
@@ -35,13 +35,13 @@ const WORDS = 18
 /** A record lives as long as a leg of it, and longer where it has sums to keep. */
 export class Responders {
   readonly pool = new RecordPool(WORDS)
-  private readonly heads = new ChainedHeads()
+  private readonly chains = new ChainedRecords(this.pool, NEXT)
 
   /** The record of a responder, or -1. */
   find(family: number, address: number, port: number, point: number): number {
     const key = (family << 16) | port
-    let record = this.heads.get(hashOf(address, key, point))
-    for (; record >= 0; record = this.pool.get(record, NEXT)) {
+    let record = this.chains.first(hashOf(address, key, point))
+    for (; record >= 0; record = this.chains.next(record)) {
       if (this.pool.get(record, ADDRESS) !== address || this.pool.get(record, PORT) !== key) continue
       if (this.pool.get(record, POINT) === point) return record
     }
@@ -52,7 +52,7 @@ export class Responders {
   findOrAdd(family: number, address: number, port: number, point: number): number {
     const known = this.find(family, address, port, point)
     if (known >= 0) return known
-    if (this.heads.grow(this.pool.count + 1)) this.relink()
+    if (this.chains.grow(this.pool.count + 1)) this.relink()
     const record = this.pool.allocate()
     this.pool.set(record, ADDRESS, address)
     this.pool.set(record, PORT, (family << 16) | port)
@@ -60,7 +60,7 @@ export class Responders {
     this.pool.set(record, NEWEST, -1)
     this.pool.setDouble(record, ACCEPTED_START, Number.NaN)
     this.pool.setDouble(record, ENDED_LAST, Number.NaN)
-    this.link(record)
+    this.chains.link(record, this.hashOfRecord(record))
     return record
   }
 
@@ -92,37 +92,19 @@ export class Responders {
 
   /** Visits every record. */
   forEach(visit: (record: number) => void): void {
-    this.heads.forEach(first => {
-      for (let record = first, next = -1; record >= 0; record = next) {
-        next = this.pool.get(record, NEXT)
-        visit(record)
-      }
-    })
+    this.chains.forEach(visit)
   }
 
   remove(record: number): void {
-    const hash = this.hashOfRecord(record)
-    const next = this.pool.get(record, NEXT)
-    let at = this.heads.get(hash)
-    if (at === record) this.heads.set(hash, next)
-    else {
-      while (at >= 0 && this.pool.get(at, NEXT) !== record) at = this.pool.get(at, NEXT)
-      if (at >= 0) this.pool.set(at, NEXT, next)
-    }
+    this.chains.unlink(record, this.hashOfRecord(record))
     this.pool.set(record, PORT, 0)
     this.pool.free(record)
-  }
-
-  private link(record: number): void {
-    const hash = this.hashOfRecord(record)
-    this.pool.set(record, NEXT, this.heads.get(hash))
-    this.heads.set(hash, record)
   }
 
   /** Links all again, after the heads have grown: the old chains are lost, so the records themselves are gone over. */
   private relink(): void {
     for (let record = 0; record < this.pool.top; record++) {
-      if (this.pool.get(record, PORT) > 0) this.link(record)
+      if (this.pool.get(record, PORT) > 0) this.chains.link(record, this.hashOfRecord(record))
     }
   }
 

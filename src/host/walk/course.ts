@@ -1,5 +1,7 @@
 // The interfaces that a packet was seen at, as its hooks know them: where it came in, where it left, which ports of which bridge.
+
 import type { Seen } from '../../conntrack/passage.ts'
+import { PACKET_OUTGOING } from '../../net/numbers.ts'
 import type { Host } from '../topology/topology.ts'
 
 /** Where packets of one kind were seen. Names are null where nobody knows, `''` for none. */
@@ -38,8 +40,6 @@ export interface PlaceNames {
 
 const OUTGOING = 2
 const INCOMING = 1
-/** Cooked packet type of what leaves. kernel: PACKET_OUTGOING */
-const PACKET_OUTGOING = 4
 /** Bits of a sighting in a key: the point and the way it went; keys of three fit into a number. */
 const SIGHTING_BITS = 12
 const MOST_IN_KEY = 3

@@ -1,5 +1,6 @@
 // NFLOG captures (`tcpdump -i nflog:N`): netfilter's log attributes around an IP packet (tcpdump.org/linktypes; nfnetlink_log.h).
 
+import { PACKET_HOST, PACKET_OUTGOING } from '../../net/numbers.ts'
 import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP, refuse } from '../fault.ts'
 import type { Packet } from '../packet.ts'
 import { decodeByVersion } from '../version.ts'
@@ -17,8 +18,6 @@ const NFULA_PAYLOAD = 9
 const PACKET_HDR_HOOK = 2
 const NF_INET_LOCAL_OUT = 3
 const NF_INET_POST_ROUTING = 4
-const PACKET_HOST = 0
-const PACKET_OUTGOING = 4
 
 const IPV4_TOTAL_LENGTH = 2
 const IPV6_PAYLOAD_LENGTH = 4

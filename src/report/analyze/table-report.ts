@@ -1,12 +1,13 @@
 // The table's part of the Report: its peak, who held it, what it refused, where it would level off.
 import { describeClass, OCCUPANCY_CLASSES } from '../../conntrack/occupancy-class.ts'
 import type { Settings } from '../../conntrack/settings.ts'
+import { keepsPorts } from '../../conntrack/tuple.ts'
 import { formatIpv4, formatIpv6 } from '../../net/address.ts'
 import { protocolName } from '../../net/numbers.ts'
 import { tableMemory } from '../../sizing/memory.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
 import type { Owner, OwnerTable } from '../../sizing/owners/owner-table.ts'
-import { hasPorts, type LargestOwners, NAMED_OWNERS } from '../../sizing/owners/owners.ts'
+import { type LargestOwners, NAMED_OWNERS } from '../../sizing/owners/owners.ts'
 import type { Projection } from '../../sizing/projection.ts'
 import type { Refusals } from '../../sizing/refusals/refusals.ts'
 import type { Sizing } from '../../sizing/sizing.ts'
@@ -104,7 +105,7 @@ function ownerName({ ipv6, words, protocol, port }: Owner): string {
   if (protocol === 0) return address
   const name = protocolName(protocol)
   const suffix = `/${name === 'unknown' ? protocol : name}`
-  if (!hasPorts(protocol)) return address + suffix
+  if (!keepsPorts(protocol, port)) return address + suffix
   return `${ipv6 ? `[${address}]` : address}:${port}${suffix}`
 }
 

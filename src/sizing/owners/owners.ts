@@ -1,6 +1,5 @@
 // Who holds the table: entries and entry-seconds by source address and by destination service, in bounded memory.
-import { KIND_IPV6 } from '../../conntrack/tuple.ts'
-import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../net/numbers.ts'
+import { KIND_IPV6, keepsPorts } from '../../conntrack/tuple.ts'
 import { localQueue, RECORD_SHIFT, type RecordQueue } from '../../queue/record-queue.ts'
 import {
   DESTINATION,
@@ -130,7 +129,7 @@ export class Owners {
   private serviceOf(words: Int32Array, at: number): OwnerKey {
     const { key } = this
     key.kind = words[at + KIND]
-    key.port = hasPorts(key.kind & 0xff) ? words[at + PORTS] & 0xffff : 0
+    key.port = keepsPorts(key.kind & 0xff, words[at + PORTS]) ? words[at + PORTS] & 0xffff : 0
     readAddress(words, at + DESTINATION, at + DESTINATION_REST, key)
     return key
   }
@@ -171,16 +170,4 @@ function readAddress(words: Int32Array, first: number, rest: number, key: OwnerK
   key.word1 = isIpv6 ? words[rest] : 0
   key.word2 = isIpv6 ? words[rest + 1] : 0
   key.word3 = isIpv6 ? words[rest + 2] : 0
-}
-
-export function hasPorts(protocol: number): boolean {
-  switch (protocol) {
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-    case IPPROTO_UDPLITE:
-    case IPPROTO_SCTP:
-      return true
-    default:
-      return false
-  }
 }

@@ -2,11 +2,10 @@
 import { CAUSE_EARLY_DROP, CAUSE_GC_EARLY_DROP } from '../../conntrack/events.ts'
 import type { Gate } from '../../conntrack/gate.ts'
 import type { Settings } from '../../conntrack/settings.ts'
-import { KIND_IPV6, type Tuple } from '../../conntrack/tuple.ts'
+import { KIND_IPV6, keepsPorts, type Tuple } from '../../conntrack/tuple.ts'
 import { IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { OwnerKey, OwnerTable } from '../owners/owner-table.ts'
-import { hasPorts } from '../owners/owners.ts'
 import { RefusedExamples } from './refused-examples.ts'
 import { FLOW_REFUSED, FLOW_REFUSED_REPLY, FLOW_UNKNOWN, RefusedFlows } from './refused-flows.ts'
 import { roomOf } from './room.ts'
@@ -109,7 +108,7 @@ export class Refusals implements Gate {
     key.word3 = isIpv6 ? tuple.source3 : 0
     this.sources.leave(this.sources.enter(key, 0), 1)
     key.kind = tuple.kind
-    key.port = hasPorts(tuple.kind & 0xff) ? tuple.ports & 0xffff : 0
+    key.port = keepsPorts(tuple.kind & 0xff, tuple.ports) ? tuple.ports & 0xffff : 0
     key.word0 = isIpv6 ? tuple.destination0 : tuple.destination
     key.word1 = isIpv6 ? tuple.destination1 : 0
     key.word2 = isIpv6 ? tuple.destination2 : 0

@@ -1,4 +1,5 @@
 // What of a packet stays the same on its way through a router that translates it, as two hashes of 32 bits.
+
 import {
   IPPROTO_ESP,
   IPPROTO_GRE,
@@ -9,6 +10,7 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../../net/numbers.ts'
+import { isIcmpError } from '../../packet/icmp.ts'
 import type { Packet } from '../../packet/packet.ts'
 
 const TCP_HEADER = 20
@@ -156,15 +158,4 @@ export function stampAt(packet: Packet): number {
   if (packet.tcpHeaderLength < STAMPED_HEADER || packet.transportCaptured < STAMPED_HEADER) return 0
   const at = packet.transportOffset + TCP_HEADER
   return packet.view.getInt32(at) === ALIGNED_TIMESTAMP ? at + 4 : 0
-}
-
-/**
- * Whether a packet of this protocol and these ports (as in Packet: type << 8 | code) quotes another.
- * kernel: icmp_is_err(), and all ICMPv6 types below 128
- */
-export function isIcmpError(protocol: number, ports: number): boolean {
-  const type = (ports >>> 8) & 0xff
-  if (protocol === IPPROTO_ICMPV6) return type < 128
-  if (protocol !== IPPROTO_ICMP) return false
-  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12
 }

@@ -2,13 +2,6 @@
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 
-/** Cooked packet types. kernel: PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING */
-export const PACKET_HOST = 0
-export const PACKET_BROADCAST = 1
-export const PACKET_MULTICAST = 2
-export const PACKET_OTHERHOST = 3
-export const PACKET_OUTGOING = 4
-
 const SLL_ADDRESS = 6
 const SLL2_ADDRESS = 12
 const ETHERNET_SOURCE = 6

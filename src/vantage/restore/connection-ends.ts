@@ -1,12 +1,6 @@
 // The ends of a connection in tables of words: an address is four, an IPv4 address the first of them, the others 0.
 import type { Packet } from '../../packet/packet.ts'
 
-/** A hash of one end of a connection. */
-export function hashOfEnd(family: number, address: number, lowAddress: number, port: number): number {
-  const low = family === 6 ? Math.imul(lowAddress, 0x85ebca77) : 0
-  return Math.imul(address ^ low ^ (port << 8), 0x9e3779b1) >>> 13
-}
-
 /** Whether the four words at `at` are the source address of a packet. */
 export function isSource(words: Int32Array, at: number, packet: Packet): boolean {
   if (words[at] !== packet.source0) return false

@@ -1,7 +1,7 @@
 // What places showed of TCP handshakes: the views of each SYN and of its answer, as words.
+import { PACKET_OUTGOING } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { Intake } from '../record/intake.ts'
-import { PACKET_OUTGOING } from '../record/place.ts'
 import { isSameEnd, isSameTuple, TUPLE_WORDS, writeInverse, writeTuple } from '../record/seen-tuple.ts'
 import { ANSWER, REQUEST } from './joined-connections.ts'
 
@@ -65,6 +65,13 @@ export class HandshakeViews {
   /** Of the packet that is looked at, with its tuple in `seen`. */
   private place = 0
 
+  /** The handshake that began with a sequence number, or -1. */
+  known(sequence: number): number {
+    const { words } = this
+    const at = find(sequence)
+    return (words[at + FLAGS] & KNOWN) !== 0 && words[at + SEQUENCE] === sequence ? at : -1
+  }
+
   /** Looks at a packet that the intake has read: what is asked next is about it. */
   look(packet: Packet, intake: Intake): void {
     writeTuple(this.seen, 0, packet)
@@ -113,7 +120,7 @@ export class HandshakeViews {
   /** Whether a SYN is the one of a handshake, seen elsewhere or sent again: SYN_*. */
   relate(at: number, packet: Packet, intake: Intake): number {
     const { words, seen, times } = this
-    if ((words[at + FLAGS] & KNOWN) === 0 || words[at + SEQUENCE] !== packet.sequence) return SYN_OTHER
+    if (this.known(packet.sequence) < 0) return SYN_OTHER
     if (((words[at + FLAGS] & IPV6) !== 0) !== (packet.family === 6)) return SYN_OTHER
     if (packet.time - times[timeOf(at, REQUEST, 0)] > LIFETIME) return SYN_OTHER
     if (this.clashes(at, REQUEST, packet, intake) || this.cameBack(at, packet, intake)) return SYN_CLASHES

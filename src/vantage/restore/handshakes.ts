@@ -95,12 +95,8 @@ export class Handshakes {
   awaits(packet: Packet): boolean {
     if (this.awaited === 0 || packet.protocol !== IPPROTO_TCP || !packet.hasTuple) return false
     if ((packet.tcpFlags & HANDSHAKE_FLAGS) !== (TCP_SYN | TCP_ACK)) return false
-    const at = find((packet.acknowledgment - 1) | 0)
-    const { words } = this.views
-    if ((words[at + FLAGS] & (KNOWN | DECIDED)) !== KNOWN || words[at + STATUS] !== STATUS_ASKED) return false
-    return (
-      words[at + SEQUENCE] === ((packet.acknowledgment - 1) | 0) && this.views.isAmong(at, ANSWER, packet)
-    )
+    const at = this.views.known((packet.acknowledgment - 1) | 0)
+    return at >= 0 && this.isAsked(at) && this.views.isAmong(at, ANSWER, packet)
   }
 
   /**
@@ -176,10 +172,8 @@ export class Handshakes {
 
   private meetAnswer(packet: Packet, intake: Intake, capture: number): void {
     const { words } = this.views
-    const at = find((packet.acknowledgment - 1) | 0)
-    if ((words[at + FLAGS] & KNOWN) === 0 || words[at + SEQUENCE] !== ((packet.acknowledgment - 1) | 0))
-      return
-    if (((words[at + FLAGS] & IPV6) !== 0) !== (packet.family === 6)) return
+    const at = this.views.known((packet.acknowledgment - 1) | 0)
+    if (at < 0 || ((words[at + FLAGS] & IPV6) !== 0) !== (packet.family === 6)) return
     this.views.look(packet, intake)
     if (!this.views.answers(at)) return
     if (words[at + ANSWERS] > 0 && words[at + ANSWER_SEQUENCE] !== packet.sequence) {
@@ -199,10 +193,8 @@ export class Handshakes {
   /** What the client has to say to the answer: nothing but its acknowledgment joins the two. */
   private meetReaction(packet: Packet, isReset: boolean): void {
     const { words } = this.views
-    const sequence = (packet.sequence - 1) | 0
-    const at = find(sequence)
-    if ((words[at + FLAGS] & (KNOWN | DECIDED)) !== KNOWN || words[at + STATUS] !== STATUS_ASKED) return
-    if (words[at + SEQUENCE] !== sequence) return
+    const at = this.views.known((packet.sequence - 1) | 0)
+    if (at < 0 || !this.isAsked(at)) return
     if (isReset) {
       if (this.views.isFromClient(at, packet)) this.decide(at)
       return
@@ -218,8 +210,8 @@ export class Handshakes {
   private leaveSyn(packet: Packet, sightings: Sightings): void {
     const { words } = this.views
     const { view, seen } = this
-    const at = find(packet.sequence)
-    if ((words[at + FLAGS] & (KNOWN | TRACKED)) !== KNOWN || words[at + SEQUENCE] !== packet.sequence) return
+    const at = this.views.known(packet.sequence)
+    if (at < 0 || (words[at + FLAGS] & TRACKED) !== 0) return
     if (!this.views.isAmong(at, REQUEST, packet)) return
     this.noteTracked(at, packet)
     sightings.readTuple(sightings.after, view)
@@ -230,16 +222,14 @@ export class Handshakes {
   /** An answer is tracked before the client has had its say: whatever that is, it comes too late for the entry. */
   private leaveAnswer(packet: Packet, sightings: Sightings): void {
     const { words } = this.views
-    const at = find((packet.acknowledgment - 1) | 0)
-    if ((words[at + FLAGS] & KNOWN) === 0 || words[at + SEQUENCE] !== ((packet.acknowledgment - 1) | 0))
-      return
-    if (!this.views.isAmong(at, ANSWER, packet)) return
+    const at = this.views.known((packet.acknowledgment - 1) | 0)
+    if (at < 0 || !this.views.isAmong(at, ANSWER, packet)) return
     if (words[at + STATUS] === STATUS_STRANGE) {
       if (sightings.meeting === MET) sightings.meeting = ONE_SIDED
       return
     }
     if (words[at + ANSWER_SEQUENCE] !== packet.sequence) return
-    if ((words[at + FLAGS] & DECIDED) !== 0 || words[at + STATUS] !== STATUS_ASKED) return
+    if (!this.isAsked(at)) return
     this.decide(at)
     this.join(at, true)
   }
@@ -247,10 +237,8 @@ export class Handshakes {
   /** A client resets the answer of a station that it had not written to. */
   private leaveReset(packet: Packet, sightings: Sightings): void {
     const { words } = this.views
-    const sequence = (packet.sequence - 1) | 0
-    const at = find(sequence)
-    if ((words[at + FLAGS] & KNOWN) === 0 || words[at + SEQUENCE] !== sequence) return
-    if (words[at + STATUS] !== STATUS_STRANGE || sightings.meeting !== MET) return
+    const at = this.views.known((packet.sequence - 1) | 0)
+    if (at < 0 || words[at + STATUS] !== STATUS_STRANGE || sightings.meeting !== MET) return
     if (this.views.isInverseAmong(at, packet)) sightings.meeting = ONE_SIDED
   }
 
@@ -282,9 +270,14 @@ export class Handshakes {
 
   private decide(at: number): void {
     const { words } = this.views
-    if ((words[at + FLAGS] & (KNOWN | DECIDED)) === KNOWN && words[at + STATUS] === STATUS_ASKED)
-      this.awaited--
+    if ((words[at + FLAGS] & KNOWN) !== 0 && this.isAsked(at)) this.awaited--
     words[at + FLAGS] |= DECIDED
+  }
+
+  /** Whether a handshake that is known waits for the client's word. */
+  private isAsked(at: number): boolean {
+    const { words } = this.views
+    return (words[at + FLAGS] & DECIDED) === 0 && words[at + STATUS] === STATUS_ASKED
   }
 
   /** Looks at all views: what they say together, and what is missing. */

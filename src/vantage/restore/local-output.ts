@@ -1,7 +1,6 @@
 // Connections of the host itself that were translated in OUTPUT, before any interface could show them: nf_nat_ipv4_local_fn().
-import { IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
+import { IPPROTO_TCP, PACKET_OUTGOING, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { PACKET_OUTGOING } from '../record/place.ts'
 import { type Sightings, TRANSLATED_DESTINATION } from '../record/sighting.ts'
 
 /** Records of each kind that are remembered, a power of two; a newer one takes the place of an older one. */

@@ -1,9 +1,8 @@
 // What ICMP errors quote: a packet that was translated stands there as its sender sent it, which the point may have shown otherwise.
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, TCP_SYN } from '../../net/numbers.ts'
-import { ICMP_HEADER_LENGTH } from '../../packet/icmp.ts'
+import { ICMP_HEADER_LENGTH, isIcmpError } from '../../packet/icmp.ts'
 import { Packet } from '../../packet/packet.ts'
 import { decodeQuoted } from '../../packet/quoted.ts'
-import { isIcmpError } from '../record/fingerprint.ts'
 
 /** Senders that are remembered, a power of two; a newer one takes the place of an older one. */
 const MOST = 1 << 12
