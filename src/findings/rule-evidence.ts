@@ -344,8 +344,8 @@ function invalidDrop(parties: Parties, given: Given): void {
   if (rule === null) return
   given.isConfirmed = verdict === 'drops'
   given.tellRule(given.isConfirmed ? 'drops-invalid' : 'may-drop-invalid', [rule])
-  const { tool, chain, place } = rule.source
-  if (tool === 'iptables') Object.assign(given.values, { chain, place })
+  const { tool, table, chain, place } = rule.source
+  Object.assign(given.values, { tool, table, chain, place })
 }
 
 function race(parties: Parties, given: Given): void {

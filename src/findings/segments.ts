@@ -5,6 +5,7 @@ import { after } from '../net/sequence.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
 import { notePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
+import { noteSyn } from './detectors/syn-flood.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
   FIRST_ACK,
@@ -172,6 +173,7 @@ export class Segments {
       legs.set(leg, SYN_PACKET, seen.number)
       legs.countOpening(leg, 0)
     }
+    if (!isAnswer && isFirst && direction === 0) noteSyn(legs, leg, seen)
     legs.setScale(leg, direction, seen.windowScale)
     legs.setTtl(leg, direction, seen.ttl)
     legs.setSide(leg, direction, SIDE_END, (seen.sequence + 1) | 0)

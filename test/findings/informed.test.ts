@@ -261,6 +261,35 @@ describe('INVALID packets', () => {
     expect(found.fix).toContain('iptables -I KUBE-FORWARD -s 10.244.0.5 -d 10.244.0.7 -j ACCEPT')
     expect(informOrNot('dsr-invalid-drop', 'likely', {}, { rules: SERVICES })).toBeNull()
   })
+
+  it('are let pass in the table that drops them', () => {
+    const mangle = `*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -m conntrack --ctstate INVALID -j DROP
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+COMMIT
+`
+    const found = inform('dsr-invalid-drop', 'likely', {}, { rules: mangle })
+    expect(found.confidence).toBe('certain')
+    expect(found.fix).toContain('iptables -t mangle -I PREROUTING -s 10.244.0.5 -d 10.244.0.7 -j ACCEPT')
+  })
+
+  it('are let pass in the chain of nft that drops them, which no chain of iptables overrules', () => {
+    const ruleset = `table inet fw {
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ct state invalid drop
+  }
+}
+`
+    const found = inform('dsr-invalid-drop', 'likely', {}, { rules: ruleset })
+    expect(found.confidence).toBe('certain')
+    expect(found.fix).toContain(
+      'nft insert rule inet fw forward ip saddr 10.244.0.5 ip daddr 10.244.0.7 accept',
+    )
+  })
 })
 
 /** A ruleset of nft, as JSON, of one rule that translates the source of 10.244.0.0/16. */

@@ -16,6 +16,7 @@ function ruleOf(destination: Int32Array | null, ...actions: Action[]): Rule {
     file: '',
     line: 0,
     handle: 0,
+    table: '',
     chain: '',
     text: '',
     comment: '',

@@ -162,7 +162,11 @@ export class PortPressure {
         steps: steps.filter(({ frames }) => frames.length > 0),
         points: tracked.example.places.map(({ point }) => point),
         // where connections were lost comes first
-        values: { lost, refusing: found.filter(each => isRefusing(each.tracked)).length },
+        values: {
+          lost,
+          refusing: found.filter(each => isRefusing(each.tracked)).length,
+          isTranslated: tracked.isTranslated,
+        },
         rules: [],
         isOpen: false,
       },
@@ -313,7 +317,7 @@ function assess(tracked: Tracked): { confidence: Confidence; reason: Phrase } | 
   if (unanswered > answered) return null
   const isLocal = !isTranslated && lowest >= LOCAL_FIRST && highest <= LOCAL_LAST
   if (isLocal && peak >= NEARLY * LOCAL_PORTS)
-    return { confidence: 'certain', reason: phrase('local', { peak, most: LOCAL_PORTS }) }
+    return { confidence: 'likely', reason: phrase('local', { peak, most: LOCAL_PORTS }) }
   if (peak >= NEARLY * NAT_PORTS)
     return { confidence: 'certain', reason: phrase('nat', { peak, most: NAT_PORTS }) }
   if (span >= LOOK && peak >= NEARLY * span && sinceGrowth >= Math.max(span, LOOK))

@@ -13,9 +13,11 @@ import {
   SIDE_PACKETS,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
 import { openingFrame } from '../evidence/openings.ts'
 import {
   ANSWERED,
+  BUSIEST,
   COMPLETED,
   ENDED,
   LEGS,
@@ -27,15 +29,22 @@ import {
 import type { Collector } from '../facts/collector.ts'
 import { type FrameReference, phrase, step } from '../facts/facts.ts'
 
-/** SYNs to one destination that make a flood, and how long one may still be answered or repeated. */
+/** SYNs to one destination that make a flood, within ten seconds; how long one may still be answered or repeated. */
 const FLOOD = 100
 const NAMED_SYNS = 8
+/** Addresses that may belong to programs which give up each try before they would repeat its SYN. */
+const FEW_SENDERS = 8
 /** What part of the connections completed leaves no room for a flood. */
 const NEARLY_ALL = 0.9
 const GRACE = 1.5e9
 /** A capture that ends sooner shows no repetition: so many SYNs in a moment are still none that clients send. */
 const SHORT_GRACE = 0.3e9
 const SHORT_FLOOD = 1000
+
+/** The first SYN of a connection; the leg does not know of it yet. */
+export function noteSyn(legs: Legs, leg: number, seen: Observation): void {
+  if (!isSeenBefore(legs, leg)) legs.responders.countSyn(legs.responder(leg), seen.time, seen.sourceWord)
+}
 
 /** What is counted of connections to one responder at one point: where their sum stands with it, and which add to it. */
 const COUNTED = {
@@ -113,6 +122,8 @@ export class Floods {
   private judge(responder: number, now: number): void {
     const { responders } = this.legs
     const all = responders.get(responder, ENDED) + responders.get(responder, LEGS)
+    // a server that is gone is asked again and again, for as long as a capture takes
+    if (responders.get(responder, BUSIEST) < FLOOD) return
     // a busy server need not be counted connection by connection
     if (responders.get(responder, COMPLETED) + responders.get(responder, OPEN) >= NEARLY_ALL * all) return
     let counts = this.countsOf(responder, now - GRACE)
@@ -125,11 +136,18 @@ export class Floods {
     const { flows, answered, completed, repeatedAnswers } = counts
     const { asked, came, point, start, frames } = name
     const isSure = repeatedAnswers * 2 > flows
-    const code = isSure ? 'answers-repeated' : isShort ? 'too-short' : 'not-repeated'
+    const isOfFew = responders.senders(responder) <= FEW_SENDERS
+    const code = isSure
+      ? 'answers-repeated'
+      : isShort
+        ? 'too-short'
+        : isOfFew
+          ? 'not-repeated-by-few'
+          : 'not-repeated'
     this.collector.add({
       id: 'syn-flood',
       severity: 'warning',
-      confidence: isSure ? 'certain' : isShort ? 'possible' : 'likely',
+      confidence: isSure ? 'certain' : isShort || isOfFew ? 'possible' : 'likely',
       reason: phrase(code),
       client: asked,
       flow: {

@@ -297,6 +297,12 @@ export class Leaks {
     return step(code, [{ capture, frame: last }])
   }
 
+  /** Milliseconds that the flow was silent before its last packets, or is now. */
+  private pauseOf(flow: number, seen: Observation): number {
+    const now = Math.round((seen.time - this.legs.time(flow)) / 1e6)
+    return Math.max(this.legs.rare(flow, GAP_LENGTH), now)
+  }
+
   private gapSteps(flow: number): Step[] {
     const { legs } = this
     const frame = legs.rare(flow, GAP_FRAME)
@@ -326,7 +332,7 @@ export class Leaks {
       id,
       severity,
       confidence,
-      reason: phrase(reason),
+      reason: phrase(reason, reason === 'leaked' ? {} : { pause: this.pauseOf(shown, seen) }),
       client: legs.initiatorEnd(meant),
       flow: flow < 0 ? facts : { ...facts, untranslated },
       point: seen.point,

@@ -30,7 +30,15 @@ export const ENDED_LAST = 14
 export const OPEN = 16
 /** Connections that were seen to leave the host again. */
 export const FORWARDED = 17
-const WORDS = 18
+/** SYNs in steps of five seconds: the latest step that had one, how many in it and in the one before, the most of two in a row. */
+const STEP = 18
+const IN_STEP = 19
+const IN_STEP_BEFORE = 20
+export const BUSIEST = 21
+/** Who sent them: a bit of 32 for each address, by a hash. */
+const SENDERS = 22
+const WORDS = 23
+const STEP_LENGTH = 5e9
 
 /** A record lives as long as a leg of it, and longer where it has sums to keep. */
 export class Responders {
@@ -78,6 +86,30 @@ export class Responders {
 
   discount(record: number, word: number): void {
     this.pool.set(record, word, this.pool.get(record, word) - 1)
+  }
+
+  /** A first SYN came, at `time`, from an address (of IPv6 a fold). */
+  countSyn(record: number, time: number, sender: number): void {
+    const { pool } = this
+    const step = Math.floor(time / STEP_LENGTH)
+    const known = pool.get(record, STEP)
+    if (step > known) {
+      pool.set(record, IN_STEP_BEFORE, step === known + 1 ? pool.get(record, IN_STEP) : 0)
+      pool.set(record, IN_STEP, 0)
+      pool.set(record, STEP, step)
+    }
+    this.count(record, IN_STEP)
+    const recent = pool.get(record, IN_STEP) + pool.get(record, IN_STEP_BEFORE)
+    if (recent > pool.get(record, BUSIEST)) pool.set(record, BUSIEST, recent)
+    const bit = Math.imul(sender, 0x9e3779b1) >>> 27
+    pool.set(record, SENDERS, pool.get(record, SENDERS) | (1 << bit))
+  }
+
+  /** How many addresses sent SYNs, at least; 32 at most. */
+  senders(record: number): number {
+    let count = 0
+    for (let bits = this.pool.get(record, SENDERS); bits !== 0; bits &= bits - 1) count++
+    return count
   }
 
   /** Moves a time on, ACCEPTED_START or ENDED_LAST, unless it is later already. */

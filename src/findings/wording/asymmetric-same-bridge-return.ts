@@ -22,7 +22,7 @@ export const asymmetricSameBridgeReturn: Wording = {
         rule,
       ),
       advice(
-        'or, where the host of the bridge translates, have conntrack see what it switches',
+        'or, where the host of the bridge translates, have conntrack see what it switches; rules of FORWARD then meet that, too',
         'modprobe br_netfilter',
         `sysctl -w net.bridge.${callOf(isIpv6(facts))}=1`,
       ),

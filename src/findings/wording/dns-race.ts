@@ -9,17 +9,22 @@ export const dnsRace: Wording = {
       : 'of two DNS queries that left one socket together, one was lost, and asked again seconds later',
   cause: ({ severity }) =>
     severity === 'info'
-      ? 'A and AAAA queries leave one socket at the same moment, and both find no entry: some kernels drop one'
-      : 'A and AAAA queries leave one socket at the same moment; both make a new entry, and where the kernel cannot ' +
-        'resolve the clash, the second to be confirmed is dropped (insert_failed of `conntrack -S`)',
+      ? 'two queries leave one socket at the same moment, as resolvers ask for A and AAAA, and both find no entry: some kernels drop one'
+      : 'two queries leave one socket at the same moment, as resolvers ask for A and AAAA; both make a new entry, and ' +
+        'where the kernel cannot resolve the clash, the second to be confirmed is dropped (insert_failed of `conntrack -S`)',
   fix: ({ severity }) =>
     severity === 'info'
-      ? [advice('none needed; single-request-reopen among the options of resolv.conf keeps them apart')]
-      : [
-          advice('single-request-reopen (or use-vc) among the options of resolv.conf'),
+      ? [
           advice(
-            'or a resolver on the node (NodeLocal DNS), which is asked without translation and can stay untracked',
-            'iptables -t raw -A OUTPUT -p udp -d 169.254.20.10 --dport 53 -j CT --notrack',
+            'none needed; single-request-reopen among the options of resolv.conf (glibc) keeps them apart',
+          ),
+        ]
+      : [
+          advice(
+            'single-request-reopen (or use-vc) among the options of resolv.conf; glibc alone knows them',
+          ),
+          advice(
+            'or a resolver on the node that is asked without translation (NodeLocal DNSCache, which has what pods and the node ask it untracked)',
           ),
         ],
   check: ({ severity }) => (severity === 'info' ? [] : [advice('insert_failed grows', 'conntrack -S')]),

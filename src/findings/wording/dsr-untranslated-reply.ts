@@ -1,5 +1,6 @@
 // The words of dsr-untranslated-reply.
-import type { Facts, Values } from '../facts/facts.ts'
+import type { Facts, FlowFacts, Values } from '../facts/facts.ts'
+import { conntrack, type EntryMatch } from './conntrack-command.ts'
 import { SENT_BACK_REASONS, SENT_BACK_STEPS } from './lan-reflection.ts'
 import { masqueradeRule } from './masquerade.ts'
 import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
@@ -18,9 +19,15 @@ export const dsrUntranslatedReply: Wording = {
     ),
     advice('or route the answers of the backend back through that host'),
   ],
-  check: () => [
-    advice('on the host that translates: the entry stays [UNREPLIED]', 'conntrack -L -n | grep UNREPLIED'),
-  ],
+  check: facts => {
+    const flow = firstFlow(facts)
+    return [
+      advice(
+        'on the host that translates: the entry stays [UNREPLIED]',
+        ...(flow === null ? [] : [conntrack('-L', entryOf(flow))]),
+      ),
+    ]
+  },
   reasons: {
     direct: values => REFUSED_REASONS.direct + elsewhere(values),
     answered: values => REFUSED_REASONS.answered + elsewhere(values),
@@ -29,6 +36,13 @@ export const dsrUntranslatedReply: Wording = {
     unseen: values => REFUSED_REASONS.unseen + elsewhere(values),
   },
   steps: { ...REFUSED_STEPS, ...SENT_BACK_STEPS },
+}
+
+/** By whom was asked; where only the answerer is known, by that. */
+function entryOf({ protocol, client, server, translated }: FlowFacts): EntryMatch {
+  return translated === null
+    ? { protocol, source: client, replySource: server }
+    : { protocol, source: client, destination: server }
 }
 
 /** Who that is, as far as the flow tells: the host that was asked, or whom packets for it are routed to. */

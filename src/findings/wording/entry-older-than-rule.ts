@@ -1,5 +1,7 @@
 // The words of entry-older-than-rule.
-import { addressText, advice, counted, firstFlow, number, protocolText, type Wording } from './wording.ts'
+import type { FlowFacts } from '../facts/facts.ts'
+import { conntrack, type EntryMatch, forEachFlow } from './conntrack-command.ts'
+import { advice, counted, number, type Wording } from './wording.ts'
 
 export const entryOlderThanRule: Wording = {
   title: () =>
@@ -7,30 +9,18 @@ export const entryOlderThanRule: Wording = {
   cause: () =>
     'rules of the nat table see the first packet of a connection alone. An entry that was made before the rule stays as ' +
     'it is, and each packet renews it: who sends more often than the timeout never meets the rule',
-  fix: facts => {
-    const flow = firstFlow(facts)
-    return [
-      advice(
-        'delete the entry; the next packet makes a new one, by the rules of now',
-        ...(flow?.client
-          ? [
-              `conntrack -D -p ${protocolText(flow.protocol)} --orig-src ${addressText(flow.client)} --orig-dst ${addressText(flow.server)}`,
-            ]
-          : []),
-      ),
-    ]
-  },
-  check: facts => {
-    const flow = firstFlow(facts)
-    return flow?.client
-      ? [
-          advice(
-            "the entry, whose two tuples are each other's inverse",
-            `conntrack -L -p ${protocolText(flow.protocol)} --orig-src ${addressText(flow.client)} --orig-dst ${addressText(flow.server)}`,
-          ),
-        ]
-      : []
-  },
+  fix: facts => [
+    advice(
+      'delete the entry; the next packet makes a new one, by the rules of now',
+      ...forEachFlow(facts, flow => conntrack('-D', entryOf(flow))),
+    ),
+  ],
+  check: facts => [
+    advice(
+      "the entry, whose two tuples are each other's inverse",
+      ...forEachFlow(facts, flow => conntrack('-L', entryOf(flow))),
+    ),
+  ],
   reasons: {
     'later-target': values =>
       `${counted(number(values, 'later'), 'flow that began', 'flows that began')} later asked for the same and ${number(values, 'later') === 1 ? 'was' : 'were'} sent to another address and answered; none that began later was not, and this one is not answered`,
@@ -41,4 +31,9 @@ export const entryOlderThanRule: Wording = {
     untranslated: values =>
       `${number(values, 'packets')} packets untranslated, none answered: the first and the last`,
   },
+}
+
+function entryOf({ protocol, client, server }: FlowFacts): EntryMatch {
+  // its answers are expected by the client's own address, at the address it asked
+  return { protocol, source: client, destination: server, replySource: server, replyDestination: client }
 }

@@ -1,6 +1,7 @@
 // The words of idle-gap.
+import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
-import { advice, number, type Wording } from './wording.ts'
+import { advice, endText, firstFlow, number, type Wording } from './wording.ts'
 
 /** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
 const TIMERS: readonly [number, string][] = [
@@ -21,15 +22,23 @@ export const idleGap: Wording = {
     'something on the path forgets idle connections: the first packet after the pause was reset, or never answered',
   fix: () => [
     advice(
-      "keepalives at shorter intervals than the smallest timeout on the path (an application's own, or SO_KEEPALIVE)",
-      'sysctl -w net.ipv4.tcp_keepalive_time=200',
+      "keepalives at shorter intervals than the smallest timeout on the path: an application's own, or SO_KEEPALIVE with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time is for sockets with SO_KEEPALIVE alone)",
     ),
     advice('or a longer timeout there'),
   ],
-  check: () => [advice('the timer of the socket, on either side', 'ss -tno')],
+  check: facts => {
+    const server = firstFlow(facts)?.server ?? null
+    return [
+      advice(
+        'on the client: whether the socket has a timer of keepalives, and how long it runs',
+        ...(server === null ? [] : [`ss -tno dst ${shellWord(endText(server))}`]),
+        'sysctl net.ipv4.tcp_keepalive_time',
+      ),
+    ]
+  },
   reasons: {
     'strange-reset': values =>
-      `the RST did not come from the peer (TTL ${number(values, 'ttl')}, the peer's is ${number(values, 'usual')})${longer(values)}`,
+      `the RST has another TTL (${number(values, 'ttl')}) than the peer's packets (${number(values, 'usual')}), as one has that a box on the path makes${longer(values)}`,
     reset: values => `the answer to the first data was a RST, from the peer or in its name${longer(values)}`,
     silent: values => `${number(values, 'packets')} packets went unanswered by the peer${longer(values)}`,
     'silent-here': values =>

@@ -6,7 +6,7 @@ export const idleTimeoutInbound: Wording = {
   title: () =>
     'after a pause the host had forgotten a masqueraded connection, and answered its next packet with RST',
   cause: () =>
-    'the entry expired while the connection was idle; without it the packet from outside is for the host itself, which has no such socket',
+    'the entry was gone: it expires while a connection is idle, unless it was deleted; without it the packet from outside is for the host itself, which has no such socket',
   fix: keepLonger,
   check: checkTimeout,
   ...UNTRANSLATED,

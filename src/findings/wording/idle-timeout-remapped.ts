@@ -5,7 +5,7 @@ import type { Wording } from './wording.ts'
 export const idleTimeoutRemapped: Wording = {
   title: () => 'after a pause a masqueraded connection went on from another source port, and was reset',
   cause: () =>
-    'the entry expired while the connection was idle; the next packet opened a new one, for which NAT chose another port',
+    'the entry was gone: it expires while a connection is idle, unless it was deleted; the next packet opened a new one, for which NAT chose another port',
   fix: keepLonger,
   check: checkTimeout,
   ...UNTRANSLATED,

@@ -6,7 +6,7 @@ export const idleTimeoutUntranslatedReply: Wording = {
   title: () =>
     'after a pause the host had forgotten a translated connection, and its packets went on untranslated',
   cause: () =>
-    'the entry expired while the connection was idle; the next packet opened one without the translation',
+    'the entry was gone: it expires while a connection is idle, unless it was deleted; the next packet opened one without the translation',
   fix: keepLonger,
   check: checkTimeout,
   ...UNTRANSLATED,

@@ -1,6 +1,6 @@
 // The words of lost-in-host.
 import type { Facts } from '../facts/facts.ts'
-import { advice, counted, number, type Wording } from './wording.ts'
+import { advice, counted, iptables, isIpv6, number, type Wording } from './wording.ts'
 
 export const lostInHost: Wording = {
   title: facts =>
@@ -10,30 +10,36 @@ export const lostInHost: Wording = {
   cause: facts =>
     isByInterface(facts)
       ? 'in this host; by the packets alone no rule or setting can be named. What is dropped by its interface is most ' +
-        'often dropped by rp_filter=1, where the way back to the client is another one, or by a rule that names the interface'
+        `often dropped by ${isIpv6(facts) ? 'a match of rpfilter (nft: fib)' : 'rp_filter=1'}, where the way back to the client is another one, or by a rule that names the interface`
       : 'in this host; by the packets alone no rule or setting can be named. The first packet of a flow passes the nat ' +
         'table, later ones do not: what depends on a mark or a verdict of a rule there is different for them',
   fix: facts =>
     isByInterface(facts)
-      ? [
-          advice(
-            'let in packets whose way back is another interface',
-            'sysctl -w net.ipv4.conf.all.rp_filter=2',
-          ),
-        ]
+      ? isIpv6(facts)
+        ? [
+            advice(
+              'where a rule that checks the way back counts them: let in by it what comes that way (firewalld: IPv6_rpfilter)',
+            ),
+          ]
+        : [
+            advice(
+              'where TcpExtIPReversePathFilter grows as they come: let in packets whose way back is another interface',
+              'sysctl -w net.ipv4.conf.all.rp_filter=2',
+            ),
+          ]
       : [
           advice(
-            'have rules of FORWARD accept what is ESTABLISHED or UNREPLIED alike: a mark that a rule of the nat table sets is on first packets alone',
+            'have rules of FORWARD treat NEW and ESTABLISHED packets of it alike: a mark that a rule of the nat table sets is on first packets alone',
           ),
         ],
   check: facts => [
-    ...(isByInterface(facts)
+    ...(isByInterface(facts) && !isIpv6(facts)
       ? [
-          advice('whether the kernel checks the way back', "sysctl -ar 'net.ipv4.conf.*.rp_filter'"),
-          advice('packets dropped so', 'nstat -az TcpExtIPReversePathFilter'),
+          advice('packets dropped for their way back', 'nstat -az TcpExtIPReversePathFilter'),
+          advice('where the kernel checks it: 1', "sysctl -ar 'net.ipv4.conf.*.rp_filter'"),
         ]
       : []),
-    advice('which rule counts the packets that are lost', 'iptables-save -c', 'nft list ruleset'),
+    advice('which rule counts the packets that are lost', `${iptables(facts)}-save -c`, 'nft list ruleset'),
   ],
   reasons: {
     'by-interface': values =>

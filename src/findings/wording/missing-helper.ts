@@ -21,8 +21,8 @@ export const missingHelper: Wording = {
           ),
         ]
   },
-  check: () => [
-    advice('helpers that rules assign', 'iptables-save -t raw', 'nft list ruleset'),
+  check: facts => [
+    advice('helpers that rules assign', `${iptables(facts)}-save -t raw`, 'nft list ruleset'),
     advice('flows that are expected', 'conntrack -L expect'),
   ],
   reasons: {

@@ -1,5 +1,5 @@
 // The words of multicast-answer.
-import { advice, firstFlow, iptables, number, protocolText, type Wording } from './wording.ts'
+import { advice, firstFlow, fromEnd, iptables, number, protocolArgument, type Wording } from './wording.ts'
 
 export const multicastAnswer: Wording = {
   title: () => 'answers to a query that went to a group are NEW to conntrack',
@@ -11,8 +11,8 @@ export const multicastAnswer: Wording = {
     return flow?.client
       ? [
           advice(
-            'where they are wanted, let them in by their port',
-            `${iptables(facts)} -A INPUT -p ${protocolText(flow.protocol)} --sport ${flow.client.port} -j ACCEPT`,
+            "where they are wanted, let them in, by the network of those who answer: a source port alone is anybody's choice",
+            `${iptables(facts)} -I INPUT -p ${protocolArgument(flow.protocol)} ${fromEnd(flow.client)} -j ACCEPT`,
           ),
         ]
       : []

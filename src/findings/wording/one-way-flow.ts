@@ -1,5 +1,17 @@
 // The words of one-way-flow.
-import { addressText, advice, answererOf, iptables, text, type Wording } from './wording.ts'
+import type { FlowFacts } from '../facts/facts.ts'
+import { conntrack, type EntryMatch } from './conntrack-command.ts'
+import {
+  advice,
+  answererOf,
+  firstFlow,
+  fromEnd,
+  iptables,
+  protocolArgument,
+  text,
+  toEnd,
+  type Wording,
+} from './wording.ts'
 
 export const oneWayFlow: Wording = {
   title: () => 'one direction of a connection passes here, and it goes on: the other takes another way',
@@ -7,18 +19,30 @@ export const oneWayFlow: Wording = {
     'an asymmetric path, or a capture of one direction. Where conntrack sees just that, packets are INVALID or the ' +
     'entry stays [UNREPLIED], and neither NAT nor stateful rules can work',
   fix: facts => {
+    const flow = firstFlow(facts)
     const server = answererOf(facts)
+    const seen = server === null ? '' : flow?.missing === 'requests' ? fromEnd(server) : toEnd(server)
     return [
       advice('route both directions through one host'),
       advice(
-        'or leave the flow untracked',
-        ...(server === null
+        'or leave what passes here untracked, where it needs no NAT',
+        ...(flow === null
           ? []
-          : [`${iptables(facts)} -t raw -A PREROUTING -d ${addressText(server)} -j CT --notrack`]),
+          : [
+              `${iptables(facts)} -t raw -A PREROUTING -p ${protocolArgument(flow.protocol)} ${seen} -j CT --notrack`,
+            ]),
       ),
     ]
   },
-  check: () => [advice('the entry stays [UNREPLIED]', 'conntrack -L -p tcp | grep UNREPLIED')],
+  check: facts => {
+    const flow = firstFlow(facts)
+    return [
+      advice(
+        'the entry stays [UNREPLIED], or there is none',
+        ...(flow === null ? [] : [conntrack('-L', entryOf(flow))]),
+      ),
+    ]
+  },
   reasons: {
     missing: values =>
       `its acknowledgments answer packets that never passed here: the ${text(values, 'missing')} are missing`,
@@ -27,4 +51,11 @@ export const oneWayFlow: Wording = {
     client: () => 'packets of the client alone, acknowledging what is not here',
     server: () => 'packets of the server alone, acknowledging what is not here',
   },
+}
+
+/** Answers alone make an entry that looks as if the server had begun. */
+function entryOf({ protocol, client, server, missing }: FlowFacts): EntryMatch {
+  return missing === 'requests'
+    ? { protocol, source: server, destination: client }
+    : { protocol, source: client, destination: server }
 }

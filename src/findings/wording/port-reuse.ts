@@ -1,6 +1,7 @@
 // The words of port-reuse: a fault where the connection was not made, or only after failures; a remark where it worked.
+import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
-import { advice, NO_FIX, number, seconds, text, type Wording } from './wording.ts'
+import { advice, endText, firstFlow, NO_FIX, number, seconds, text, type Wording } from './wording.ts'
 
 const ENDS: Record<string, string> = {
   open: 'was still open',
@@ -23,11 +24,23 @@ export const portReuse: Wording = {
     severity === 'info'
       ? NO_FIX
       : [
-          advice('more ports on the client', 'sysctl -w net.ipv4.ip_local_port_range="1024 65535"'),
+          advice(
+            'more ports on the client, but for those that its own services listen on (net.ipv4.ip_local_reserved_ports)',
+            'sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
+          ),
           advice('connections that stay open, and more addresses where NAT chose the port'),
         ],
-  check: ({ severity }) =>
-    severity === 'info' ? [] : [advice('ports in TIME_WAIT on either side', 'ss -tan state time-wait')],
+  check: facts => {
+    if (facts.severity === 'info') return []
+    const flow = firstFlow(facts)
+    return [
+      advice(
+        'ports in TIME_WAIT, on the client and on the server',
+        ...(flow === null ? [] : [`ss -tan state time-wait dst ${shellWord(endText(flow.server))}`]),
+        ...(flow?.client ? [`ss -tan state time-wait dst ${shellWord(endText(flow.client))}`] : []),
+      ),
+    ]
+  },
   reasons: {
     worked: values => lastEnded(values),
     challenged: values => `the SYN was answered by an ACK of the last connection; ${lastEnded(values)}`,

@@ -4,31 +4,23 @@ import { addressText, advice, end, firstFlow, iptables, number, type Wording } f
 export const privateDestinationLeak: Wording = {
   title: () => 'packets for a private network leave for the Internet, masqueraded, and nobody answers',
   cause: () =>
-    'they were to go another way, by a tunnel most often: where its policy asks for the source address of the inside, ' +
-    'masquerade comes first and makes another of it, so that the policy does not match any more',
-  fix: facts => {
-    const server = firstFlow(facts)?.server ?? null
-    return [
-      advice(
-        'exempt what is meant for the tunnel from masquerade',
-        `${iptables(facts)} -t nat -I POSTROUTING -m policy --dir out --pol ipsec -j ACCEPT`,
-        ...(server === null
-          ? []
-          : [`${iptables(facts)} -t nat -I POSTROUTING -d ${addressText(server)} -j ACCEPT`]),
-      ),
-    ]
-  },
+    'nothing sends them another way: a route or a tunnel is missing, or there is no such network. Where a policy of ' +
+    'IPsec asks for their source, masquerade comes first and gives them another, so that it does not match any more',
+  fix: facts => [
+    advice(
+      'where a policy of IPsec is meant to take them: exempt from masquerade what one matches',
+      `${iptables(facts)} -t nat -I POSTROUTING -m policy --dir out --pol ipsec -j ACCEPT`,
+    ),
+    advice('where another tunnel or a router is: the route to that network, which is missing'),
+  ],
   check: facts => {
     const flow = firstFlow(facts)
-    return flow?.client
-      ? [
-          advice(
-            'where it is routed',
-            `ip route get ${addressText(flow.server)} from ${addressText(flow.client)} iif lo`,
-          ),
-          advice('policies of tunnels', 'ip xfrm policy'),
+    return flow === null
+      ? []
+      : [
+          advice('where that address is routed', `ip route get ${addressText(flow.server)}`),
+          advice('policies of IPsec, by source and destination', 'ip xfrm policy'),
         ]
-      : []
   },
   reasons: {
     masqueraded: values =>

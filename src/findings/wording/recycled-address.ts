@@ -10,7 +10,7 @@ export const recycledAddress: Wording = {
     const server = answererOf(facts)
     return [
       advice(
-        'delete its entries when an address is given up',
+        'delete its entries when an address is given up, before another station gets it',
         ...(server === null
           ? []
           : [

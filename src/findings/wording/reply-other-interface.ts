@@ -1,19 +1,19 @@
 // The words of reply-other-interface.
-import { addressText, advice, firstFlow, number, type Wording } from './wording.ts'
+import type { Facts } from '../facts/facts.ts'
+import { addressText, advice, firstFlow, isIpv6, number, type Wording } from './wording.ts'
 
 export const replyOtherInterface: Wording = {
   title: () =>
     'answers leave by another interface than their requests came in by, and the connections never open',
   cause: () =>
-    'the answers are routed by their destination alone: with two uplinks they take the default route, and that provider ' +
-    'drops a source address that is not its own',
-  fix: () => [
+    'the answers are routed by their destination alone: with two uplinks they take the default route, and providers ' +
+    'drop a source address that is not theirs',
+  fix: facts => [
     advice(
-      'remember with the connection by which uplink it came, and route its answers by that mark',
-      'iptables -t mangle -A PREROUTING -m conntrack --ctdir REPLY -j CONNMARK --restore-mark',
-    ),
-    advice(
-      'and for each uplink: a mark set on what comes in by it, a table with its gateway, and a rule for the mark (ip rule)',
+      'remember with each connection by which uplink it came, and route its answers back there. All of it is needed: in ' +
+        'mangle PREROUTING a mark for each uplink on what comes in by it, saved with the connection (CONNMARK ' +
+        '--save-mark), and restored on answers (--ctdir REPLY, CONNMARK --restore-mark); for each mark a routing table ' +
+        `with the gateway of its uplink, and a rule that leads there (${ipTool(facts)} rule add fwmark)`,
     ),
   ],
   check: facts => {
@@ -22,7 +22,7 @@ export const replyOtherInterface: Wording = {
       ? []
       : [
           advice('where answers to this client go', `ip route get ${addressText(client)}`),
-          advice('rules that would choose otherwise', 'ip rule'),
+          advice('rules that would choose otherwise', `${ipTool(facts)} rule`),
         ]
   },
   reasons: {
@@ -33,4 +33,8 @@ export const replyOtherInterface: Wording = {
     'syn-in': () => 'the SYN, as it was forwarded',
     'answer-out': () => 'SYN-ACKs leave by another interface: the first and the last',
   },
+}
+
+function ipTool(facts: Facts): string {
+  return isIpv6(facts) ? 'ip -6' : 'ip'
 }

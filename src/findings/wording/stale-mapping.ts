@@ -1,15 +1,8 @@
 // The words of stale-mapping.
-import type { Values } from '../facts/facts.ts'
-import {
-  addressText,
-  advice,
-  counted,
-  end,
-  firstFlow,
-  number,
-  protocolText,
-  type Wording,
-} from './wording.ts'
+import { IPPROTO_UDP } from '../../net/numbers.ts'
+import type { FlowFacts, Values } from '../facts/facts.ts'
+import { conntrack, type EntryMatch, forEachFlow } from './conntrack-command.ts'
+import { advice, counted, end, firstFlow, number, type Wording } from './wording.ts'
 
 export const staleMapping: Wording = {
   title: () => 'packets still go to a backend that is gone, by an entry that was made when it was there',
@@ -18,29 +11,20 @@ export const staleMapping: Wording = {
     'more often than the timeout never gets another backend. SYNs keep theirs for 120 s, on older kernels for as long ' +
     'as they repeat',
   fix: facts => {
-    const flow = firstFlow(facts)
+    const isUdp = firstFlow(facts)?.protocol === IPPROTO_UDP
     return [
       advice(
-        'delete the entry (kube-proxy does so itself since 1.32)',
-        ...(flow === null
-          ? []
-          : [
-              `conntrack -D -p ${protocolText(flow.protocol)} --orig-dst ${addressText(flow.server)} --orig-port-dst ${flow.server.port}`,
-            ]),
+        `delete its entries${isUdp ? ' (of UDP kube-proxy does so itself since 1.32)' : ''}`,
+        ...forEachFlow(facts, flow => conntrack('-D', entriesOf(flow))),
       ),
     ]
   },
-  check: facts => {
-    const flow = firstFlow(facts)
-    if (flow === null) return []
-    const { protocol, server } = flow
-    return [
-      advice(
-        'the entry, [UNREPLIED], with the backend that is gone',
-        `conntrack -L -p ${protocolText(protocol)} --orig-dst ${addressText(server)} --orig-port-dst ${server.port}`,
-      ),
-    ]
-  },
+  check: facts => [
+    advice(
+      'entries with the backend that is gone; what has had no answer is [UNREPLIED]',
+      ...forEachFlow(facts, flow => conntrack('-L', entriesOf(flow))),
+    ),
+  ],
   reasons: {
     later: values => later(values),
     'later-and-error': values => `${later(values)}; ICMP errors say that it is unreachable`,
@@ -52,6 +36,13 @@ export const staleMapping: Wording = {
       `${number(values, 'packets')} packets in ${number(values, 'seconds')} s${to(values)}, none answered: the first and the last`,
     syns: values => `${number(values, 'syns')} SYNs${to(values)}, none answered: the first and the last`,
   },
+}
+
+/** Those that lead to the backend; where that is not seen, those of the client's port. */
+function entriesOf({ protocol, client, server, translated }: FlowFacts): EntryMatch {
+  return translated === null
+    ? { protocol, source: client, destination: server }
+    : { protocol, destination: server, replySource: translated.server }
 }
 
 function to(values: Values): string {

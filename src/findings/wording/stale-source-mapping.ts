@@ -1,24 +1,25 @@
 // The words of stale-source-mapping.
-import { addressText, advice, counted, firstFlow, number, protocolText, type Wording } from './wording.ts'
+import { conntrack, forEachFlow } from './conntrack-command.ts'
+import { addressText, advice, counted, firstFlow, number, type Wording } from './wording.ts'
 
 export const staleSourceMapping: Wording = {
   title: () => 'packets still leave with a source address that the host gives to no new connection any more',
   cause: () =>
     'the source address of a masqueraded connection is chosen once, with its first packet. The address of the host has ' +
     'changed since, and each packet renews the entry: who sends more often than the timeout keeps the old one',
-  fix: facts => {
-    const flow = firstFlow(facts)
-    return [
-      advice(
-        'delete the entries with the old address (MASQUERADE does so itself when the interface goes down, SNAT does not)',
-        ...(flow?.client
-          ? [
-              `conntrack -D -p ${protocolText(flow.protocol)} --orig-src ${addressText(flow.client)} --orig-dst ${addressText(flow.server)}`,
-            ]
-          : []),
+  fix: facts => [
+    advice(
+      'delete the entries with the old address (MASQUERADE does so itself when its interface goes down or loses the address, SNAT does not)',
+      ...forEachFlow(facts, ({ protocol, client, server, translated }) =>
+        conntrack('-D', {
+          protocol,
+          source: client,
+          destination: server,
+          replyDestination: translated?.client ?? null,
+        }),
       ),
-    ]
-  },
+    ),
+  ],
   check: facts => {
     const old = firstFlow(facts)?.translated?.client ?? null
     return old === null

@@ -1,27 +1,41 @@
 // The words of syn-flood.
-import { addressText, advice, answererOf, iptables, type Wording } from './wording.ts'
+import { advice, answererOf, counted, firstFlow, iptables, toEnd, type Wording } from './wording.ts'
 
 export const synFlood: Wording = {
-  title: () => 'SYNs that never complete the handshake, in numbers that no client sends',
+  countsItself: true,
+  title: facts => {
+    const counts = firstFlow(facts)?.counts
+    return counts === undefined
+      ? 'a flood of SYNs, hardly any of which completes the handshake'
+      : `a flood of SYNs: of ${counted(counts.flows, 'connection')} to one destination ${counts.completed} completed the handshake`
+  },
   cause: () => 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
   fix: facts => {
     const server = answererOf(facts)
-    const match = server === null ? '' : ` -d ${addressText(server)} --dport ${server.port}`
+    const cookies = advice('SYN cookies on the server', 'sysctl -w net.ipv4.tcp_syncookies=1')
+    // a SYN that is not tracked meets no DNAT: SYNPROXY would answer for a service that it does not reach
+    if (server === null || firstFlow(facts)?.translated !== null) return [cookies]
     const tool = iptables(facts)
+    const proxy = (chain: string): string =>
+      `${tool} -I ${chain} -p tcp ${toEnd(server)} -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460`
     return [
-      advice('SYN cookies on the server', 'sysctl -w net.ipv4.tcp_syncookies=1'),
+      cookies,
       advice(
-        'SYNPROXY keeps such SYNs out of the table, where the port is not translated',
-        `${tool} -t raw -I PREROUTING -p tcp${match} --syn -j CT --notrack`,
-        `${tool} -A INPUT -p tcp${match} -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460`,
+        'SYNPROXY keeps such SYNs out of the table, where no rule translates them: in FORWARD for a server behind this ' +
+          'host, in INPUT for one on it. With tcp_loose=0 open connections without an entry are INVALID from then on',
+        `${tool} -t raw -I PREROUTING -p tcp ${toEnd(server)} --syn -j CT --notrack`,
+        proxy('FORWARD'),
+        proxy('INPUT'),
         'sysctl -w net.netfilter.nf_conntrack_tcp_loose=0',
       ),
     ]
   },
-  check: () => [advice('half open connections of the server', 'ss -tn state syn-recv | wc -l')],
+  check: () => [advice('half open connections, on the server', 'ss -Htn state syn-recv | wc -l')],
   reasons: {
     'answers-repeated': () => 'the server repeats its answers, which nobody completes',
     'not-repeated': () => 'the senders do not repeat their SYNs, as programs that want a connection do',
+    'not-repeated-by-few': () =>
+      'the senders, a few addresses, do not repeat their SYNs: so does a flood, but a program, too, that gives up each try within a second',
     'too-short': () =>
       'nobody goes on; the capture is too short to show whether SYNs are repeated, as programs do that want a connection',
   },

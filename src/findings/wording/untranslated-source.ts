@@ -1,4 +1,5 @@
 // The words of untranslated-source.
+import { conntrack } from './conntrack-command.ts'
 import { addressText, advice, counted, firstFlow, iptables, number, type Wording } from './wording.ts'
 
 export const untranslatedSource: Wording = {
@@ -7,18 +8,25 @@ export const untranslatedSource: Wording = {
     'no rule translates them, or they do not meet it: another protocol, another source, an entry that is older than the ' +
     'rule. Nobody out there can answer a private address',
   fix: facts => {
-    const client = firstFlow(facts)?.client ?? null
-    return client === null
-      ? []
-      : [
+    const flow = firstFlow(facts)
+    return flow?.client
+      ? [
           advice(
-            'masquerade them, too',
-            `${iptables(facts)} -t nat -A POSTROUTING -s ${addressText(client)} -j MASQUERADE`,
+            'have the rule that masquerades the others match them, too; or one for this destination alone',
+            `${iptables(facts)} -t nat -A POSTROUTING -s ${addressText(flow.client)} -d ${addressText(flow.server)} -j MASQUERADE`,
+          ),
+          advice(
+            'and delete the entry, where it is older than the rule',
+            conntrack('-D', { protocol: flow.protocol, source: flow.client, destination: flow.server }),
           ),
         ]
+      : []
   },
-  check: () => [
-    advice('the rules that masquerade, with their counters', 'iptables -t nat -L POSTROUTING -v -n'),
+  check: facts => [
+    advice(
+      'the rules that masquerade, with their counters',
+      `${iptables(facts)} -t nat -L POSTROUTING -v -n`,
+    ),
   ],
   reasons: {
     'others-masqueraded': values =>

@@ -26,22 +26,24 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
   },
 }
 
-/** Seconds that RFC 5382 wants NAT to keep idle connections. */
-const LEAST_TIMEOUT = 7440
-
+/** No numbers: the timeout in force is not known, and one that is longer already must not be made shorter. */
 export function keepLonger(): Advice[] {
   return [
-    advice('keepalives at shorter intervals than the timeout', 'sysctl -w net.ipv4.tcp_keepalive_time=300'),
     advice(
-      'or a longer timeout: longer than connections are idle',
-      `sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=${LEAST_TIMEOUT}`,
+      "keepalives at shorter intervals than the timeout: an application's own, or SO_KEEPALIVE with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time is for sockets with SO_KEEPALIVE alone)",
     ),
+    advice('or a longer timeout on the host that translates, where it is shorter than the pause'),
   ]
 }
 
-export function checkTimeout(): Advice[] {
+export function checkTimeout({ reasons }: Facts): Advice[] {
+  const pause = reasons[0]?.values.pause
+  const seen = typeof pause === 'number' ? ` of ${seconds(pause, 1)} s` : ''
   return [
-    advice('the timeout, in seconds', 'sysctl net.netfilter.nf_conntrack_tcp_timeout_established'),
+    advice(
+      `the timeout, in seconds: where it is longer than the pause${seen}, the entry was deleted, or made way in a full table`,
+      'sysctl net.netfilter.nf_conntrack_tcp_timeout_established',
+    ),
     advice('the entries that end, as they do', 'conntrack -E -e DESTROY -p tcp'),
   ]
 }

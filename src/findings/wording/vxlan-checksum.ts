@@ -14,11 +14,13 @@ export const vxlanChecksum: Wording = {
         'each silently, until the connection is sent without offloading',
   fix: ({ severity }) => [
     advice(
-      `${severity === 'info' ? 'if the counter grows, ' : ''}let the kernel calculate the outer checksum (flannel.1, vxlan.calico: the device of the tunnel)`,
-      'ethtool -K flannel.1 tx-checksum-ip-generic off',
+      `${severity === 'info' ? 'if the counter grows, ' : ''}let the kernel calculate the outer checksum, at the device of the tunnel (flannel.1, vxlan.calico): ethtool -K DEVICE tx-checksum-ip-generic off`,
     ),
   ],
-  check: () => [advice('on the other node: does it grow?', 'nstat -az UdpInCsumErrors')],
+  check: () => [
+    advice('devices of tunnels', 'ip -brief link show type vxlan', 'ip -brief link show type geneve'),
+    advice('on the other node: does it grow?', 'nstat -az UdpInCsumErrors Udp6InCsumErrors'),
+  ],
   reasons: {
     late: values =>
       `the SYN was answered after ${seconds(number(values, 'wait'), 1)} s, until then it was repeated at doubling intervals`,

@@ -74,10 +74,26 @@ export function iptables(facts: Facts): string {
   return isIpv6(facts) ? 'ip6tables' : 'iptables'
 }
 
-/** `tcp` as rules and commands name it. */
+/** `tcp`, `protocol 50`: in sentences. */
 export function protocolText(protocol: number): string {
   const name = protocolName(protocol)
   return name === 'unknown' ? `protocol ${protocol}` : name
+}
+
+/** `tcp`, `50`: as commands take it. */
+export function protocolArgument(protocol: number): string {
+  const name = protocolName(protocol)
+  return name === 'unknown' ? String(protocol) : name
+}
+
+/** Options of rules for what goes to an end: `-d 10.0.0.7 --dport 80`, behind `-p`. */
+export function toEnd(at: Endpoint): string {
+  return `-d ${addressText(at)}${at.port < 0 ? '' : ` --dport ${at.port}`}`
+}
+
+/** Options of rules for what comes from an end: `-s 10.0.0.7 --sport 80`, behind `-p`. */
+export function fromEnd(at: Endpoint): string {
+  return `-s ${addressText(at)}${at.port < 0 ? '' : ` --sport ${at.port}`}`
 }
 
 /** The first flow, which steps and commands are about. */

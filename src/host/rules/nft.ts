@@ -132,6 +132,7 @@ function readRule(
     source: {
       tool: 'nft',
       ...placeOf(path, rule),
+      table: `${asText(rule.family)} ${asText(rule.table)}`,
       chain,
       text: textOf(rule, chain),
       comment: asText(rule.comment),

@@ -13,6 +13,8 @@ export interface RuleSource {
   file: string
   line: number
   handle: number
+  /** The table of its chain, as the tool names it: `mangle`, of nft with its family: `inet filter`. */
+  table: string
   chain: string
   /** The rule as arguments of the tool that wrote it, safe to copy into a shell; cut where it is long. */
   text: string
