@@ -98,7 +98,9 @@ describe('the package', () => {
       'LICENSE',
       'README.md',
       'package.json',
-      ...['entry', 'event', 'info', 'packet', 'report', 'size'].map(name => `schema/${name}.schema.json`),
+      ...['entry', 'event', 'hosts', 'info', 'packet', 'report', 'size'].map(
+        name => `schema/${name}.schema.json`,
+      ),
     ])
   })
 })

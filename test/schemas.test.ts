@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { REPORT_SCHEMA } from '../src/report/analyze/model.ts'
 import { INFO_SCHEMA } from '../src/report/info/info-report.ts'
 import { SIZE_SCHEMA } from '../src/report/size/size-model.ts'
+import { HOSTS_SCHEMA } from '../src/report/text/hosts.ts'
 import { runCli } from './support/cli.ts'
 import { ROOT } from './support/source-files.ts'
 
@@ -54,8 +55,8 @@ const CAPTURES = [
 
 describe('documents', () => {
   it('say which schema they go by', () => {
-    const ids = ['report', 'size', 'info'].map(name => readSchema(name).$id)
-    expect(ids).toEqual([REPORT_SCHEMA, SIZE_SCHEMA, INFO_SCHEMA])
+    const ids = ['report', 'size', 'info', 'hosts'].map(name => readSchema(name).$id)
+    expect(ids).toEqual([REPORT_SCHEMA, SIZE_SCHEMA, INFO_SCHEMA, HOSTS_SCHEMA])
   })
 
   it.each<[string, string, string[]]>([
@@ -87,6 +88,19 @@ describe('documents', () => {
     const { stdout } = await runCli(['analyze', ...args, '--json'])
     expect(errorsOf(validator('report'), JSON.parse(stdout))).toEqual([])
   })
+
+  it.each(['analyze', 'size', 'info'])(
+    'of several hosts are one of hosts, as `%s` prints it',
+    async command => {
+      const folder = 'fixtures/two-hosts/nodeport-elsewhere-masqueraded'
+      const captures = ['nodeA', 'nodeB'].map(node => `${node}=${folder}/${node}.any.pcap`)
+      const { stdout } = await runCli([command, ...captures, '--json'])
+      const document = JSON.parse(stdout)
+      expect(errorsOf(validator('hosts'), document)).toEqual([])
+      const own = validator(command === 'analyze' ? 'report' : command)
+      for (const { report } of document.hosts) expect(errorsOf(own, report)).toEqual([])
+    },
+  )
 
   it.each([
     ['packet', 'packets'],

@@ -7,6 +7,7 @@ import { programVersion } from '../version.ts'
 import { analyze } from './commands/analyze.ts'
 import { EVENT_FORMATS, printEvents } from './commands/events.ts'
 import { printInfo } from './commands/info.ts'
+import type { LineReplay } from './commands/line-replay.ts'
 import { LIST_FORMATS, printList } from './commands/list.ts'
 import { PACKET_FORMATS, parseStates, printPackets } from './commands/packets.ts'
 import { printRules, RULES_FORMATS } from './commands/rules.ts'
@@ -15,7 +16,6 @@ import type { Io, Output } from './io/io.ts'
 import { SERIES_HELP } from './io/series-file.ts'
 import { shortened } from './io/usage-error.ts'
 import { refuseClashes } from './options/file-clashes.ts'
-import { namedFiles } from './options/file-options.ts'
 import { ONLY_HELP, WITHOUT_HELP } from './options/finding-ids.ts'
 import { HELPER_HELP } from './options/helper-option.ts'
 import {
@@ -32,8 +32,10 @@ import {
   rulesAfterOf,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
+import { CAPTURES_HELP, type HostPart, hostParts, mapHosts, SIDE_FILES_HELP } from './options/hosts.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
 import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
+import { namedFiles } from './options/named-files.ts'
 import {
   type AnalyzeFlags,
   analyzeOptions,
@@ -63,6 +65,7 @@ Examples:
   tcpdump -i any -w - | ctpcap analyze -               live; Ctrl-C shows what was seen so far
   ctpcap analyze node.pcap --set nf_conntrack_max=65536 --fail-on error
   ctpcap analyze node.pcap --flows flows.csv --json >report.json
+  ctpcap list nodeA=a.pcap nodeB=b.pcap --rules nodeA=a.rules --rules nodeB=b.rules
 
 Exit codes: 0 analysed, 1 findings at or above --fail-on, 2 wrong usage, or input or
 output that fails, 128 + n ended by signal n.
@@ -85,7 +88,7 @@ export function createProgram(
     .version(programVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', EXAMPLES + SIDE_FILES_HELP)
     // that nothing is given unless it is given need not be said
     .configureHelp({
       optionDescription: option => new Help().optionDescription(option).replace(' (default: [])', ''),
@@ -114,7 +117,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
   program
     .command('analyze', { isDefault: true })
     .description('replay captures and print the report: verdict, flows, the table, what cannot be known')
-    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .argument('<capture...>', CAPTURES_HELP)
     .option('--json', 'print the report as one JSON document (docs/report-schema.md)')
     .option('--flows <file>', 'write every flow as it ends to FILE, named .ndjson or .csv')
     .option('--top <n>', 'how many of the largest flows to show', '5')
@@ -125,7 +128,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--kernel <version>', KERNEL_HELP)
     .option('--hz <n>', HZ_HELP)
     .option('--helper <name>', HELPER_HELP, collect, [])
-    .option('--table <file>', TABLE_HELP)
+    .option('--table <file>', TABLE_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', RULES_HELP, collect, [])
@@ -142,7 +145,8 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
       'no report (but --json and --flows), no warnings, no progress: errors and the exit code',
     )
     .action(async (captures: string[], flags: AnalyzeFlags) => {
-      const failed = await analyze(analyzeOptions(captures, flags, io), io, programVersion())
+      const hosts = mapHosts(hostParts(captures, flags), part => analyzeOptions(part, io))
+      const failed = await analyze(hosts, io, programVersion())
       finish(failed ? 1 : 0)
     })
 }
@@ -150,8 +154,23 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
 /** Flags of the commands that print a line for a frame, an event or an entry. */
 interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
   filter?: string
+  replay: Replay
   tunnels: OneTableTunnels
   format: string
+}
+
+/** What those commands replay of one host. @throws UsageError */
+function lineOptions({ captures, flags, ...place }: HostPart<LineFlags>, io: Io): LineReplay {
+  return {
+    place,
+    captures,
+    filter: filterOf(flags),
+    sysctls: sysctlsOf(flags),
+    table: tableOf(flags),
+    replay: flags.replay,
+    tunnels: flags.tunnels,
+    knowledge: knowledgeOf(flags, io.stderr),
+  }
 }
 
 function addPackets(program: Command, io: Io): void {
@@ -160,28 +179,18 @@ function addPackets(program: Command, io: Io): void {
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
-    .action(
-      async (captures: string[], flags: LineFlags & { only?: string; color: boolean; replay: Replay }) => {
-        const format = oneOf('--format', flags.format, PACKET_FORMATS)
-        const only = flags.only === undefined ? null : parseStates(flags.only)
-        const color = wantsColor(io, flags.color)
-        await printPackets(
-          {
-            captures,
-            filter: filterOf(flags),
-            format,
-            only,
-            color,
-            sysctls: sysctlsOf(flags),
-            table: tableOf(flags),
-            replay: flags.replay,
-            tunnels: flags.tunnels,
-            knowledge: knowledgeOf(flags, io.stderr),
-          },
-          io,
-        )
-      },
-    )
+    .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
+      const format = oneOf('--format', flags.format, PACKET_FORMATS)
+      const only = flags.only === undefined ? null : parseStates(flags.only)
+      const color = wantsColor(io, flags.color)
+      const hosts = mapHosts(hostParts(captures, flags), part => ({
+        ...lineOptions(part, io),
+        format,
+        only,
+        color,
+      }))
+      for (const options of hosts) await printPackets(options, io)
+    })
 }
 
 function addEvents(program: Command, io: Io): void {
@@ -189,21 +198,10 @@ function addEvents(program: Command, io: Io): void {
   addLineCommand(program, 'events', summary, EVENT_FORMATS)
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
-    .action(async (captures: string[], flags: LineFlags & { replay: Replay }) => {
+    .action(async (captures: string[], flags: LineFlags) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      await printEvents(
-        {
-          captures,
-          filter: filterOf(flags),
-          format,
-          sysctls: sysctlsOf(flags),
-          table: tableOf(flags),
-          replay: flags.replay,
-          tunnels: flags.tunnels,
-          knowledge: knowledgeOf(flags, io.stderr),
-        },
-        io,
-      )
+      const hosts = mapHosts(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
+      for (const options of hosts) await printEvents(options, io)
     })
 }
 
@@ -212,25 +210,17 @@ function addList(program: Command, io: Io): void {
     .option('--at <instant>', AT_HELP, 'end')
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
-    .action(async (captures: string[], flags: LineFlags & { at: string; replay: Replay }) => {
+    .action(async (captures: string[], flags: LineFlags & { at: string }) => {
       const format = oneOf('--format', flags.format, LIST_FORMATS)
       const at = parseInstant(flags.at)
-      const { replay } = flags
-      await printList(
-        {
-          captures,
-          filter: filterOf(flags),
-          format,
-          at,
-          sysctls: sysctlsOf(flags),
-          table: tableOf(flags),
-          replay,
-          tunnels: flags.tunnels,
-          knowledge: knowledgeOf(flags, io.stderr),
-          program: programVersion(),
-        },
-        io,
-      )
+      const program = programVersion()
+      const hosts = mapHosts(hostParts(captures, flags), part => ({
+        ...lineOptions(part, io),
+        format,
+        at,
+        program,
+      }))
+      for (const options of hosts) await printList(options, io)
     })
 }
 
@@ -238,7 +228,7 @@ function addSize(program: Command, io: Io): void {
   program
     .command('size')
     .description('print how large the table must be, and would be with other sysctls: scenarios side by side')
-    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .argument('<capture...>', CAPTURES_HELP)
     .option('--scenario <list>', SCENARIO_HELP, collect, [])
     .option('--sweep <range>', SWEEP_HELP, collect, [])
     .option('--presets <names>', PRESETS_HELP)
@@ -253,7 +243,7 @@ function addSize(program: Command, io: Io): void {
     .option('--kernel <version>', KERNEL_HELP)
     .option('--hz <n>', HZ_HELP)
     .option('--helper <name>', HELPER_HELP, collect, [])
-    .option('--table <file>', TABLE_HELP)
+    .option('--table <file>', TABLE_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
@@ -264,7 +254,8 @@ function addSize(program: Command, io: Io): void {
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
-      await size(sizeOptions(captures, flags, io), io, programVersion())
+      const hosts = mapHosts(hostParts(captures, flags), part => sizeOptions(part, io))
+      await size(hosts, io, programVersion())
     })
 }
 
@@ -280,7 +271,7 @@ function addRules(program: Command, io: Io): void {
   program
     .command('rules')
     .description('print what each rule of the host met and dropped: packets and bytes, as its counters show')
-    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .argument('<capture...>', CAPTURES_HELP)
     .option('--rules <file>', RULES_OF_HELP, collect, [])
     .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
     .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
@@ -292,21 +283,21 @@ function addRules(program: Command, io: Io): void {
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no warnings, no progress')
-    .action(async (captures: string[], flags: RulesFlags) => {
-      const quiet = flags.quiet === true
-      const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
-      const options = {
-        captures,
-        filter: filterOf(flags),
-        format: oneOf('--format', flags.format, RULES_FORMATS),
-        sysctls: sysctlsOf(flags),
-        knowledge,
-        after: rulesAfterOf(flags.rulesAfter, knowledge, quiet ? null : io.stderr),
-        color: wantsColor(io, flags.color),
+    .action(async (captures: string[], all: RulesFlags) => {
+      const quiet = all.quiet === true
+      const common = {
+        filter: filterOf(all),
+        format: oneOf('--format', all.format, RULES_FORMATS),
+        color: wantsColor(io, all.color),
         width: widthOf(io),
         quiet,
       }
-      await printRules(options, io, programVersion())
+      const hosts = mapHosts(hostParts(captures, all), ({ host, captures, flags }) => {
+        const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
+        const after = rulesAfterOf(flags.rulesAfter, knowledge, quiet ? null : io.stderr)
+        return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, after }
+      })
+      await printRules(hosts, io, programVersion())
     })
 }
 
@@ -322,7 +313,7 @@ function addInfo(program: Command, io: Io): void {
     .description(
       'print what captures are: format, times, observation points, protocols, tunnels, clock oddities',
     )
-    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .argument('<capture...>', CAPTURES_HELP)
     .option('--json', 'print it as one JSON document (docs/info-schema.md)')
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
@@ -332,16 +323,20 @@ function addInfo(program: Command, io: Io): void {
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
-    .action(async (captures: string[], flags: InfoFlags) => {
-      const options = {
-        captures,
-        filter: filterOf(flags),
-        sysctls: sysctlsOf(flags),
-        json: flags.json === true,
-        color: wantsColor(io, flags.color),
+    .action(async (captures: string[], all: InfoFlags) => {
+      const common = {
+        filter: filterOf(all),
+        json: all.json === true,
+        color: wantsColor(io, all.color),
         width: widthOf(io),
       }
-      await printInfo(options, io, programVersion())
+      const hosts = mapHosts(hostParts(captures, all), ({ host, captures, flags }) => ({
+        ...common,
+        host,
+        captures,
+        sysctls: sysctlsOf(flags),
+      }))
+      await printInfo(hosts, io, programVersion())
     })
 }
 
@@ -354,7 +349,7 @@ function addLineCommand(
   return program
     .command(name)
     .description(summary)
-    .argument('<capture...>', 'pcap or pcapng files; - is standard input')
+    .argument('<capture...>', CAPTURES_HELP)
     .option('--format <format>', formats.join(', '), formats[0])
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
@@ -362,7 +357,7 @@ function addLineCommand(
     .option('--kernel <version>', KERNEL_HELP)
     .option('--hz <n>', HZ_HELP)
     .option('--helper <name>', HELPER_HELP, collect, [])
-    .option('--table <file>', TABLE_HELP)
+    .option('--table <file>', TABLE_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', LINE_RULES_HELP, collect, [])

@@ -4,13 +4,17 @@ import type { Report } from './analyze/model.ts'
 import type { InfoReport } from './info/info-report.ts'
 import type { RulesReport } from './rules/rules-model.ts'
 import type { SizeReport } from './size/size-model.ts'
+import type { HostsReport } from './text/hosts.ts'
+
+/** What commands print as JSON. */
+export type Document = Report | RulesReport | SizeReport | InfoReport
 
 /** Objects and lists that are no longer than this stand on one line. */
 const LINE = 100
 const INDENT = '  '
 
 /** Indented by two spaces, what is short on one line, a line's end at the end. */
-export function renderJson(report: Report | RulesReport | SizeReport | InfoReport): string {
+export function renderJson(report: Document | HostsReport<Document>): string {
   return `${render(report, '')}\n`
 }
 

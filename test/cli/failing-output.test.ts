@@ -39,7 +39,7 @@ const needs = (command: string): string[] =>
 /** Every option that writes a file, with its command and what makes it write something. */
 const WRITTEN = commands.flatMap(command =>
   command.options
-    .filter(({ long }) => FILE_OPTIONS[long?.slice(2) ?? ''] === 'written')
+    .filter(({ long }) => FILE_OPTIONS[long?.slice(2) ?? '']?.role === 'written')
     .map(({ long }) => ({ command: command.name(), option: long ?? '' })),
 )
 

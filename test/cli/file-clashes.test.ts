@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/cli/io/usage-error.ts'
 import { refuseClashes } from '../../src/cli/options/file-clashes.ts'
-import type { NamedFile } from '../../src/cli/options/file-options.ts'
+import type { NamedFile } from '../../src/cli/options/named-files.ts'
 import { Folder } from '../support/capture-builder.ts'
 
-const written = (option: string, path: string): NamedFile => ({ role: 'written', option, path })
-const read = (option: string, path: string): NamedFile => ({ role: 'read', option, path })
+const written = (option: string, path: string): NamedFile => ({ role: 'written', option, path, host: '' })
+const read = (option: string, path: string): NamedFile => ({ role: 'read', option, path, host: '' })
 
 describe('two outputs that are not there yet', () => {
   it.each([

@@ -55,7 +55,7 @@ const namesFile = (option: Option): boolean => Object.hasOwn(FILE_OPTIONS, longN
 function optionsOf(role: 'read' | 'written'): { command: string; option: string }[] {
   return commands.flatMap(command =>
     command.options
-      .filter(option => FILE_OPTIONS[longName(option)] === role)
+      .filter(option => FILE_OPTIONS[longName(option)]?.role === role)
       .map(option => ({ command: command.name(), option: `--${longName(option)}` })),
   )
 }

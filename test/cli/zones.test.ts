@@ -1,4 +1,4 @@
-// Zones that rules set, of both directions or one: events as the kernel had them of two networks with the same addresses.
+// Zones that rules set, of both directions or one: events and entries as the kernel had them of two networks with the same addresses.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -7,15 +7,16 @@ import { runCli } from '../support/cli.ts'
 const FOLDER = 'fixtures/zones'
 const CASES = readdirSync(FOLDER)
 
-async function eventsOf(name: string): Promise<string[]> {
+async function told(command: string, name: string): Promise<string[]> {
   const file = (base: string): string => join(FOLDER, name, base)
   const given = ['--rules', file('rules.txt'), '--topology', file('topology.txt')]
   const { code, stdout } = await runCli([
-    'events',
+    command,
     file('any.pcap'),
     ...given,
     '--sysctl',
     file('sysctl.txt'),
+    ...(command === 'list' ? ['--at', 'end'] : []),
   ])
   expect(code).toBe(0)
   return withoutTimes(stdout)
@@ -48,6 +49,10 @@ describe('zones', () => {
   })
 
   it.each(CASES)("%s: the events are the kernel's, in their order", async name => {
-    expect(await eventsOf(name)).toEqual(recorded(name, 'events.txt'))
+    expect(await told('events', name)).toEqual(recorded(name, 'events.txt'))
+  })
+
+  it.each(CASES)("%s: the entries at the end are the kernel's", async name => {
+    expect((await told('list', name)).sort()).toEqual(recorded(name, 'final.txt').sort())
   })
 })

@@ -62,7 +62,7 @@ export async function replayNode(
     given ? [{ path: sysctlFile, text: readFileSync(sysctlFile, 'utf8') }] : [],
     options.set ?? [],
   )
-  const table = tableOf(options.table === undefined ? {} : { table: join(folder, options.table) })
+  const table = tableOf({ table: options.table === undefined ? [] : [join(folder, options.table)] })
   const events = new Map<string, string[]>()
   const note = (ct: number, event: string, withState: boolean) => {
     const connection = describe(engine.table, ct)

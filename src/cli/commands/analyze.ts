@@ -7,9 +7,11 @@ import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
 import { buildReport, type Tracked } from '../../report/analyze/build.ts'
 import { FlowReporter } from '../../report/analyze/flow-report.ts'
+import { analyzeDocument } from '../../report/analyze/joined-flows.ts'
 import type { Report } from '../../report/analyze/model.ts'
 import { sightingsReport } from '../../report/analyze/sightings-report.ts'
 import { renderJson } from '../../report/json.ts'
+import type { OfHost } from '../../report/text/hosts.ts'
 import type { Flow } from '../../sizing/flow.ts'
 import type { OwnerSink } from '../../sizing/owners/owners.ts'
 import { Points } from '../../vantage/record/points.ts'
@@ -20,6 +22,7 @@ import type { Interrupt } from '../io/interrupt.ts'
 import { type Io, writeText } from '../io/io.ts'
 import type { OutputFile } from '../io/output-file.ts'
 import { withProgress } from '../io/progress.ts'
+import type { Hosts } from '../options/hosts.ts'
 import type { AnalyzeOptions } from '../options/options.ts'
 import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
@@ -29,21 +32,33 @@ import { replayedRules } from '../replay/rules-replay.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings } from '../replay/sysctls.ts'
+import { reportsOf } from './by-host.ts'
 import { warnOfDamage, withCaptures } from './line-replay.ts'
 
 /**
  * Runs the command and resolves to whether the findings reach `--fail-on`.
+ * @param hosts what is asked of each, one after the other
  * @param generator name and version of the program
  * @throws CaptureError, OutputError, Interrupted
  */
-export async function analyze(options: AnalyzeOptions, io: Io, generator: string): Promise<boolean> {
+export async function analyze(hosts: Hosts<AnalyzeOptions>, io: Io, generator: string): Promise<boolean> {
+  const reports = await reportsOf(hosts, options => analyzeHost(options, io, generator))
+  // all but the files is the same for each
+  const [{ failOn, ...options }] = hosts
+  await print(reports, options, io, generator)
+  const tables = reports.flatMap(({ report }) => [report, ...report.tunnels])
+  const findings = tables.flatMap(table => table.findings)
+  return failOn !== null && findings.some(({ severity }) => isAtLeast(severity, failOn))
+}
+
+async function analyzeHost(options: AnalyzeOptions, io: Io, generator: string): Promise<Report> {
   const offsets = await clockOffsets(options.captures, options.replay)
   const { flows } = options
   const use = async (
     source: FrameSource,
     interrupt: Interrupt,
     output: OutputFile | null,
-  ): Promise<boolean> => {
+  ): Promise<Report> => {
     const window = windowFor(source, options.sysctls, options.replay)
     const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const ownerThread = await ownerThreadFor(options, io)
@@ -56,10 +71,7 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
       const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
       await flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
-      await print(report, options, io)
-      const { failOn } = options
-      const findings = [report, ...report.tunnels].flatMap(table => table.findings)
-      return failOn !== null && findings.some(finding => isAtLeast(finding.severity, failOn))
+      return report
     } catch (error) {
       throw await (ownerThread?.reasonOf(error) ?? error)
     } finally {
@@ -201,10 +213,15 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
   return { verdicts, invalid, unreplied, midStream, sizing, flows, ...(await analysis.conclude(end)) }
 }
 
-async function print(report: Report, options: AnalyzeOptions, io: Io): Promise<void> {
-  if (options.json) return await writeText(io.stdout, renderJson(report))
+async function print(
+  reports: readonly OfHost<Report>[],
+  options: Pick<AnalyzeOptions, 'json' | 'quiet' | 'color' | 'width'>,
+  io: Io,
+  generator: string,
+): Promise<void> {
+  if (options.json) return await writeText(io.stdout, renderJson(analyzeDocument(generator, reports)))
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
-  const { renderText } = await import('../../report/analyze/text.ts')
-  await writeText(io.stdout, renderText(report, options))
+  const { renderHosts } = await import('../../report/analyze/text.ts')
+  await writeText(io.stdout, renderHosts(reports, options))
 }

@@ -15,7 +15,8 @@ import { writeEventLine } from '../../report/conntrack/line.ts'
 import { CaptureClock } from '../../report/text/capture-clock.ts'
 import type { Io } from '../io/io.ts'
 import type { LineOutput } from '../io/line-output.ts'
-import { type LineReplay, type Printer, replayLines } from './line-replay.ts'
+import type { HostPlace } from '../options/hosts.ts'
+import { type LineReplay, type Printer, replayLines, writeHeading } from './line-replay.ts'
 
 export const EVENT_FORMATS = ['conntrack', 'tsv', 'ndjson'] as const
 
@@ -32,15 +33,18 @@ class EventPrinter implements Printer {
   private readonly format: EventsOptions['format']
   private readonly countersShown: boolean
   private readonly ageShown: boolean
-  private readonly origin: EventOrigin = { event: 'NEW', time: 0, frame: 0, cause: '' }
+  private readonly place: HostPlace
+  private readonly origin: EventOrigin
   private readonly shown: Shown = { seconds: null, state: false, counters: false, age: null }
   private engine!: Engine
   private source!: FrameSource
   private output!: LineOutput
   private clock: CaptureClock | null = null
 
-  constructor({ format, sysctls: { settings } }: EventsOptions) {
+  constructor({ format, place, sysctls: { settings } }: EventsOptions) {
     this.format = format
+    this.place = place
+    this.origin = { event: 'NEW', time: 0, frame: 0, cause: '', host: place.host }
     this.countersShown = settings.nf_conntrack_acct !== 0
     this.ageShown = settings.nf_conntrack_timestamp !== 0
   }
@@ -49,7 +53,9 @@ class EventPrinter implements Printer {
     this.engine = engine
     this.source = source
     this.output = output
-    if (this.format === 'tsv') output.line(EVENT_COLUMNS)
+    const { host, isFirst } = this.place
+    if (this.format === 'conntrack') writeHeading(output.text, this.place)
+    else if (this.format === 'tsv' && isFirst) output.line(`${host === '' ? '' : 'host\t'}${EVENT_COLUMNS}`)
   }
 
   created(ct: number, time: number): void {

@@ -1,20 +1,23 @@
 // `ctpcap info`: what captures are, and what their frames tell without being tracked.
 import { decode } from '../../packet/encapsulation/decode.ts'
 import { Packet } from '../../packet/packet.ts'
-import { buildInfoReport } from '../../report/info/info-report.ts'
-import { renderJson } from '../../report/json.ts'
+import { buildInfoReport, type InfoReport } from '../../report/info/info-report.ts'
 import { linkTypeName } from '../../report/text/link-type.ts'
 import { BridgeSurvey } from '../../vantage/survey/bridge-survey.ts'
 import { Survey } from '../../vantage/survey/survey.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { withProgress } from '../io/progress.ts'
+import type { Hosts } from '../options/hosts.ts'
 import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
+import { documentOf, reportsOf } from './by-host.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 export interface InfoOptions extends Selection {
+  /** Whose captures they are, `''` where nobody said. */
+  host: string
   /** Nothing is replayed: they are said, and what they would do. */
   sysctls: Sysctls
   json: boolean
@@ -22,10 +25,20 @@ export interface InfoOptions extends Selection {
   width: number
 }
 
-/** Runs the command. @throws CaptureError, Interrupted */
-export async function printInfo(options: InfoOptions, io: Io, generator: string): Promise<void> {
+/** Runs the command, for one host after the other. @throws CaptureError, Interrupted */
+export async function printInfo(hosts: Hosts<InfoOptions>, io: Io, generator: string): Promise<void> {
+  const reports = await reportsOf(hosts, options => infoOfHost(options, io, generator))
+  // all but the files is the same for each
+  const [options] = hosts
+  // it brings cli-table3 along, which JSON need not wait for
+  const { renderInfoText } = await import('../../report/info/info-text.ts')
+  const render = (report: InfoReport): string => renderInfoText(report, options)
+  await writeText(io.stdout, documentOf(generator, reports, options.json, render))
+}
+
+async function infoOfHost(options: InfoOptions, io: Io, generator: string): Promise<InfoReport> {
   const offsets = await clockOffsets(options.captures, 'auto')
-  await withCaptures(
+  return await withCaptures(
     options,
     io,
     async (source, interrupt) => {
@@ -59,10 +72,7 @@ export async function printInfo(options: InfoOptions, io: Io, generator: string)
         bridging: bridges.bridging,
       })
       warnOfDamage(source.captures, io.stderr)
-      if (options.json) return await writeText(io.stdout, renderJson(report))
-      // it brings cli-table3 along, which JSON need not wait for
-      const { renderInfoText } = await import('../../report/info/info-text.ts')
-      await writeText(io.stdout, renderInfoText(report, options))
+      return report
     },
     { corrections: correctionsOf(offsets) },
   )

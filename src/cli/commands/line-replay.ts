@@ -12,7 +12,9 @@ import { untrackedBy } from '../../host/untracked.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay, type Witness } from '../../replay.ts'
+import type { Ascii } from '../../report/text/ascii.ts'
 import { printable } from '../../report/text/format.ts'
+import { hostHeading } from '../../report/text/hosts.ts'
 import { Refusals } from '../../sizing/refusals/refusals.ts'
 import { engineFor } from '../../sizing/scenarios/sparing-engine.ts'
 import type { SightingWindow } from '../../vantage/window.ts'
@@ -21,6 +23,7 @@ import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
 import { openOutput } from '../io/open-output.ts'
 import type { OutputFile } from '../io/output-file.ts'
+import type { HostPlace } from '../options/hosts.ts'
 import { DECODABLE } from '../replay/decodable.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
@@ -51,6 +54,8 @@ export interface LineReplay extends Selection {
   tunnels: OneTableTunnels
   /** What was given of the host: packets are replayed through its rules. */
   knowledge: Knowledge | null
+  /** Whose captures they are, among those of other hosts. */
+  place: HostPlace
 }
 
 /**
@@ -76,6 +81,11 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   }
   const corrections = await clockCorrections(options.captures, options.replay, io)
   await withCaptures(options, io, use, { corrections })
+}
+
+/** Appends the line over what is told of a host, where one was named; nothing where none was. */
+export function writeHeading(out: Ascii, { host, isFirst }: HostPlace): void {
+  if (host !== '') out.text(`${isFirst ? '' : '\n'}${hostHeading(host)}\n`)
 }
 
 /** How captures are opened, beside what they are. */

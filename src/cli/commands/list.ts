@@ -10,7 +10,7 @@ import type { Knowledge } from '../../host/knowledge.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
 import type { Shown } from '../../report/conntrack/entry.ts'
-import { writeEntryFields } from '../../report/conntrack/json.ts'
+import { openObject, writeEntryFields } from '../../report/conntrack/json.ts'
 import { writeListLine, writeProcLine } from '../../report/conntrack/line.ts'
 import { sortEntries } from '../../report/conntrack/order.ts'
 import { writeSaveLine } from '../../report/conntrack/save.ts'
@@ -22,12 +22,21 @@ import type { Interrupt } from '../io/interrupt.ts'
 import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
 import { UsageError } from '../io/usage-error.ts'
+import type { HostPlace } from '../options/hosts.ts'
 import type { Instant } from '../options/instant.ts'
 import { endOf } from '../replay/describe-captures.ts'
 import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
 import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
-import { DEAF, loadTable, ruledEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
+import {
+  DEAF,
+  loadTable,
+  ruledEngine,
+  type Selection,
+  warnOfDamage,
+  withCaptures,
+  writeHeading,
+} from './line-replay.ts'
 
 export const LIST_FORMATS = ['conntrack', 'extended', 'proc', 'xml', 'save', 'ndjson'] as const
 
@@ -39,6 +48,8 @@ export interface ListOptions extends Selection {
   replay: Replay
   tunnels: OneTableTunnels
   knowledge: Knowledge | null
+  /** Whose captures they are, among those of other hosts. */
+  place: HostPlace
   /** Name and version of this program, for the summary line. */
   program: string
 }
@@ -80,7 +91,9 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
     const count = await printTable(engine, source.epoch, options, io)
     warnOfDamage(source.captures, io.stderr)
     const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'
-    io.stderr.write(`${options.program}: ${count} flow entries have been shown. (${when})\n`)
+    const { host } = options.place
+    const whose = host === '' ? '' : ` of ${host}`
+    io.stderr.write(`${options.program}: ${count} flow entries${whose} have been shown. (${when})\n`)
   }
   await withCaptures(options, io, use, { corrections })
 }
@@ -129,16 +142,26 @@ async function printTable(engine: Engine, epoch: bigint, options: ListOptions, i
   const output = new LineOutput(io.stdout)
   const entries = sortEntries(engine.table, liveEntries(engine))
   const write = entryWriter(engine, new CaptureClock(epoch), options)
-  if (options.format === 'xml') output.text.text(XML_HEAD)
+  writeHead(output.text, options)
   for (const ct of entries) {
     write(output.text, ct)
     output.endLine()
     if (output.full) await output.drained()
     if (output.closed) break
   }
-  if (options.format === 'xml') output.text.text(XML_TAIL)
+  if (options.format === 'xml' && options.place.isLast) output.text.text(XML_TAIL)
   await output.end()
   return entries.length
+}
+
+/** What stands over the entries of a host: a comment where the format has comments, nothing where each entry names it. */
+function writeHead(out: Ascii, { format, place }: ListOptions): void {
+  const { host, isFirst } = place
+  if (format === 'xml' && isFirst) out.text(XML_HEAD)
+  if (host === '' || format === 'ndjson') return
+  if (format === 'xml') out.text(`<!-- ${host.replaceAll('--', '- -')} -->\n`)
+  else if (format === 'save') out.text(`# ${host}\n`)
+  else writeHeading(out, place)
 }
 
 /** The kernel passes over entries whose timeout has passed. */
@@ -185,7 +208,7 @@ function entryWriter(
       case 'save':
         return writeSaveLine(out, table, ct, shown)
       case 'ndjson':
-        out.text('{')
+        openObject(out, options.place.host)
         writeEntryFields(out, table, ct, shown)
         out.text('}')
     }

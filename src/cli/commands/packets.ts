@@ -31,8 +31,9 @@ import { MET, NOT_FOR_US, ONE_SIDED, type Sightings, SWITCHED } from '../../vant
 import type { Io } from '../io/io.ts'
 import type { LineOutput } from '../io/line-output.ts'
 import { UsageError } from '../io/usage-error.ts'
+import type { HostPlace } from '../options/hosts.ts'
 import { nearest } from '../options/nearest.ts'
-import { type LineReplay, type Printer, replayLines } from './line-replay.ts'
+import { type LineReplay, type Printer, replayLines, writeHeading } from './line-replay.ts'
 
 export const PACKET_FORMATS = ['text', 'tsv', 'ndjson'] as const
 
@@ -72,19 +73,8 @@ class PacketPrinter implements Printer {
   private readonly only: ReadonlySet<VerdictState> | null
   private lines: VerdictLines
   private readonly paint: Paint
-  private readonly verdict: Verdict = {
-    frame: 0,
-    capture: -1,
-    time: 0,
-    state: 'skipped',
-    direction: '',
-    seenReply: false,
-    assured: false,
-    fate: null,
-    reason: '',
-    copyOf: -1,
-    copyOfCapture: -1,
-  }
+  private readonly place: HostPlace
+  private readonly verdict: Verdict
   /** A frame as it was captured, where that is not what was tracked. */
   private readonly captured = new Packet()
   private engine!: Engine
@@ -101,6 +91,21 @@ class PacketPrinter implements Printer {
   constructor(options: PacketsOptions) {
     this.format = options.format
     this.only = options.only
+    this.place = options.place
+    this.verdict = {
+      host: options.place.host,
+      frame: 0,
+      capture: -1,
+      time: 0,
+      state: 'skipped',
+      direction: '',
+      seenReply: false,
+      assured: false,
+      fate: null,
+      reason: '',
+      copyOf: -1,
+      copyOfCapture: -1,
+    }
     this.paint = options.color ? COLORED : PLAIN
     this.lines = new VerdictLines(this.paint, false)
   }
@@ -113,9 +118,12 @@ class PacketPrinter implements Printer {
     this.output = output
     this.severalCaptures = source.captures.length > 1
     if (this.format === 'ndjson') return
-    if (this.format === 'tsv') output.text.text(VERDICT_COLUMNS)
-    else this.lines.writeHeader(output.text)
-    output.endLine()
+    const { host, isFirst } = this.place
+    if (this.format === 'text') {
+      writeHeading(output.text, this.place)
+      this.lines.writeHeader(output.text)
+      output.endLine()
+    } else if (isFirst) output.line(`${host === '' ? '' : 'host\t'}${VERDICT_COLUMNS}`)
   }
 
   created(ct: number): void {

@@ -5,21 +5,25 @@ import { ChangedFates } from '../../host/walk/changed-fates.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { FRAME_TRACKED, replay } from '../../replay.ts'
-import { renderJson } from '../../report/json.ts'
+import type { RulesReport } from '../../report/rules/rules-model.ts'
 import { buildRulesReport } from '../../report/rules/rules-report.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { withProgress } from '../io/progress.ts'
 import { UsageError } from '../io/usage-error.ts'
+import type { Hosts } from '../options/hosts.ts'
 import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { rulesOver } from '../replay/rules-replay.ts'
 import { clockCorrections, windowOver } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
+import { documentOf, reportsOf } from './by-host.ts'
 import { DEAF, makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 export const RULES_FORMATS = ['text', 'json'] as const
 
 export interface RulesOptions extends Selection {
+  /** Whose captures they are, `''` where nobody said. */
+  host: string
   format: (typeof RULES_FORMATS)[number]
   sysctls: Sysctls
   knowledge: Knowledge | null
@@ -30,15 +34,25 @@ export interface RulesOptions extends Selection {
   quiet: boolean
 }
 
-/** Runs the command. @throws UsageError without rules, CaptureError, Interrupted */
-export async function printRules(options: RulesOptions, io: Io, generator: string): Promise<void> {
+/** Runs the command, for one host after the other. @throws UsageError without rules, CaptureError, Interrupted */
+export async function printRules(hosts: Hosts<RulesOptions>, io: Io, generator: string): Promise<void> {
+  const reports = await reportsOf(hosts, options => rulesOfHost(options, io, generator))
+  // all but the files is the same for each
+  const [options] = hosts
+  const { renderRulesText } = await import('../../report/rules/rules-text.ts')
+  const render = (report: RulesReport): string => renderRulesText(report, options)
+  await writeText(io.stdout, documentOf(generator, reports, options.format === 'json', render))
+}
+
+async function rulesOfHost(options: RulesOptions, io: Io, generator: string): Promise<RulesReport> {
   const { knowledge, after, sysctls } = options
   const given = knowledge?.rules ?? null
   if (knowledge === null || given === null) {
-    throw new UsageError('give the rules of the host with --rules FILE')
+    const name = options.host === '' ? '' : `${options.host}=`
+    throw new UsageError(`give the rules of the host with --rules ${name}FILE`)
   }
   const corrections = await clockCorrections(options.captures, 'auto', io)
-  await withCaptures(
+  return await withCaptures(
     options,
     io,
     async (source, interrupt) => {
@@ -76,9 +90,7 @@ export async function printRules(options: RulesOptions, io: Io, generator: strin
         changes,
       })
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
-      if (options.format === 'json') return await writeText(io.stdout, renderJson(report))
-      const { renderRulesText } = await import('../../report/rules/rules-text.ts')
-      await writeText(io.stdout, renderRulesText(report, options))
+      return report
     },
     { corrections },
   )

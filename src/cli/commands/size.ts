@@ -6,7 +6,7 @@ import type { SysctlName } from '../../conntrack/settings.ts'
 import { untrackedBy } from '../../host/untracked.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
-import { renderJson } from '../../report/json.ts'
+import type { SizeReport } from '../../report/size/size-model.ts'
 import { buildSizeReport, type Sized, type SizedScenario } from '../../report/size/size-report.ts'
 import { renderSizeText } from '../../report/size/size-text.ts'
 import {
@@ -20,6 +20,7 @@ import { withProgress } from '../io/progress.ts'
 import { SeriesFile, seriesFormat } from '../io/series-file.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { type KnowledgeFlags, knowledgeOf } from '../options/host-options.ts'
+import type { HostPart, Hosts } from '../options/hosts.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from '../options/options.ts'
 import { type TableFlags, tableOf } from '../options/table-file.ts'
 import {
@@ -36,6 +37,7 @@ import { replayScenarios } from '../replay/scenario-replay.ts'
 import { isWorthAThread, ScenarioThread } from '../replay/scenario-thread.ts'
 import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
+import { documentOf, reportsOf } from './by-host.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 /** Frames that tell which timeouts matter. */
@@ -60,6 +62,8 @@ export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, Knowled
 }
 
 export interface SizeOptions extends Selection {
+  /** Whose captures they are, `''` where nobody said. */
+  host: string
   sysctls: Sysctls
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
@@ -84,12 +88,13 @@ export interface SizeOptions extends Selection {
 }
 
 /** @throws UsageError for a value that no option takes */
-export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeOptions {
+export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: Io): SizeOptions {
   const sysctls = sysctlsOf(flags)
   const cores = coresOf(flags)
   const series = flags.series ?? null
   if (series !== null) seriesFormat(series)
   return {
+    host,
     captures,
     filter: filterOf(flags),
     sysctls,
@@ -110,11 +115,20 @@ export function sizeOptions(captures: string[], flags: SizeFlags, io: Io): SizeO
   }
 }
 
-/** Runs the command. @throws CaptureError, OutputError, Interrupted */
-export async function size(options: SizeOptions, io: Io, generator: string): Promise<void> {
+/** Runs the command, for one host after the other. @throws CaptureError, OutputError, Interrupted */
+export async function size(hosts: Hosts<SizeOptions>, io: Io, generator: string): Promise<void> {
+  const reports = await reportsOf(hosts, options => sizeHost(options, io, generator))
+  // all but the files is the same for each
+  const [options] = hosts
+  if (options.quiet && !options.json) return
+  const render = (report: SizeReport): string => renderSizeText(report, options)
+  await writeText(io.stdout, documentOf(generator, reports, options.json, render))
+}
+
+async function sizeHost(options: SizeOptions, io: Io, generator: string): Promise<SizeReport> {
   const specs: CapturedFirst<ScenarioSpec> = [...options.captured, ...(await wantedSpecs(options, io))]
   const corrections = await clockCorrections(options.captures, options.replay, io)
-  await withCaptures(
+  return await withCaptures(
     options,
     io,
     async (source, interrupt, output) => {
@@ -133,8 +147,7 @@ export async function size(options: SizeOptions, io: Io, generator: string): Pro
         const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
         await seriesFile?.commit()
         if (!options.quiet) warnOfDamage(source.captures, io.stderr)
-        if (options.json) await writeText(io.stdout, renderJson(report))
-        else if (!options.quiet) await writeText(io.stdout, renderSizeText(report, options))
+        return report
       } finally {
         await thread?.close()
       }

@@ -6,7 +6,7 @@ import { STANDARD_INPUT } from '../../capture/open/stored.ts'
 import type { StandardDescriptors } from '../io/io.ts'
 import { outputTarget } from '../io/output-target.ts'
 import { UsageError } from '../io/usage-error.ts'
-import type { NamedFile } from './file-options.ts'
+import type { NamedFile } from './named-files.ts'
 
 /** A file, and where it lies. */
 interface PlacedFile {
@@ -14,6 +14,7 @@ interface PlacedFile {
   option: string
   /** As the user gave it. */
   path: string
+  host: string
   /** What is there; null for an output that is not there yet. */
   stats: BigIntStats | null
   /** With all links followed; '' for what a shell opened. */
@@ -49,20 +50,23 @@ export function refuseClashes(files: readonly NamedFile[], descriptors: Standard
 }
 
 /** None for what cannot be found. */
-function placesOf({ role, option, path }: NamedFile, descriptors: StandardDescriptors | null): PlacedFile[] {
+function placesOf(
+  { role, option, path, host }: NamedFile,
+  descriptors: StandardDescriptors | null,
+): PlacedFile[] {
   const isWritten = role === 'written'
   if (option === '' && path === STANDARD_INPUT)
     return descriptors === null ? [] : [redirected(false, 'standard input', descriptors.stdin)]
   if (isWritten) {
     const target = outputTarget(path)
-    const place = { isWritten, option, path, real: target.path }
+    const place = { isWritten, option, path, host, real: target.path }
     if (target.before !== null) return [existing(place, statSync(target.path, { bigint: true }))]
     const folder = statSync(dirname(target.path), { bigint: true })
     return [{ ...place, stats: null, keys: [`${identityOf(folder)}/${folded(basename(target.path))}`] }]
   }
   try {
     const stats = statSync(path, { bigint: true })
-    return [existing({ isWritten, option, path, real: resolved(path) }, stats)]
+    return [existing({ isWritten, option, path, host, real: resolved(path) }, stats)]
   } catch {
     return []
   }
@@ -78,7 +82,8 @@ function resolved(path: string): string {
 }
 
 function redirected(isWritten: boolean, path: string, descriptor: number): PlacedFile {
-  return existing({ isWritten, option: '', path, real: '' }, fstatSync(descriptor, { bigint: true }))
+  const place = { isWritten, option: '', path, host: '', real: '' }
+  return existing(place, fstatSync(descriptor, { bigint: true }))
 }
 
 /** Some file systems have no numbers for their files, others several for one: the resolved path tells, too. */
@@ -100,6 +105,8 @@ function refuse(file: PlacedFile, other: PlacedFile): void {
   const where = `${nameOf(file)}: `
   if (!file.isWritten && !other.isWritten) {
     if (file.option !== other.option) return
+    // two hosts may have the same rules
+    if (file.option !== '' && file.host !== other.host) return
     const again = other.path === file.path ? 'given twice' : `the same file as ${other.path}`
     throw new UsageError(`${where}${again}, expected each ${file.option === '' ? 'capture' : 'file'} once`)
   }

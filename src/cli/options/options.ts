@@ -14,6 +14,7 @@ import type { Sysctls } from '../replay/sysctls.ts'
 import { type FindingFlags, wantedFindings } from './finding-ids.ts'
 import { helperOf } from './helper-option.ts'
 import { type KnowledgeFlags, knowledgeOf } from './host-options.ts'
+import type { HostPart } from './hosts.ts'
 import { kernelAtHz, kernelNamed } from './kernel.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readText } from './side-file.ts'
@@ -35,6 +36,8 @@ export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, F
 }
 
 export interface AnalyzeOptions {
+  /** Whose captures they are, `''` where nobody said. */
+  host: string
   captures: string[]
   filter: Filter | null
   json: boolean
@@ -77,10 +80,11 @@ const MOST_CORES = 65_536
 const MOST_TOP = 100_000
 
 /** @throws UsageError for a value that no option takes */
-export function analyzeOptions(captures: string[], flags: AnalyzeFlags, io: Io): AnalyzeOptions {
+export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>, io: Io): AnalyzeOptions {
   const flows = flags.flows ?? null
   if (flows !== null) flowsFormat(flows)
   return {
+    host,
     captures,
     filter: filterOf(flags),
     json: flags.json === true,

@@ -14,12 +14,14 @@ const LARGEST_TABLE = 4 * 2 ** 30
 const LONGEST_LINE = 1 << 16
 
 export interface TableFlags {
-  table?: string
+  table: string[]
 }
 
 /** The table that the flag names, or null. @throws UsageError that names file and line */
-export function tableOf({ table }: TableFlags): KnownTable | null {
+export function tableOf({ table: [table, ...others] }: TableFlags): KnownTable | null {
   if (table === undefined) return null
+  if (others.length > 0)
+    throw new UsageError(`--table ${others[0]}: a second listing, expected one of each host's table`)
   const listing = new TableListing()
   try {
     for (const line of linesOf(table)) {

@@ -1,11 +1,13 @@
 // The report on one screen: a pure function of the Report, section by section.
 
 import { plural } from '../text/format.ts'
+import { type OfHost, textOfHosts } from '../text/hosts.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
 import { captureLines } from './capture-section.ts'
 import { flowLines } from './flow-section.ts'
+import { hostLines } from './hosts-section.ts'
 import { knowledgeLines } from './knowledge-report.ts'
 import type { Report, TunnelReport } from './model.ts'
 import { tableLines } from './table-section.ts'
@@ -42,6 +44,13 @@ function tunnelText({ name, ids, hasMoreIds, packets }: TunnelReport): string {
   const more = hasMoreIds || ids.length > NAMED_IDS ? ', …' : ''
   const unread = packets.notIp === 0 ? '' : `; ${plural(packets.notIp, 'frame')} in it without an IP packet`
   return `${name} ${named}${more}: ${plural(packets.total - packets.notIp, 'packet')} inside of the tunnel${unread}`
+}
+
+/** Renders the reports of all hosts for people; where several were named, first what was found where. */
+export function renderHosts(hosts: readonly OfHost<Report>[], options: TextOptions): string {
+  const style = createStyle(options.color)
+  const all = textOfHosts(hosts, report => renderText(report, options))
+  return hosts.length === 1 ? all : `${renderSections([['Hosts', hostLines(hosts, style)]], style)}\n${all}`
 }
 
 /** Renders the report for people. */

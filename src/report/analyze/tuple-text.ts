@@ -1,4 +1,5 @@
 // Tuples in conntrack's notation: `src=10.0.0.1 dst=10.0.0.2 sport=40000 dport=80` (libnetfilter_conntrack snprintf_default.c).
+import type { EndReport } from './finding-model.ts'
 import type { DirectionReport } from './model.ts'
 
 /** `tcp`, or `unknown 50` for a protocol that conntrack has no name for. */
@@ -9,6 +10,12 @@ export function protocolText(protocol: string, protocolNumber: number): string {
 /** One tuple as `conntrack -L` prints it. */
 export function tupleText(direction: DirectionReport): string {
   return `src=${direction.src} dst=${direction.dst}${portsText(direction)}`
+}
+
+/** `10.0.0.1:80`, `[fd00::1]:80`, or the address alone. */
+export function endText({ address, port }: EndReport): string {
+  if (port === null) return address
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function portsText(direction: DirectionReport): string {

@@ -13,7 +13,7 @@ import type { Table } from '../../conntrack/table.ts'
 import type { Ascii } from '../text/ascii.ts'
 import type { CaptureClock } from '../text/capture-clock.ts'
 import { type EventName, type Shown, stateName } from './entry.ts'
-import { writeEntryFields } from './json.ts'
+import { openObject, writeEntryFields } from './json.ts'
 import { PORTS_ICMP, PORTS_NONE, portsOf, writeDestination, writeSource } from './tuple.ts'
 
 export const EVENT_COLUMNS =
@@ -31,9 +31,11 @@ export interface EventOrigin {
   frame: number
   /** Why an entry was destroyed; `''` for the other events. */
   cause: string
+  /** The host it happened on, `''` where none was named. */
+  host: string
 }
 
-/** Appends a line of EVENT_COLUMNS; `-` where conntrack says nothing. The id is the number of the frame that made the entry. */
+/** Appends a line of EVENT_COLUMNS, behind the host where one was named; `-` where conntrack says nothing. The id is the number of the frame that made the entry. */
 export function writeEventRow(
   out: Ascii,
   table: Table,
@@ -42,6 +44,7 @@ export function writeEventRow(
   clock: CaptureClock,
   shown: Shown,
 ): void {
+  if (origin.host !== '') out.text(`${origin.host}\t`)
   clock.writeStamp(out, origin.time)
   out.byte(TAB)
   if (origin.frame === 0) out.text('timer')
@@ -76,7 +79,8 @@ export function writeEventJson(
   clock: CaptureClock,
   shown: Shown,
 ): void {
-  out.text('{"event":"')
+  openObject(out, origin.host)
+  out.text('"event":"')
   out.text(origin.event)
   out.text('","event_timestamp":')
   clock.writeStamp(out, origin.time)

@@ -3,7 +3,7 @@ import { formatIpv6 } from '../../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, protocolName } from '../../net/numbers.ts'
 import type { Ascii } from '../text/ascii.ts'
 import { type CaptureClock, formatElapsed } from '../text/capture-clock.ts'
-import { protocolFields } from './json.ts'
+import { openObject, protocolFields } from './json.ts'
 import { PORTS_NONE, PORTS_PORTS, portsOf } from './tuple.ts'
 
 /** What of a decoded packet is shown; packet/packet.ts has it all. */
@@ -47,6 +47,8 @@ export type VerdictState = (typeof VERDICT_STATES)[number]
 
 /** A frame's verdict. */
 export interface Verdict {
+  /** The host whose conntrack it is of, `''` where none was named. */
+  host: string
   /** Frame number in its capture. */
   frame: number
   /** Index of its capture, or -1 where there is only one. */
@@ -81,8 +83,9 @@ export const VERDICT_COLUMNS = 'frame\ttime\tstate\tdirection\tseen_reply\tassur
 
 const TAB = 0x09
 
-/** Appends a row of VERDICT_COLUMNS, time in seconds since 1970. With several captures a frame is `2:17`, the 17th of the second. */
+/** Appends a row of VERDICT_COLUMNS, behind the host where one was named; time in seconds since 1970. With several captures a frame is `2:17`, the 17th of the second. */
 export function writeVerdictRow(out: Ascii, verdict: Verdict, clock: CaptureClock): void {
+  if (verdict.host !== '') out.text(`${verdict.host}\t`)
   writeFrame(out, verdict)
   out.byte(TAB)
   clock.writeStamp(out, verdict.time)
@@ -119,7 +122,8 @@ export function writeVerdictJson(
   packet: ShownPacket | null,
   writeEntry: (out: Ascii) => void,
 ): void {
-  out.text('{"frame":')
+  openObject(out, verdict.host)
+  out.text('"frame":')
   out.decimal(verdict.frame)
   if (verdict.capture >= 0) out.text(`,"capture":${verdict.capture}`)
   out.text(',"time":')

@@ -1,0 +1,61 @@
+// Several hosts at a glance: what was found on each, before each has its report.
+
+import { formatCount, plural, printable } from '../text/format.ts'
+import type { OfHost } from '../text/hosts.ts'
+import type { Style } from '../text/style.ts'
+import type { FindingReport } from './finding-model.ts'
+import { type JoinedFlow, joinedFlows } from './joined-flows.ts'
+import type { Report } from './model.ts'
+import { endText, protocolText } from './tuple-text.ts'
+
+/** Connections that pass several hosts and are named. */
+const NAMED_CONNECTIONS = 5
+
+/** A line for each host: its findings that are grave, and how large its table was; then connections that pass several. */
+export function hostLines(hosts: readonly OfHost<Report>[], style: Style): string[] {
+  const width = Math.max(...hosts.map(({ host }) => host.length))
+  const lines = hosts.map(({ host, report }) => {
+    const name = style.bold(host) + ' '.repeat(width - host.length)
+    return `${name}  ${foundOn(report, style)}; ${plural(report.flows.total, 'flow')}, peak ${plural(report.table.peak.entries, 'live entry', 'live entries')}`
+  })
+  const joined = joinedFlows(hosts)
+  if (joined.length === 0) return lines
+  // those that a finding names first
+  const ranked = [...joined.filter(isFound), ...joined.filter(flow => !isFound(flow))]
+  lines.push(
+    `${plural(joined.length, 'connection')} of those named below ${joined.length === 1 ? 'passes' : 'pass'} several:`,
+  )
+  lines.push(...ranked.slice(0, NAMED_CONNECTIONS).map(joinedText))
+  if (joined.length > NAMED_CONNECTIONS)
+    lines.push(`  and ${formatCount(joined.length - NAMED_CONNECTIONS)} more`)
+  return lines
+}
+
+function isFound({ hops }: JoinedFlow): boolean {
+  return hops.some(({ findings }) => findings.length > 0)
+}
+
+/** `  tcp nodeA 10.0.0.1:40000 -> 10.96.0.10:80, nodeB 10.0.0.1:40000 -> 10.244.2.5:8080` */
+function joinedText({ protocol, protocolNumber, hops }: JoinedFlow): string {
+  const last = hops.at(-1)
+  const ends = hops.map(({ host, client, server }) => `${host} ${endText(client)} -> ${endText(server)}`)
+  if (last !== undefined && last.translated !== null) {
+    const { client, server } = last.translated
+    ends.push(`behind it ${endText(client)} -> ${endText(server)}`)
+  }
+  return `  ${protocolText(protocol, protocolNumber)} ${ends.join(', ')}`
+}
+
+function foundOn({ findings, tunnels, packets }: Report, style: Style): string {
+  const all = [...findings, ...tunnels.flatMap(tunnel => tunnel.findings)]
+  const grave = all.filter(({ severity }) => severity !== 'info').map(finding => nameOf(finding, style))
+  const invalid = packets.invalid === 0 ? [] : [`${formatCount(packets.invalid)} INVALID`]
+  const found = [...grave, ...invalid]
+  return found.length === 0 ? style.green('nothing wrong found') : found.join(', ')
+}
+
+function nameOf({ severity, id, flowCount }: FindingReport, style: Style): string {
+  const paint = severity === 'error' ? style.red : style.yellow
+  const flows = flowCount > 1 ? ` (${plural(flowCount, 'flow')})` : ''
+  return `${paint(`${severity} ${printable(id)}`)}${flows}`
+}

@@ -1,0 +1,162 @@
+// Connections that pass several hosts: what leaves one as a tuple is what the entry of the next begins with.
+import { type HostsReport, hostsReport, type OfHost } from '../text/hosts.ts'
+import type { EndReport, FindingReport, FlowFactsReport } from './finding-model.ts'
+import type { DirectionReport, FlowReport, Report } from './model.ts'
+
+/** Seconds by which the clocks of two hosts may differ. */
+const CLOCKS = 5
+
+/** A connection in the table of one host: as its packets came, and as they left. */
+export interface Hop {
+  host: string
+  client: EndReport
+  server: EndReport
+  /** Behind the translation of that host; null where it has none. */
+  translated: { client: EndReport; server: EndReport } | null
+  /** Findings of that host that name it. */
+  findings: string[]
+}
+
+/** One connection, in the order of the hosts that its requests pass. */
+export interface JoinedFlow {
+  protocol: string
+  protocolNumber: number
+  hops: Hop[]
+}
+
+interface Candidate extends Hop {
+  protocol: string
+  protocolNumber: number
+  /** Seconds since 1970 of its first packet and its last. */
+  from: number
+  to: number
+}
+
+/** The document of several hosts, with what they have in common. */
+export interface JoinedReport extends HostsReport<Report> {
+  connections: JoinedFlow[]
+}
+
+/** The one report of captures that were not named, or the document of those that were. */
+export function analyzeDocument(generator: string, hosts: readonly OfHost<Report>[]): Report | JoinedReport {
+  const document = hostsReport(generator, hosts)
+  return 'hosts' in document ? { ...document, connections: joinedFlows(hosts) } : document
+}
+
+/** Connections among those that reports name (the largest, and those of findings) which two or more hosts have an entry of. */
+export function joinedFlows(hosts: readonly OfHost<Report>[]): JoinedFlow[] {
+  const candidates = hosts.flatMap(({ host, report }) => candidatesOf(host, report))
+  const byTuple = new Map<string, Candidate[]>()
+  for (const candidate of candidates) {
+    const key = keyOf(candidate.protocolNumber, candidate)
+    byTuple.set(key, [...(byTuple.get(key) ?? []), candidate])
+  }
+  const next = (hop: Candidate): Candidate[] =>
+    (byTuple.get(keyOf(hop.protocolNumber, hop.translated ?? hop)) ?? []).filter(
+      other => other.host !== hop.host && hop.from <= other.to + CLOCKS && other.from <= hop.to + CLOCKS,
+    )
+  const behind = new Set(candidates.flatMap(next))
+  const used = new Set<Candidate>()
+  const joined: JoinedFlow[] = []
+  // who is behind nobody comes first; hosts that do not translate are behind each other
+  for (const first of [...candidates.filter(hop => !behind.has(hop)), ...behind]) {
+    const hops: Candidate[] = []
+    for (let hop: Candidate | undefined = first; hop !== undefined && !used.has(hop); ) {
+      used.add(hop)
+      hops.push(hop)
+      hop = next(hop).find(other => !used.has(other))
+    }
+    if (hops.length < 2) continue
+    const { protocol, protocolNumber } = first
+    joined.push({ protocol, protocolNumber, hops: hops.map(hopOf) })
+  }
+  return joined
+}
+
+function hopOf({ host, client, server, translated, findings }: Candidate): Hop {
+  return { host, client, server, translated, findings }
+}
+
+/** What tells a connection apart where it stands in a table. */
+function keyOf(protocol: number, { client, server }: { client: EndReport; server: EndReport }): string {
+  return [protocol, client.address, client.port, server.address, server.port].join(' ')
+}
+
+function isSame(one: EndReport, other: EndReport): boolean {
+  return one.address === other.address && one.port === other.port
+}
+
+/** What one report names, each connection once; a finding may know an entry by the tuple behind its translation. */
+function candidatesOf(host: string, { flows, findings }: Report): Candidate[] {
+  const known = new Map<string, Candidate>()
+  const found = findings.flatMap(finding =>
+    finding.facts.flows.flatMap(flow => ofFinding(host, finding, flow)),
+  )
+  for (const candidate of [...flows.top.flatMap(flow => ofEntry(host, flow)), ...found]) {
+    const { protocolNumber, translated } = candidate
+    const key = keyOf(protocolNumber, candidate)
+    const same = known.get(key)
+    if (same !== undefined) {
+      same.from = Math.min(same.from, candidate.from)
+      same.to = Math.max(same.to, candidate.to)
+      same.findings = [...new Set([...same.findings, ...candidate.findings])]
+      continue
+    }
+    known.set(key, candidate)
+    const behind = translated === null ? key : keyOf(protocolNumber, translated)
+    if (!known.has(behind)) known.set(behind, candidate)
+  }
+  return [...new Set(known.values())]
+}
+
+function ofFinding(host: string, { id, facts }: FindingReport, flow: FlowFactsReport): Candidate[] {
+  const { protocol, protocolNumber, client, server } = flow
+  if (client === null || client.port === null || facts.first === null) return []
+  const seconds = (instant: { nanoseconds: string }): number => Number(instant.nanoseconds) / 1e9
+  const from = seconds(facts.first)
+  return [
+    {
+      host,
+      protocol,
+      protocolNumber,
+      client,
+      server,
+      // a finding may tell of the translation of another host
+      translated: null,
+      findings: [id],
+      from,
+      to: facts.last === null ? from : seconds(facts.last),
+    },
+  ]
+}
+
+/** Of protocols with ports: others have no tuple that tells connections apart. */
+function ofEntry(host: string, flow: FlowReport): Candidate[] {
+  const { protocol, protocolNumber, orig, reply, startTime, duration } = flow
+  if (orig.sport === undefined) return []
+  const client = sourceOf(orig)
+  const server = destinationOf(orig)
+  const behind = { client: destinationOf(reply), server: sourceOf(reply) }
+  const from = Date.parse(startTime) / 1e3
+  return [
+    {
+      host,
+      protocol,
+      protocolNumber,
+      client,
+      server,
+      translated: isSame(behind.client, client) && isSame(behind.server, server) ? null : behind,
+      findings: [],
+      from,
+      to: from + duration,
+    },
+  ]
+}
+
+function sourceOf({ src, sport }: DirectionReport): EndReport {
+  return { address: src, port: sport ?? null }
+}
+
+function destinationOf({ dst, dport }: DirectionReport): EndReport {
+  return { address: dst, port: dport ?? null }
+}
