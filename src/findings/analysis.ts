@@ -43,6 +43,7 @@ import type { Budget } from './evidence/budget.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
+import type { TwoLives } from './evidence/two-lives.ts'
 import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type BridgeCalls, informedBy } from './rule-evidence.ts'
@@ -219,6 +220,10 @@ export class Analysis implements Observer, Witness {
   /** What the rules given say of the translations seen; null without rules. */
   checkedTranslations(): CheckedTranslations | null {
     return this.check?.conclude() ?? null
+  }
+
+  get twoLives(): TwoLives {
+    return this.tracker.twoLives
   }
 
   /** @param end nanoseconds from the first frame to the last */

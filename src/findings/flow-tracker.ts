@@ -15,7 +15,7 @@ import { Packet } from '../packet/packet.ts'
 import { decodeQuoted } from '../packet/quoted.ts'
 import { TCP_MIN_LENGTH } from '../packet/tcp.ts'
 import { hidesInterfaces } from '../vantage/record/place.ts'
-import { type Points, pointOfSide } from '../vantage/record/points.ts'
+import type { Points } from '../vantage/record/points.ts'
 import { type Sightings, TRANSLATED_SOURCE } from '../vantage/record/sighting.ts'
 import { FlowFindings } from './detectors/flow-findings.ts'
 import { hasAnsweredToTheEnd } from './detectors/idle-gap.ts'
@@ -44,6 +44,7 @@ import {
 import { Legs } from './evidence/legs.ts'
 import { isRepeated, Observation, pointOfFrame, pointOfSighting } from './evidence/observation.ts'
 import { ENDED_LAST } from './evidence/responders.ts'
+import type { TwoLives } from './evidence/two-lives.ts'
 import { Collector } from './facts/collector.ts'
 import type { Facts } from './facts/facts.ts'
 import { Lifetimes } from './lifetimes.ts'
@@ -146,6 +147,11 @@ export class FlowTracker {
   }
 
   /** Searches that had to stop: what they were for, and how many steps they took. */
+  /** Connections whose addresses and ports another has at the same time. */
+  get twoLives(): TwoLives {
+    return this.segments.twoLives
+  }
+
   get exhausted(): Budget[] {
     return [this.strayBudget, this.lifetimes.budget, ...this.detectors.budgets].filter(
       ({ refused }) => refused > 0,
@@ -227,7 +233,7 @@ export class FlowTracker {
     const { seen } = this
     const leg = this.follow(ct)
     if (!isTold) return
-    this.losses.saw(pointOfSide(seen.point), seen.time)
+    this.losses.saw(seen)
     if (!isFirst) return
     this.first = leg
     this.firstDirection = this.legs.direction
@@ -290,7 +296,7 @@ export class FlowTracker {
     this.segments.passed(hasLeft)
     if (this.firstDirection !== 0) return
     const isMasked = (sightings.translated & TRANSLATED_SOURCE) !== 0
-    this.losses.passed(this.first, sightings.time(0), hasLeft, isMasked)
+    this.losses.passed(this.first, sightings, hasLeft, isMasked)
     if (this.legs.has(this.first, LEG_DNS)) this.detectors.passed(this.first, hasLeft)
   }
 

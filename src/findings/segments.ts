@@ -43,6 +43,7 @@ import {
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
 import { ACCEPTED_START, OPEN } from './evidence/responders.ts'
+import { TwoLives } from './evidence/two-lives.ts'
 import type { Collector } from './facts/collector.ts'
 
 /** Where a SYN was not seen its window scale is unknown: the largest there is keeps windows from seeming too small. */
@@ -60,6 +61,7 @@ export class Segments {
   private readonly collector: Collector
   private readonly leaks: Leaks
   private readonly detectors: FlowFindings
+  readonly twoLives: TwoLives
   private doubt: Doubt | null = null
 
   /** @param seen the view that each segment is taken from */
@@ -69,6 +71,7 @@ export class Segments {
     this.collector = collector
     this.leaks = leaks
     this.detectors = detectors
+    this.twoLives = new TwoLives(legs)
   }
 
   /** Another packet comes: what was in doubt of the last one stays so. */
@@ -184,6 +187,7 @@ export class Segments {
 
   private reopen(leg: number, direction: number): void {
     const { legs, seen } = this
+    this.twoLives.reopened(leg, seen)
     if (direction === 0) this.detectors.reopened(leg, seen)
     if (legs.has(leg, LEG_OPEN)) legs.responders.discount(legs.responder(leg), OPEN)
     // whose ends it has stays as it is
@@ -204,6 +208,7 @@ export function noteOpening(legs: Legs, seen: Observation, leg: number, directio
   }
   legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
   legs.setOpeningTtl(leg, direction, seen.ttl)
+  if (!isAnswer) legs.setOpeningVlan(leg, seen.vlan)
   legs.set(leg, isAnswer ? SYN_ACK_SOURCE_MAC : SYN_SOURCE_MAC, seen.sourceMac)
   legs.set(leg, isAnswer ? SYN_ACK_DESTINATION_MAC : SYN_DESTINATION_MAC, seen.destinationMac)
 }

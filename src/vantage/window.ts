@@ -7,6 +7,7 @@ import { Calm } from './calm.ts'
 import { ForwardingTable } from './forwarding.ts'
 import { Groups } from './groups.ts'
 import { SuperPackets } from './offload/super-packets.ts'
+import { OtherTables } from './other-tables.ts'
 import { changesBetween, pair } from './pairing.ts'
 import { areRivals, overtakes, RACE_TIME } from './race.ts'
 import { Intake } from './record/intake.ts'
@@ -73,6 +74,8 @@ export class SightingWindow {
   translations = 0
   /** Packets of which the capture does not tell what conntrack made of them. */
   oneSided = 0
+  /** What tells that captures are of several hosts or network namespaces. */
+  readonly otherTables = new OtherTables()
 
   private readonly ring = new RecordRing()
   private readonly order = new TimeOrder(this.ring)
@@ -298,6 +301,7 @@ export class SightingWindow {
     sightings.decode(sightings.before, packet)
     packet.time = sightings.time(0)
     this.copies += sightings.total - 1
+    if (sightings.count > 1 && this.source.captures.length > 1) this.otherTables.take(sightings)
     this.restorer.restore(packet, sightings)
     if (sightings.meeting === ONE_SIDED) {
       this.oneSided++

@@ -103,6 +103,17 @@ describe('captures of two hosts', () => {
     expect(await states(`a=${a}`, `b=${b}`)).toEqual(['SYN_SENT', 'SYN_RECV'])
   })
 
+  it('are told to be taken for one where no name tells them apart', async () => {
+    const captures = (prefix: (node: string) => string): string[] =>
+      ['nodeA', 'nodeB'].map(node => `${prefix(node)}${join(FOLDER, MASQUERADED, `${node}.any.pcap`)}`)
+    const limits = async (...args: string[]): Promise<string> => (await runCli(['analyze', ...args])).stdout
+    expect(await limits(...captures(() => ''))).toMatch(/12 packets went from .*nodeA.any.pcap \(frame 10\)/)
+    expect(await limits(...captures(node => `${node}=`))).not.toContain('taken for one')
+    // the interfaces of one host
+    const [host] = captures(() => '')
+    expect(await limits(host)).not.toContain('taken for one')
+  })
+
   it('are named in each line that a program reads', async () => {
     using folder = new Folder()
     const [a, b] = twins(folder)

@@ -1,7 +1,8 @@
 // First packets that enter the host and never leave it: two that raced for one port, or all from one moment on.
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
-import { MOST_POINTS } from '../../vantage/record/points.ts'
+import { MOST_POINTS, pointOfSide } from '../../vantage/record/points.ts'
+import type { Sightings } from '../../vantage/record/sighting.ts'
 import { flowOfLegs } from '../evidence/flow-forms.ts'
 import {
   LEG_FORWARDED,
@@ -13,6 +14,7 @@ import {
   SYN_FRAME,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
+import type { Observation } from '../evidence/observation.ts'
 import { FORWARDED } from '../evidence/responders.ts'
 import type { Case, Collector } from '../facts/collector.ts'
 import { type FrameReference, phrase, type Step, step } from '../facts/facts.ts'
@@ -75,9 +77,9 @@ export class Losses {
     this.collector = collector
   }
 
-  /** A point saw a packet. */
-  saw(point: number, time: number): void {
-    this.lastTimes[point] = time
+  /** A point saw a packet; it and not its time is taken, because a number with a fraction is boxed where no call is inlined. */
+  saw(seen: Observation): void {
+    this.lastTimes[pointOfSide(seen.point)] = seen.time
   }
 
   /** A packet left the host there. */
@@ -87,7 +89,7 @@ export class Losses {
   }
 
   /** A packet of an initiator, whose first sighting is in `leg`, went through the host, or was not seen to. */
-  passed(leg: number, time: number, isForwarded: boolean, isSourceTranslated: boolean): void {
+  passed(leg: number, sightings: Sightings, isForwarded: boolean, isSourceTranslated: boolean): void {
     const { legs } = this
     if (leg < 0) return
     if (isForwarded) legs.mark(leg, LEG_FORWARDED)
@@ -96,6 +98,7 @@ export class Losses {
       return
     }
     const kind = (isForwarded ? 1 : 0) | (isSourceTranslated ? 2 : 0)
+    const time = sightings.time(0)
     const hasRaced = this.race(leg, time, kind)
     this.remember(leg, time, kind)
     if (isForwarded) this.endStreak()

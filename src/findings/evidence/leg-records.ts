@@ -113,6 +113,16 @@ export class LegRecords {
     this.setByte(leg, OPENING_TTLS, direction, ttl)
   }
 
+  /** VLAN that the first packet came in, -1 for none. */
+  openingVlan(leg: number): number {
+    return (this.pool.get(leg, OPENING_TTLS) >>> 16) - 1
+  }
+
+  setOpeningVlan(leg: number, vlan: number): void {
+    const { pool } = this
+    pool.set(leg, OPENING_TTLS, (pool.get(leg, OPENING_TTLS) & 0xffff) | ((vlan + 1) << 16))
+  }
+
   /** SYNs (direction 0) or SYN-ACKs (1) seen. */
   openings(leg: number, direction: number): number {
     return (this.pool.get(leg, OPENING_COUNTS) >>> (direction << 4)) & MOST_COUNTED

@@ -42,6 +42,8 @@ export class Observation {
   /** Hashes of the frame's hardware addresses, 0 where it has none. */
   sourceMac = 0
   destinationMac = 0
+  /** Its outermost VLAN, -1 for none. */
+  vlan = -1
 
   // what is the same at all points
   family = 0
@@ -95,6 +97,7 @@ export class Observation {
     this.capture = packet.capture
     this.frame = packet.frame
     this.ttl = packet.ttl
+    this.vlan = packet.vlan
     this.takeTuple(packet)
     // a reassembled datagram has left its link header behind
     const hasLink = packet.linkOffset < packet.networkOffset
@@ -115,6 +118,7 @@ export class Observation {
     this.destinationPort = sightings.destinationPort(index)
     this.sourceMac = sightings.sourceMacHash(index)
     this.destinationMac = sightings.destinationMacHash(index)
+    this.vlan = sightings.vlan(index)
     if (sightings.family === 4) {
       this.sourceWord = sightings.sourceWord(index, 0)
       this.destinationWord = sightings.destinationWord(index, 0)

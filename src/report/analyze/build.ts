@@ -7,6 +7,7 @@ import type { Verdicts } from '../../findings/counts/verdicts.ts'
 import type { MidStreamPickups } from '../../findings/detectors/mid-stream-pickup.ts'
 import type { TableCheck } from '../../findings/detectors/table-file-contradicted.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
+import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
 import type { Finding } from '../../findings/wording/finding.ts'
@@ -67,6 +68,7 @@ export interface Tracked {
   invalid: InvalidPackets
   unreplied: UnrepliedFlows
   midStream: MidStreamPickups
+  twoLives: TwoLives
   sizing: Sizing
   flows: Flows
   findings: Finding[]
@@ -123,6 +125,7 @@ export function buildReport(replayed: Replayed): Report {
       occupancy: sizing.occupancy,
       settings: replayed.settings,
       midStream: replayed.midStream.withoutStart,
+      twoLives: replayed.twoLives,
       knownTable,
       tuned: Object.keys(settings).length > 0,
       leftOut: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].reduce(

@@ -2,11 +2,14 @@
 import type { Settings, SysctlName } from '../../conntrack/settings.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
+import type { TwoLives } from '../../findings/evidence/two-lives.ts'
+import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import { timeoutOf } from '../../sizing/held-by.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from '../text/format.ts'
+import { frameNames } from './capture-section.ts'
 import { knownTableLimits } from './known-table.ts'
 import type {
   CaptureReport,
@@ -36,6 +39,7 @@ export interface Evidence {
   settings: Settings
   /** TCP flows picked up in mid-stream that had no entry earlier in the replay. */
   midStream: number
+  twoLives: TwoLives
   /** The table that was given for the start of the capture, or null. */
   knownTable: KnownTableReport | null
   /** Whether any sysctl differs from the defaults. */
@@ -63,6 +67,8 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-damaged', damaged(evidence)],
     ['capture-drops', drops(evidence)],
     ['several-points', severalPoints(evidence)],
+    ['several-tables', severalTables(evidence)],
+    ['two-lives', twoLives(evidence)],
     ['open-before', openBefore(evidence)],
     ...(evidence.knownTable === null ? [] : knownTableLimits(evidence.knownTable)),
     ['one-direction', oneDirection(evidence)],
@@ -110,6 +116,19 @@ function severalPoints({ captures, sightings }: Evidence): string {
   if (points.length < 2 && !cooked) return ''
   const where = points.length < 2 ? 'A capture on "any"' : `${points.length} interfaces`
   return `${where} may show one packet several times, before and after NAT: each sighting was replayed as a packet of its own.`
+}
+
+function severalTables({ captures, sightings }: Evidence): string {
+  const passed = sightings?.otherTables
+  if (passed === undefined) return ''
+  const { packets, from, to } = passed
+  const path = ({ capture }: FrameReference): string => printable(captures[capture]?.path ?? '')
+  return `${plural(packets, 'packet')} went from ${path(from)} (frame ${from.frame}) to ${path(to)} (frame ${to.frame}), by a wire or past a router: if these are captures of several hosts or network namespaces, their tables were taken for one. NAME=FILE tells them apart (nodeA=${path(from)} nodeB=${path(to)}).`
+}
+
+function twoLives({ twoLives: { count, frames }, captures }: Evidence): string {
+  if (count === 0) return ''
+  return `${plural(count, 'connection')} had begun with addresses and ports with which another station, or one in another VLAN, begins its own (${frameNames(frames, captures)}): two tables, zones or VRFs may have been taken for one. --rules with their zones tells them apart, NAME=FILE captures of several hosts, --filter 'vlan 10' networks.`
 }
 
 function openBefore({ midStream, knownTable }: Evidence): string {

@@ -129,6 +129,8 @@ export interface SightingsReport {
   clocks: ClockReport[]
   /** Packets of which the capture does not tell what conntrack made of them. */
   oneSided: number
+  /** Packets that passed the tables of several hosts or network namespaces, which were taken for one; absent for none. */
+  otherTables?: { packets: number; from: FrameReference; to: FrameReference }
 }
 
 export interface KnowledgeReport {

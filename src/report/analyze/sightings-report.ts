@@ -1,5 +1,6 @@
 // What several observation points come to: where frames were seen, how many show the same packet, what crossed a bridge.
 import type { Host } from '../../host/topology/topology.ts'
+import type { OtherTables } from '../../vantage/other-tables.ts'
 import type { ClockOffset } from '../../vantage/survey/clock-offset.ts'
 import type { SightingWindow } from '../../vantage/window.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
@@ -29,7 +30,12 @@ export function sightingsReport(
     bridgeCalls: { ipv4: { ...bridging.ipv4 }, ipv6: { ...bridging.ipv6 } },
     clocks: clockReports(offsets),
     oneSided: window.oneSided,
+    ...otherTablesReport(window.otherTables),
   }
+}
+
+function otherTablesReport({ count, first }: OtherTables): Pick<SightingsReport, 'otherTables'> {
+  return first === null ? {} : { otherTables: { packets: count, ...first } }
 }
 
 /** What a host says of an interface, by index or by name. */

@@ -1,10 +1,17 @@
 // Where on its way through a host a packet was when it was seen: the hardware addresses of its frame, TTL, direction.
-import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
+import {
+  ETHERTYPE_QINQ,
+  ETHERTYPE_VLAN,
+  LINKTYPE_ETHERNET,
+  LINKTYPE_LINUX_SLL,
+  LINKTYPE_LINUX_SLL2,
+} from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 
 const SLL_ADDRESS = 6
 const SLL2_ADDRESS = 12
 const ETHERNET_SOURCE = 6
+const ETHERNET_TYPE = 12
 
 /** Where in `bytes` the source's hardware address stands, or -1 where the link layer has none. */
 export function sourceMacAt(linkType: number, linkOffset: number): number {
@@ -23,6 +30,15 @@ export function sourceMacAt(linkType: number, linkOffset: number): number {
 /** Where in `bytes` the destination's hardware address stands, or -1: cooked captures have none. */
 export function destinationMacAt(linkType: number, linkOffset: number): number {
   return linkType === LINKTYPE_ETHERNET ? linkOffset : -1
+}
+
+/** The outermost VLAN id of a frame at `offset`, -1 for none. */
+export function vlanAt(view: DataView, linkType: number, offset: number): number {
+  if (linkType !== LINKTYPE_ETHERNET) return -1
+  const type = view.getUint16(offset + ETHERNET_TYPE)
+  return type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ
+    ? view.getUint16(offset + ETHERNET_TYPE + 2) & 0xfff
+    : -1
 }
 
 /** A hash of the hardware address at `at`, its last four bytes: 0 for `at` -1, and on the loopback. */

@@ -1,7 +1,7 @@
 // One packet and everybody who saw it: the view on a group of sightings that the replay and its witness get.
 import { addressWord } from '../../net/address.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { destinationMacAt, sourceMacAt } from './place.ts'
+import { destinationMacAt, sourceMacAt, vlanAt } from './place.ts'
 import {
   BYTES_AT,
   CAPTURE,
@@ -187,6 +187,11 @@ export class Sightings {
 
   destinationMacHash(index: number): number {
     return this.word(index, DESTINATION_MAC)
+  }
+
+  /** The frame's outermost VLAN id, -1 for none, and where only the outer frame of a tunnel or a cooked header is there. */
+  vlan(index: number): number {
+    return vlanAt(this.ring.view, this.word(index, LINK_TYPE), this.word(index, BYTES_AT))
   }
 
   /** Whether the frame went to a group of stations, by the bit of its Ethernet destination. */
