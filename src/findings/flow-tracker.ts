@@ -47,7 +47,7 @@ import { ENDED_LAST } from './evidence/responders.ts'
 import { Collector } from './facts/collector.ts'
 import type { Facts } from './facts/facts.ts'
 import { Lifetimes } from './lifetimes.ts'
-import { noteOpening, Segments } from './segments.ts'
+import { isOverUnopened, noteOpening, Segments } from './segments.ts'
 
 const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
 const ICMP_HEADER = 8
@@ -258,6 +258,9 @@ export class FlowTracker {
       leg = legs.open(seen, isAnswer(seen), ct)
       if ((flags & (TCP_SYN | TCP_RST)) === 0) this.stray(leg)
     }
+    // who opens it anew was the client before, whichever port is lower
+    if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && legs.direction === 1 && isOverUnopened(legs, leg))
+      legs.turn(leg)
     const { direction } = legs
     this.segments.take(leg, direction, isNew)
     legs.noteTime(leg, seen)

@@ -159,8 +159,7 @@ export class Segments {
     const { legs, seen } = this
     const isAnswer = (seen.flags & TCP_ACK) !== 0
     // a port that is used again is a new flow
-    if (!isAnswer && legs.has(leg, LEG_SYN) && legs.get(leg, SYN_SEQUENCE) !== seen.sequence)
-      this.reopen(leg, direction)
+    if (!isAnswer && this.isNewConnection(leg, direction)) this.reopen(leg, direction)
     const isFirst = isAnswer ? !legs.has(leg, LEG_SYN_ACK) : !legs.has(leg, LEG_SYN)
     this.detectors.opening(leg, seen, isFirst)
     // a SYN that is answered by a RST each time gets another SYN-ACK each time
@@ -182,6 +181,13 @@ export class Segments {
     legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
   }
 
+  /** Whether a SYN begins another connection than the leg tells of; one whose start was not seen must have ended. */
+  private isNewConnection(leg: number, direction: number): boolean {
+    const { legs, seen } = this
+    if (legs.has(leg, LEG_SYN)) return legs.get(leg, SYN_SEQUENCE) !== seen.sequence
+    return direction === 0 && isOverUnopened(legs, leg)
+  }
+
   private reopen(leg: number, direction: number): void {
     const { legs, seen } = this
     if (direction === 0) this.detectors.reopened(leg, seen)
@@ -193,6 +199,11 @@ export class Segments {
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)
     legs.setStart(leg, seen.time)
   }
+}
+
+/** Whether a connection that was picked up in the middle has been closed: another one of its ends may follow. */
+export function isOverUnopened(legs: Legs, leg: number): boolean {
+  return !legs.has(leg, LEG_SYN | LEG_SYN_ACK) && legs.has(leg, LEG_FIN) && legs.has(leg, LEG_FIN_BACK)
 }
 
 /** @param direction 0 for the SYN, 1 for the SYN-ACK; of UDP the first datagram of a side */

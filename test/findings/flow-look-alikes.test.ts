@@ -171,6 +171,45 @@ describe('port-reuse', () => {
     expect(findings[0].reason).toContain('9.0 s until one was accepted')
   })
 
+  it('is certain where the RST goes on with the numbers of the last connection, whatever they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(ends, fc.boolean(), fc.nat({ max: 3 }), async (flow, isPickedUp, failures) => {
+        const capture = isPickedUp ? new FlowCapture() : new FlowCapture().exchange(flow)
+        if (isPickedUp) {
+          capture
+            .segment(flow, { flags: DATA, sequence: 1001, acknowledgment: 5001, payload: 10 })
+            .segment(turned(flow), { flags: DATA, sequence: 5001, acknowledgment: 1011, payload: 10 })
+        }
+        capture.close(flow)
+        for (let i = 0; i <= failures; i++) {
+          const sequence = 900 + i * 3
+          capture
+            .wait(3)
+            .segment(flow, { flags: SYN, sequence })
+            .segment(turned(flow), { flags: RST_ACK, sequence: 5012, acknowledgment: sequence + 1 })
+        }
+        const { findings } = await reportOf([capture])
+        const faults = findings.filter(({ severity }) => severity !== 'info')
+        expect(faults).toMatchObject([
+          { id: 'port-reuse', severity: 'error', confidence: 'certain', occurrences: failures + 1 },
+        ])
+        expect(faults[0].flows[0]).toMatch(new RegExp(`^tcp ${flow.source}:${flow.sourcePort} -> `))
+      }),
+      RUNS,
+    )
+  })
+
+  it('tells of tries that were refused so, where a later one was accepted', async () => {
+    const capture = reused(WEB)
+      .segment(turned(WEB), { ...refuse, sequence: 5012 })
+      .wait(3)
+      .segment(WEB, { flags: SYN, sequence: 901_000 })
+      .segment(turned(WEB), { ...accept, acknowledgment: 901_001 })
+    const { findings } = await reportOf([capture])
+    expect(findings).toMatchObject([{ id: 'port-reuse', severity: 'error', confidence: 'certain' }])
+    expect(findings[0].reason).toContain('one try was refused by what was left of the last connection')
+  })
+
   it('is likely where the SYN was refused or ignored, and others were accepted', async () => {
     const refused = reused(WEB).segment(turned(WEB), refuse).wait(1).exchange(other).wait(3).dns(DNS, 1)
     expect(await findingsOf([refused])).toEqual(['error port-reuse likely'])
@@ -183,6 +222,14 @@ describe('port-reuse', () => {
   })
 
   it.each<[string, FlowCapture, string[]]>([
+    [
+      'a RST with a number of its own',
+      reused(WEB)
+        .segment(turned(WEB), { ...refuse, sequence: 77_000 })
+        .wait(3)
+        .dns(DNS, 1),
+      [],
+    ],
     ['a server that is gone', reused(WEB).segment(turned(WEB), refuse).wait(3).dns(DNS, 1), []],
     [
       'a host that is gone',
