@@ -15,11 +15,13 @@ import {
   LEG_ACKNOWLEDGED,
   LEG_FIN,
   LEG_FIN_BACK,
+  LEG_FROM_HOST,
   LEG_OPEN,
   LEG_ORIGINAL_ENDS,
   LEG_RST,
   LEG_SYN,
   LEG_SYN_ACK,
+  LEG_TO_HOST,
   LEG_TURNED,
   OPENING_COUNTS,
   RARE,
@@ -215,6 +217,7 @@ export function noteOpening(legs: Legs, seen: Observation, leg: number, directio
   }
   legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
   legs.setOpeningTtl(leg, direction, seen.ttl)
+  if (isAnswer ? seen.isFromHost : seen.isToHost) legs.mark(leg, isAnswer ? LEG_FROM_HOST : LEG_TO_HOST)
   legs.set(leg, isAnswer ? SYN_ACK_SOURCE_MAC : SYN_SOURCE_MAC, seen.sourceMac)
   legs.set(leg, isAnswer ? SYN_ACK_DESTINATION_MAC : SYN_DESTINATION_MAC, seen.destinationMac)
 }

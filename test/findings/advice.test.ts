@@ -87,7 +87,7 @@ const FORMS: readonly Facts[] = [
   }),
   factsOf('dsr-untranslated-reply', TRANSLATED, { reason: phrase('direct') }),
   factsOf('dsr-untranslated-reply', FLOW, { reason: phrase('unseen') }),
-  factsOf('wrong-source-answer', TRANSLATED, { reason: phrase('same-station') }),
+  factsOf('wrong-source-answer', { ...FLOW, answerer: BACKEND }, { reason: phrase('same-station') }),
   factsOf('dsr-invalid-drop', FLOW, { reason: phrase('one-side') }),
   ...[
     { tool: 'iptables', table: 'filter', chain: 'FORWARD', place: 'rules.txt:3' },
@@ -178,6 +178,7 @@ function flowAsIpv6(flow: FlowFacts): FlowFacts {
     ...flow,
     client: client && endAsIpv6(client),
     server: endAsIpv6(server),
+    ...(flow.answerer === undefined ? {} : { answerer: endAsIpv6(flow.answerer) }),
     translated: translated && {
       client: translated.client && endAsIpv6(translated.client),
       server: endAsIpv6(translated.server),

@@ -9,6 +9,7 @@ import {
   destinationMacAt,
   hidesInterfaces,
   macHash,
+  PACKET_HOST,
   PACKET_OUTGOING,
   sourceMacAt,
 } from '../../vantage/record/place.ts'
@@ -48,6 +49,10 @@ export class Observation {
   /** Hashes of the frame's hardware addresses, 0 where it has none. */
   sourceMac = 0
   destinationMac = 0
+  /** Whether the frame was addressed to the host that was captured, as cooked captures tell. */
+  isToHost = false
+  /** Whether the frame leaves that host, and none before it showed the packet. */
+  isFromHost = false
 
   // what is the same at all points
   family = 0
@@ -108,6 +113,8 @@ export class Observation {
     this.destinationMac = hasLink
       ? macHash(packet.view, destinationMacAt(packet.linkType, packet.linkOffset))
       : 0
+    this.isToHost = packet.packetType === PACKET_HOST
+    this.isFromHost = packet.packetType === PACKET_OUTGOING
   }
 
   /** Takes one of several sightings. */
@@ -121,6 +128,8 @@ export class Observation {
     this.destinationPort = sightings.destinationPort(index)
     this.sourceMac = sightings.sourceMacHash(index)
     this.destinationMac = sightings.destinationMacHash(index)
+    this.isToHost = sightings.packetType(index) === PACKET_HOST
+    this.isFromHost = index === 0 && !sightings.isLate && sightings.packetType(0) === PACKET_OUTGOING
     if (sightings.family === 4) {
       this.sourceWord = sightings.sourceWord(index, 0)
       this.destinationWord = sightings.destinationWord(index, 0)

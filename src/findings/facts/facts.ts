@@ -82,6 +82,8 @@ export interface FlowFacts {
   translated: { client: Endpoint | null; server: Endpoint } | null
   /** Ends of packets of it that passed without the translation. */
   untranslated?: { source: Endpoint; destination: Endpoint }
+  /** Who answered, where that is another end than was asked, and no translation. */
+  answerer?: Endpoint
   /** Which direction was not seen at all. */
   missing?: 'answers' | 'requests'
   /** Of many flows to one server: how many there were, and how far they came. */
