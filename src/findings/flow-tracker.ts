@@ -256,7 +256,7 @@ export class FlowTracker {
     const { flags } = seen
     if (isNew) {
       leg = legs.open(seen, isAnswer(seen), ct)
-      if ((flags & (TCP_SYN | TCP_RST)) === 0) this.stray(leg)
+      if ((flags & TCP_SYN) === 0) this.stray(leg)
     }
     // who opens it anew was the client before, whichever port is lower
     if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && legs.direction === 1 && isOverUnopened(legs, leg))

@@ -255,6 +255,17 @@ describe('port-reuse', () => {
         .dns(DNS, 1),
       [],
     ],
+    [
+      'a half closed connection that the table had forgotten',
+      new FlowCapture()
+        .exchange(WEB)
+        .segment(turned(WEB), { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 })
+        .segment(WEB, { flags: ACK, sequence: 1011, acknowledgment: 5012 })
+        .wait(70)
+        .segment(WEB, { flags: SYN, sequence: 900_000 })
+        .segment(turned(WEB), accept),
+      [],
+    ],
     ['a port that was free again', reused(WEB, 121).segment(turned(WEB), accept), []],
     ['a capture that ends too early', reused(WEB), []],
   ])('is none of %s', async (_what, capture, expected) => {
@@ -424,5 +435,79 @@ describe('one-way-flow', () => {
     for (let i = 0; i < 4; i++)
       stuck.segment(WEB, { flags: DATA, sequence: 9, acknowledgment: 7, payload: 10 }).wait(1)
     expect(await findingsOf([stuck])).toEqual(['info mid-stream-pickup certain'])
+  })
+})
+
+describe('invalid-leak-private-source of what closes late', () => {
+  const OUTSIDE: Ends = {
+    source: '203.0.113.4',
+    destination: '198.51.100.7',
+    sourcePort: 40_758,
+    destinationPort: 443,
+  }
+  const FOUND = ['warning invalid-leak-private-source certain']
+
+  interface Close {
+    ends?: Partial<Ends>
+    flags?: number
+    sequence?: number
+    acknowledgment?: number
+    payload?: number
+    pause?: number
+    hasServerClosed?: boolean
+    wasReset?: boolean
+  }
+
+  /** Outside of the masquerade: an exchange, perhaps the server's FIN, and after a pause a segment from the inside. */
+  function late({
+    ends: changed = { source: '10.21.21.15' },
+    flags = FIN_ACK,
+    sequence = 1011,
+    acknowledgment = 5012,
+    payload = 0,
+    pause = 70,
+    hasServerClosed = true,
+    wasReset = false,
+  }: Close): FlowCapture {
+    const capture = new FlowCapture().exchange(OUTSIDE)
+    const server = turned(OUTSIDE)
+    if (hasServerClosed) {
+      capture
+        .segment(server, { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 })
+        .segment(OUTSIDE, { flags: ACK, sequence: 1011, acknowledgment: 5012 })
+    }
+    if (wasReset) capture.segment(OUTSIDE, { flags: RST, sequence: 1011, window: 0 })
+    return capture
+      .wait(pause)
+      .segment({ ...OUTSIDE, ...changed }, { flags, sequence, acknowledgment, payload, ttl: 63 })
+      .wait(3)
+      .dns(DNS, 1)
+  }
+
+  it.each<[string, Close]>([
+    ['a FIN', {}],
+    ['a RST', { flags: RST_ACK }],
+    ['a FIN with data', { flags: FIN_ACK | DATA, payload: 4 }],
+    ['a FIN from a port that NAT had changed', { ends: { source: '192.168.7.9', sourcePort: 1025 } }],
+    [
+      'a FIN of a connection that the server had not closed',
+      { hasServerClosed: false, acknowledgment: 5011 },
+    ],
+  ])('is %s', async (_what, options) => {
+    expect(await findingsOf([late(options)])).toEqual(FOUND)
+  })
+
+  it.each<[string, Close]>([
+    ['the same source', { ends: {} }],
+    ['a connection that was reset', { wasReset: true, pause: 5 }],
+    ['another server', { ends: { source: '10.21.21.15', destination: '198.51.100.8' } }],
+    ['no pause', { pause: 0.5 }],
+    ['a number of its own', { sequence: 2011 }],
+    ['an acknowledgment of its own', { acknowledgment: 7777 }],
+    ['data alone, which makes a new entry', { flags: DATA, payload: 4 }],
+    ['a RST that acknowledges nothing', { flags: RST, acknowledgment: 0 }],
+  ])('is none of %s', async (_what, options) => {
+    const found = await findingsOf([late(options)])
+    expect(found.filter(line => !line.startsWith('info'))).toEqual([])
   })
 })

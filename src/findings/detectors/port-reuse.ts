@@ -45,6 +45,8 @@ const ENDS = ['', 'open', 'half-closed', 'closed', 'reset']
 /** How long the kernel keeps such an entry, by default. */
 const KEPT = [0, Number.POSITIVE_INFINITY, 120e9, 120e9, 10e9]
 const END_BITS = 7
+/** How long it keeps one of which the FIN of one side is acknowledged, in milliseconds. */
+const CLOSE_WAIT = 60_000
 /** The SYN's number is below the last of the old connection: its peer cannot tell it from an old duplicate. */
 const IS_BELOW = 8
 // what came in answer
@@ -114,7 +116,7 @@ export class PortReuse implements Detector {
     const values = { failures, failedFor: legs.rare(leg, REUSE_FAILED_FOR) }
     const accepted = step('syn-ack', [{ capture: seen.capture, frame: seen.frame }])
     if (hasFailed) this.add(leg, 'error', 'certain', code, [accepted], values, failures)
-    else this.add(leg, 'info', 'certain', 'worked', [accepted])
+    else if (this.wasInTable(leg)) this.add(leg, 'info', 'certain', 'worked', [accepted])
     legs.setRare(leg, REUSE, 0)
   }
 
@@ -167,6 +169,13 @@ export class PortReuse implements Detector {
   private servesOthers(leg: number): boolean {
     const { legs } = this
     return legs.responders.time(legs.responder(leg), ACCEPTED_START) >= legs.start(leg)
+  }
+
+  /** Whether the kernel still had the last connection when the SYN came, by its default timeouts. */
+  private wasInTable(leg: number): boolean {
+    const { legs } = this
+    const isHalfClosed = (legs.rare(leg, REUSE) & END_BITS) === HALF_CLOSED
+    return !isHalfClosed || legs.rare(leg, REUSE_PAUSE) < CLOSE_WAIT
   }
 
   private endOf(leg: number): number {

@@ -1,6 +1,6 @@
 // Packets of a translated connection that pass untranslated: outside the window (INVALID), or after its entry expired.
 
-import { TCP_FIN } from '../../net/numbers.ts'
+import { TCP_ACK, TCP_FIN, TCP_RST } from '../../net/numbers.ts'
 import { after, before } from '../../net/sequence.ts'
 import type { Budget } from '../evidence/budget.ts'
 import { flowOfLegs, formsOf } from '../evidence/flow-forms.ts'
@@ -77,19 +77,22 @@ export class Leaks {
   }
 
   /**
-   * `leg` begins with a segment that is neither SYN nor RST: does it continue a flow with other addresses?
+   * `leg` begins with a segment that is no SYN: does it continue a flow with other addresses?
    * @param packets how many packets there have been
    */
   stray(leg: number, seen: Observation, packets: number): void {
-    if (seen.payload === 0 && (seen.flags & TCP_FIN) === 0) return
-    if (this.isReply(leg, seen) || this.isSentOn(leg, seen)) return
+    if (seen.payload === 0 && (seen.flags & (TCP_FIN | TCP_RST)) === 0) return
+    const isReset = (seen.flags & TCP_RST) !== 0
+    // a RST that acknowledges nothing tells nothing of what its sender knows
+    if (isReset && (seen.flags & TCP_ACK) === 0) return
+    if (!isReset && (this.isReply(leg, seen) || this.isSentOn(leg, seen))) return
     const responder = this.legs.responderOf(seen)
     if (responder < 0) return
     for (let flow = this.legs.newestOf(responder); flow >= 0; flow = this.legs.older(flow)) {
       if (!this.budget.allows(1, packets)) return
       if (flow === leg || this.legs.point(flow) !== seen.point || !this.legs.isAnsweredBy(flow, seen))
         continue
-      if (this.isEgress(leg, flow, seen)) return
+      if (isReset ? this.closesLate(leg, flow, seen) : this.isEgress(leg, flow, seen)) return
     }
   }
 
@@ -172,6 +175,7 @@ export class Leaks {
       this.suspect(leg, flow, REMAPPED, seen)
       return true
     }
+    if (this.closesLate(leg, flow, seen)) return true
     if (this.continues(flow, seen)) {
       if (!legs.has(flow, LEG_EXPLAINED)) return false
       this.add('idle-timeout-inbound', 'certain', leg, flow, seen, 'forgotten', [
@@ -183,6 +187,25 @@ export class Leaks {
     this.add('invalid-leak-private-source', 'certain', leg, flow, seen, 'leaked', [
       this.stepBefore(flow, 'as-translated'),
       step('outside-window', [frameOf(seen)]),
+    ])
+    return true
+  }
+
+  /**
+   * A FIN or RST that goes on exactly where another flow stopped a while ago, with another source: without an entry it is
+   * INVALID, where data would make a new one, translated as before.
+   */
+  private closesLate(leg: number, flow: number, seen: Observation): boolean {
+    const { legs } = this
+    if ((seen.flags & (TCP_FIN | TCP_RST)) === 0) return false
+    // what was reset has another story
+    if (legs.has(flow, LEG_EXPLAINED | LEG_RST)) return false
+    if (!this.isUnderWay(flow, seen) || legs.isFrom(flow, seen)) return false
+    if (!this.continues(flow, seen) || !this.acknowledgesLast(flow, seen)) return false
+    if (seen.time - legs.time(flow) < PAUSE) return false
+    this.add('invalid-leak-private-source', 'certain', leg, flow, seen, 'closed-late', [
+      this.stepBefore(flow, 'before-pause'),
+      step('closes-inside', [frameOf(seen)]),
     ])
     return true
   }

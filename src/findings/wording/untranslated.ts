@@ -8,6 +8,8 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
       'the sequence numbers go on exactly where the connection stopped before the pause, with other addresses or ports',
     forgotten: () =>
       'after the pause the answer is a RST without a socket, made on the host itself by its TTL',
+    'closed-late': values =>
+      `a FIN or RST goes on exactly where the connection had stopped ${seconds(number(values, 'pause'), 1)} s before, with another source`,
     leaked: () =>
       'the segment acknowledges what this connection sent, has other addresses, and is outside the window that was offered',
   },
@@ -17,6 +19,7 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
     'as-translated': () => 'the connection as it is translated',
     'after-pause': values => `data after ${seconds(number(values, 'pause'), 1)} s of silence`,
     'goes-on-untranslated': () => 'the connection goes on, untranslated',
+    'closes-inside': () => 'the connection is closed with the source it has inside',
     'goes-on-inside': () => 'the connection goes on with the source it has inside',
     'outside-window': () => 'a segment outside the window, with the source it has inside',
     'other-port': () => 'the connection goes on from another source port',
@@ -48,7 +51,8 @@ export function checkTimeout({ reasons }: Facts): Advice[] {
   ]
 }
 
-export function dropInvalid(facts: Facts): Advice[] {
+/** What else to do with INVALID packets: have none of them leave, or let segments outside the window pass. */
+export function dropInvalid(facts: Facts): [Advice, Advice] {
   return [
     advice(
       'drop INVALID packets instead of forwarding them',
