@@ -26,7 +26,7 @@ import { engineFor } from '../sizing/scenarios/sparing-engine.ts'
 import { Sizing } from '../sizing/sizing.ts'
 import type { Points } from '../vantage/record/points.ts'
 import type { Sightings } from '../vantage/record/sighting.ts'
-import { InvalidPackets } from './counts/invalid.ts'
+import { InvalidPackets, isOutsideWindow } from './counts/invalid.ts'
 import { type CheckedTranslations, TranslationCheck } from './counts/translation-check.ts'
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
@@ -156,7 +156,7 @@ export class Analysis implements Observer, Witness {
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
-        if (this.engine.state === STATE_INVALID) this.refused(packet)
+        if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
         break
@@ -277,11 +277,13 @@ export class Analysis implements Observer, Witness {
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
   }
 
-  private refused(packet: Packet): void {
+  private refused(packet: Packet, sightings: Sightings | null): void {
     const { engine, invalid, tracker } = this
     const isFromCapture =
       packet.protocol === IPPROTO_TCP && isPartial(tracker.legs, engine.key, packet.tcpFlags)
     invalid.add(packet, engine.context.reasons, isFromCapture)
+    if (!isFromCapture && engine.key >= 0 && isOutsideWindow(engine.context.reasons))
+      tracker.outsideWindow(packet, sightings, engine.key >> 1)
     if (engine.key >= 0 && (engine.key & 1) === DIRECTION_REPLY)
       this.unreplied.invalidAnswer(this.table, engine.key >> 1)
   }

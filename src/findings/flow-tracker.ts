@@ -121,6 +121,22 @@ export class FlowTracker {
   }
 
   /**
+   * The packet taken last, a segment, was INVALID: outside the window of its connection.
+   * @param ct the entry that it found
+   */
+  outsideWindow(packet: Packet, sightings: Sightings | null, ct: number): void {
+    const { seen, legs } = this
+    const start = sightings?.isLate ? 1 : 0
+    for (let i = start; i < (sightings?.count ?? 1); i++) {
+      if (sightings !== null) seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
+      else
+        seen.takeFrame(packet, pointOfFrame(packet, this.points.of(packet.interface, packet.interfaceIndex)))
+      const leg = legs.findAt(seen, ct)
+      if (leg >= 0) this.leaks.noteInvalid(leg, seen)
+    }
+  }
+
+  /**
    * An entry has left the table; the packet that ended it, if one did, has been taken in.
    * @param isReset whether that was a RST before any answer
    */

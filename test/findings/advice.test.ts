@@ -99,6 +99,8 @@ const FORMS: readonly Facts[] = [
   factsOf('hairpin-mode-off', TRANSLATED, { reason: phrase('never-back'), values: { port: 'veth1' } }),
   factsOf('invalid-leak', TRANSLATED, { reason: phrase('leaked') }),
   factsOf('invalid-leak-private-source', TRANSLATED, { reason: phrase('leaked') }),
+  factsOf('invalid-leak-private-source', TRANSLATED, { reason: phrase('closed-late', { pause: 70_000 }) }),
+  factsOf('invalid-reset', FLOW, { reason: phrase('no-socket') }),
   ...(['idle-timeout-inbound', 'idle-timeout-untranslated-reply', 'idle-timeout-remapped'] as const).map(id =>
     factsOf(id, TRANSLATED, { reason: phrase('after-pause', { pause: 75_300 }) }),
   ),

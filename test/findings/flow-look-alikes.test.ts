@@ -511,3 +511,72 @@ describe('invalid-leak-private-source of what closes late', () => {
     expect(found.filter(line => !line.startsWith('info'))).toEqual([])
   })
 })
+
+describe('invalid-reset', () => {
+  const FOUND = ['error invalid-reset likely']
+  const server = turned(WEB)
+
+  interface Strange {
+    from?: 'client' | 'server'
+    /** What the sender's numbers are ahead of what it may send. */
+    ahead?: number
+    answer?: { flags: number; sequence?: number; acknowledgment?: number; window?: number }
+    before?: (capture: FlowCapture) => FlowCapture
+    /** Of the answer; all others have 64. */
+    ttl?: number
+  }
+
+  /** An open connection, a segment of one side with strange numbers, and an answer. */
+  function strange({
+    from = 'client',
+    ahead = 20_000_000,
+    answer,
+    before = c => c,
+    ttl = 64,
+  }: Strange): FlowCapture {
+    const [ends, own, other] = from === 'client' ? [WEB, 1011, 5011] : [server, 5011, 1011]
+    const capture = before(new FlowCapture().exchange(WEB))
+      .wait(0.5)
+      .segment(ends, {
+        flags: DATA,
+        sequence: own + ahead,
+        acknowledgment: other,
+        payload: 12,
+      })
+    const reset = { flags: RST, sequence: other, window: 0, ttl, ...answer }
+    return capture.segment(turned(ends), reset).wait(2).dns(DNS, 1)
+  }
+
+  it.each<[string, Strange]>([
+    ['of the client', {}],
+    ['of the server, which a gateway resets', { from: 'server', ttl: 255 }],
+    ['below the window, on a kernel that calls it INVALID', { ahead: -20_000_000 }],
+  ])('is a segment %s', async (_what, options) => {
+    expect(await findingsOf([strange(options)], '--kernel', '5.10')).toEqual(FOUND)
+  })
+
+  it('is invalid-leak where the client itself resets what the server sent', async () => {
+    expect(await findingsOf([strange({ from: 'server' })])).toEqual(['error invalid-leak likely'])
+  })
+
+  it.each<[string, Strange]>([
+    ['within the window', { ahead: 0 }],
+    ['that is answered by a duplicate ACK', { answer: { flags: ACK, sequence: 5011, acknowledgment: 1011 } }],
+    [
+      'whose RST acknowledges something: a socket sends it',
+      { answer: { flags: RST_ACK, acknowledgment: 1011 } },
+    ],
+    ['whose RST has another number', { answer: { flags: RST, sequence: 7777, window: 0 } }],
+    [
+      'to a side that had closed',
+      { before: c => c.segment(server, { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 }) },
+    ],
+    [
+      'to a side that had been reset',
+      { before: c => c.segment(server, { flags: RST_ACK, sequence: 5011, acknowledgment: 1011 }) },
+    ],
+  ])('is none %s', async (_what, options) => {
+    const found = await findingsOf([strange(options)])
+    expect(found.filter(line => line.includes('invalid'))).toEqual([])
+  })
+})

@@ -1,6 +1,6 @@
 // Packets of a translated connection that pass untranslated: outside the window (INVALID), or after its entry expired.
 
-import { TCP_ACK, TCP_FIN, TCP_RST } from '../../net/numbers.ts'
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
 import { after, before } from '../../net/sequence.ts'
 import type { Budget } from '../evidence/budget.ts'
 import { flowOfLegs, formsOf } from '../evidence/flow-forms.ts'
@@ -10,6 +10,8 @@ import {
   GAP_LENGTH,
   GAP_SIDE,
   LEG_EXPLAINED,
+  LEG_FIN,
+  LEG_FIN_BACK,
   LEG_RST,
   LEG_SYN,
   LEG_SYN_ACK,
@@ -52,6 +54,10 @@ const ANSWER_TIME = 5e9
 const LEAKED_REPLY = 1
 const FORGOTTEN_REPLY = 2
 const REMAPPED = 3
+const OUTSIDE_WINDOW = 4
+
+/** Reasons that no pause is part of. */
+const UNPAUSED = ['leaked', 'no-socket']
 
 export class Leaks {
   private readonly legs: Legs
@@ -119,10 +125,28 @@ export class Leaks {
     }
   }
 
+  /** A segment of the leg is INVALID: outside the window. NAT leaves it alone, whoever it was translated to. */
+  noteInvalid(leg: number, seen: Observation): void {
+    const { legs } = this
+    const { direction } = legs
+    if ((seen.flags & (TCP_SYN | TCP_RST | TCP_ACK)) !== TCP_ACK) return
+    // whom it goes to is alive and open as far as this capture tells
+    const closed = direction === 0 ? LEG_FIN_BACK : LEG_FIN
+    if (legs.has(leg, LEG_RST | closed) || !this.isSeen(leg, 0) || !this.isSeen(leg, 1)) return
+    const suspicion = legs.rare(leg, SUSPICION)
+    if (suspicion !== 0 && suspicion !== OUTSIDE_WINDOW) return
+    legs.setRare(leg, SUSPICION, OUTSIDE_WINDOW)
+    legs.setRare(leg, SUSPICION_FRAME, seen.frame)
+    legs.setRare(leg, SUSPICION_SIDE, direction)
+    legs.setRare(leg, SUSPICION_ACK, seen.acknowledgment)
+  }
+
   /** A RST without a socket behind it: does it answer a packet that should have been translated? */
   reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
-    if (legs.rare(leg, SUSPICION) !== 0) {
+    const suspicion = legs.rare(leg, SUSPICION)
+    if (suspicion === OUTSIDE_WINDOW) this.answered(leg, direction, seen)
+    else if (suspicion !== 0) {
       if (direction !== legs.rare(leg, SUSPICION_SIDE) && seen.sequence === legs.rare(leg, SUSPICION_ACK))
         this.confirm(leg, seen)
       return
@@ -208,6 +232,20 @@ export class Leaks {
       step('closes-inside', [frameOf(seen)]),
     ])
     return true
+  }
+
+  /** Who has the connection acknowledges what is outside its window; a RST of no socket is somebody else's. */
+  private answered(leg: number, direction: number, seen: Observation): void {
+    const { legs } = this
+    if (direction === legs.rare(leg, SUSPICION_SIDE) || seen.sequence !== legs.rare(leg, SUSPICION_ACK))
+      return
+    const invalid = { capture: legs.capture(leg), frame: legs.rare(leg, SUSPICION_FRAME) }
+    legs.setRare(leg, SUSPICION, 0)
+    // the client, by its TTL: it knows the connection, with another address of the server
+    const isOfClient = direction === 0 && seen.ttl === legs.ttl(leg, 0)
+    const steps = [step('outside', [invalid]), step('reset-answer', [frameOf(seen)])]
+    if (isOfClient) this.add('invalid-leak', 'likely', leg, -1, seen, 'no-socket', steps)
+    else this.add('invalid-reset', 'likely', leg, -1, seen, 'no-socket', steps)
   }
 
   private confirm(leg: number, seen: Observation): void {
@@ -360,7 +398,7 @@ export class Leaks {
       id,
       severity,
       confidence,
-      reason: phrase(reason, reason === 'leaked' ? {} : { pause: this.pauseOf(shown, seen) }),
+      reason: phrase(reason, UNPAUSED.includes(reason) ? {} : { pause: this.pauseOf(shown, seen) }),
       client: legs.initiatorEnd(meant),
       flow: flow < 0 ? facts : { ...facts, untranslated },
       point: seen.point,

@@ -22,6 +22,7 @@ export const FINDING_IDS = [
   'hairpin-mode-off',
   'invalid-leak',
   'invalid-leak-private-source',
+  'invalid-reset',
   'idle-timeout-inbound',
   'idle-timeout-untranslated-reply',
   'idle-timeout-remapped',

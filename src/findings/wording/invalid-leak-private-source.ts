@@ -1,6 +1,6 @@
 // The words of invalid-leak-private-source.
 import type { Facts } from '../facts/facts.ts'
-import { checkInvalid, dropInvalid, UNTRANSLATED } from './untranslated.ts'
+import { checkInvalid, invalidRemedies, UNTRANSLATED } from './untranslated.ts'
 import { advice, type Wording } from './wording.ts'
 
 export const invalidLeakPrivateSource: Wording = {
@@ -11,7 +11,7 @@ export const invalidLeakPrivateSource: Wording = {
         'A FIN or RST makes no new one, so it is INVALID, and NAT leaves INVALID packets alone'
       : 'the segment was INVALID for conntrack (outside the TCP window), and NAT leaves INVALID packets alone',
   fix: facts => {
-    const [drop, letPass] = dropInvalid(facts)
+    const [drop, letPass] = invalidRemedies(facts, 'FORWARD')
     const closeSooner = advice('or have programs close a connection soon after their peer has')
     return [drop, isClosedLate(facts) ? closeSooner : letPass]
   },
