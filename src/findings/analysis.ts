@@ -45,7 +45,7 @@ import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
 import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
-import { type BridgeCalls, informedBy } from './rule-evidence.ts'
+import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
 import type { Finding } from './wording/finding.ts'
 import { say } from './wording/say.ts'
 
@@ -132,7 +132,9 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
-    this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points)
+    this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
+      isSentOn(knowledge, flow),
+    )
     this.staleMappings = new StaleMappings(this.tracker.legs, this.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.differences = new KernelDifferences(settings.kernel)
@@ -319,9 +321,9 @@ export class Analysis implements Observer, Witness {
   }
 }
 
-/** Whether every interface that the packet passed shows it; one alone may be a bridge, which hides what it switches. */
+/** Whether every interface that the packet passed shows it: a capture of `any`, though one alone had traffic. */
 function showsAll(sightings: Sightings): boolean {
-  return sightings.count > 1 && sightings.linkType(0) === LINKTYPE_LINUX_SLL2
+  return sightings.linkType(0) === LINKTYPE_LINUX_SLL2
 }
 
 /** Whether a RELATED packet is an error: others open a flow that a helper expected. */

@@ -144,6 +144,7 @@ const FORMS: readonly Facts[] = [
   factsOf('stale-source-mapping', TRANSLATED, { reason: phrase('later-source', { answered: 2 }) }),
   factsOf('reply-other-interface', TRANSLATED, { reason: phrase('never-opens', { answers: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('by-interface', { stayed: 3 }) }),
+  factsOf('lost-in-host', FLOW, { reason: phrase('never-left', { stayed: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('all-but-first', { passed: 1, stayed: 3 }) }),
   factsOf('private-destination-leak', TRANSLATED, {
     reason: phrase('masqueraded', { packets: 3, source: CLIENT }),

@@ -43,14 +43,17 @@ export class ForwardedFlows {
   private readonly legs: Legs
   private readonly transits: Transits
   private readonly points: Points
+  private readonly isSentOn: Traffic['isSentOn']
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
   private readonly services = new Map<number, Service>()
   /** By client and port. */
   private readonly arrivals = new Map<number, number>()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
-  constructor(legs: Legs, transits: Transits, points: Points) {
+  /** @param isSentOn what rules that were given say of a flow (Traffic) */
+  constructor(legs: Legs, transits: Transits, points: Points, isSentOn: Traffic['isSentOn']) {
     this.legs = legs
+    this.isSentOn = isSentOn
     this.transits = transits
     this.points = points
   }
@@ -85,6 +88,7 @@ export class ForwardedFlows {
           service: services.get(service) ?? null,
           arrivals: arrivals.get(visit) ?? 0,
           hasLostOthers: isAgain,
+          isSentOn: this.isSentOn,
         }
         const found = judge(flow, traffic)
         if (found === null || (isAgain && found.id !== 'lost-in-host')) continue

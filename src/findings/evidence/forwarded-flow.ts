@@ -4,6 +4,7 @@ import type { Table } from '../../conntrack/table.ts'
 import type { FlowFacts } from '../facts/facts.ts'
 import { hasDirectAnswer } from './direct-answer.ts'
 import { flowOfEntry } from './flow-facts.ts'
+import { LEG_TO_HOST } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 import type { Transits } from './transits.ts'
 
@@ -18,6 +19,8 @@ export interface ForwardedFlow {
   isAnswered: boolean
   /** Whether an answer came past the translation. */
   isAnsweredDirectly: boolean
+  /** Whether its first packet was addressed to the host that was captured, as cooked captures tell. */
+  isToHost: boolean
   /** TCP or SCTP state of its entry. */
   state: number
   start: number
@@ -59,6 +62,7 @@ export function forwardedFlow(
     translated: transits.translatedCount(record),
     isAnswered,
     isAnsweredDirectly: !isAnswered && hasDirectAnswer(legs, flow),
+    isToHost: isToHost(legs, ct),
     state: table.state(ct),
     start: table.start(ct),
     lastTime: transits.lastTime(record, 0),
@@ -75,4 +79,9 @@ export function forwardedFlow(
     passedTime: transits.passedTime(record, 0),
     stayedTime: transits.stayedTime(record, 0),
   }
+}
+
+function isToHost(legs: Legs, ct: number): boolean {
+  for (let leg = legs.firstOf(ct); leg >= 0; leg = legs.next(leg)) if (legs.has(leg, LEG_TO_HOST)) return true
+  return false
 }
