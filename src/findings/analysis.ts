@@ -293,6 +293,7 @@ export class Analysis implements Observer, Witness {
   private related(error: Packet): void {
     this.unreplied.related(this.table, this.engine.ct)
     this.staleMappings.related(this.table, this.engine.ct, error)
+    this.forwarded.related(this.engine.ct)
   }
 
   private load(known: KnownTable): void {

@@ -17,6 +17,8 @@ export interface ForwardedFlow {
   /** Requests that were seen translated, whatever the entry came to. */
   translated: number
   isAnswered: boolean
+  /** Whether an ICMP error told of it. */
+  hasError: boolean
   /** Whether an answer came past the translation. */
   isAnsweredDirectly: boolean
   /** Whether its first packet was addressed to the host that was captured, as cooked captures tell. */
@@ -43,13 +45,14 @@ export interface ForwardedFlow {
   stayedTime: number
 }
 
-/** @param record its way (transits.ts) */
+/** @param record its way (transits.ts); `hasError`: an ICMP error told of it */
 export function forwardedFlow(
   table: Table,
   ct: number,
   legs: Legs,
   transits: Transits,
   record: number,
+  hasError: boolean,
 ): ForwardedFlow {
   const status = table.status(ct)
   const isAnswered = (status & IPS_SEEN_REPLY) !== 0
@@ -61,6 +64,7 @@ export function forwardedFlow(
     isTargetTranslated: (status & IPS_DST_NAT) !== 0,
     translated: transits.translatedCount(record),
     isAnswered,
+    hasError,
     isAnsweredDirectly: !isAnswered && hasDirectAnswer(legs, flow),
     isToHost: isToHost(legs, ct),
     state: table.state(ct),
