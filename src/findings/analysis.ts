@@ -38,6 +38,7 @@ import { AnnouncedFlows } from './detectors/missing-helper.ts'
 import { GroupAnswers } from './detectors/multicast-answer.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
+import { OwnPorts } from './detectors/stale-source-port.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
@@ -101,6 +102,7 @@ export class Analysis implements Observer, Witness {
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
   private readonly announced = new AnnouncedFlows()
+  private readonly ownPorts: OwnPorts
   private readonly groupAnswers = new GroupAnswers()
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -135,6 +137,7 @@ export class Analysis implements Observer, Witness {
     this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
       isSentOn(knowledge, flow),
     )
+    this.ownPorts = new OwnPorts(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.differences = new KernelDifferences(settings.kernel)
@@ -234,6 +237,7 @@ export class Analysis implements Observer, Witness {
       ...this.staleMappings.conclude(this.tracker.clients),
       ...this.forwarded.conclude(this.tracker.clients),
       ...this.announced.conclude(),
+      ...this.ownPorts.conclude(),
       ...this.groupAnswers.conclude(),
       ...this.midStream.conclude(),
     ]
@@ -318,6 +322,7 @@ export class Analysis implements Observer, Witness {
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
     this.announced.ended(this.table, ct)
+    this.ownPorts.ended(this.table, ct)
     this.transits.forget(ct)
   }
 }

@@ -16,6 +16,7 @@ import {
   LEG_FIN,
   LEG_FIN_BACK,
   LEG_FROM_HOST,
+  LEG_OF_HOST,
   LEG_OPEN,
   LEG_ORIGINAL_ENDS,
   LEG_RST,
@@ -217,7 +218,8 @@ export function noteOpening(legs: Legs, seen: Observation, leg: number, directio
   }
   legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
   legs.setOpeningTtl(leg, direction, seen.ttl)
-  if (isAnswer ? seen.isFromHost : seen.isToHost) legs.mark(leg, isAnswer ? LEG_FROM_HOST : LEG_TO_HOST)
+  if (seen.isFromHost) legs.mark(leg, isAnswer ? LEG_FROM_HOST : LEG_OF_HOST)
+  else if (seen.isToHost && !isAnswer) legs.mark(leg, LEG_TO_HOST)
   legs.set(leg, isAnswer ? SYN_ACK_SOURCE_MAC : SYN_SOURCE_MAC, seen.sourceMac)
   legs.set(leg, isAnswer ? SYN_ACK_DESTINATION_MAC : SYN_DESTINATION_MAC, seen.destinationMac)
 }

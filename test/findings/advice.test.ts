@@ -141,6 +141,11 @@ const FORMS: readonly Facts[] = [
   ),
   factsOf('stale-mapping', FLOW, { reason: phrase('same-client', { later: 4 }) }),
   factsOf('entry-older-than-rule', FLOW, { reason: phrase('later-target', { later: 2 }) }),
+  factsOf(
+    'stale-source-mapping',
+    { ...FLOW, protocol: IPPROTO_UDP },
+    { reason: phrase('port-taken', { packets: 9, seconds: 90, own: 123, port: 40_001, holder: BACKEND }) },
+  ),
   factsOf('stale-source-mapping', TRANSLATED, { reason: phrase('later-source', { answered: 2 }) }),
   factsOf('reply-other-interface', TRANSLATED, { reason: phrase('never-opens', { answers: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('by-interface', { stayed: 3 }) }),
@@ -237,7 +242,7 @@ describe('advice', () => {
     const wide = FORMS.filter(({ id }) => id !== 'recycled-address')
       .flatMap(commandsOf)
       .filter(command => command.startsWith('conntrack -D'))
-      .filter(command => !/--orig-src .*--orig-port-src|--reply-src/.test(command))
+      .filter(command => !/--orig-src .*--orig-port-src|--reply-src|--reply-port-dst/.test(command))
     expect(wide).toEqual([])
   })
 
