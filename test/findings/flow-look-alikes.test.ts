@@ -522,6 +522,8 @@ describe('invalid-reset', () => {
     ahead?: number
     answer?: { flags: number; sequence?: number; acknowledgment?: number; window?: number }
     before?: (capture: FlowCapture) => FlowCapture
+    /** What the segment acknowledges, where it is another number. */
+    acknowledged?: number
     /** Of the answer; all others have 64. */
     ttl?: number
   }
@@ -533,6 +535,7 @@ describe('invalid-reset', () => {
     answer,
     before = c => c,
     ttl = 64,
+    acknowledged,
   }: Strange): FlowCapture {
     const [ends, own, other] = from === 'client' ? [WEB, 1011, 5011] : [server, 5011, 1011]
     const capture = before(new FlowCapture().exchange(WEB))
@@ -540,7 +543,7 @@ describe('invalid-reset', () => {
       .segment(ends, {
         flags: DATA,
         sequence: own + ahead,
-        acknowledgment: other,
+        acknowledgment: acknowledged ?? other,
         payload: 12,
       })
     const reset = { flags: RST, sequence: other, window: 0, ttl, ...answer }
@@ -570,6 +573,10 @@ describe('invalid-reset', () => {
     [
       'to a side that had closed',
       { before: c => c.segment(server, { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 }) },
+    ],
+    [
+      'to a side whose FIN was not captured',
+      { from: 'server', acknowledged: 1012, answer: { flags: RST, sequence: 1012, window: 0 } },
     ],
     [
       'to a side that had been reset',

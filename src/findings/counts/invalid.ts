@@ -2,7 +2,6 @@
 import type { Reasons } from '../../conntrack/reason.ts'
 import {
   REASON_COUNT,
-  REASON_TCP_ACK_OVER,
   REASON_TCP_ACK_UNDER,
   REASON_TCP_OVERSHOT,
   REASON_TCP_SEQ_OVER,
@@ -73,13 +72,15 @@ export class InvalidPackets {
   }
 }
 
-/** Whether the complaint that decided is about sequence numbers: outside the window of the connection. */
+/**
+ * Whether the complaint that decided is about sequence numbers: outside the window of the connection. An acknowledgment
+ * of what was not seen tells of the capture rather.
+ */
 export function isOutsideWindow({ count, codes }: Reasons): boolean {
   if (count === 0) return false
   switch (codes[count - 1]) {
     case REASON_TCP_OVERSHOT:
     case REASON_TCP_SEQ_OVER:
-    case REASON_TCP_ACK_OVER:
     case REASON_TCP_SEQ_UNDER:
     case REASON_TCP_ACK_UNDER:
       return true

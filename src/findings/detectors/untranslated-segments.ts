@@ -133,6 +133,8 @@ export class Leaks {
     // whom it goes to is alive and open as far as this capture tells
     const closed = direction === 0 ? LEG_FIN_BACK : LEG_FIN
     if (legs.has(leg, LEG_RST | closed) || !this.isSeen(leg, 0) || !this.isSeen(leg, 1)) return
+    // it acknowledges what was not captured, perhaps a FIN: a socket that is closed refuses data so, too
+    if (after(seen.acknowledgment, legs.side(leg, 1 - direction, SIDE_END))) return
     const suspicion = legs.rare(leg, SUSPICION)
     if (suspicion !== 0 && suspicion !== OUTSIDE_WINDOW) return
     legs.setRare(leg, SUSPICION, OUTSIDE_WINDOW)

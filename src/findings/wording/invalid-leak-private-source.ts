@@ -7,7 +7,8 @@ export const invalidLeakPrivateSource: Wording = {
   title: () => 'packets left with the source they have inside: NAT did not translate them',
   cause: facts =>
     isClosedLate(facts)
-      ? 'the entry was gone: once one side has sent a FIN it is kept for a minute or two by default (CLOSE_WAIT 60 s, FIN_WAIT 120 s). ' +
+      ? 'the entry was gone: it expires while a connection is idle, and by default a minute or two after the FIN of one side ' +
+        '(CLOSE_WAIT 60 s, FIN_WAIT 120 s). ' +
         'A FIN or RST makes no new one, so it is INVALID, and NAT leaves INVALID packets alone'
       : 'the segment was INVALID for conntrack (outside the TCP window), and NAT leaves INVALID packets alone',
   fix: facts => {
