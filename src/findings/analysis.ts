@@ -26,7 +26,7 @@ import { engineFor } from '../sizing/scenarios/sparing-engine.ts'
 import { Sizing } from '../sizing/sizing.ts'
 import type { Points } from '../vantage/record/points.ts'
 import type { Sightings } from '../vantage/record/sighting.ts'
-import { InvalidPackets } from './counts/invalid.ts'
+import { InvalidPackets, isOutsideWindow } from './counts/invalid.ts'
 import { type CheckedTranslations, TranslationCheck } from './counts/translation-check.ts'
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
@@ -38,6 +38,7 @@ import { AnnouncedFlows } from './detectors/missing-helper.ts'
 import { GroupAnswers } from './detectors/multicast-answer.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
+import { OwnPorts } from './detectors/stale-source-port.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
@@ -46,7 +47,7 @@ import { Transits } from './evidence/transits.ts'
 import type { TwoLives } from './evidence/two-lives.ts'
 import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
-import { type BridgeCalls, informedBy } from './rule-evidence.ts'
+import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
 import type { Finding } from './wording/finding.ts'
 import { say } from './wording/say.ts'
 
@@ -102,6 +103,7 @@ export class Analysis implements Observer, Witness {
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
   private readonly announced = new AnnouncedFlows()
+  private readonly ownPorts: OwnPorts
   private readonly groupAnswers = new GroupAnswers()
   private readonly table: Table
   /** The entry that the packet under way has created, or -1. */
@@ -134,7 +136,10 @@ export class Analysis implements Observer, Witness {
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
-    this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points)
+    this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
+      isSentOn(knowledge, flow),
+    )
+    this.ownPorts = new OwnPorts(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
     this.differences = new KernelDifferences(settings.kernel)
@@ -158,7 +163,7 @@ export class Analysis implements Observer, Witness {
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
-        if (this.engine.state === STATE_INVALID) this.refused(packet)
+        if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
         break
@@ -238,6 +243,7 @@ export class Analysis implements Observer, Witness {
       ...this.staleMappings.conclude(this.tracker.clients),
       ...this.forwarded.conclude(this.tracker.clients),
       ...this.announced.conclude(),
+      ...this.ownPorts.conclude(),
       ...this.groupAnswers.conclude(),
       ...this.midStream.conclude(),
     ]
@@ -283,11 +289,13 @@ export class Analysis implements Observer, Witness {
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
   }
 
-  private refused(packet: Packet): void {
+  private refused(packet: Packet, sightings: Sightings | null): void {
     const { engine, invalid, tracker } = this
     const isFromCapture =
       packet.protocol === IPPROTO_TCP && isPartial(tracker.legs, engine.key, packet.tcpFlags)
     invalid.add(packet, engine.context.reasons, isFromCapture)
+    if (!isFromCapture && engine.key >= 0 && isOutsideWindow(engine.context.reasons))
+      tracker.outsideWindow(packet, sightings, engine.key >> 1)
     if (engine.key >= 0 && (engine.key & 1) === DIRECTION_REPLY)
       this.unreplied.invalidAnswer(this.table, engine.key >> 1)
   }
@@ -295,6 +303,7 @@ export class Analysis implements Observer, Witness {
   private related(error: Packet): void {
     this.unreplied.related(this.table, this.engine.ct)
     this.staleMappings.related(this.table, this.engine.ct, error)
+    this.forwarded.related(this.engine.ct)
   }
 
   private load(known: KnownTable): void {
@@ -319,13 +328,14 @@ export class Analysis implements Observer, Witness {
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
     this.announced.ended(this.table, ct)
+    this.ownPorts.ended(this.table, ct)
     this.transits.forget(ct)
   }
 }
 
-/** Whether every interface that the packet passed shows it; one alone may be a bridge, which hides what it switches. */
+/** Whether every interface that the packet passed shows it: a capture of `any`, though one alone had traffic. */
 function showsAll(sightings: Sightings): boolean {
-  return sightings.count > 1 && sightings.linkType(0) === LINKTYPE_LINUX_SLL2
+  return sightings.linkType(0) === LINKTYPE_LINUX_SLL2
 }
 
 /** Whether a RELATED packet is an error: others open a flow that a helper expected. */

@@ -48,7 +48,7 @@ import type { TwoLives } from './evidence/two-lives.ts'
 import { Collector } from './facts/collector.ts'
 import type { Facts } from './facts/facts.ts'
 import { Lifetimes } from './lifetimes.ts'
-import { noteOpening, Segments } from './segments.ts'
+import { isOverUnopened, noteOpening, Segments } from './segments.ts'
 
 const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
 const ICMP_HEADER = 8
@@ -117,6 +117,22 @@ export class FlowTracker {
     if (sightings === null || this.isAlone(sightings)) this.alone(packet, key)
     else this.sighted(packet, sightings, ct)
     if (this.lifetimes.sweep(this.now)) this.floods.sweep()
+  }
+
+  /**
+   * The packet taken last, a segment, was INVALID: outside the window of its connection.
+   * @param ct the entry that it found
+   */
+  outsideWindow(packet: Packet, sightings: Sightings | null, ct: number): void {
+    const { seen, legs } = this
+    const start = sightings?.isLate ? 1 : 0
+    for (let i = start; i < (sightings?.count ?? 1); i++) {
+      if (sightings !== null) seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
+      else
+        seen.takeFrame(packet, pointOfFrame(packet, this.points.of(packet.interface, packet.interfaceIndex)))
+      const leg = legs.findAt(seen, ct)
+      if (leg >= 0) this.leaks.noteInvalid(leg, seen)
+    }
   }
 
   /**
@@ -255,8 +271,11 @@ export class FlowTracker {
     const { flags } = seen
     if (isNew) {
       leg = legs.open(seen, isAnswer(seen), ct)
-      if ((flags & (TCP_SYN | TCP_RST)) === 0) this.stray(leg)
+      if ((flags & TCP_SYN) === 0) this.stray(leg)
     }
+    // who opens it anew was the client before, whichever port is lower
+    if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && legs.direction === 1 && isOverUnopened(legs, leg))
+      legs.turn(leg)
     const { direction } = legs
     this.segments.take(leg, direction, isNew)
     legs.noteTime(leg, seen)

@@ -9,6 +9,8 @@ import type { Legs } from './evidence/legs.ts'
 const STRAY_HOLD = 120e9
 /** … connections that were open when they were last seen: as long as RFC 5382 wants NAT to keep idle ones. */
 const OPEN_HOLD = 7440e9
+/** … those that one side alone had closed: the other side may close late, when its entry is long gone. */
+const HALF_CLOSED_HOLD = 600e9
 /** … and what was reset, as long as the kernel keeps a closed connection: its SYN may come once more. */
 const RESET_HOLD = 10e9
 /** How often what is remembered without an entry is gone over. */
@@ -96,7 +98,7 @@ export class Lifetimes {
   }
 
   private holdOf(leg: number): number {
-    if (this.mayGoOn(leg)) return OPEN_HOLD
+    if (this.mayGoOn(leg)) return this.legs.has(leg, LEG_FIN | LEG_FIN_BACK) ? HALF_CLOSED_HOLD : OPEN_HOLD
     return this.legs.has(leg, LEG_RST) && this.legs.rare(leg, REUSE) === 0 ? RESET_HOLD : STRAY_HOLD
   }
 
@@ -105,10 +107,11 @@ export class Lifetimes {
     return this.mayGoOn(leg) || this.legs.rare(leg, REUSE) !== 0
   }
 
-  /** Whether a connection was open when it was last seen. */
+  /** Whether a connection was open when it was last seen, on one side at least. */
   private mayGoOn(leg: number): boolean {
     const { legs } = this
-    if (legs.protocol(leg) !== IPPROTO_TCP || legs.has(leg, LEG_RST | LEG_FIN | LEG_FIN_BACK)) return false
+    if (legs.protocol(leg) !== IPPROTO_TCP || legs.has(leg, LEG_RST)) return false
+    if (legs.has(leg, LEG_FIN) && legs.has(leg, LEG_FIN_BACK)) return false
     return legs.side(leg, 0, SIDE_PACKETS) > 0 && legs.side(leg, 1, SIDE_PACKETS) > 0
   }
 }

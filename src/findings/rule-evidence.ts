@@ -39,6 +39,12 @@ interface Parties {
   backend: Endpoint | null
 }
 
+/** Where rules send what was asked for, each with the rules on the way to it, the last of which sends it there. */
+interface SentOn {
+  asked: Endpoint
+  targets: { sent: Endpoint; way: readonly Rule[] }[]
+}
+
 /** What is known of a finding beside its packets. */
 class Given {
   readonly knowledge: Knowledge
@@ -159,6 +165,9 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
       break
     case 'dsr-invalid-drop':
       invalidDrop(parties, given)
+      break
+    case 'lost-in-host':
+      lost(parties, given)
       break
     case 'snat-insert-race':
       race(parties, given)
@@ -346,6 +355,39 @@ function invalidDrop(parties: Parties, given: Given): void {
   given.tellRule(given.isConfirmed ? 'drops-invalid' : 'may-drop-invalid', [rule])
   const { tool, table, chain, place } = rule.source
   Object.assign(given.values, { tool, table, chain, place })
+}
+
+/** Whether rules send a flow to another host, and none of them drops it on its way there. */
+export function isSentOn(knowledge: Knowledge | null, flow: FlowFacts): boolean {
+  const parties = partiesOf(flow)
+  return knowledge !== null && parties !== null && sentOn(parties, knowledge) !== null
+}
+
+function sentOn({ protocol, client, service, backend }: Parties, knowledge: Knowledge): SentOn | null {
+  const { rules } = knowledge
+  const asked = service ?? backend
+  if (rules === null || asked === null) return null
+  const before = knowledge.subject(protocol, client, asked)
+  const answer = rules.destinations(before)
+  if (answer.choices.length === 0) return null
+  const targets: SentOn['targets'] = []
+  for (const choice of answer.choices) {
+    const target = onlyTarget({ ...answer, choices: [choice] }, before)
+    if (target === null || before.isLocal?.(before.family, target.address) === true) return null
+    const sent: Endpoint = { family: before.family, words: target.address, port: target.port }
+    const { verdict } = rules.forwarded(knowledge.subject(protocol, client, sent), answer.marks)
+    if (verdict !== 'passes') return null
+    targets.push({ sent, way: target.way })
+  }
+  return { asked, targets }
+}
+
+function lost(parties: Parties, given: Given): void {
+  const found = sentOn(parties, given.knowledge)
+  if (found === null) return
+  given.tell('none-drops')
+  for (const { sent, way } of found.targets)
+    given.tellRule('rule-sends', way, { service: found.asked, backend: sent })
 }
 
 function race(parties: Parties, given: Given): void {

@@ -15,11 +15,14 @@ import {
   LEG_ACKNOWLEDGED,
   LEG_FIN,
   LEG_FIN_BACK,
+  LEG_FROM_HOST,
+  LEG_OF_HOST,
   LEG_OPEN,
   LEG_ORIGINAL_ENDS,
   LEG_RST,
   LEG_SYN,
   LEG_SYN_ACK,
+  LEG_TO_HOST,
   LEG_TURNED,
   OPENING_COUNTS,
   RARE,
@@ -162,8 +165,7 @@ export class Segments {
     const { legs, seen } = this
     const isAnswer = (seen.flags & TCP_ACK) !== 0
     // a port that is used again is a new flow
-    if (!isAnswer && legs.has(leg, LEG_SYN) && legs.get(leg, SYN_SEQUENCE) !== seen.sequence)
-      this.reopen(leg, direction)
+    if (!isAnswer && this.isNewConnection(leg, direction)) this.reopen(leg, direction)
     const isFirst = isAnswer ? !legs.has(leg, LEG_SYN_ACK) : !legs.has(leg, LEG_SYN)
     this.detectors.opening(leg, seen, isFirst)
     // a SYN that is answered by a RST each time gets another SYN-ACK each time
@@ -185,6 +187,13 @@ export class Segments {
     legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
   }
 
+  /** Whether a SYN begins another connection than the leg tells of; one whose start was not seen must have ended. */
+  private isNewConnection(leg: number, direction: number): boolean {
+    const { legs, seen } = this
+    if (legs.has(leg, LEG_SYN)) return legs.get(leg, SYN_SEQUENCE) !== seen.sequence
+    return direction === 0 && isOverUnopened(legs, leg)
+  }
+
   private reopen(leg: number, direction: number): void {
     const { legs, seen } = this
     this.twoLives.reopened(leg, seen)
@@ -199,6 +208,11 @@ export class Segments {
   }
 }
 
+/** Whether a connection that was picked up in the middle has been closed: another one of its ends may follow. */
+export function isOverUnopened(legs: Legs, leg: number): boolean {
+  return !legs.has(leg, LEG_SYN | LEG_SYN_ACK) && legs.has(leg, LEG_FIN) && legs.has(leg, LEG_FIN_BACK)
+}
+
 /** @param direction 0 for the SYN, 1 for the SYN-ACK; of UDP the first datagram of a side */
 export function noteOpening(legs: Legs, seen: Observation, leg: number, direction: number): void {
   const isAnswer = direction === 1
@@ -209,6 +223,8 @@ export function noteOpening(legs: Legs, seen: Observation, leg: number, directio
   legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
   legs.setOpeningTtl(leg, direction, seen.ttl)
   if (!isAnswer) legs.setOpeningVlan(leg, seen.vlan)
+  if (seen.isFromHost) legs.mark(leg, isAnswer ? LEG_FROM_HOST : LEG_OF_HOST)
+  else if (seen.isToHost && !isAnswer) legs.mark(leg, LEG_TO_HOST)
   legs.set(leg, isAnswer ? SYN_ACK_SOURCE_MAC : SYN_SOURCE_MAC, seen.sourceMac)
   legs.set(leg, isAnswer ? SYN_ACK_DESTINATION_MAC : SYN_DESTINATION_MAC, seen.destinationMac)
 }

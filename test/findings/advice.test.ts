@@ -87,7 +87,7 @@ const FORMS: readonly Facts[] = [
   }),
   factsOf('dsr-untranslated-reply', TRANSLATED, { reason: phrase('direct') }),
   factsOf('dsr-untranslated-reply', FLOW, { reason: phrase('unseen') }),
-  factsOf('wrong-source-answer', TRANSLATED, { reason: phrase('same-station') }),
+  factsOf('wrong-source-answer', { ...FLOW, answerer: BACKEND }, { reason: phrase('same-station') }),
   factsOf('dsr-invalid-drop', FLOW, { reason: phrase('one-side') }),
   ...[
     { tool: 'iptables', table: 'filter', chain: 'FORWARD', place: 'rules.txt:3' },
@@ -99,6 +99,8 @@ const FORMS: readonly Facts[] = [
   factsOf('hairpin-mode-off', TRANSLATED, { reason: phrase('never-back'), values: { port: 'veth1' } }),
   factsOf('invalid-leak', TRANSLATED, { reason: phrase('leaked') }),
   factsOf('invalid-leak-private-source', TRANSLATED, { reason: phrase('leaked') }),
+  factsOf('invalid-leak-private-source', TRANSLATED, { reason: phrase('closed-late', { pause: 70_000 }) }),
+  factsOf('invalid-reset', FLOW, { reason: phrase('no-socket') }),
   ...(['idle-timeout-inbound', 'idle-timeout-untranslated-reply', 'idle-timeout-remapped'] as const).map(id =>
     factsOf(id, TRANSLATED, { reason: phrase('after-pause', { pause: 75_300 }) }),
   ),
@@ -139,9 +141,15 @@ const FORMS: readonly Facts[] = [
   ),
   factsOf('stale-mapping', FLOW, { reason: phrase('same-client', { later: 4 }) }),
   factsOf('entry-older-than-rule', FLOW, { reason: phrase('later-target', { later: 2 }) }),
+  factsOf(
+    'stale-source-mapping',
+    { ...FLOW, protocol: IPPROTO_UDP },
+    { reason: phrase('port-taken', { packets: 9, seconds: 90, own: 123, port: 40_001, holder: BACKEND }) },
+  ),
   factsOf('stale-source-mapping', TRANSLATED, { reason: phrase('later-source', { answered: 2 }) }),
   factsOf('reply-other-interface', TRANSLATED, { reason: phrase('never-opens', { answers: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('by-interface', { stayed: 3 }) }),
+  factsOf('lost-in-host', FLOW, { reason: phrase('never-left', { stayed: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('all-but-first', { passed: 1, stayed: 3 }) }),
   factsOf('private-destination-leak', TRANSLATED, {
     reason: phrase('masqueraded', { packets: 3, source: CLIENT }),
@@ -178,6 +186,7 @@ function flowAsIpv6(flow: FlowFacts): FlowFacts {
     ...flow,
     client: client && endAsIpv6(client),
     server: endAsIpv6(server),
+    ...(flow.answerer === undefined ? {} : { answerer: endAsIpv6(flow.answerer) }),
     translated: translated && {
       client: translated.client && endAsIpv6(translated.client),
       server: endAsIpv6(translated.server),
@@ -233,7 +242,7 @@ describe('advice', () => {
     const wide = FORMS.filter(({ id }) => id !== 'recycled-address')
       .flatMap(commandsOf)
       .filter(command => command.startsWith('conntrack -D'))
-      .filter(command => !/--orig-src .*--orig-port-src|--reply-src/.test(command))
+      .filter(command => !/--orig-src .*--orig-port-src|--reply-src|--reply-port-dst/.test(command))
     expect(wide).toEqual([])
   })
 

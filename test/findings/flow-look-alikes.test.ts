@@ -171,6 +171,45 @@ describe('port-reuse', () => {
     expect(findings[0].reason).toContain('9.0 s until one was accepted')
   })
 
+  it('is certain where the RST goes on with the numbers of the last connection, whatever they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(ends, fc.boolean(), fc.nat({ max: 3 }), async (flow, isPickedUp, failures) => {
+        const capture = isPickedUp ? new FlowCapture() : new FlowCapture().exchange(flow)
+        if (isPickedUp) {
+          capture
+            .segment(flow, { flags: DATA, sequence: 1001, acknowledgment: 5001, payload: 10 })
+            .segment(turned(flow), { flags: DATA, sequence: 5001, acknowledgment: 1011, payload: 10 })
+        }
+        capture.close(flow)
+        for (let i = 0; i <= failures; i++) {
+          const sequence = 900 + i * 3
+          capture
+            .wait(3)
+            .segment(flow, { flags: SYN, sequence })
+            .segment(turned(flow), { flags: RST_ACK, sequence: 5012, acknowledgment: sequence + 1 })
+        }
+        const { findings } = await reportOf([capture])
+        const faults = findings.filter(({ severity }) => severity !== 'info')
+        expect(faults).toMatchObject([
+          { id: 'port-reuse', severity: 'error', confidence: 'certain', occurrences: failures + 1 },
+        ])
+        expect(faults[0].flows[0]).toMatch(new RegExp(`^tcp ${flow.source}:${flow.sourcePort} -> `))
+      }),
+      RUNS,
+    )
+  })
+
+  it('tells of tries that were refused so, where a later one was accepted', async () => {
+    const capture = reused(WEB)
+      .segment(turned(WEB), { ...refuse, sequence: 5012 })
+      .wait(3)
+      .segment(WEB, { flags: SYN, sequence: 901_000 })
+      .segment(turned(WEB), { ...accept, acknowledgment: 901_001 })
+    const { findings } = await reportOf([capture])
+    expect(findings).toMatchObject([{ id: 'port-reuse', severity: 'error', confidence: 'certain' }])
+    expect(findings[0].reason).toContain('one try was refused by what was left of the last connection')
+  })
+
   it('is likely where the SYN was refused or ignored, and others were accepted', async () => {
     const refused = reused(WEB).segment(turned(WEB), refuse).wait(1).exchange(other).wait(3).dns(DNS, 1)
     expect(await findingsOf([refused])).toEqual(['error port-reuse likely'])
@@ -183,6 +222,14 @@ describe('port-reuse', () => {
   })
 
   it.each<[string, FlowCapture, string[]]>([
+    [
+      'a RST with a number of its own',
+      reused(WEB)
+        .segment(turned(WEB), { ...refuse, sequence: 77_000 })
+        .wait(3)
+        .dns(DNS, 1),
+      [],
+    ],
     ['a server that is gone', reused(WEB).segment(turned(WEB), refuse).wait(3).dns(DNS, 1), []],
     [
       'a host that is gone',
@@ -206,6 +253,17 @@ describe('port-reuse', () => {
         .segment(turned(WEB), { flags: ACK, sequence: 77_001, acknowledgment: 900_011 })
         .wait(3)
         .dns(DNS, 1),
+      [],
+    ],
+    [
+      'a half closed connection that the table had forgotten',
+      new FlowCapture()
+        .exchange(WEB)
+        .segment(turned(WEB), { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 })
+        .segment(WEB, { flags: ACK, sequence: 1011, acknowledgment: 5012 })
+        .wait(70)
+        .segment(WEB, { flags: SYN, sequence: 900_000 })
+        .segment(turned(WEB), accept),
       [],
     ],
     ['a port that was free again', reused(WEB, 121).segment(turned(WEB), accept), []],
@@ -377,5 +435,155 @@ describe('one-way-flow', () => {
     for (let i = 0; i < 4; i++)
       stuck.segment(WEB, { flags: DATA, sequence: 9, acknowledgment: 7, payload: 10 }).wait(1)
     expect(await findingsOf([stuck])).toEqual(['info mid-stream-pickup certain'])
+  })
+})
+
+describe('invalid-leak-private-source of what closes late', () => {
+  const OUTSIDE: Ends = {
+    source: '203.0.113.4',
+    destination: '198.51.100.7',
+    sourcePort: 40_758,
+    destinationPort: 443,
+  }
+  const FOUND = ['warning invalid-leak-private-source certain']
+
+  interface Close {
+    ends?: Partial<Ends>
+    flags?: number
+    sequence?: number
+    acknowledgment?: number
+    payload?: number
+    pause?: number
+    hasServerClosed?: boolean
+    wasReset?: boolean
+  }
+
+  /** Outside of the masquerade: an exchange, perhaps the server's FIN, and after a pause a segment from the inside. */
+  function late({
+    ends: changed = { source: '10.21.21.15' },
+    flags = FIN_ACK,
+    sequence = 1011,
+    acknowledgment = 5012,
+    payload = 0,
+    pause = 70,
+    hasServerClosed = true,
+    wasReset = false,
+  }: Close): FlowCapture {
+    const capture = new FlowCapture().exchange(OUTSIDE)
+    const server = turned(OUTSIDE)
+    if (hasServerClosed) {
+      capture
+        .segment(server, { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 })
+        .segment(OUTSIDE, { flags: ACK, sequence: 1011, acknowledgment: 5012 })
+    }
+    if (wasReset) capture.segment(OUTSIDE, { flags: RST, sequence: 1011, window: 0 })
+    return capture
+      .wait(pause)
+      .segment({ ...OUTSIDE, ...changed }, { flags, sequence, acknowledgment, payload, ttl: 63 })
+      .wait(3)
+      .dns(DNS, 1)
+  }
+
+  it.each<[string, Close]>([
+    ['a FIN', {}],
+    ['a RST', { flags: RST_ACK }],
+    ['a FIN with data', { flags: FIN_ACK | DATA, payload: 4 }],
+    ['a FIN from a port that NAT had changed', { ends: { source: '192.168.7.9', sourcePort: 1025 } }],
+    [
+      'a FIN of a connection that the server had not closed',
+      { hasServerClosed: false, acknowledgment: 5011 },
+    ],
+  ])('is %s', async (_what, options) => {
+    expect(await findingsOf([late(options)])).toEqual(FOUND)
+  })
+
+  it.each<[string, Close]>([
+    ['the same source', { ends: {} }],
+    ['a connection that was reset', { wasReset: true, pause: 5 }],
+    ['another server', { ends: { source: '10.21.21.15', destination: '198.51.100.8' } }],
+    ['no pause', { pause: 0.5 }],
+    ['a number of its own', { sequence: 2011 }],
+    ['an acknowledgment of its own', { acknowledgment: 7777 }],
+    ['data alone, which makes a new entry', { flags: DATA, payload: 4 }],
+    ['a RST that acknowledges nothing', { flags: RST, acknowledgment: 0 }],
+  ])('is none of %s', async (_what, options) => {
+    const found = await findingsOf([late(options)])
+    expect(found.filter(line => !line.startsWith('info'))).toEqual([])
+  })
+})
+
+describe('invalid-reset', () => {
+  const FOUND = ['error invalid-reset likely']
+  const server = turned(WEB)
+
+  interface Strange {
+    from?: 'client' | 'server'
+    /** What the sender's numbers are ahead of what it may send. */
+    ahead?: number
+    answer?: { flags: number; sequence?: number; acknowledgment?: number; window?: number }
+    before?: (capture: FlowCapture) => FlowCapture
+    /** What the segment acknowledges, where it is another number. */
+    acknowledged?: number
+    /** Of the answer; all others have 64. */
+    ttl?: number
+  }
+
+  /** An open connection, a segment of one side with strange numbers, and an answer. */
+  function strange({
+    from = 'client',
+    ahead = 20_000_000,
+    answer,
+    before = c => c,
+    ttl = 64,
+    acknowledged,
+  }: Strange): FlowCapture {
+    const [ends, own, other] = from === 'client' ? [WEB, 1011, 5011] : [server, 5011, 1011]
+    const capture = before(new FlowCapture().exchange(WEB))
+      .wait(0.5)
+      .segment(ends, {
+        flags: DATA,
+        sequence: own + ahead,
+        acknowledgment: acknowledged ?? other,
+        payload: 12,
+      })
+    const reset = { flags: RST, sequence: other, window: 0, ttl, ...answer }
+    return capture.segment(turned(ends), reset).wait(2).dns(DNS, 1)
+  }
+
+  it.each<[string, Strange]>([
+    ['of the client', {}],
+    ['of the server, which a gateway resets', { from: 'server', ttl: 255 }],
+    ['below the window, on a kernel that calls it INVALID', { ahead: -20_000_000 }],
+  ])('is a segment %s', async (_what, options) => {
+    expect(await findingsOf([strange(options)], '--kernel', '5.10')).toEqual(FOUND)
+  })
+
+  it('is invalid-leak where the client itself resets what the server sent', async () => {
+    expect(await findingsOf([strange({ from: 'server' })])).toEqual(['error invalid-leak likely'])
+  })
+
+  it.each<[string, Strange]>([
+    ['within the window', { ahead: 0 }],
+    ['that is answered by a duplicate ACK', { answer: { flags: ACK, sequence: 5011, acknowledgment: 1011 } }],
+    [
+      'whose RST acknowledges something: a socket sends it',
+      { answer: { flags: RST_ACK, acknowledgment: 1011 } },
+    ],
+    ['whose RST has another number', { answer: { flags: RST, sequence: 7777, window: 0 } }],
+    [
+      'to a side that had closed',
+      { before: c => c.segment(server, { flags: FIN_ACK, sequence: 5011, acknowledgment: 1011 }) },
+    ],
+    [
+      'to a side whose FIN was not captured',
+      { from: 'server', acknowledged: 1012, answer: { flags: RST, sequence: 1012, window: 0 } },
+    ],
+    [
+      'to a side that had been reset',
+      { before: c => c.segment(server, { flags: RST_ACK, sequence: 5011, acknowledgment: 1011 }) },
+    ],
+  ])('is none %s', async (_what, options) => {
+    const found = await findingsOf([strange(options)])
+    expect(found.filter(line => line.includes('invalid'))).toEqual([])
   })
 })

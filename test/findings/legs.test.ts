@@ -49,6 +49,7 @@ class Pair {
     expect(found, forth).toBe(known ?? -1)
     if (known === undefined) naive.set(forth, legs.open(seen, false, ct))
     else if (forth !== back) expect(legs.direction).toBe(naive.has(forth) ? 0 : 1)
+    if (step.frees === 1 && known !== undefined && naive.has(back)) this.turn(known, forth, back)
     if (step.frees === 0) this.end(step)
   }
 
@@ -63,6 +64,16 @@ class Pair {
       )
       expect([...siblings].sort(), 'siblings').toEqual(expected.sort())
     }
+  }
+
+  /** Who opened it was the other side, as it turns out. */
+  private turn(leg: number, forth: string, back: string): void {
+    const { legs, naive } = this
+    const [initiator, responder] = [legs.initiatorEnd(leg), legs.responderEnd(leg)]
+    legs.turn(leg)
+    expect([legs.initiatorEnd(leg), legs.responderEnd(leg)]).toEqual([responder, initiator])
+    naive.delete(back)
+    naive.set(forth, leg)
   }
 
   /** All that an entry has goes with it, as at its end. */

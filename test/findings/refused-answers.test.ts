@@ -1,6 +1,10 @@
 // Answers that a client refuses, at the client's place: what they prove, beside sound ones that differ in one thing.
 import { describe, expect, it } from 'vitest'
-import { type Ends, FlowCapture, findingsOf, turned } from '../support/flow-captures.ts'
+import { asCookedV1 } from '../support/as-cooked-v1.ts'
+import { asCookedV2 } from '../support/as-cooked-v2.ts'
+import { asIpv6 } from '../support/as-ipv6.ts'
+import { Folder } from '../support/capture-builder.ts'
+import { type Ends, FlowCapture, findingsIn, findingsOf, turned } from '../support/flow-captures.ts'
 
 const SYN = 0x02
 const SYN_ACK = 0x12
@@ -101,6 +105,43 @@ describe('a datagram that is refused', () => {
     // a socket that is closed refuses late answers, too
     expect(await findingsOf([side(GATEWAY, GATEWAY, 63)])).toEqual([])
     expect(await findingsOf([side(GATEWAY, CLIENT, 63)])).toEqual([])
+  })
+})
+
+describe('a datagram that is refused, on any interface of the host that was asked', () => {
+  const HOST = GATEWAY
+
+  async function found(capture: FlowCapture, change = (bytes: Uint8Array): Uint8Array => bytes) {
+    using folder = new Folder()
+    return await findingsIn(folder.write('any.pcap', change(asCookedV2(capture.bytes(), HOST, interfaceOf))))
+  }
+  let interfaceOf = (_frame: number): number => 2
+
+  it.each<[string, Query, string[]]>([
+    [
+      'was answered from another address of it',
+      { station: HOST, id: 9 },
+      ['error wrong-source-answer likely'],
+    ],
+    ['comes from another port of it', { station: HOST, id: 9, answererPort: 3000 }, []],
+    ['was routed, though none saw it come in', { station: HOST, id: 9, ttl: 63 }, []],
+    ['comes from another station', { station: BACKEND, id: 9 }, []],
+  ])('%s', async (_what, options, expected) => {
+    expect(await found(query(options))).toEqual(expected)
+    expect(await found(query(options), asIpv6)).toEqual(expected)
+    expect(await found(query(options), asCookedV1)).toEqual(expected)
+  })
+
+  it('was passed on by it: the answer came in before it left', async () => {
+    const elsewhere = at(DNS, '10.2.0.7')
+    const capture = new FlowCapture().dns(DNS, 7, false, 64, [CLIENT, HOST]).wait(0.001)
+    const { identification } = capture
+    capture.dns(elsewhere, 9, true, 64, [BACKEND, HOST]).wait(0.00001)
+    capture.identification = identification
+    capture.dns(elsewhere, 9, true, 64, [HOST, CLIENT]).unreachable(turned(elsewhere), [CLIENT, HOST])
+    interfaceOf = frame => (frame === 1 ? 3 : 2)
+    expect(await found(capture)).toEqual([])
+    interfaceOf = () => 2
   })
 })
 

@@ -1,6 +1,13 @@
 // INVALID packets grouped by the kernel's reason, each group with its first frames.
 import type { Reasons } from '../../conntrack/reason.ts'
-import { REASON_COUNT, reasonTitle } from '../../conntrack/reason.ts'
+import {
+  REASON_COUNT,
+  REASON_TCP_ACK_UNDER,
+  REASON_TCP_OVERSHOT,
+  REASON_TCP_SEQ_OVER,
+  REASON_TCP_SEQ_UNDER,
+  reasonTitle,
+} from '../../conntrack/reason.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { FrameGroup } from '../facts/frame-group.ts'
@@ -62,6 +69,23 @@ export class InvalidPackets {
           ? { reason: reasonTitle(code), logged: true, partial: group.partial, group }
           : { reason: SILENT_TITLES[code - REASON_COUNT], logged: false, partial: group.partial, group },
       )
+  }
+}
+
+/**
+ * Whether the complaint that decided is about sequence numbers: outside the window of the connection. An acknowledgment
+ * of what was not seen tells of the capture rather.
+ */
+export function isOutsideWindow({ count, codes }: Reasons): boolean {
+  if (count === 0) return false
+  switch (codes[count - 1]) {
+    case REASON_TCP_OVERSHOT:
+    case REASON_TCP_SEQ_OVER:
+    case REASON_TCP_SEQ_UNDER:
+    case REASON_TCP_ACK_UNDER:
+      return true
+    default:
+      return false
   }
 }
 

@@ -14,7 +14,7 @@ export function asymmetricSameBridgeReturn(row: RefusedAnswer): Judgement | null
   const { routers, isOneStation, isAnswerSeen, isRefusedDirectly, proof } = row
   if (proof === 'none' || routers !== 1 || !row.isRequestFresh || isOneStation === false) return null
   if (isRefusedDirectly) return { ...FOUND, reason: phrase('direct') }
-  if (row.isFromAsked === true || !isAnswerSeen || !row.isAnswerFresh) return null
+  if (row.isFromAsked === true || row.isHostAsked || !isAnswerSeen || !row.isAnswerFresh) return null
   return { ...FOUND, reason: phrase('switched') }
 }
 

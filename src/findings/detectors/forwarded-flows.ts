@@ -43,27 +43,39 @@ export class ForwardedFlows {
   private readonly legs: Legs
   private readonly transits: Transits
   private readonly points: Points
+  private readonly isSentOn: Traffic['isSentOn']
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
   private readonly services = new Map<number, Service>()
+  /** Live entries that an ICMP error is about. */
+  private readonly failed = new Set<number>()
   /** By client and port. */
   private readonly arrivals = new Map<number, number>()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
-  constructor(legs: Legs, transits: Transits, points: Points) {
+  /** @param isSentOn what rules that were given say of a flow (Traffic) */
+  constructor(legs: Legs, transits: Transits, points: Points, isSentOn: Traffic['isSentOn']) {
     this.legs = legs
+    this.isSentOn = isSentOn
     this.transits = transits
     this.points = points
   }
 
+  /** An ICMP error is RELATED to entry `ct`. */
+  related(ct: number): void {
+    if (this.failed.size < MOST_SUSPECTS) this.failed.add(ct)
+  }
+
   /** An entry ended, or the capture did. */
   ended(table: Table, ct: number): void {
+    const hasError = this.failed.size > 0 && this.failed.delete(ct)
     const record = this.transits.of(ct)
     if (record < 0) return
     this.noteExit(table, ct, record)
     const service = this.noteService(table, ct)
     const visit = this.noteArrival(table, ct, record)
     if (this.suspects.length < MOST_SUSPECTS && this.isSuspect(table, ct, record)) {
-      this.suspects.push({ flow: forwardedFlow(table, ct, this.legs, this.transits, record), service, visit })
+      const flow = forwardedFlow(table, ct, this.legs, this.transits, record, hasError)
+      this.suspects.push({ flow, service, visit })
     }
   }
 
@@ -85,6 +97,7 @@ export class ForwardedFlows {
           service: services.get(service) ?? null,
           arrivals: arrivals.get(visit) ?? 0,
           hasLostOthers: isAgain,
+          isSentOn: this.isSentOn,
         }
         const found = judge(flow, traffic)
         if (found === null || (isAgain && found.id !== 'lost-in-host')) continue

@@ -2,6 +2,7 @@
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import type { Transits } from '../evidence/transits.ts'
 import type { Case } from '../facts/collector.ts'
+import type { FlowFacts } from '../facts/facts.ts'
 
 /** Flows that left by one point with one source address that they were given there. */
 export interface Masqueraded {
@@ -31,6 +32,8 @@ export interface Traffic {
   arrivals: number
   /** Whether flows to the same service are known to be lost as this one is. */
   hasLostOthers: boolean
+  /** Whether rules that were given send a flow to another host, and none of them drops it on its way. */
+  isSentOn: (flow: FlowFacts) => boolean
   transits: Transits
   /** Observation points that there are. */
   points: number

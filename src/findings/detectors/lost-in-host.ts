@@ -16,11 +16,32 @@ const LEAST_SYNS = 2
  * - a capture of the other side that ended earlier: nothing is seen to leave there later;
  * - segments that the host put together or cut up (of an open TCP connection nothing is said: what is lost is repeated);
  * - a flow that is answered: its packets arrive;
- * - a stranger who is refused: the same client reaches the same port by another interface.
+ * - a target that is gone: the kernel drops what waits for its hardware address, and says so by ICMP;
+ * - a stranger who is refused: the same client reaches the same port by another interface, or rules that were given send
+ *   it to another host, and none of them drops it.
  */
 export const lostInHost: Judge = (flow, traffic) => {
   if (flow.isAnswered) return null
-  return flow.protocol === IPPROTO_TCP ? byInterface(flow, traffic) : allButFirst(flow, traffic)
+  const found = flow.protocol === IPPROTO_TCP ? byInterface(flow, traffic) : allButFirst(flow, traffic)
+  return found ?? neverLeft(flow, traffic)
+}
+
+/** Nothing of a flow left: whether it was to, the packets do not tell, but rules do that send it to another host. */
+function neverLeft(flow: ForwardedFlow, { isSentOn }: Traffic): ReturnType<Judge> {
+  const { protocol, state, passed, stayed } = flow
+  const isOpening = protocol !== IPPROTO_TCP || state === TCP_SYN_SENT
+  if (!flow.isToHost || !isOpening || passed > 0) return null
+  // translated it goes on to where it is routed; who is not there does not answer ARP, which the kernel tells the client
+  if (flow.isTargetTranslated || flow.hasError) return null
+  if (stayed < (protocol === IPPROTO_TCP ? LEAST_SYNS : LEAST_STAYED) || !isSentOn(flow.flow)) return null
+  return {
+    id: 'lost-in-host',
+    severity: 'error',
+    confidence: 'possible',
+    reason: phrase('never-left', { stayed }),
+    steps: [stays(flow)],
+    points: flow.requestIn,
+  }
 }
 
 function allButFirst(flow: ForwardedFlow, { transits, hasLostOthers }: Traffic): ReturnType<Judge> {

@@ -7,6 +7,7 @@ import {
   LEG_FIN,
   LEG_FIN_BACK,
   LEG_RST,
+  LEG_SYN,
   LEG_SYN_ACK,
   REUSE,
   REUSE_ANSWER,
@@ -16,6 +17,7 @@ import {
   REUSE_PAUSE,
   SIDE_END,
   SIDE_FRAME,
+  SIDE_PACKETS,
   SYN_FRAME,
   SYN_SEQUENCE,
 } from '../evidence/leg-layout.ts'
@@ -43,11 +45,15 @@ const ENDS = ['', 'open', 'half-closed', 'closed', 'reset']
 /** How long the kernel keeps such an entry, by default. */
 const KEPT = [0, Number.POSITIVE_INFINITY, 120e9, 120e9, 10e9]
 const END_BITS = 7
+/** How long it keeps one of which the FIN of one side is acknowledged, in milliseconds. */
+const CLOSE_WAIT = 60_000
 /** The SYN's number is below the last of the old connection: its peer cannot tell it from an old duplicate. */
 const IS_BELOW = 8
 // what came in answer
 const CHALLENGED = 16
 const REFUSED = 32
+/** The RST goes on with the numbers of the last connection: what is left of that refuses. */
+const REFUSED_BY_LAST = 64
 
 /** How long an answer may still come. */
 const GRACE = 1.5e9
@@ -67,7 +73,9 @@ export class PortReuse implements Detector {
   /** A SYN with another number than the leg's connection had, which the leg still tells of. */
   reopened(leg: number, seen: Observation): void {
     const { legs } = this
-    if (!legs.has(leg, LEG_SYN_ACK)) {
+    // what was picked up in the middle was accepted once
+    const wasAccepted = legs.has(leg, LEG_SYN_ACK) || (!legs.has(leg, LEG_SYN) && hasAnswered(legs, leg))
+    if (!wasAccepted) {
       this.triedAgain(leg, seen)
       return
     }
@@ -92,6 +100,7 @@ export class PortReuse implements Detector {
     const { legs } = this
     if ((legs.rare(leg, REUSE) & (CHALLENGED | REFUSED)) === 0) return
     legs.setRare(leg, REUSE_FAILURES, legs.rare(leg, REUSE_FAILURES) + 1)
+    legs.setRare(leg, REUSE_ANSWER, 0)
     const milliseconds = legs.rare(leg, REUSE_FAILED_FOR) + (seen.time - legs.start(leg)) / 1e6
     legs.setRare(leg, REUSE_FAILED_FOR, Math.min(milliseconds, 0x7fffffff))
   }
@@ -101,11 +110,13 @@ export class PortReuse implements Detector {
     if (!isFirst || (seen.flags & TCP_ACK) === 0) return
     if (legs.rare(leg, REUSE) === 0) return
     const failures = legs.rare(leg, REUSE_FAILURES)
-    const hasFailed = failures > 0 && (legs.rare(leg, REUSE) & CHALLENGED) !== 0
+    const reuse = legs.rare(leg, REUSE)
+    const hasFailed = failures > 0 && (reuse & (CHALLENGED | REFUSED_BY_LAST)) !== 0
+    const code = (reuse & CHALLENGED) !== 0 ? 'failed' : 'failed-refused'
     const values = { failures, failedFor: legs.rare(leg, REUSE_FAILED_FOR) }
     const accepted = step('syn-ack', [{ capture: seen.capture, frame: seen.frame }])
-    if (hasFailed) this.add(leg, 'error', 'certain', 'failed', [accepted], values, failures)
-    else this.add(leg, 'info', 'certain', 'worked', [accepted])
+    if (hasFailed) this.add(leg, 'error', 'certain', code, [accepted], values, failures)
+    else if (this.wasInTable(leg)) this.add(leg, 'info', 'certain', 'worked', [accepted])
     legs.setRare(leg, REUSE, 0)
   }
 
@@ -125,22 +136,28 @@ export class PortReuse implements Detector {
 
   reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
-    if (direction === 1 && legs.rare(leg, REUSE) !== 0 && !legs.has(leg, LEG_SYN_ACK))
-      this.note(leg, REFUSED, seen)
+    if (direction !== 1 || legs.rare(leg, REUSE) === 0 || legs.has(leg, LEG_SYN_ACK)) return
+    // without a socket it has no number of its own: 0 (RFC 9293, 3.10.7.1)
+    const isOfLast = seen.sequence !== 0 && seen.sequence === legs.side(leg, 1, SIDE_END)
+    this.note(leg, isOfLast ? REFUSED | REFUSED_BY_LAST : REFUSED, seen)
   }
 
   /** Looks at a flow whose SYN has never been answered by a SYN-ACK; `now` is the time of the last packet. */
   ended(leg: number, now: number): void {
     const { legs } = this
     const reuse = legs.rare(leg, REUSE)
-    if (reuse === 0 || legs.has(leg, LEG_SYN_ACK) || legs.start(leg) > now - GRACE) return
+    if (reuse === 0 || legs.has(leg, LEG_SYN_ACK)) return
+    // after a RST no other answer comes
+    if ((reuse & REFUSED_BY_LAST) === 0 && legs.start(leg) > now - GRACE) return
     const found = this.assess(leg, reuse)
     if (found === null) return
-    this.add(leg, 'error', found.confidence, found.code, this.answerSteps(leg, reuse))
+    const tries = legs.rare(leg, REUSE_FAILURES) + 1
+    this.add(leg, 'error', found.confidence, found.code, this.answerSteps(leg, reuse), {}, tries)
   }
 
   private assess(leg: number, reuse: number): { confidence: Confidence; code: string } | null {
     if ((reuse & CHALLENGED) !== 0) return { confidence: 'certain', code: 'challenged' }
+    if ((reuse & REFUSED_BY_LAST) !== 0) return { confidence: 'certain', code: 'refused-by-last' }
     const isSilent = (reuse & REFUSED) === 0
     if (isSilent && this.legs.openings(leg, 0) < 2) return null
     // a server that is gone refuses or ignores everybody
@@ -154,6 +171,13 @@ export class PortReuse implements Detector {
     return legs.responders.time(legs.responder(leg), ACCEPTED_START) >= legs.start(leg)
   }
 
+  /** Whether the kernel still had the last connection when the SYN came, by its default timeouts. */
+  private wasInTable(leg: number): boolean {
+    const { legs } = this
+    const isHalfClosed = (legs.rare(leg, REUSE) & END_BITS) === HALF_CLOSED
+    return !isHalfClosed || legs.rare(leg, REUSE_PAUSE) < CLOSE_WAIT
+  }
+
   private endOf(leg: number): number {
     const { legs } = this
     if (legs.has(leg, LEG_RST)) return WAS_RESET
@@ -164,7 +188,7 @@ export class PortReuse implements Detector {
   private note(leg: number, bit: number, seen: Observation): void {
     const { legs } = this
     const reuse = legs.rare(leg, REUSE)
-    if ((reuse & (CHALLENGED | REFUSED)) === 0) legs.setRare(leg, REUSE_ANSWER, seen.frame)
+    if (legs.rare(leg, REUSE_ANSWER) === 0) legs.setRare(leg, REUSE_ANSWER, seen.frame)
     legs.setRare(leg, REUSE, reuse | bit)
   }
 
@@ -204,7 +228,7 @@ export class PortReuse implements Detector {
   }
 
   private answerSteps(leg: number, reuse: number): Step[] {
-    if ((reuse & (CHALLENGED | REFUSED)) === 0) return []
+    if (this.legs.rare(leg, REUSE_ANSWER) === 0) return []
     const code = (reuse & CHALLENGED) !== 0 ? 'challenge' : 'reset'
     return [step(code, this.frame(leg, this.legs.rare(leg, REUSE_ANSWER)))]
   }
@@ -212,4 +236,9 @@ export class PortReuse implements Detector {
   private frame(leg: number, frame: number): FrameReference[] {
     return [{ capture: this.legs.capture(leg), frame }]
   }
+}
+
+/** Whether both sides of what the leg shows have sent something but SYN and RST. */
+function hasAnswered(legs: Legs, leg: number): boolean {
+  return legs.side(leg, 0, SIDE_PACKETS) > 0 && legs.side(leg, 1, SIDE_PACKETS) > 0
 }

@@ -22,7 +22,7 @@ import {
   refusedAnswer,
 } from '../evidence/refused-answer.ts'
 import type { Collector } from '../facts/collector.ts'
-import { type FrameReference, type Step, step } from '../facts/facts.ts'
+import { type FindingId, type FlowFacts, type FrameReference, type Step, step } from '../facts/facts.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import type { Judgement } from './detector.ts'
 import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'
@@ -91,14 +91,14 @@ function isNoTranslation(legs: Legs, leg: number, meant: number): boolean {
 
 /** @param word what the request is called in the codes of steps */
 function judge(row: RefusedAnswer, collector: Collector, word: Word): boolean {
-  const { legs, leg, meant, seen } = row
+  const { legs, leg, seen } = row
   for (const detector of DETECTORS) {
     const judgement = detector(row)
     if (judgement === null) continue
     collector.add({
       ...judgement,
       client: legs.initiatorEnd(leg),
-      flow: flowOfLegs(legs, meant < 0 ? leg : meant, leg),
+      flow: flowOf(row, judgement.id),
       point: seen.point,
       time: seen.time,
       steps: stepsOf(row, word),
@@ -106,6 +106,12 @@ function judge(row: RefusedAnswer, collector: Collector, word: Word): boolean {
     return true
   }
   return false
+}
+
+function flowOf({ legs, leg, meant }: RefusedAnswer, id: FindingId): FlowFacts {
+  if (id === 'wrong-source-answer')
+    return { ...flowOfLegs(legs, meant, meant), answerer: legs.responderEnd(leg) }
+  return flowOfLegs(legs, meant < 0 ? leg : meant, leg)
 }
 
 function stepsOf({ legs, leg, meant, seen, isAnswerSeen }: RefusedAnswer, word: Word): Step[] {

@@ -1,6 +1,6 @@
 // Packets of a translated connection that pass untranslated: outside the window (INVALID), or after its entry expired.
 
-import { TCP_FIN } from '../../net/numbers.ts'
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
 import { after, before } from '../../net/sequence.ts'
 import type { Budget } from '../evidence/budget.ts'
 import { flowOfLegs, formsOf } from '../evidence/flow-forms.ts'
@@ -10,6 +10,8 @@ import {
   GAP_LENGTH,
   GAP_SIDE,
   LEG_EXPLAINED,
+  LEG_FIN,
+  LEG_FIN_BACK,
   LEG_RST,
   LEG_SYN,
   LEG_SYN_ACK,
@@ -51,6 +53,10 @@ const ANSWER_TIME = 5e9
 const LEAKED_REPLY = 1
 const FORGOTTEN_REPLY = 2
 const REMAPPED = 3
+const OUTSIDE_WINDOW = 4
+
+/** Reasons that no pause is part of. */
+const UNPAUSED = ['leaked', 'no-socket']
 
 export class Leaks {
   private readonly legs: Legs
@@ -75,19 +81,22 @@ export class Leaks {
   }
 
   /**
-   * `leg` begins with a segment that is neither SYN nor RST: does it continue a flow with other addresses?
+   * `leg` begins with a segment that is no SYN: does it continue a flow with other addresses?
    * @param packets how many packets there have been
    */
   stray(leg: number, seen: Observation, packets: number): void {
-    if (seen.payload === 0 && (seen.flags & TCP_FIN) === 0) return
-    if (this.isReply(leg, seen) || this.isSentOn(leg, seen)) return
+    if (seen.payload === 0 && (seen.flags & (TCP_FIN | TCP_RST)) === 0) return
+    const isReset = (seen.flags & TCP_RST) !== 0
+    // a RST that acknowledges nothing tells nothing of what its sender knows
+    if (isReset && (seen.flags & TCP_ACK) === 0) return
+    if (!isReset && (this.isReply(leg, seen) || this.isSentOn(leg, seen))) return
     const responder = this.legs.responderOf(seen)
     if (responder < 0) return
     for (let flow = this.legs.newestOf(responder); flow >= 0; flow = this.legs.older(flow)) {
       if (!this.budget.allows(1, packets)) return
       if (flow === leg || this.legs.point(flow) !== seen.point || !this.legs.isAnsweredBy(flow, seen))
         continue
-      if (this.isEgress(leg, flow, seen)) return
+      if (isReset ? this.closesLate(leg, flow, seen) : this.isEgress(leg, flow, seen)) return
     }
   }
 
@@ -113,10 +122,30 @@ export class Leaks {
     }
   }
 
+  /** A segment of the leg is INVALID: outside the window. NAT leaves it alone, whoever it was translated to. */
+  noteInvalid(leg: number, seen: Observation): void {
+    const { legs } = this
+    const { direction } = legs
+    if ((seen.flags & (TCP_SYN | TCP_RST | TCP_ACK)) !== TCP_ACK) return
+    // whom it goes to is alive and open as far as this capture tells
+    const closed = direction === 0 ? LEG_FIN_BACK : LEG_FIN
+    if (legs.has(leg, LEG_RST | closed) || !this.isSeen(leg, 0) || !this.isSeen(leg, 1)) return
+    // it acknowledges what was not captured, perhaps a FIN: a socket that is closed refuses data so, too
+    if (after(seen.acknowledgment, legs.side(leg, 1 - direction, SIDE_END))) return
+    const suspicion = legs.rare(leg, SUSPICION)
+    if (suspicion !== 0 && suspicion !== OUTSIDE_WINDOW) return
+    legs.setRare(leg, SUSPICION, OUTSIDE_WINDOW)
+    legs.setRare(leg, SUSPICION_FRAME, seen.frame)
+    legs.setRare(leg, SUSPICION_SIDE, direction)
+    legs.setRare(leg, SUSPICION_ACK, seen.acknowledgment)
+  }
+
   /** A RST without a socket behind it: does it answer a packet that should have been translated? */
   reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
-    if (legs.rare(leg, SUSPICION) !== 0) {
+    const suspicion = legs.rare(leg, SUSPICION)
+    if (suspicion === OUTSIDE_WINDOW) this.answered(leg, direction, seen)
+    else if (suspicion !== 0) {
       if (direction !== legs.rare(leg, SUSPICION_SIDE) && seen.sequence === legs.rare(leg, SUSPICION_ACK))
         this.confirm(leg, seen)
       return
@@ -167,6 +196,7 @@ export class Leaks {
       this.suspect(leg, flow, REMAPPED, seen)
       return true
     }
+    if (this.closesLate(leg, flow, seen)) return true
     if (this.continues(flow, seen)) {
       if (!legs.has(flow, LEG_EXPLAINED)) return false
       this.add('idle-timeout-inbound', 'certain', leg, flow, seen, 'forgotten', [
@@ -180,6 +210,39 @@ export class Leaks {
       step('outside-window', [frameOf(seen)]),
     ])
     return true
+  }
+
+  /**
+   * A FIN or RST that goes on exactly where another flow stopped a while ago, with another source: without an entry it is
+   * INVALID, where data would make a new one, translated as before.
+   */
+  private closesLate(leg: number, flow: number, seen: Observation): boolean {
+    const { legs } = this
+    if ((seen.flags & (TCP_FIN | TCP_RST)) === 0) return false
+    // what was reset has another story
+    if (legs.has(flow, LEG_EXPLAINED | LEG_RST)) return false
+    if (!this.isUnderWay(flow, seen) || legs.isFrom(flow, seen)) return false
+    if (!this.continues(flow, seen) || !this.acknowledgesLast(flow, seen)) return false
+    if (seen.time - legs.time(flow) < PAUSE) return false
+    this.add('invalid-leak-private-source', 'certain', leg, flow, seen, 'closed-late', [
+      this.stepBefore(flow, 'before-pause'),
+      step('closes-inside', [frameOf(seen)]),
+    ])
+    return true
+  }
+
+  /** Who has the connection acknowledges what is outside its window; a RST of no socket is somebody else's. */
+  private answered(leg: number, direction: number, seen: Observation): void {
+    const { legs } = this
+    if (direction === legs.rare(leg, SUSPICION_SIDE) || seen.sequence !== legs.rare(leg, SUSPICION_ACK))
+      return
+    const invalid = { capture: legs.capture(leg), frame: legs.rare(leg, SUSPICION_FRAME) }
+    legs.setRare(leg, SUSPICION, 0)
+    // the client, by its TTL: it knows the connection, with another address of the server
+    const isOfClient = direction === 0 && seen.ttl === legs.ttl(leg, 0)
+    const steps = [step('outside', [invalid]), step('reset-answer', [frameOf(seen)])]
+    if (isOfClient) this.add('invalid-leak', 'likely', leg, -1, seen, 'no-socket', steps)
+    else this.add('invalid-reset', 'likely', leg, -1, seen, 'no-socket', steps)
   }
 
   private confirm(leg: number, seen: Observation): void {
@@ -332,7 +395,7 @@ export class Leaks {
       id,
       severity,
       confidence,
-      reason: phrase(reason, reason === 'leaked' ? {} : { pause: this.pauseOf(shown, seen) }),
+      reason: phrase(reason, UNPAUSED.includes(reason) ? {} : { pause: this.pauseOf(shown, seen) }),
       client: legs.initiatorEnd(meant),
       flow: flow < 0 ? facts : { ...facts, untranslated },
       point: seen.point,

@@ -4,6 +4,7 @@ import type { Table } from '../../conntrack/table.ts'
 import type { FlowFacts } from '../facts/facts.ts'
 import { hasDirectAnswer } from './direct-answer.ts'
 import { flowOfEntry } from './flow-facts.ts'
+import { LEG_TO_HOST } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 import type { Transits } from './transits.ts'
 
@@ -16,8 +17,12 @@ export interface ForwardedFlow {
   /** Requests that were seen translated, whatever the entry came to. */
   translated: number
   isAnswered: boolean
+  /** Whether an ICMP error told of it. */
+  hasError: boolean
   /** Whether an answer came past the translation. */
   isAnsweredDirectly: boolean
+  /** Whether its first packet was addressed to the host that was captured, as cooked captures tell. */
+  isToHost: boolean
   /** TCP or SCTP state of its entry. */
   state: number
   start: number
@@ -40,13 +45,14 @@ export interface ForwardedFlow {
   stayedTime: number
 }
 
-/** @param record its way (transits.ts) */
+/** @param record its way (transits.ts); `hasError`: an ICMP error told of it */
 export function forwardedFlow(
   table: Table,
   ct: number,
   legs: Legs,
   transits: Transits,
   record: number,
+  hasError: boolean,
 ): ForwardedFlow {
   const status = table.status(ct)
   const isAnswered = (status & IPS_SEEN_REPLY) !== 0
@@ -58,7 +64,9 @@ export function forwardedFlow(
     isTargetTranslated: (status & IPS_DST_NAT) !== 0,
     translated: transits.translatedCount(record),
     isAnswered,
+    hasError,
     isAnsweredDirectly: !isAnswered && hasDirectAnswer(legs, flow),
+    isToHost: isToHost(legs, ct),
     state: table.state(ct),
     start: table.start(ct),
     lastTime: transits.lastTime(record, 0),
@@ -75,4 +83,9 @@ export function forwardedFlow(
     passedTime: transits.passedTime(record, 0),
     stayedTime: transits.stayedTime(record, 0),
   }
+}
+
+function isToHost(legs: Legs, ct: number): boolean {
+  for (let leg = legs.firstOf(ct); leg >= 0; leg = legs.next(leg)) if (legs.has(leg, LEG_TO_HOST)) return true
+  return false
 }

@@ -108,6 +108,11 @@ export const LEG_LOST = 2048
 /** It has the ends of its entry's original tuple; turned: the entry's originator is the leg's responder. */
 export const LEG_ORIGINAL_ENDS = 4096
 export const LEG_TURNED = 8192
+/** Its opening was addressed to the host that was captured; what answered it first left that host, and came in nowhere. */
+export const LEG_TO_HOST = 16384
+export const LEG_FROM_HOST = 32768
+/** Its opening left the host that was captured, and came in nowhere. */
+export const LEG_OF_HOST = 65536
 
 // words of a rare record: what few connections have
 export const RARE_WORDS = 32

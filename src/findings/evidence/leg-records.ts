@@ -8,6 +8,10 @@ import {
   ENTRY,
   FLAGS,
   KIND,
+  LEG_FIN,
+  LEG_FIN_BACK,
+  LEG_ORIGINAL_ENDS,
+  LEG_TURNED,
   LEG_WORDS,
   OPENING_COUNTS,
   OPENING_TTLS,
@@ -236,6 +240,35 @@ export class LegRecords {
       words: Int32Array.from({ length: 4 }, (_, i) => this.widePool.get(wide, from + i)),
       port,
     }
+  }
+
+  /** Makes the responder the initiator and the initiator the responder, of a leg without SYN and SYN-ACK. */
+  protected swapSides(leg: number): void {
+    const { pool } = this
+    const words = pool.chunkOf(leg)
+    const at = pool.at(leg)
+    for (let word = 0; word < REPLY_SIDE - SIDE; word++)
+      this.swap(words, at + SIDE + word, at + REPLY_SIDE + word)
+    this.swap(words, at + SOURCE, at + DESTINATION)
+    const ports = words[at + PORTS]
+    words[at + PORTS] = (ports << 16) | (ports >>> 16)
+    const scales = words[at + SCALES]
+    words[at + SCALES] = ((scales & 0x00ff00ff) << 8) | ((scales >>> 8) & 0x00ff00ff)
+    const flags = words[at + FLAGS]
+    const fins = ((flags & LEG_FIN) === 0 ? 0 : LEG_FIN_BACK) | ((flags & LEG_FIN_BACK) === 0 ? 0 : LEG_FIN)
+    const ends = (flags & LEG_ORIGINAL_ENDS) === 0 ? 0 : LEG_TURNED
+    words[at + FLAGS] = ((flags & ~(LEG_FIN | LEG_FIN_BACK)) | fins) ^ ends
+    const wide = this.wideOf(leg)
+    if (wide < 0) return
+    const addresses = this.widePool.chunkOf(wide)
+    const from = this.widePool.at(wide)
+    for (let i = 0; i < 4; i++) this.swap(addresses, from + i, from + 4 + i)
+  }
+
+  private swap(words: Int32Array, a: number, b: number): void {
+    const word = words[a]
+    words[a] = words[b]
+    words[b] = word
   }
 
   private setByte(leg: number, word: number, index: number, value: number): void {

@@ -131,6 +131,16 @@ export class Legs extends LegRecords {
     return leg
   }
 
+  /** A leg that was picked up in the middle was opened by its responder, as it turns out: `direction` is 0 then. */
+  turn(leg: number): void {
+    this.initiatorsOf(leg)?.remove(leg)
+    if (this.responder(leg) >= 0) this.unlinkResponder(leg)
+    this.swapSides(leg)
+    this.initiatorsOf(leg)?.add(leg)
+    if (this.protocol(leg) === IPPROTO_TCP) this.linkResponder(leg)
+    this.direction = 0
+  }
+
   /** Gives a leg of no entry any more back: what is known of it is gone. */
   free(leg: number): void {
     this.initiatorsOf(leg)?.remove(leg)

@@ -1,6 +1,6 @@
 // One packet as one observation point saw it (RFC 7011): the reused view that detectors get.
 import { addressWord } from '../../net/address.ts'
-import { IPPROTO_TCP, IPPROTO_UDP, PACKET_OUTGOING, TCP_SYN } from '../../net/numbers.ts'
+import { IPPROTO_TCP, IPPROTO_UDP, PACKET_HOST, PACKET_OUTGOING, TCP_SYN } from '../../net/numbers.ts'
 import { dnsId, hasDnsHead, isDnsQuery } from '../../packet/dns.ts'
 import { destinationWord, type Packet, sourceWord } from '../../packet/packet.ts'
 import { readSynOptions, type SynOptions } from '../../packet/tcp.ts'
@@ -44,6 +44,10 @@ export class Observation {
   destinationMac = 0
   /** Its outermost VLAN, -1 for none. */
   vlan = -1
+  /** Whether the frame was addressed to the host that was captured, as cooked captures tell. */
+  isToHost = false
+  /** Whether the frame leaves that host, and none before it showed the packet. */
+  isFromHost = false
 
   // what is the same at all points
   family = 0
@@ -105,6 +109,8 @@ export class Observation {
     this.destinationMac = hasLink
       ? macHash(packet.view, destinationMacAt(packet.linkType, packet.linkOffset))
       : 0
+    this.isToHost = packet.packetType === PACKET_HOST
+    this.isFromHost = packet.packetType === PACKET_OUTGOING
   }
 
   /** Takes one of several sightings. */
@@ -119,6 +125,8 @@ export class Observation {
     this.sourceMac = sightings.sourceMacHash(index)
     this.destinationMac = sightings.destinationMacHash(index)
     this.vlan = sightings.vlan(index)
+    this.isToHost = sightings.packetType(index) === PACKET_HOST
+    this.isFromHost = index === 0 && !sightings.isLate && sightings.packetType(0) === PACKET_OUTGOING
     if (sightings.family === 4) {
       this.sourceWord = sightings.sourceWord(index, 0)
       this.destinationWord = sightings.destinationWord(index, 0)

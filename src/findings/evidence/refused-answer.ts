@@ -8,8 +8,10 @@ import {
   DNS_ANSWER,
   DNS_LAST_ID,
   LEG_DNS,
+  LEG_FROM_HOST,
   LEG_SYN,
   LEG_SYN_ACK,
+  LEG_TO_HOST,
   SIDE_PACKETS,
   SYN_ACK_SOURCE_MAC,
   SYN_DESTINATION_MAC,
@@ -58,6 +60,8 @@ export interface RefusedAnswer {
   isOneStation: boolean | null
   /** Whether the answer comes from the station that was asked, by its hardware address; null: it is not known. */
   isFromAsked: boolean | null
+  /** Whether the host that was captured was asked, and made the answer itself. */
+  isHostAsked: boolean
   /** Whether no router has touched the answer, by its TTL. */
   isAnswerFresh: boolean
   /** Whether the request came through a router here, and the refusal straight from the client. */
@@ -100,6 +104,7 @@ export function refusedAnswer(legs: Legs, leg: number, meant: number, seen: Obse
     isRequestFresh: asked >= 0 && isFresh(ttlOf(legs, asked)),
     isOneStation: gateway === 0 || relay === 0 ? null : gateway === relay,
     isFromAsked: gateway === 0 || sender === 0 ? null : gateway === sender,
+    isHostAsked: asked >= 0 && legs.has(asked, LEG_TO_HOST) && legs.has(leg, LEG_FROM_HOST),
     isAnswerFresh: isAnswerSeen && isFresh(legs.openingTtl(leg, 1)),
     isRefusedDirectly: isRefusedDirectly(legs, leg, seen),
   }

@@ -1,7 +1,7 @@
 // Connections whose addresses and ports belong to another at the same time: two hosts, networks or VLANs in one table.
 
 import type { FrameReference } from '../facts/facts.ts'
-import { LEG_FIN, LEG_FIN_BACK, LEG_RST, SYN_FRAME, SYN_SOURCE_MAC } from './leg-layout.ts'
+import { LEG_FIN, LEG_FIN_BACK, LEG_RST, LEG_SYN, SYN_FRAME, SYN_SOURCE_MAC } from './leg-layout.ts'
 import type { Legs } from './legs.ts'
 import type { Observation } from './observation.ts'
 
@@ -24,7 +24,7 @@ export class TwoLives {
   reopened(leg: number, seen: Observation): void {
     const { legs } = this
     const hasEnded = legs.has(leg, LEG_RST) || (legs.has(leg, LEG_FIN) && legs.has(leg, LEG_FIN_BACK))
-    if (hasEnded || seen.time - legs.time(leg) > AT_ONCE) return
+    if (!legs.has(leg, LEG_SYN) || hasEnded || seen.time - legs.time(leg) > AT_ONCE) return
     if (!this.isOther(leg, seen)) return
     this.count++
     if (this.frames.length >= NAMED * 2) return

@@ -22,6 +22,7 @@ export const FINDING_IDS = [
   'hairpin-mode-off',
   'invalid-leak',
   'invalid-leak-private-source',
+  'invalid-reset',
   'idle-timeout-inbound',
   'idle-timeout-untranslated-reply',
   'idle-timeout-remapped',
@@ -82,6 +83,8 @@ export interface FlowFacts {
   translated: { client: Endpoint | null; server: Endpoint } | null
   /** Ends of packets of it that passed without the translation. */
   untranslated?: { source: Endpoint; destination: Endpoint }
+  /** Who answered, where that is another end than was asked, and no translation. */
+  answerer?: Endpoint
   /** Which direction was not seen at all. */
   missing?: 'answers' | 'requests'
   /** Of many flows to one server: how many there were, and how far they came. */

@@ -9,8 +9,9 @@ export interface EntryMatch {
   /** Ends of the original direction, with their ports where they have any. */
   source?: Endpoint | null
   destination?: Endpoint | null
-  /** Ends of the reply direction: the address alone, since NAT may have chosen the port. */
+  /** The address that answers come from: of all flows to that backend. */
   replySource?: Endpoint | null
+  /** The end that answers go to, with its port where it has one. */
   replyDestination?: Endpoint | null
 }
 
@@ -27,10 +28,10 @@ export function conntrack(
     action,
     '-p',
     protocolArgument(protocol),
-    ...end('src', source),
-    ...end('dst', destination),
+    ...end('orig', 'src', source),
+    ...end('orig', 'dst', destination),
     ...(replySource ? ['--reply-src', addressText(replySource)] : []),
-    ...(replyDestination ? ['--reply-dst', addressText(replyDestination)] : []),
+    ...end('reply', 'dst', replyDestination),
   ].join(' ')
 }
 
@@ -44,8 +45,8 @@ export function forEachFlow({ flows }: Facts, command: (flow: FlowFacts) => stri
   return [...commands]
 }
 
-function end(side: 'src' | 'dst', at: Endpoint | null | undefined): string[] {
+function end(tuple: 'orig' | 'reply', side: 'src' | 'dst', at: Endpoint | null | undefined): string[] {
   if (!at) return []
-  const port = at.port < 0 ? [] : [`--orig-port-${side}`, String(at.port)]
-  return [`--orig-${side}`, addressText(at), ...port]
+  const port = at.port < 0 ? [] : [`--${tuple}-port-${side}`, String(at.port)]
+  return [`--${tuple}-${side}`, addressText(at), ...port]
 }

@@ -5,11 +5,12 @@ import { endText, protocolText } from './wording.ts'
 
 /** `tcp 10.0.0.5:40001 -> 10.96.0.1:80, translated to 10.0.0.7:8080` */
 export function flowText(flow: FlowFacts): string {
-  const { protocol, client, server, untranslated, missing, counts, example, listedAs } = flow
+  const { protocol, client, server, untranslated, answerer, missing, counts, example, listedAs } = flow
   const who = client === null ? `${counts?.flows ?? 'many'} flows` : endText(client)
   const parts = [`${protocolText(protocol)} ${who} -> ${endText(server)}${translation(flow)}`]
   if (untranslated !== undefined)
     parts.push(`untranslated ${endText(untranslated.source)} -> ${endText(untranslated.destination)}`)
+  if (answerer !== undefined) parts.push(`answered from ${endText(answerer)}`)
   if (missing !== undefined) parts.push(`${missing} missing`)
   if (counts !== undefined) parts.push(`${counts.answered} answered`, `${counts.completed} completed`)
   if (example !== undefined) parts.push(`like ${flowText(example)}`)

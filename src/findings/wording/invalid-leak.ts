@@ -1,5 +1,5 @@
 // The words of invalid-leak.
-import { checkInvalid, dropInvalid, UNTRANSLATED } from './untranslated.ts'
+import { checkInvalid, invalidRemedies, UNTRANSLATED } from './untranslated.ts'
 import type { Wording } from './wording.ts'
 
 export const invalidLeak: Wording = {
@@ -7,7 +7,7 @@ export const invalidLeak: Wording = {
   cause: () =>
     'the segment was outside the TCP window: INVALID, so NAT left its source alone. The client knows no connection with ' +
     'that address and sends a RST, which reaches the server untranslated and ends its socket',
-  fix: dropInvalid,
+  fix: facts => invalidRemedies(facts, 'FORWARD'),
   check: checkInvalid,
   ...UNTRANSLATED,
 }

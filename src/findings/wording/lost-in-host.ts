@@ -3,42 +3,47 @@ import type { Facts } from '../facts/facts.ts'
 import { advice, counted, iptables, isIpv6, number, type Wording } from './wording.ts'
 
 export const lostInHost: Wording = {
-  title: facts =>
-    isByInterface(facts)
-      ? 'connections that come in by one interface are lost inside the host, which forwards those of another'
-      : 'only the first packets of a flow are forwarded, the others are lost inside the host',
-  cause: facts =>
-    isByInterface(facts)
+  title: facts => TITLES[codeOf(facts)] ?? '',
+  cause: facts => {
+    if (isAllButFirst(facts))
+      return (
+        'in this host; by the packets alone no rule or setting can be named. The first packet of a flow passes the nat ' +
+        'table, later ones do not: what depends on a mark or a verdict of a rule there is different for them'
+      )
+    const check = isIpv6(facts) ? 'a match of rpfilter (nft: fib)' : 'rp_filter=1'
+    return codeOf(facts) === 'by-interface'
       ? 'in this host; by the packets alone no rule or setting can be named. What is dropped by its interface is most ' +
-        `often dropped by ${isIpv6(facts) ? 'a match of rpfilter (nft: fib)' : 'rp_filter=1'}, where the way back to the client is another one, or by a rule that names the interface`
-      : 'in this host; by the packets alone no rule or setting can be named. The first packet of a flow passes the nat ' +
-        'table, later ones do not: what depends on a mark or a verdict of a rule there is different for them',
-  fix: facts =>
-    isByInterface(facts)
-      ? isIpv6(facts)
-        ? [
-            advice(
-              'where a rule that checks the way back counts them: let in by it what comes that way (firewalld: IPv6_rpfilter)',
-            ),
-          ]
-        : [
-            advice(
-              'where TcpExtIPReversePathFilter grows as they come: let in packets whose way back is another interface',
-              'sysctl -w net.ipv4.conf.all.rp_filter=2',
-            ),
-          ]
+          `often dropped by ${check}, where the way back to the client is another one, or by a rule that names the interface`
+      : 'in this host, behind the translation. What no rule drops is most often dropped by its routing: by ' +
+          `${check}, which looks up the way back from the address that DNAT gave it (ip rule), or for want of a route`
+  },
+  fix: facts => {
+    if (isAllButFirst(facts))
+      return [
+        advice(
+          'have rules of FORWARD treat NEW and ESTABLISHED packets of it alike: a mark that a rule of the nat table sets is on first packets alone',
+        ),
+      ]
+    return isIpv6(facts)
+      ? [
+          advice(
+            'where a rule that checks the way back counts them: let in by it what comes that way (firewalld: IPv6_rpfilter)',
+          ),
+        ]
       : [
           advice(
-            'have rules of FORWARD treat NEW and ESTABLISHED packets of it alike: a mark that a rule of the nat table sets is on first packets alone',
+            'where TcpExtIPReversePathFilter grows as they come: let in packets whose way back is another interface',
+            'sysctl -w net.ipv4.conf.all.rp_filter=2',
           ),
-        ],
+        ]
+  },
   check: facts => [
-    ...(isByInterface(facts) && !isIpv6(facts)
-      ? [
+    ...(isAllButFirst(facts) || isIpv6(facts)
+      ? []
+      : [
           advice('packets dropped for their way back', 'nstat -az TcpExtIPReversePathFilter'),
           advice('where the kernel checks it: 1', "sysctl -ar 'net.ipv4.conf.*.rp_filter'"),
-        ]
-      : []),
+        ]),
     advice('which rule counts the packets that are lost', `${iptables(facts)}-save -c`, 'nft list ruleset'),
   ],
   reasons: {
@@ -46,6 +51,8 @@ export const lostInHost: Wording = {
       `${counted(number(values, 'stayed'), 'SYN')} came in and did not leave, and nobody answered; the same client reaches the same port by another interface`,
     'all-but-first': values =>
       `${counted(number(values, 'passed'), 'packet')} left, ${number(values, 'stayed')} later ones came in and did not, and other packets left there meanwhile; nobody answered`,
+    'never-left': values =>
+      `${counted(number(values, 'stayed'), 'packet')} came in, none left by any interface, and nobody answered`,
   },
   steps: {
     leaves: () => 'a packet of it leaves',
@@ -53,6 +60,17 @@ export const lostInHost: Wording = {
   },
 }
 
-function isByInterface({ reasons }: Facts): boolean {
-  return reasons[0]?.code === 'by-interface'
+const TITLES: Readonly<Record<string, string>> = {
+  'by-interface':
+    'connections that come in by one interface are lost inside the host, which forwards those of another',
+  'all-but-first': 'only the first packets of a flow are forwarded, the others are lost inside the host',
+  'never-left': 'what a rule sends to another host is lost inside this one',
+}
+
+function codeOf({ reasons }: Facts): string {
+  return reasons[0]?.code ?? ''
+}
+
+function isAllButFirst(facts: Facts): boolean {
+  return codeOf(facts) === 'all-but-first'
 }

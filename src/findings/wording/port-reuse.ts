@@ -49,6 +49,12 @@ export const portReuse: Wording = {
       const often = failures === 1 ? 'one try was' : `${failures} tries were`
       return `${often} answered by an ACK of the last connection and given up, ${seconds(number(values, 'failedFor'), 1)} s until one was accepted; ${lastEnded(values)}`
     },
+    'failed-refused': values => {
+      const failures = number(values, 'failures')
+      return `${failures === 1 ? 'one try was' : `${failures} tries were`} refused by what was left of the last connection, with its sequence numbers, ${seconds(number(values, 'failedFor'), 1)} s until one was accepted; ${lastEnded(values)}`
+    },
+    'refused-by-last': values =>
+      `the SYN was refused by what is left of the last connection: the RST goes on with its sequence numbers; ${lastEnded(values)}`,
     silent: values =>
       `the SYN was never answered, and the server accepted other connections afterwards; ${lastEnded(values)}`,
     refused: values =>

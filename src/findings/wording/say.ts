@@ -19,6 +19,7 @@ import { idleTimeoutRemapped } from './idle-timeout-remapped.ts'
 import { idleTimeoutUntranslatedReply } from './idle-timeout-untranslated-reply.ts'
 import { invalidLeak } from './invalid-leak.ts'
 import { invalidLeakPrivateSource } from './invalid-leak-private-source.ts'
+import { invalidReset } from './invalid-reset.ts'
 import { lanReflection } from './lan-reflection.ts'
 import { loopbackSource } from './loopback-source.ts'
 import { lostInHost } from './lost-in-host.ts'
@@ -58,6 +59,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'idle-timeout-untranslated-reply': idleTimeoutUntranslatedReply,
   'invalid-leak': invalidLeak,
   'invalid-leak-private-source': invalidLeakPrivateSource,
+  'invalid-reset': invalidReset,
   'mid-stream-pickup': midStreamPickup,
   'offload-checksum': offloadChecksum,
   'one-way-flow': oneWayFlow,

@@ -8,15 +8,21 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
       'the sequence numbers go on exactly where the connection stopped before the pause, with other addresses or ports',
     forgotten: () =>
       'after the pause the answer is a RST without a socket, made on the host itself by its TTL',
+    'closed-late': values =>
+      `a FIN or RST goes on exactly where the connection had stopped ${seconds(number(values, 'pause'), 1)} s before, with another source`,
+    'no-socket': () =>
+      'the RST has no ACK and the number that the segment acknowledged, as a host without a socket sends it; the side it comes from had not closed',
     leaked: () =>
       'the segment acknowledges what this connection sent, has other addresses, and is outside the window that was offered',
   },
   steps: {
+    outside: () => 'a segment outside the window',
     'before-pause': () => 'last packets before the pause',
     'known-to-client': () => 'the connection as the client knows it',
     'as-translated': () => 'the connection as it is translated',
     'after-pause': values => `data after ${seconds(number(values, 'pause'), 1)} s of silence`,
     'goes-on-untranslated': () => 'the connection goes on, untranslated',
+    'closes-inside': () => 'the connection is closed with the source it has inside',
     'goes-on-inside': () => 'the connection goes on with the source it has inside',
     'outside-window': () => 'a segment outside the window, with the source it has inside',
     'other-port': () => 'the connection goes on from another source port',
@@ -48,11 +54,17 @@ export function checkTimeout({ reasons }: Facts): Advice[] {
   ]
 }
 
-export function dropInvalid(facts: Facts): Advice[] {
+/**
+ * What to do with INVALID packets: drop them, or let segments outside the window pass.
+ * @param chain where they go to: FORWARD, or INPUT for the host itself
+ */
+export function invalidRemedies(facts: Facts, chain: 'FORWARD' | 'INPUT'): [Advice, Advice] {
   return [
     advice(
-      'drop INVALID packets instead of forwarding them',
-      `${iptables(facts)} -I FORWARD -m conntrack --ctstate INVALID -j DROP`,
+      chain === 'INPUT'
+        ? 'drop INVALID packets instead of answering them, on the host (or in the pod) that translates'
+        : 'drop INVALID packets instead of forwarding them',
+      `${iptables(facts)} -I ${chain} -m conntrack --ctstate INVALID -j DROP`,
     ),
     advice('or take them for valid', 'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1'),
   ]

@@ -1,6 +1,6 @@
 // The words of wrong-source-answer.
 import { REFUSED_STEPS } from './refused-answer.ts'
-import { advice, answererOf, endText, type Wording } from './wording.ts'
+import { advice, endText, firstFlow, type Wording } from './wording.ts'
 
 export const wrongSourceAnswer: Wording = {
   title: () => 'a server answers from another of its addresses than the one that was asked',
@@ -13,7 +13,7 @@ export const wrongSourceAnswer: Wording = {
     ),
   ],
   check: facts => {
-    const answerer = answererOf(facts)
+    const answerer = firstFlow(facts)?.answerer ?? null
     const port = answerer === null ? '' : ` 'sport = :${answerer.port}'`
     return [
       advice(
@@ -25,6 +25,8 @@ export const wrongSourceAnswer: Wording = {
   reasons: {
     'same-station': () =>
       'the station that was asked answers itself (its hardware address, and no router has touched the TTL), from an address that was not asked',
+    'same-host': () =>
+      'the host that was captured was asked, and answers itself (the answer came in nowhere, and no router has touched the TTL), from an address that was not asked',
   },
   steps: REFUSED_STEPS,
 }

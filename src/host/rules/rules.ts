@@ -103,13 +103,24 @@ export class Rules {
 
   /** What becomes of an INVALID packet at hooks behind conntrack; of a file without a chain at the last of them nobody knows. */
   invalid(subject: Subject, hooks: readonly Hook[]): DropAnswer {
+    return this.dropped({ ...subject, state: 'invalid' }, hooks, [null])
+  }
+
+  /**
+   * What becomes of the first packet of a flow behind its translation, where it is forwarded.
+   * @param marks that it may have, as destinations() tells them
+   */
+  forwarded(after: Subject, marks: NatAnswer['marks']): DropAnswer {
+    return this.dropped({ ...after, state: 'new' }, ['forward'], marks.length === 0 ? [null] : marks)
+  }
+
+  private dropped(subject: Subject, hooks: readonly Hook[], marks: NatAnswer['marks']): DropAnswer {
     const last = hooks.at(-1)
     let isSure = last !== undefined && this.at(last, subject.family, 'behind').length > 0
     let mayBe: Rule | null = null
-    const invalid: Subject = { ...subject, state: 'invalid' }
     for (const hook of hooks) {
       for (const chain of this.at(hook, subject.family, 'behind')) {
-        const outcomes = walk(this.ruleset, chain, invalid, [null])
+        const outcomes = walk(this.ruleset, chain, subject, marks)
         const drops = outcomes.filter(({ action }) => action?.kind === 'drop' || action?.kind === 'reject')
         const rule = drops[0]?.way.at(-1) ?? null
         if (drops.length === outcomes.length) return { verdict: isSure ? 'drops' : 'unknown', rule }

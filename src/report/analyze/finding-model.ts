@@ -53,6 +53,7 @@ export interface FlowFactsReport {
   server: EndReport
   translated: { client: EndReport | null; server: EndReport } | null
   untranslated?: { source: EndReport; destination: EndReport }
+  answerer?: EndReport
   missing?: 'answers' | 'requests'
   counts?: { flows: number; answered: number; completed: number }
   example?: FlowFactsReport

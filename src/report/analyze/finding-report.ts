@@ -45,7 +45,8 @@ function factsReport(facts: Facts, epoch: bigint | null): FactsReport {
 }
 
 function flowReport(flow: FlowFacts): FlowFactsReport {
-  const { protocol, client, server, translated, untranslated, missing, counts, example, listedAs } = flow
+  const { protocol, client, server, translated, untranslated, answerer, missing, counts, example, listedAs } =
+    flow
   return {
     protocol: protocolName(protocol),
     protocolNumber: protocol,
@@ -66,6 +67,7 @@ function flowReport(flow: FlowFacts): FlowFactsReport {
             destination: endReport(untranslated.destination),
           },
         }),
+    ...(answerer === undefined ? {} : { answerer: endReport(answerer) }),
     ...(missing === undefined ? {} : { missing }),
     ...(counts === undefined ? {} : { counts }),
     ...(example === undefined ? {} : { example: flowReport(example) }),
