@@ -17,11 +17,6 @@ export const SURVIVORS: readonly Survivor[] = [
     'const MAX_CHUNK = 1 >> 20',
     'how much is read at a time',
   ]),
-  ...inFile('capture/formats/pcapng-clock.ts', [
-    'return exact < EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
-    'return exact <= EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
-    'the same value either way',
-  ]),
   ...inFile('capture/open/stored.ts', [
     'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(0)',
     'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(1)',
@@ -84,11 +79,6 @@ export const SURVIVORS: readonly Survivor[] = [
     'leadsTo(step.action.target, address, port, 1),',
     'the port before counts where a target names none, and this one names one',
   ]),
-  ...inFile('host/rules/ruleset.ts', [
-    'if (chain.rules.length <= LONG_CHAIN) return chain.rules',
-    'if (chain.rules.length < LONG_CHAIN) return chain.rules',
-    'an index finds the rules that a walk through the chain does',
-  ]),
   ...inFile('host/untracked.ts', [
     'for (let i = 0; i < KIND; i++) hash = Math.imul(hash ^ tuple[i], 0x9e3779b1) ^ (hash >>> 15)',
     'for (let i = 0; i < KIND; i++) hash = Math.imul(hash | tuple[i], 0x9e3779b1) ^ (hash >>> 15)',
@@ -123,21 +113,6 @@ export const SURVIVORS: readonly Survivor[] = [
     'Math.imul(0x2c1b3c6d, sequence) +',
     'a product is the same in either order',
   ]),
-  ...inFile('vantage/restore/half-translated.ts', [
-    'if ((state & (KNOWN | DECIDED)) !== KNOWN || !isToClient(handshakes, at, packet)) return',
-    'if ((state & (KNOWN | DECIDED)) !== KNOWN) return',
-    'seen where two connections have one slot, and one number by chance',
-  ]),
-  ...inFile('vantage/restore/joined-connections.ts', [
-    'const SHIFT = 4',
-    'const SHIFT = 5',
-    'records are larger, and what is in them is the same',
-  ]),
-  ...inFile('vantage/restore/local-output.ts', [
-    'return mix(Math.imul(source, 0x85ebca77) ^ Math.imul(destination, 0xc2b2ae3d) ^ ((sourcePort << 16) | port))',
-    'return mix(Math.imul(source, 0x85ebca77) ^ Math.imul(destination, 0xc2b2ae3d) ^ ((sourcePort << 16) & port))',
-    'a worse hash: seen where the host itself has two connections with one service at a time, which no test has',
-  ]),
   ...inFile('vantage/pairing.ts', [
     'for (let i = 1; i < sightings.count; i++) {',
     'for (let i = 1; i <= sightings.count; i++) {',
@@ -147,5 +122,139 @@ export const SURVIVORS: readonly Survivor[] = [
     'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) ^ macs',
     'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) | macs',
     'a worse hash: seen where two places fall together by chance, which no capture here has',
+  ]),
+  ...inFile(
+    'capture/formats/pcapng-clock.ts',
+    [
+      'return exact < EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
+      'return exact <= EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
+      'the same value either way',
+    ],
+    [
+      'this.binary = resolution > 127',
+      'this.binary = resolution >= 127',
+      '64 bits of 10^-127 seconds are no nanosecond, nor are those of 2^-127',
+    ],
+  ),
+  ...inFile('conntrack/eviction.ts', [
+    'for (let left = longestWalk(table); key >= 0 && left > 0; left--) {',
+    'for (let left = longestWalk(table); key >= 0 && left >= 0; left--) {',
+    'a bound on the time that a crowded bucket takes, one key more',
+  ]),
+  ...inFile('conntrack/key-tuple.ts', [
+    'if (tuple.kind < KIND_IPV6) return',
+    ';',
+    'words that nobody reads of an IPv4 tuple',
+  ]),
+  ...inFile('conntrack/proto/dccp-table.ts', [
+    'export const DCCP_TIMEOUTS = [240, 240, 480, 480, 43200, 64, 64, 240] as const',
+    'export const DCCP_TIMEOUTS = [241, 240, 480, 480, 43200, 64, 64, 240] as const',
+    'no entry is kept in the state NONE',
+  ]),
+  ...inFile('conntrack/ruled-engine.ts', [
+    'if (asked.kind >= KIND_IPV6) {',
+    'if (asked.kind > KIND_IPV6) {',
+    'nothing redirects protocol 0 of IPv6',
+  ]),
+  ...inFile('filter/cursor.ts', ['start = 0', 'start = 1', 'set for every frame before anybody reads it']),
+  ...inFile('host/listing/listed-xml.ts', [
+    'if (end < 0) break',
+    'if (end < 1) break',
+    'what ends stands behind its beginning',
+  ]),
+  ...inFile('host/rules/packet-facts.ts', [
+    'icmpType = -1',
+    'icmpType = -2',
+    'set by every packet before anybody asks',
+  ]),
+  ...inFile('host/rules/rules-file.ts', [
+    'if (isNft(document)) understood += readNft(path, document, ruleset, remarks)',
+    'if (isNft(document)) understood -= readNft(path, document, ruleset, remarks)',
+    'asked for nothing but whether it is 0',
+  ]),
+  ...inFile('host/rules/ruleset.ts', [
+    'if (isNarrow(destination)) return this.byWord.get(destination[0] ?? 0) ?? 0',
+    'if (isNarrow(destination)) return this.byWord.get(destination[0]) ?? 0',
+    'an address has four words',
+  ]),
+  ...inFile('host/rules/subject.ts', [
+    'export const PERHAPS = 2',
+    'export const PERHAPS = 3',
+    'a name that no answer else has',
+  ]),
+  ...inFile('host/walk/last-trails.ts', [
+    'words[at + 6] !== (mark | 0)',
+    'words[at + 7] !== (mark | 0)',
+    'walks are kept less; a stale one is taken where a mark has changed by rules that ask nothing else, which no test has',
+  ]),
+  ...inFile('host/walk/routes.ts', [
+    'for (let i = 0; i < 4; i++) kept[at + i] = words[i]',
+    'for (let i = 0; i < 4; i++) kept[at - i] = words[i]',
+    'routes are asked each time, and answer the same',
+  ]),
+  ...inFile('host/walk/trail.ts', [
+    'return (hash >>> 8) & (SLOTS - 1)',
+    'return (hash >>> 8) & (SLOTS - 2)',
+    'another hash: half of the slots are used',
+  ]),
+  ...inFile('vantage/bridging.ts', [
+    'if (sightings.packetType(0) < 0)',
+    'if (sightings.packetType(0) <= 0)',
+    'no frame to a group has the type of one to the host',
+  ]),
+  ...inFile(
+    'vantage/restore/handshake-ends.ts',
+    [
+      'if (words[one + CAPTURE] !== words[other + CAPTURE]) return time',
+      'if (words[one - CAPTURE] !== words[other + CAPTURE]) return time',
+      'seen where two views of one capture with one TTL contradict others by less than a clock does, which no test has',
+    ],
+    [
+      'for (let j = 0; j < words[at + ANSWERS]; j++) {',
+      'for (let j = 0; j <= words[at + ANSWERS]; j++) {',
+      'behind the last view stands one of an earlier handshake of the slot, if any',
+    ],
+  ),
+  ...inFile(
+    'vantage/restore/handshakes.ts',
+    [
+      'else if (this.awaited > 0) this.meetReaction(packet, (flags & TCP_RST) !== 0)',
+      'else if (this.awaited >= 0) this.meetReaction(packet, (flags & TCP_RST) !== 0)',
+      'spares a look where no handshake waits',
+    ],
+    [
+      'words[at + RECORD] = record',
+      'words[at - RECORD] = record',
+      'a view that comes late makes another record of the connection, with the same tuples',
+    ],
+  ),
+  ...inFile('vantage/restore/joined-connections.ts', [
+    'this.oldestOf = (this.oldestOf + 1) & (ROOM - 1)',
+    'this.oldestOf = (this.oldestOf + 1) & (ROOM - 2)',
+    'which view makes room where several share a place by chance',
+  ]),
+  ...inFile(
+    'vantage/restore/local-output.ts',
+    [
+      'const at = ((key >>> 1) & (MOST - 1)) << SHIFT',
+      'const at = ((key >> 1) & (MOST - 1)) << SHIFT',
+      'the sign is none of the bits that are taken',
+    ],
+    [
+      'const at = ((key >>> 1) & (MOST - 1)) << SHIFT',
+      'const at = ((key >> 1) & (MOST - 1)) << SHIFT',
+      'the sign is none of the bits that are taken',
+      2,
+    ],
+  ),
+  ...inFile('vantage/restore/quoted-packets.ts', [
+    'if (!packet.hasTuple || packet.fragmentOffset !== 0) return',
+    'if (!packet.hasTuple && packet.fragmentOffset !== 0) return',
+    'a packet too short for ports has port 0, and no error quotes that',
+  ]),
+  ...inFile('vantage/restore/restorer.ts', [
+    'const SAMPLED_PORTS = 15',
+    'const SAMPLED_PORTS = 16',
+    'more ports are sampled',
   ]),
 ]
