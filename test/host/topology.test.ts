@@ -118,6 +118,23 @@ describe('several hosts', () => {
   })
 })
 
+describe('bridge fdb', () => {
+  const entry = (mac: string, more: object) => ({ mac, ifname: 'veth7', master: 'br0', state: '', ...more })
+
+  it('has stations behind a port: neither its own address, nor what the device itself filters', () => {
+    const topology = topologyOf(
+      JSON.stringify([
+        { ifindex: 7, ifname: 'veth7' },
+        entry('02:00:00:00:00:01', { flags: [] }),
+        entry('02:00:00:00:00:02', { flags: [], state: 'permanent' }),
+        entry('02:00:00:00:00:03', { flags: ['self'] }),
+        entry('02:00:00:00:00:04', { flags: ['self'], state: 'permanent' }),
+      ]),
+    )
+    expect([...topology.hosts[0].forwarding]).toEqual([['02:00:00:00:00:01', 'veth7']])
+  })
+})
+
 describe('ip -d link', () => {
   it('has hairpin mode among what the bridge knows of its port', () => {
     const port = { info_slave_kind: 'bridge', info_slave_data: { hairpin: true } }
