@@ -117,6 +117,11 @@ describe('what iptables wrote', () => {
     )
     expect(both.destinations(packet)).toMatchObject({ isUnknown: false, mayPass: false })
     expect(both.destinations(packet).choices.length).toBe(2)
+    // of the family that is given, and of no other
+    const four = rulesOf(read('nft-of-iptables.json'), read('iptables-save-counters.txt'))
+    expect(four.destinations(packet).isUnknown).toBe(false)
+    const six = rulesOf(read('nft-of-iptables.json'), read('ip6tables-save.txt'))
+    expect(six.destinations(packet).isUnknown).toBe(true)
   })
 })
 

@@ -1,6 +1,7 @@
 // What ip and bridge say of a host, as JSON and as text: the same; the samples are of iproute2 6.1.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { FileFault } from '../../src/host/files/file-fault.ts'
 import { parseAddress } from '../../src/host/files/network.ts'
 import type { Topology } from '../../src/host/topology/topology.ts'
 import { topologyOf } from '../support/knowledge.ts'
@@ -163,4 +164,20 @@ it('an address without the length of its prefix is passed over', () => {
   const isLocal = (more: object) =>
     topologyOf(JSON.stringify(address(more))).hosts[0].isLocal(4, wordsOf('10.0.0.1'))
   expect([isLocal({ prefixlen: 24 }), isLocal({})]).toEqual([true, false])
+})
+
+it('more namespaces than a file may have are refused at the line of the one too many', () => {
+  const most = 100_000
+  const text = (count: number) =>
+    Array.from({ length: count }, (_, i) => `### namespace n${i}\n${i + 1}: eth0: <UP>\n`).join('')
+  expect(topologyOf(text(most)).hosts.length).toBe(most)
+  const lineOf = (() => {
+    try {
+      topologyOf(text(most + 2))
+    } catch (error) {
+      return (error as FileFault).line
+    }
+    return 0
+  })()
+  expect(lineOf).toBe(2 * (most + 1) + 1)
 })

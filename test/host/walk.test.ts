@@ -103,9 +103,18 @@ class Host {
 
   /** What the rule with this text met. */
   met(text: string): { packets: number; untold: number } {
-    const { numbers, counts } = this.rules
-    const number = numbers.all.findIndex(({ rule }) => rule?.source.text.includes(text) === true)
+    const { counts } = this.rules
+    const number = this.numberOf(text)
     return { packets: counts.packets[number], untold: counts.untold[number] }
+  }
+
+  /** Bytes that met the rule with this text. */
+  bytesOf(text: string): number {
+    return this.rules.counts.bytes[this.numberOf(text)]
+  }
+
+  private numberOf(text: string): number {
+    return this.rules.numbers.all.findIndex(({ rule }) => rule?.source.text.includes(text) === true)
   }
 }
 
@@ -142,6 +151,7 @@ describe('an entry', () => {
     }
     expect([host.created.length, host.engine.table.count]).toEqual([0, 0])
     expect(host.met('--dport 22')).toEqual({ packets: 3, untold: 0 })
+    expect(host.bytesOf('--dport 22')).toBe(120)
   })
 
   it('is confirmed where its packet is delivered or forwarded', () => {

@@ -208,6 +208,23 @@ test('IPv6: another identification is another datagram', () => {
   ])
 })
 
+test.each(['2001:db8::1', '1::1', '0:1::1', '0:0:1::1', '::1:0:0:1', '::1:0:1', '::1:1', '::2'])(
+  'IPv6: another source or destination is another datagram, by whichever word: %s',
+  other => {
+    for (const which of ['source', 'destination'] as const) {
+      const bench = new Bench()
+      const ends = { source: '::1', destination: '::1' }
+      const pieces = [
+        piece6(0, 24, true, ends),
+        piece6(24, 48, false, { ...ends, [which]: other }),
+        piece6(24, 48, false, ends),
+      ]
+      expect(bench.takeAll(pieces)).toEqual(['queued', 'queued', 'completed'])
+      expect(bench.defragmenter.waiting).toBe(1)
+    }
+  },
+)
+
 test('a piece wholly inside what came is a duplicate; the datagram still completes', () => {
   for (const piece of [piece4, piece6]) {
     const bench = new Bench()
@@ -380,6 +397,23 @@ test('the timeout counts from the first fragment', () => {
     expect(bench.take(piece(16, 48))).toBe('queued')
     expect(bench.defragmenter.waiting).toBe(1)
   }
+})
+
+test('a datagram that was started again waits anew, and holds up no other', () => {
+  const bench = new Bench()
+  const other = (identification: number) => piece4(0, 24, true, { identification, source: '10.3.3.3' })
+  bench.take(piece4(0, 24))
+  bench.time = 1000
+  for (let i = 0; i < 100; i++) bench.take(piece4(0, 24, true, { identification: 1000 + i }))
+  bench.take(other(1))
+  bench.time = 20_000
+  // too many others of its source have come
+  expect(bench.take(piece4(24, 48))).toBe('queued')
+  expect(bench.defragmenter.waiting).toBe(102)
+  bench.time = 32_000
+  bench.take(other(2))
+  expect(bench.defragmenter.waiting).toBe(2)
+  expect(bench.take(piece4(0, 24))).toBe('completed')
 })
 
 test('time that runs backwards expires nothing', () => {

@@ -123,6 +123,18 @@ test('the inner link header is that of the frame inside, where there is one', ()
   }
 })
 
+test('a record that held what was inside of tunnels holds a frame as any other does', () => {
+  const outer = new Packet()
+  decode(frameOf(ipv4({ protocol: 4 }, IP), { linkType: 101 }), outer)
+  const used = new Packet()
+  expect(decodeInner(outer, used)).toBe(true)
+  const fresh = new Packet()
+  const frame = frameOf(ethernet(IP, { vlans: [{ id: 3 }] }))
+  for (const packet of [used, fresh]) expect(decode(frame, packet)).toBe(true)
+  // whose tunnel it was in nobody asks of a frame
+  expect({ ...used, tunnel: 0, tunnelId: 0 }).toEqual({ ...fresh, tunnel: 0, tunnelId: 0 })
+})
+
 test('tunnels in each other, down to a bound', () => {
   let bytes = IP
   for (let i = 0; i < MAX_DEPTH + 2; i++) bytes = ipv4({ protocol: 4 }, bytes)
