@@ -55,7 +55,7 @@ class UntrackedPackets {
     const at = ((hash >>> 8) & (SLOTS - 1)) * WORDS
     let i = 0
     while (i < ANSWER && kept[at + i] === tuple[i]) i++
-    if (i < ANSWER || kept[at + ANSWER] === 0) {
+    if (i < ANSWER) {
       tuple[ANSWER] = this.decide() ? UNTRACKED : TRACKED
       kept.set(tuple, at)
     }

@@ -95,6 +95,24 @@ describe('damaged gzip', () => {
     expect(frames.length).toBeGreaterThanOrEqual(framesBefore - 60)
   })
 
+  it('is read no further when it is closed meanwhile, at its end too', async () => {
+    const small = new Uint8Array(gzipSync(capture.subarray(0, 5000)))
+    for (let before = 0; before <= 7; before++) {
+      const source = new GzipSource({
+        buffer: new ReadBuffer(new MemorySource(small), 1 << 16),
+        reopen: null,
+      })
+      const read = () => source.read(new Uint8Array(1000), 0, 1000)
+      for (let i = 0; i < before; i++) await read()
+      const reading = read()
+      // until the decompressor is at work, which it does beside this thread
+      for (let turn = 0; turn < 100; turn++) await Promise.resolve()
+      await source.close()
+      await reading
+      expect(await read()).toBe(0)
+    }
+  })
+
   it('with garbage behind it is read to its end', async () => {
     const { frames, captures } = await readBytes(joinBytes([stored, new TextEncoder().encode('garbage')]))
     expect(frames).toHaveLength(2000)
@@ -137,6 +155,20 @@ describe('zstd', () => {
         failure: null,
       })
     }
+  })
+
+  it('a frame that names no dictionary in a field of its own is one without', async () => {
+    // of descriptor 1 to 3 the field has one, two and four bytes (RFC 8878, 3.1.1.1.3)
+    const frames = [1, 2, 3].flatMap(descriptor => [
+      ...[0x28, 0xb5, 0x2f, 0xfd, descriptor, 0x38],
+      ...Array(1 << (descriptor - 1)).fill(0),
+      ...store([descriptor, 7, 8], 1),
+    ])
+    const source = new ZstdSource(new ReadBuffer(new MemorySource(Uint8Array.from(frames)), 64))
+    expect(await readWhole(source)).toEqual({
+      bytes: Uint8Array.of(1, 7, 8, 2, 7, 8, 3, 7, 8),
+      failure: null,
+    })
   })
 
   it('whose content is not what was compressed is found out by its checksum', async () => {

@@ -95,6 +95,19 @@ describe('packet blocks', () => {
   })
 })
 
+describe('the direction of a packet block', () => {
+  const option = (code: number, ...value: number[]) => ({ code, value: Uint8Array.from(value) })
+
+  it.each([
+    ['another option of four bytes', [option(6, 1, 0, 0, 0)]],
+    ['flags of another length', [option(2, 1, 0, 0, 0, 0, 0, 0, 0)]],
+    ['the same after the end of options', [option(0), option(2, 1, 0, 0, 0)]],
+  ])('is not told by %s', async (_, options) => {
+    const { frames } = await readBytes(start().enhanced(0, 1n, bytes(3), options).bytes())
+    expect(frames.map(({ direction }) => direction)).toEqual([0])
+  })
+})
+
 describe('sections and interfaces', () => {
   it('interface numbers and byte order start anew with every section', async () => {
     const capture = new PcapngWriter()

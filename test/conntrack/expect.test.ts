@@ -7,17 +7,22 @@ import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { type Expectation, Expectations } from '../../src/conntrack/expect/expectations.ts'
 import { LineEnds, readFtp, type Span } from '../../src/conntrack/expect/ftp.ts'
-import type { HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
+import {
+  HELPERS,
+  type HelperAssignment,
+  helperName,
+  USUAL_ASSIGNMENTS,
+} from '../../src/conntrack/helper-assignment.ts'
 import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
-import { STATE_NAMES } from '../../src/conntrack/status.ts'
+import { STATE_NAMES, STATE_NEW, STATE_RELATED } from '../../src/conntrack/status.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
 import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { runModel } from '../kernel/model.ts'
 import { runCli } from '../support/cli.ts'
-import { ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
+import { ethernet, frameOf, ipv4, type TcpOptions, tcp } from '../support/frames.ts'
 import { SILENT } from '../support/segments.ts'
 
 const text = (line: string): Uint8Array => new Uint8Array(Buffer.from(line, 'latin1'))
@@ -26,6 +31,14 @@ const span = (bytes: Uint8Array): Span => ({
   bytes: new Uint8Array([0x31, ...bytes, 0x2c, 0x31, 0x7c, 0x0d]),
   start: 1,
   end: bytes.length + 1,
+})
+
+it('helpers are assigned to their ports, and an entry that has one tells by its protocol which', () => {
+  expect(USUAL_ASSIGNMENTS).toEqual([
+    { helper: 'ftp', port: 21 },
+    { helper: 'tftp', port: 69 },
+  ])
+  expect(USUAL_ASSIGNMENTS.map(({ helper }) => helperName(HELPERS[helper].protocol))).toEqual(['ftp', 'tftp'])
 })
 
 describe('a line of FTP', () => {
@@ -174,6 +187,60 @@ describe('an entry that a helper was assigned to', () => {
     send(false, [4001, 80], TCP_ACK, [105, 501], 'PORT 192,0,2,1,4,1\r\n')
     send(true, [20, 1025], TCP_SYN, [900, 0])
     expect(states).toEqual(['new', 'new', 'established', 'established', 'established', 'new'])
+  })
+})
+
+describe('a flow that FTP announces', () => {
+  const CLIENT = '10.0.0.1'
+  const SERVER = '10.0.0.2'
+
+  /** The state of a first packet from the client, behind lines of the server. */
+  function stateBehind(lines: string[], destination: string, destinationPort: number): number {
+    const settings = { ...defaultSettings(), helpers: USUAL_ASSIGNMENTS }
+    const quiet = () => {}
+    const engine = new Engine(settings, {
+      created: quiet,
+      updated: quiet,
+      reclassified: quiet,
+      expired: quiet,
+      destroyed: quiet,
+    })
+    const packet = new Packet()
+    const send = (from: string, to: string, segment: TcpOptions, payload = ''): number => {
+      const bytes = tcp({ acknowledgment: 1, ...segment }, text(payload))
+      decode(frameOf(ipv4({ source: from, destination: to, protocol: 6 }, bytes), { linkType: 101 }), packet)
+      engine.track(packet)
+      return engine.state
+    }
+    const up = { sourcePort: 4000, destinationPort: 21 }
+    const down = { sourcePort: 21, destinationPort: 4000 }
+    send(CLIENT, SERVER, { ...up, flags: 2, sequence: 0, acknowledgment: 0 })
+    send(SERVER, CLIENT, { ...down, flags: 0x12, sequence: 0 })
+    send(CLIENT, SERVER, { ...up, flags: 0x10, sequence: 1 })
+    let sequence = 1
+    for (const line of ['220 ready\r\n', ...lines]) {
+      send(SERVER, CLIENT, { ...down, flags: 0x18, sequence }, line)
+      sequence += line.length
+    }
+    return send(CLIENT, destination, {
+      sourcePort: 5000,
+      destinationPort,
+      flags: 2,
+      sequence: 0,
+      acknowledgment: 0,
+    })
+  }
+
+  it.each([
+    ['227 Entering Passive Mode (10,0,0,2,4,1).\r\n', SERVER, 1025, STATE_RELATED],
+    ['229 Entering Extended Passive Mode (|||1025|)\r\n', SERVER, 1025, STATE_RELATED],
+    ['227 Entering Passive Mode (10,0,0,2,4,1).\r\n', SERVER, 1026, STATE_NEW],
+    // somewhere else: only with the module's parameter loose=1
+    ['227 Entering Passive Mode (10,0,0,3,4,1).\r\n', SERVER, 1025, STATE_NEW],
+    ['227 Entering Passive Mode (10,0,0,3,4,1).\r\n', '10.0.0.3', 1025, STATE_NEW],
+    ['200 nothing\r\n', SERVER, 1025, STATE_NEW],
+  ])('is RELATED, from the server alone: %j to %s port %i', (line, destination, port, state) => {
+    expect(stateBehind([line], destination, port)).toBe(state)
   })
 })
 

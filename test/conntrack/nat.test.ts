@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { DatagramTranslations } from '../../src/conntrack/datagram-translations.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
-import { CAUSE_DELETED } from '../../src/conntrack/events.ts'
+import { CAUSE_NAMES } from '../../src/conntrack/events.ts'
 import { ObservedTranslation } from '../../src/conntrack/nat.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import {
@@ -142,8 +142,11 @@ describe('two first packets of one tuple with two translations', () => {
 
 describe('a tuple that goes on with another translation', () => {
   function deletions(...packets: [from: string, to: string, protocol: 'tcp' | 'udp', time: number][]) {
-    const causes: number[] = []
-    const engine = new Engine(defaultSettings(), { ...silent, destroyed: (_, cause) => causes.push(cause) })
+    const causes: string[] = []
+    const engine = new Engine(defaultSettings(), {
+      ...silent,
+      destroyed: (_, cause) => causes.push(CAUSE_NAMES[cause]),
+    })
     for (const packet of packets) track(engine, ...packet)
     return { causes, keys: keys(engine) }
   }
@@ -154,7 +157,7 @@ describe('a tuple that goes on with another translation', () => {
 
   it('has an entry made anew: the one before was deleted', () => {
     expect(deletions([POD, FIRST, 'udp', 0], [POD, SECOND, 'udp', 2e9])).toEqual({
-      causes: [CAUSE_DELETED],
+      causes: ['deleted'],
       keys: [ANEW],
     })
   })
@@ -181,7 +184,7 @@ describe('a tuple that goes on with another translation', () => {
     expect(causes).toEqual([])
     expect(left).toHaveLength(1)
     expect(deletions([POD, both, 'udp', 0], [POD, '192.0.2.1:31001>10.0.0.7:53', 'udp', 2e9]).causes).toEqual(
-      [CAUSE_DELETED],
+      ['deleted'],
     )
   })
 

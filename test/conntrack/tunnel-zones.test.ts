@@ -47,6 +47,13 @@ describe('packets of one direction with the same addresses and ports', () => {
     expect([6, 17, 132].map(protocol => zone(zones, protocol, { protocol, source: 5 }))).toEqual([0, 0, 0])
   })
 
+  it('are told apart in very many flows at a time', () => {
+    const zones = new TunnelZones()
+    const flows = Array.from({ length: 2000 }, (_, index) => ({ source: 5000 + index }))
+    const zonesOf = (id: number) => new Set(flows.map(flow => zone(zones, id, flow)))
+    expect([1, 2, 1, 2].map(id => [...zonesOf(id)])).toEqual([[0], [1], [0], [1]])
+  })
+
   it('without a tuple are of zone 0, and tell nothing', () => {
     const zones = new TunnelZones()
     const packet = new Packet()

@@ -19,6 +19,33 @@ function errorOf(text: string): { column: number; message: string } {
   return { column: 0, message: '' }
 }
 
+describe('a protocol by its name', () => {
+  it.each([
+    ['icmp', 1],
+    ['igmp', 2],
+    ['ipip', 4],
+    ['tcp', 6],
+    ['udp', 17],
+    ['dccp', 33],
+    ['ipv6', 41],
+    ['gre', 47],
+    ['esp', 50],
+    ['ah', 51],
+    ['icmp6', 58],
+    ['pim', 103],
+    ['vrrp', 112],
+    ['sctp', 132],
+    ['udplite', 136],
+  ])('%s is that of its number, and of no other', (name, protocol) => {
+    const filter = new Filter(`ip proto \\${name}`)
+    const others = [protocol - 1, protocol, protocol + 1]
+    const found = others.filter(each =>
+      filter.matchesFrame(frameOf(ethernet(ipv4({ protocol: each }, filler(20))))),
+    )
+    expect(found).toEqual([protocol])
+  })
+})
+
 describe('an expression that is none', () => {
   it.each([
     ['port', 5, 'a port number'],
@@ -32,6 +59,7 @@ describe('an expression that is none', () => {
     ['host 10.0.0.0/8', 14, 'expected net in front of a network'],
     ['net 10.0.0.1/8', 14, 'bits set outside of this mask'],
     ['net 10.0.0.0/33', 14, 'no prefix length from 0 to 32'],
+    ['net 2001:db8::/129', 16, 'no prefix length from 0 to 128'],
     ['net 2001:db8::1/32', 17, 'bits set outside of this prefix'],
     ['10.0.0.1', 1, 'expected host, net or port in front of 10.0.0.1'],
     ['fd00::1', 1, 'expected host, net or port in front of fd00::1'],

@@ -148,6 +148,27 @@ describe('a rule that is not understood', () => {
     })
   })
 
+  it('may ask for a translation, which nobody knows of a flow', () => {
+    const verdictOf = (states: string) =>
+      rulesOf(
+        `*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate ${states} -j DROP\nCOMMIT\n`,
+      ).invalid(packetOf('tcp', '1.1.1.1:1', '2.2.2.2:2'), ['forward']).verdict
+    expect(['INVALID', 'NEW', 'INVALID,DNAT'].map(verdictOf)).toEqual(['drops', 'passes', 'drops'])
+    expect(['DNAT', 'NEW,SNAT'].map(verdictOf)).not.toContain('passes')
+  })
+
+  it.each([
+    ['-A PREROUTING word -j DROP', 'expected an option of a match, found word'],
+    ['-A PREROUTING ! word -j DROP', 'expected an option of a match, found word'],
+    ['-A PREROUTING -p tcp !', 'expected an option of a match, found nothing'],
+    ['-A PREROUTING -m comment --comment', '--comment without a value'],
+    ['-A PREROUTING -p tcp -j', '-j without a target'],
+  ])('is told what is wrong with it: %s', (rule, problem) => {
+    expect(remarksOn(`*raw\n:PREROUTING ACCEPT [0:0]\n${rule}\nCOMMIT\n`)).toEqual([
+      `3: ${problem}, the rule is passed over`,
+    ])
+  })
+
   it('stops at nothing when chains call each other', () => {
     const text =
       '*nat\n:PREROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n-A PREROUTING -j A\n-A A -j B\n-A A -j B\n-A B -j A\n-A B -j A\n'

@@ -89,3 +89,24 @@ it.each([
 ])('ends with a text that is cut off: %s', cut => {
   expect(() => nftItems(cut, new Remarks())).not.toThrow()
 })
+
+it('reads what stands behind blocks that tell nothing, and sets on one line', () => {
+  const items = nftItems(
+    `table inet t {
+  flowtable f { hook ingress priority 0; devices = { lan0, wan0 }; counter }
+  limit l { rate 1/second }
+  set s { type ipv4_addr; flags interval; elements = { 10.0.0.1, 10.0.1.0/24 } }
+  map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : drop } }
+  chain c { type filter hook prerouting priority raw; ip saddr @s notrack }
+}
+table ip u { chain d { } }`,
+    new Remarks(),
+  ) as (Item & { set?: Record<string, unknown>; map?: Record<string, unknown> })[]
+  expect(items.flatMap(({ set, map }) => (set ?? map)?.elem ?? [])).toEqual([
+    '10.0.0.1',
+    { prefix: { addr: '10.0.1.0', len: 24 } },
+    ['10.0.0.1', { drop: null }],
+  ])
+  expect(items.flatMap(({ chain }) => (chain === undefined ? [] : [chain.name]))).toEqual(['c', 'd'])
+  expect(items.filter(({ rule }) => rule !== undefined)).toHaveLength(1)
+})

@@ -63,6 +63,23 @@ describe('rules written by hand', () => {
     expect(isUntracked('udp', '10.1.1.1:1', '198.51.100.128:53')).toBe(false)
   })
 
+  it('ask for the protocol of either IP header', () => {
+    const untracked = (match: string) => {
+      const own = rulesOf(`table inet t {
+  chain c { type filter hook prerouting priority raw; policy accept; ${match} notrack }
+}`)
+      return (['10.0.0.1:1 10.0.0.2:2', '[fd00::1]:1 [fd00::2]:2'] as const).flatMap(ends =>
+        (['tcp', 'udp'] as const).map(protocol => {
+          const [source = '', destination = ''] = ends.split(' ')
+          return own.isUntracked(packetOf(protocol, source, destination), 'prerouting')
+        }),
+      )
+    }
+    expect(untracked('ip protocol udp')).toEqual([false, true, false, false])
+    expect(untracked('ip6 nexthdr tcp')).toEqual([false, false, true, false])
+    expect(untracked('meta l4proto udp')).toEqual([false, true, false, true])
+  })
+
   it('drop INVALID packets by a verdict map', () => {
     expect(
       rules.invalid(packetOf('tcp', '10.1.1.1:1', '10.1.1.2:2'), ['prerouting', 'forward']),
@@ -100,6 +117,11 @@ describe('what iptables wrote', () => {
     )
     expect(both.destinations(packet)).toMatchObject({ isUnknown: false, mayPass: false })
     expect(both.destinations(packet).choices.length).toBe(2)
+    // of the family that is given, and of no other
+    const four = rulesOf(read('nft-of-iptables.json'), read('iptables-save-counters.txt'))
+    expect(four.destinations(packet).isUnknown).toBe(false)
+    const six = rulesOf(read('nft-of-iptables.json'), read('ip6tables-save.txt'))
+    expect(six.destinations(packet).isUnknown).toBe(true)
   })
 })
 

@@ -127,6 +127,13 @@ describe('marks', () => {
     }
   })
 
+  it('are not known behind a rule that sets what nobody can tell', () => {
+    const ruleset = new Ruleset()
+    const base = baseOf(ruleset, 'base', 'forward', 0)
+    base.rules = [ruleOf(null, { kind: 'mark', clear: 0, flip: null })]
+    expect(walk(ruleset, base, packet, [5, 6]).map(({ mark }) => mark)).toEqual([null])
+  })
+
   it('are those that rules have set when the packet falls out of the chain', () => {
     const ruleset = new Ruleset()
     const base = baseOf(ruleset, 'base', 'forward', 0)

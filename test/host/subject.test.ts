@@ -92,6 +92,8 @@ describe('a condition', () => {
     expect(ofMark(0x10, 0xf0)(packet, 0x1f)).toBe(YES)
     expect(ofMark(0x10, 0xf0)(packet, 0x2f)).toBe(NO)
     expect(ofMark(0x10, 0xf0)(packet, null)).toBe(PERHAPS)
+    // bits that the mask takes away are in no mark
+    expect(ofMark(0x11, 0xf0)(packet, 0x11)).toBe(NO)
     expect(ofMark(0x8000_0000, 0xffff_ffff)(packet, 0x8000_0000)).toBe(YES)
   })
 

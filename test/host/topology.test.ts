@@ -1,6 +1,7 @@
 // What ip and bridge say of a host, as JSON and as text: the same; the samples are of iproute2 6.1.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { FileFault } from '../../src/host/files/file-fault.ts'
 import { parseAddress } from '../../src/host/files/network.ts'
 import type { Topology } from '../../src/host/topology/topology.ts'
 import { topologyOf } from '../support/knowledge.ts'
@@ -118,6 +119,23 @@ describe('several hosts', () => {
   })
 })
 
+describe('bridge fdb', () => {
+  const entry = (mac: string, more: object) => ({ mac, ifname: 'veth7', master: 'br0', state: '', ...more })
+
+  it('has stations behind a port: neither its own address, nor what the device itself filters', () => {
+    const topology = topologyOf(
+      JSON.stringify([
+        { ifindex: 7, ifname: 'veth7' },
+        entry('02:00:00:00:00:01', { flags: [] }),
+        entry('02:00:00:00:00:02', { flags: [], state: 'permanent' }),
+        entry('02:00:00:00:00:03', { flags: ['self'] }),
+        entry('02:00:00:00:00:04', { flags: ['self'], state: 'permanent' }),
+      ]),
+    )
+    expect([...topology.hosts[0].forwarding]).toEqual([['02:00:00:00:00:01', 'veth7']])
+  })
+})
+
 describe('ip -d link', () => {
   it('has hairpin mode among what the bridge knows of its port', () => {
     const port = { info_slave_kind: 'bridge', info_slave_data: { hairpin: true } }
@@ -146,4 +164,20 @@ it('an address without the length of its prefix is passed over', () => {
   const isLocal = (more: object) =>
     topologyOf(JSON.stringify(address(more))).hosts[0].isLocal(4, wordsOf('10.0.0.1'))
   expect([isLocal({ prefixlen: 24 }), isLocal({})]).toEqual([true, false])
+})
+
+it('more namespaces than a file may have are refused at the line of the one too many', () => {
+  const most = 100_000
+  const text = (count: number) =>
+    Array.from({ length: count }, (_, i) => `### namespace n${i}\n${i + 1}: eth0: <UP>\n`).join('')
+  expect(topologyOf(text(most)).hosts.length).toBe(most)
+  const lineOf = (() => {
+    try {
+      topologyOf(text(most + 2))
+    } catch (error) {
+      return (error as FileFault).line
+    }
+    return 0
+  })()
+  expect(lineOf).toBe(2 * (most + 1) + 1)
 })

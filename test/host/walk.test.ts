@@ -7,7 +7,9 @@ import { RuledEngine } from '../../src/conntrack/ruled-engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { STATE_NEW } from '../../src/conntrack/status.ts'
 import { ReplayedRules } from '../../src/host/walk/replayed-rules.ts'
+import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
+import { type Bytes, be32, frameOf, icmp, ipv4, join, tcp } from '../support/frames.ts'
 import { rulesOf, topologyOf } from '../support/knowledge.ts'
 
 const TOPOLOGY = `1: lo: <UP>
@@ -102,9 +104,18 @@ class Host {
 
   /** What the rule with this text met. */
   met(text: string): { packets: number; untold: number } {
-    const { numbers, counts } = this.rules
-    const number = numbers.all.findIndex(({ rule }) => rule?.source.text.includes(text) === true)
+    const { counts } = this.rules
+    const number = this.numberOf(text)
     return { packets: counts.packets[number], untold: counts.untold[number] }
+  }
+
+  /** Bytes that met the rule with this text. */
+  bytesOf(text: string): number {
+    return this.rules.counts.bytes[this.numberOf(text)]
+  }
+
+  private numberOf(text: string): number {
+    return this.rules.numbers.all.findIndex(({ rule }) => rule?.source.text.includes(text) === true)
   }
 }
 
@@ -153,6 +164,7 @@ describe('an entry', () => {
     }
     expect([host.created.length, host.engine.table.count]).toEqual([0, 0])
     expect(host.met('--dport 22')).toEqual({ packets: 3, untold: 0 })
+    expect(host.bytesOf('--dport 22')).toBe(120)
   })
 
   it('is confirmed where its packet is delivered or forwarded', () => {
@@ -250,6 +262,133 @@ describe('rules', () => {
     )
   })
 
+  it('are met the same whether a walk is kept or not, as marks of the connection change', () => {
+    const mangle = [
+      '*mangle',
+      ':PREROUTING ACCEPT [0:0]',
+      '-A PREROUTING -p tcp -m tcp --tcp-flags PSH PSH -j CONNMARK --set-xmark 0x5/0xffffffff',
+      '-A PREROUTING -p tcp -m tcp --tcp-flags URG URG -j CONNMARK --set-xmark 0x0/0xffffffff',
+      'COMMIT',
+      '',
+    ].join('\n')
+    const drop = '-A FORWARD -m connmark --mark 0x5 -j DROP'
+    const packet = fc.record({ isAnswer: fc.boolean(), flags: fc.constantFrom(ACK, ACK, ACK | 8, ACK | 32) })
+    fc.assert(
+      fc.property(fc.array(packet, { minLength: 10, maxLength: 30 }), packets => {
+        const kept = new Host(mangle + rules(drop))
+        const walked = new Host(mangle + rules('-A FORWARD -m length --length 0:10 -j DROP', drop))
+        const fates = [kept, walked].map(host => {
+          host.send(CLIENT, INSIDE, SYN)
+          host.send(INSIDE, CLIENT, SYN | ACK, { interfaceIndex: 2, acknowledgment: 2 })
+          return packets.map(({ isAnswer, flags }) =>
+            isAnswer
+              ? host.send(INSIDE, CLIENT, flags, { interfaceIndex: 2, sequence: 2, acknowledgment: 2 })
+              : host.send(CLIENT, INSIDE, flags, { sequence: 2, acknowledgment: 2 }),
+          )
+        })
+        expect(fates[0]).toEqual(fates[1])
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('ask for bits of the mark of a connection', () => {
+    const isDropped = (match: string) =>
+      new Host(`table inet t {
+  chain pre { type filter hook prerouting priority mangle; ct mark set 0x7 }
+  chain in { type filter hook input priority filter; ${match} drop }
+}`).send(CLIENT, SERVER, SYN) === 'dropped'
+    expect(['ct mark 0x7', 'ct mark & 0x2 == 0x2', 'ct mark & 0x8 == 0x0'].map(isDropped)).toEqual(
+      Array(3).fill(true),
+    )
+    expect(['ct mark 0x2', 'ct mark & 0x2 == 0x0', 'ct mark & 0x5 == 0x7'].map(isDropped)).toEqual(
+      Array(3).fill(false),
+    )
+    const isDroppedByXt = (mark: string) =>
+      new Host(
+        `*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CONNMARK --set-xmark 0x7/0xffffffff\nCOMMIT\n${rules(
+          `-A INPUT -m connmark --mark ${mark} -j DROP`,
+        )}`,
+      ).send(CLIENT, SERVER, SYN) === 'dropped'
+    expect(['0x7', '0x2/0x2', '0x0/0x8', '0x2', '0x0/0x2', '0x7/0x5'].map(isDroppedByXt)).toEqual([
+      ...Array(3).fill(true),
+      ...Array(3).fill(false),
+    ])
+  })
+
+  it('set a mark from its own bits; from bits of the other one nobody tells what it comes to', () => {
+    const fateOf = (expression: string) =>
+      new Host(`table inet t {
+  chain pre { type filter hook prerouting priority mangle; ${expression} }
+  chain in { type filter hook input priority filter; meta mark 0x6 drop }
+}`).send(CLIENT, SERVER, SYN)
+    expect(fateOf('meta mark set 0x4; meta mark set meta mark | 0x2')).toBe('dropped')
+    expect(fateOf('meta mark set 0x7; meta mark set meta mark ^ 0x1')).toBe('dropped')
+    expect(fateOf('meta mark set 0xe; meta mark set meta mark & 0x7')).toBe('dropped')
+    expect(fateOf('meta mark set 0x4; meta mark set meta mark | 0x1')).toBe('delivered')
+    expect(fateOf('meta mark set 0x4; meta mark set ct mark | 0x6')).toBe('unknown')
+  })
+
+  it('that refuse are answered by the error about what was refused, and by no other message', () => {
+    const host = new Host(rules('-A INPUT -p tcp -m tcp --dport 22 -j REJECT'))
+    for (let i = 0; i < 2; i++) expect(host.send(CLIENT, SERVER, SYN)).toBe('rejected')
+    const ends = { source: '203.0.113.2', destination: '198.51.100.7', protocol: 1 }
+    const sent = new Packet()
+    const stateOf = (message: Bytes): string => {
+      expect(decode(frameOf(ipv4(ends, message), { linkType: 101 }), sent)).toBe(true)
+      const { time: _time, frame: _frame, ...more } = sent
+      host.send(SERVER, CLIENT, 0, { ...more, interfaceIndex: 3, packetType: OUTGOING })
+      return host.rules.state
+    }
+    const refused = ipv4(
+      { source: '198.51.100.7', destination: '203.0.113.2', protocol: 6 },
+      tcp({ sourcePort: 40_000, destinationPort: 22, flags: SYN }),
+    )
+    expect(stateOf(icmp(3, 3, join(be32(0), refused)))).toBe('related')
+    expect(stateOf(icmp(8, 0, join(be32(1), refused)))).toBe('new')
+    expect(stateOf(icmp(3, 3, join(be32(0), refused)))).toBe('related')
+  })
+
+  it('of raw drop a packet in front of conntrack', () => {
+    const raw = [
+      '*raw',
+      ':PREROUTING ACCEPT [0:0]',
+      '-A PREROUTING -p tcp -m tcp --dport 22 -j DROP',
+      'COMMIT',
+    ]
+    const host = new Host([...raw, rules()].join('\n'))
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('dropped')
+    expect(host.rules.decided).toBeGreaterThanOrEqual(0)
+    expect(host.send(CLIENT, '203.0.113.2:23', SYN)).toBe('delivered')
+    expect(host.met('--dport 22')).toEqual({ packets: 1, untold: 0 })
+    expect(host.created.length).toBe(1)
+  })
+
+  it('that may have set any of very many marks leave the mark unknown, and the packet on its way', () => {
+    const mangle = [
+      '*mangle',
+      ':PREROUTING ACCEPT [0:0]',
+      ...Array.from(
+        { length: 12 },
+        (_, i) => `-A PREROUTING -m limit --limit 1/s -j MARK --set-xmark 0x${i + 1}/0xffffffff`,
+      ),
+      'COMMIT',
+    ].join('\n')
+    const fateOf = (rule: string) => {
+      const host = new Host(`${mangle}\n${rules(rule)}`)
+      return [host.send(CLIENT, SERVER, SYN), host.created.length]
+    }
+    expect(fateOf('-A INPUT -m mark --mark 0x3 -j DROP')).toEqual(['unknown', 1])
+    expect(fateOf('-A INPUT -j ACCEPT')).toEqual(['delivered', 1])
+  })
+
+  it('decide together where one or the other does, all to the same end', () => {
+    const host = new Host(rules('-A INPUT -m limit --limit 1/s -j DROP', '-A INPUT -j DROP'))
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('dropped')
+    expect(host.rules.decided).toBe(-1)
+    expect(['--limit', 'INPUT -j DROP'].map(text => host.met(text).untold)).toEqual([1, 1])
+  })
+
   it('count every third packet from where the wheel stands', () => {
     const host = new Host(
       rules('-A INPUT -m statistic --mode nth --every 3 --packet 1 -j DROP', '-A INPUT -j ACCEPT'),
@@ -321,6 +460,57 @@ describe('rules', () => {
     expect(host.send(CLIENT, SERVER, SYN)).toBe('delivered')
     expect(host.met('--mark 0x0 -j ACCEPT')).toEqual({ packets: 1, untold: 0 })
     expect(host.send(CLIENT, '203.0.113.2:23', SYN)).toBe('dropped')
+  })
+
+  it('in front of conntrack have no entry to ask about, whatever the packet before had', () => {
+    const host = new Host(
+      [
+        '*raw',
+        ':PREROUTING ACCEPT [0:0]',
+        '-A PREROUTING -m conntrack --ctstatus CONFIRMED -j DROP',
+        // nor does the opposite hold without one
+        '-A PREROUTING -m conntrack ! --ctstatus CONFIRMED -j DROP',
+        'COMMIT',
+        rules('-A INPUT -m conntrack --ctstatus CONFIRMED -j ACCEPT'),
+      ].join('\n'),
+    )
+    const fates = [SYN, SYN, SYN].map(flags => host.send(CLIENT, SERVER, flags))
+    expect(fates).toEqual(['delivered', 'delivered', 'delivered'])
+    expect(host.met('CONFIRMED -j ACCEPT')).toEqual({ packets: 2, untold: 0 })
+  })
+
+  it('behind a translation know whom replies come from', () => {
+    const nat = (target: string) =>
+      ['*nat', ':PREROUTING ACCEPT [0:0]', `-A PREROUTING -p tcp -m tcp --dport 22 ${target}`, 'COMMIT'].join(
+        '\n',
+      )
+    const fateOf = (target: string, address: string) => {
+      const drop = rules(`-A FORWARD -m conntrack --ctreplsrc ${address} -j DROP`)
+      return new Host(`${nat(target)}\n${drop}`).send(CLIENT, SERVER, SYN)
+    }
+    const one = '-j DNAT --to-destination 192.168.1.20:80'
+    expect(fateOf(one, '192.168.1.20')).toBe('dropped')
+    expect(fateOf(one, '192.168.1.21')).toBe('forwarded')
+  })
+
+  it('that redirect to another port have answers that come from the first one', () => {
+    const host = new Host(
+      [
+        '*nat',
+        ':PREROUTING ACCEPT [0:0]',
+        '-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080',
+        'COMMIT',
+        rules(),
+      ].join('\n'),
+    )
+    // entries in front of it
+    for (const port of [1, 2, 3]) host.send(`198.51.100.7:${port}`, SERVER, SYN)
+    host.send(CLIENT, '203.0.113.2:80', SYN)
+    expect(host.created).toEqual([0, 1, 2, 3])
+    host.send('203.0.113.2:80', CLIENT, SYN | ACK, { packetType: OUTGOING, acknowledgment: 2 })
+    expect([host.engine.ct, host.engine.direction]).toEqual([3, 1])
+    // the entry has the port that the rule leads to
+    expect(host.engine.table.ports(3 * 2 + 1) >>> 16).toBe(8080)
   })
 
   it('are not believed any more where an answer shows that a packet went on', () => {

@@ -11,21 +11,15 @@ const inFile = (
 ): Survivor[] => faults.map(([from, to, reason, nth = 1]) => ({ file, from, to, reason, nth }))
 
 export const SURVIVORS: readonly Survivor[] = [
-  ...inFile('capture/frame.ts', ['interface = 0', 'interface = 1', 'every source sets it']),
-  ...inFile('capture/open/merge.ts', [
-    'const MAX_CHUNK = 1 << 20',
-    'const MAX_CHUNK = 1 >> 20',
-    'how much is read at a time',
+  ...inFile('capture/compression/lz4.ts', [
+    'const FLAG_BLOCK_CHECKSUM = 0x10',
+    'const FLAG_BLOCK_CHECKSUM = 0x11',
+    'a frame with the other bit has been refused: it needs a dictionary',
   ]),
-  ...inFile('capture/formats/pcapng-clock.ts', [
-    'return exact < EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
-    'return exact <= EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
-    'the same value either way',
-  ]),
-  ...inFile('capture/open/stored.ts', [
-    'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(0)',
-    'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(1)',
-    'standard input is read by a process of its own, which has no fault',
+  ...inFile('capture/compression/skippable.ts', [
+    'return magic >>> 4 === 0x184d2a5',
+    'return magic >> 4 === 0x184d2a5',
+    'no number with the top bit is one of these',
   ]),
   ...inFile('capture/compression/xxhash32.ts', [
     'hash = Math.imul(rotate((hash + Math.imul(word(this.rest, at), PRIME3)) | 0, 17), PRIME4)',
@@ -37,16 +31,60 @@ export const SURVIVORS: readonly Survivor[] = [
     'return view.getUint16(at - 2, true) - 256',
     'compared with a bound that two bytes never reach',
   ]),
+  ...inFile(
+    'capture/formats/pcapng-clock.ts',
+    [
+      'return exact < EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
+      'return exact <= EARLIEST ? EARLIEST : exact > LATEST ? LATEST : exact',
+      'the same value either way',
+    ],
+    [
+      'this.binary = resolution > 127',
+      'this.binary = resolution >= 127',
+      '64 bits of 10^-127 seconds are no nanosecond, nor are those of 2^-127',
+    ],
+  ),
+  ...inFile('capture/frame.ts', ['interface = 0', 'interface = 1', 'every source sets it']),
+  ...inFile('capture/open/merge.ts', [
+    'const MAX_CHUNK = 1 << 20',
+    'const MAX_CHUNK = 1 >> 20',
+    'how much is read at a time',
+  ]),
+  ...inFile('capture/open/stored.ts', [
+    'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(0)',
+    'if (stats.isFIFO() || stats.isSocket()) return new PipeSource(1)',
+    'standard input is read by a process of its own, which has no fault',
+  ]),
   ...inFile('conntrack/datagram-translations.ts', [
     'addresses ^= Math.imul(packet.source3, 0x9e3779b1) ^ Math.imul(packet.destination3, 0x165667b1)',
     'addresses ^= Math.imul(packet.source3, 0x9e3779b1) ^ Math.imul(packet.destination3, 0x165667b2)',
     'another hash, as good',
   ]),
   ...inFile('conntrack/engine.ts', ['ct = -1', 'ct = 1', 'set by every packet before anybody asks']),
+  ...inFile('conntrack/eviction.ts', [
+    'for (let left = longestWalk(table); key >= 0 && left > 0; left--) {',
+    'for (let left = longestWalk(table); key >= 0 && left >= 0; left--) {',
+    'a bound on the time that a crowded bucket takes, one key more',
+  ]),
+  ...inFile('conntrack/gc.ts', [
+    'const pause = now - this.scanStart < this.intervalMax ? 1 : 0',
+    'const pause = now - this.scanStart <= this.intervalMax ? 1 : 0',
+    'seen where a cycle has taken its most to the jiffy, which no test has',
+  ]),
+  ...inFile('conntrack/key-tuple.ts', [
+    'if (tuple.kind < KIND_IPV6) return',
+    ';',
+    'words that nobody reads of an IPv4 tuple',
+  ]),
   ...inFile('conntrack/prefetch.ts', [
     'for (let i = 0; i < count; i++) if (keys[i] >= 0) sum ^= table.touch(keys[i])',
     'for (let i = 0; i < count; i++) if (keys[i] > 0) sum ^= table.touch(keys[i])',
     'what is read ahead changes how fast a lookup is, not what it finds',
+  ]),
+  ...inFile('conntrack/proto/dccp-table.ts', [
+    'export const DCCP_TIMEOUTS = [240, 240, 480, 480, 43200, 64, 64, 240] as const',
+    'export const DCCP_TIMEOUTS = [241, 240, 480, 480, 43200, 64, 64, 240] as const',
+    'no entry is kept in the state NONE',
   ]),
   ...inFile('conntrack/proto/sctp.ts', [
     'entries[entry + INIT] = 0',
@@ -63,6 +101,11 @@ export const SURVIVORS: readonly Survivor[] = [
     'void 0',
     'test/kernel/mutants.ts catches it with random packets through the kernel; the tests here have no such SYN',
   ]),
+  ...inFile('conntrack/ruled-engine.ts', [
+    'if (asked.kind >= KIND_IPV6) {',
+    'if (asked.kind > KIND_IPV6) {',
+    'nothing redirects protocol 0 of IPv6',
+  ]),
   ...inFile('conntrack/status.ts', [
     'export const IPCT_DESTROY = 1 << 2',
     'export const IPCT_DESTROY = 1 << 3',
@@ -74,10 +117,36 @@ export const SURVIVORS: readonly Survivor[] = [
     'how much memory is taken ahead',
   ]),
   ...inFile('conntrack/timeouts.ts', ['0, // NONE', '1, // NONE', 'no entry is kept in this state']),
+  ...inFile('filter/cursor.ts', ['start = 0', 'start = 1', 'set for every frame before anybody reads it']),
+  ...inFile('host/files/json-scanner.ts', [
+    'if (end < 0) throw unended(line)',
+    'if (end < 1) throw unended(line)',
+    'a mark that ends stands behind one that begins',
+  ]),
+  ...inFile('host/files/network.ts', [
+    'const address = parseAddress(slash < 0 ? text : text.slice(0, slash))',
+    'const address = parseAddress(slash < 1 ? text : text.slice(0, slash))',
+    'neither nothing nor a slash in front is an address',
+  ]),
   ...inFile('host/listing/listed-lines.ts', [
     `if (typeof value === 'object' && value !== null && !Array.isArray(value)) {`,
     `if (typeof value === 'object' && value !== null || !Array.isArray(value)) {`,
     'what begins with { is an object, or no JSON',
+  ]),
+  ...inFile('host/listing/listed-xml.ts', [
+    'if (end < 0) break',
+    'if (end < 1) break',
+    'what ends stands behind its beginning',
+  ]),
+  ...inFile('host/rules/packet-facts.ts', [
+    'icmpType = -1',
+    'icmpType = -2',
+    'set by every packet before anybody asks',
+  ]),
+  ...inFile('host/rules/rules-file.ts', [
+    'if (isNft(document)) understood += readNft(path, document, ruleset, remarks)',
+    'if (isNft(document)) understood -= readNft(path, document, ruleset, remarks)',
+    'asked for nothing but whether it is 0',
   ]),
   ...inFile('host/rules/rules.ts', [
     'leadsTo(step.action.target, address, port, -1),',
@@ -85,29 +154,53 @@ export const SURVIVORS: readonly Survivor[] = [
     'the port before counts where a target names none, and this one names one',
   ]),
   ...inFile('host/rules/ruleset.ts', [
-    'if (chain.rules.length <= LONG_CHAIN) return chain.rules',
-    'if (chain.rules.length < LONG_CHAIN) return chain.rules',
-    'an index finds the rules that a walk through the chain does',
+    'if (isNarrow(destination)) return this.byWord.get(destination[0] ?? 0) ?? 0',
+    'if (isNarrow(destination)) return this.byWord.get(destination[0]) ?? 0',
+    'an address has four words',
+  ]),
+  ...inFile('host/rules/subject.ts', [
+    'export const PERHAPS = 2',
+    'export const PERHAPS = 3',
+    'a name that no answer else has',
   ]),
   ...inFile('host/untracked.ts', [
     'for (let i = 0; i < KIND; i++) hash = Math.imul(hash ^ tuple[i], 0x9e3779b1) ^ (hash >>> 15)',
     'for (let i = 0; i < KIND; i++) hash = Math.imul(hash | tuple[i], 0x9e3779b1) ^ (hash >>> 15)',
     'another hash: answers are kept by the whole tuple',
   ]),
-  ...inFile('packet/defrag/fragment-queue.ts', [
-    'this.length = 0',
-    'this.length = 1',
-    'every piece ends behind byte 1',
+  ...inFile('host/walk/last-trails.ts', [
+    'words[at + 6] !== (mark | 0)',
+    'words[at + 7] !== (mark | 0)',
+    'walks are kept less; a stale one is taken where a mark has changed by rules that ask nothing else, which no test has',
+  ]),
+  ...inFile('host/walk/routes.ts', [
+    'for (let i = 0; i < 4; i++) kept[at + i] = words[i]',
+    'for (let i = 0; i < 4; i++) kept[at - i] = words[i]',
+    'routes are asked each time, and answer the same',
+  ]),
+  ...inFile('host/walk/trail.ts', [
+    'return (hash >>> 8) & (SLOTS - 1)',
+    'return (hash >>> 8) & (SLOTS - 2)',
+    'another hash: half of the slots are used',
+  ]),
+  ...inFile(
+    'packet/defrag/fragment-queue.ts',
+    ['this.length = 0', 'this.length = 1', 'every piece ends behind byte 1'],
+    [
+      'this.source1 === packet.source1 &&',
+      'this.source1 === packet.source1 ||',
+      'asked of datagrams with one hash of 32 bits, which has every word',
+    ],
+  ),
+  ...inFile('packet/encapsulation/loopback.ts', [
+    'if (end - at < HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)',
+    'if (end - at <= HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)',
+    'the same fault is found at the byte behind',
   ]),
   ...inFile('packet/icmp.ts', [
     'packet.sourcePort = captured >= ID + 2 ? view.getUint16(at + ID) : 0',
     'packet.sourcePort = captured >= ID + 3 ? view.getUint16(at + ID) : 0',
     'so short a header is a fault, and nobody asks for its id',
-  ]),
-  ...inFile('packet/encapsulation/loopback.ts', [
-    'if (end - at < HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)',
-    'if (end - at <= HEADER_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)',
-    'the same fault is found at the byte behind',
   ]),
   ...inFile(
     'packet/tcp.ts',
@@ -118,34 +211,87 @@ export const SURVIVORS: readonly Survivor[] = [
     ],
     ['while (at < end) {', 'while (at <= end) {', 'one byte is no option, and what is read is in the buffer'],
   ),
-  ...inFile('vantage/record/fingerprint.ts', [
-    'Math.imul(sequence, 0x2c1b3c6d) +',
-    'Math.imul(0x2c1b3c6d, sequence) +',
-    'a product is the same in either order',
-  ]),
-  ...inFile('vantage/restore/half-translated.ts', [
-    'if ((state & (KNOWN | DECIDED)) !== KNOWN || !isToClient(handshakes, at, packet)) return',
-    'if ((state & (KNOWN | DECIDED)) !== KNOWN) return',
-    'seen where two connections have one slot, and one number by chance',
-  ]),
-  ...inFile('vantage/restore/joined-connections.ts', [
-    'const SHIFT = 4',
-    'const SHIFT = 5',
-    'records are larger, and what is in them is the same',
-  ]),
-  ...inFile('vantage/restore/local-output.ts', [
-    'return mix(Math.imul(source, 0x85ebca77) ^ Math.imul(destination, 0xc2b2ae3d) ^ ((sourcePort << 16) | port))',
-    'return mix(Math.imul(source, 0x85ebca77) ^ Math.imul(destination, 0xc2b2ae3d) ^ ((sourcePort << 16) & port))',
-    'a worse hash: seen where the host itself has two connections with one service at a time, which no test has',
+  ...inFile('vantage/bridging.ts', [
+    'if (sightings.packetType(0) < 0)',
+    'if (sightings.packetType(0) <= 0)',
+    'no frame to a group has the type of one to the host',
   ]),
   ...inFile('vantage/pairing.ts', [
     'for (let i = 1; i < sightings.count; i++) {',
     'for (let i = 1; i <= sightings.count; i++) {',
     'behind the last sighting stands one of an earlier packet, of another time',
   ]),
-  ...inFile('vantage/record/place.ts', [
-    'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) ^ macs',
-    'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) | macs',
-    'a worse hash: seen where two places fall together by chance, which no capture here has',
+  ...inFile('vantage/record/fingerprint.ts', [
+    'Math.imul(sequence, 0x2c1b3c6d) +',
+    'Math.imul(0x2c1b3c6d, sequence) +',
+    'a product is the same in either order',
+  ]),
+  ...inFile(
+    'vantage/record/place.ts',
+    [
+      'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) ^ macs',
+      'return Math.imul(hop ^ 0x5bd1e995, 0x9e3779b1) | macs',
+      'a worse hash: seen where two places fall together by chance, which no capture here has',
+    ],
+    [
+      'const macs = Math.imul(sourceMac ^ (destinationMac >>> 7), 0xc2b2ae3d) ^ destinationMac',
+      'const macs = Math.imul(sourceMac ^ (destinationMac >>> 8), 0xc2b2ae3d) ^ destinationMac',
+      'another hash, as good',
+    ],
+  ),
+  ...inFile(
+    'vantage/restore/handshake-ends.ts',
+    [
+      'if (words[one + CAPTURE] !== words[other + CAPTURE]) return time',
+      'if (words[one - CAPTURE] !== words[other + CAPTURE]) return time',
+      'seen where two views of one capture with one TTL contradict others by less than a clock does, which no test has',
+    ],
+    [
+      'for (let j = 0; j < words[at + ANSWERS]; j++) {',
+      'for (let j = 0; j <= words[at + ANSWERS]; j++) {',
+      'behind the last view stands one of an earlier handshake of the slot, if any',
+    ],
+  ),
+  ...inFile(
+    'vantage/restore/handshakes.ts',
+    [
+      'else if (this.awaited > 0) this.meetReaction(packet, (flags & TCP_RST) !== 0)',
+      'else if (this.awaited >= 0) this.meetReaction(packet, (flags & TCP_RST) !== 0)',
+      'spares a look where no handshake waits',
+    ],
+    [
+      'words[at + RECORD] = record',
+      'words[at - RECORD] = record',
+      'a view that comes late makes another record of the connection, with the same tuples',
+    ],
+  ),
+  ...inFile('vantage/restore/joined-connections.ts', [
+    'this.oldestOf = (this.oldestOf + 1) & (ROOM - 1)',
+    'this.oldestOf = (this.oldestOf + 1) & (ROOM - 2)',
+    'which view makes room where several share a place by chance',
+  ]),
+  ...inFile(
+    'vantage/restore/local-output.ts',
+    [
+      'const at = ((key >>> 1) & (MOST - 1)) << SHIFT',
+      'const at = ((key >> 1) & (MOST - 1)) << SHIFT',
+      'the sign is none of the bits that are taken',
+    ],
+    [
+      'const at = ((key >>> 1) & (MOST - 1)) << SHIFT',
+      'const at = ((key >> 1) & (MOST - 1)) << SHIFT',
+      'the sign is none of the bits that are taken',
+      2,
+    ],
+  ),
+  ...inFile('vantage/restore/quoted-packets.ts', [
+    'if (!packet.hasTuple || packet.fragmentOffset !== 0) return',
+    'if (!packet.hasTuple && packet.fragmentOffset !== 0) return',
+    'a packet too short for ports has port 0, and no error quotes that',
+  ]),
+  ...inFile('vantage/restore/restorer.ts', [
+    'const SAMPLED_PORTS = 15',
+    'const SAMPLED_PORTS = 16',
+    'more ports are sampled',
   ]),
 ]

@@ -107,7 +107,12 @@ for (const order of [
     const bench = new Bench()
     const pieces = [piece4(0, 16), piece4(16, 32), piece4(32, 48)]
     expect(bench.takeAll(order.map(index => pieces[index]))).toEqual(['queued', 'queued', 'completed'])
-    expect(bench.content().subarray(20)).toEqual(DATAGRAM)
+    const whole = ipv4({ protocol: 17, identification: 77 }, DATAGRAM)
+    // but for the header's checksum
+    expect([...bench.content().subarray(0, 10), ...bench.content().subarray(12)]).toEqual([
+      ...whole.subarray(0, 10),
+      ...whole.subarray(12),
+    ])
     expect(bench.packet).toMatchObject({
       fault: 0,
       networkLength: 68,
@@ -202,6 +207,23 @@ test('IPv6: another identification is another datagram', () => {
     'completed',
   ])
 })
+
+test.each(['2001:db8::1', '1::1', '0:1::1', '0:0:1::1', '::1:0:0:1', '::1:0:1', '::1:1', '::2'])(
+  'IPv6: another source or destination is another datagram, by whichever word: %s',
+  other => {
+    for (const which of ['source', 'destination'] as const) {
+      const bench = new Bench()
+      const ends = { source: '::1', destination: '::1' }
+      const pieces = [
+        piece6(0, 24, true, ends),
+        piece6(24, 48, false, { ...ends, [which]: other }),
+        piece6(24, 48, false, ends),
+      ]
+      expect(bench.takeAll(pieces)).toEqual(['queued', 'queued', 'completed'])
+      expect(bench.defragmenter.waiting).toBe(1)
+    }
+  },
+)
 
 test('a piece wholly inside what came is a duplicate; the datagram still completes', () => {
   for (const piece of [piece4, piece6]) {
@@ -375,6 +397,23 @@ test('the timeout counts from the first fragment', () => {
     expect(bench.take(piece(16, 48))).toBe('queued')
     expect(bench.defragmenter.waiting).toBe(1)
   }
+})
+
+test('a datagram that was started again waits anew, and holds up no other', () => {
+  const bench = new Bench()
+  const other = (identification: number) => piece4(0, 24, true, { identification, source: '10.3.3.3' })
+  bench.take(piece4(0, 24))
+  bench.time = 1000
+  for (let i = 0; i < 100; i++) bench.take(piece4(0, 24, true, { identification: 1000 + i }))
+  bench.take(other(1))
+  bench.time = 20_000
+  // too many others of its source have come
+  expect(bench.take(piece4(24, 48))).toBe('queued')
+  expect(bench.defragmenter.waiting).toBe(102)
+  bench.time = 32_000
+  bench.take(other(2))
+  expect(bench.defragmenter.waiting).toBe(2)
+  expect(bench.take(piece4(0, 24))).toBe('completed')
 })
 
 test('time that runs backwards expires nothing', () => {

@@ -9,7 +9,7 @@ import { FAULT_NONE } from '../../src/packet/fault.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { decodeQuoted } from '../../src/packet/quoted.ts'
 import { highestSackEdge, readSynOptions } from '../../src/packet/tcp.ts'
-import { type Bytes, frameOf } from '../support/frames.ts'
+import { type Bytes, type FrameOptions, frameOf } from '../support/frames.ts'
 import { FRAMES } from './samples.ts'
 
 const ROUNDS = Number(process.env.CTPCAP_MUTATIONS ?? 20_000)
@@ -40,9 +40,9 @@ function spoil(bytes: Bytes, below: (limit: number) => number): Bytes {
 }
 
 /** Everything that can be known of a frame, by every function that reads packets. */
-function readAll(bytes: Bytes, linkType: number, captured: number, originalLength: number, surround: number) {
+function readAll(bytes: Bytes, how: FrameOptions) {
   const [packet, quoted, inner] = [new Packet(), new Packet(), new Packet()]
-  const frame = frameOf(bytes, { linkType, captured, originalLength, surround })
+  const frame = frameOf(bytes, how)
   const ok = decode(frame, packet)
   expect(ok).toBe(packet.fault === FAULT_NONE)
   if (!ok) return { fault: packet.fault, family: packet.family }
@@ -87,9 +87,16 @@ for (const [name, { linkType, bytes }] of Object.entries(FRAMES)) {
       const spoilt = spoil(bytes, below)
       const captured = below(3) === 0 ? below(spoilt.length + 1) : spoilt.length
       const originalLength = below(4) === 0 ? below(200_000) : spoilt.length
-      const one = readAll(spoilt, linkType, captured, originalLength, 0x00)
-      const other = readAll(spoilt, linkType, captured, originalLength, 0xff)
+      const one = readAll(spoilt, { linkType, captured, originalLength, surround: 0x00 })
+      const other = readAll(spoilt, { linkType, captured, originalLength, surround: 0xff })
       expect(other).toEqual(one)
+    }
+  })
+
+  test(`${name}, cut anywhere, is read alike where nothing stands behind it`, () => {
+    for (let captured = 0; captured <= bytes.length; captured++) {
+      const cut = { linkType, captured, originalLength: bytes.length }
+      expect(readAll(bytes, { ...cut, behind: 0 }), `${captured} bytes`).toEqual(readAll(bytes, cut))
     }
   })
 }

@@ -107,6 +107,34 @@ test("the inner tags are the inner frame's, the interface is the outer one's", (
   expect(inner).toMatchObject({ vlan: 30, interfaceIndex: 7, packetType: 4 })
 })
 
+test('the inner link header is that of the frame inside, where there is one', () => {
+  const packet = new Packet()
+  const inner = new Packet()
+  const linkOf = (outer: Bytes): unknown[] => {
+    decode(frameOf(outer, { linkType: 101 }), packet)
+    expect(decodeInner(packet, inner)).toBe(true)
+    return [inner.linkType, inner.linkType === 1 ? inner.linkOffset - packet.linkOffset : -1]
+  }
+  for (let round = 0; round < 2; round++) {
+    expect(linkOf(overUdp(4789, join('08000000 00002a00', ethernet(IP))))).toEqual([1, 36])
+    expect(linkOf(ipv4({ protocol: 4 }, IP))).toEqual([101, -1])
+    expect(linkOf(overGre(join('0000 6558', ethernet(IP))))).toEqual([1, 24])
+    expect(linkOf(overUdp(2152, join('30ff 0000 80000001', IP)))).toEqual([101, -1])
+  }
+})
+
+test('a record that held what was inside of tunnels holds a frame as any other does', () => {
+  const outer = new Packet()
+  decode(frameOf(ipv4({ protocol: 4 }, IP), { linkType: 101 }), outer)
+  const used = new Packet()
+  expect(decodeInner(outer, used)).toBe(true)
+  const fresh = new Packet()
+  const frame = frameOf(ethernet(IP, { vlans: [{ id: 3 }] }))
+  for (const packet of [used, fresh]) expect(decode(frame, packet)).toBe(true)
+  // whose tunnel it was in nobody asks of a frame
+  expect({ ...used, tunnel: 0, tunnelId: 0 }).toEqual({ ...fresh, tunnel: 0, tunnelId: 0 })
+})
+
 test('tunnels in each other, down to a bound', () => {
   let bytes = IP
   for (let i = 0; i < MAX_DEPTH + 2; i++) bytes = ipv4({ protocol: 4 }, bytes)

@@ -206,6 +206,8 @@ export interface FrameOptions {
   number?: number
   /** Bytes before and after the frame in the buffer, which no decoder may read. */
   surround?: number
+  /** How many stand behind it: 0 where the frame ends with the buffer. */
+  behind?: number
 }
 
 /** A frame as a capture source would hand it out, somewhere in a larger buffer. */
@@ -213,7 +215,7 @@ export function frameOf(content: Bytes, options: FrameOptions = {}): Frame {
   const before = 5
   const captured = options.captured ?? content.length
   const frame = new Frame()
-  frame.bytes = new Uint8Array(before + captured + 64).fill(options.surround ?? 0xa5)
+  frame.bytes = new Uint8Array(before + captured + (options.behind ?? 64)).fill(options.surround ?? 0xa5)
   frame.bytes.set(content.subarray(0, captured), before)
   frame.view = new DataView(frame.bytes.buffer)
   frame.offset = before

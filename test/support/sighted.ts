@@ -21,6 +21,7 @@ export interface Sighting {
   /** `10.0.0.1:1000>10.0.0.2:80` */
   tuple: string
   id?: number
+  moreFragments?: boolean
   protocol?: 'tcp' | 'udp'
   sequence?: number
   acknowledgment?: number
@@ -33,7 +34,16 @@ export interface Sighting {
 
 /** The frame of a sighting. */
 export function frameSeen(sighting: Sighting, number: number): Frame {
-  const { on = 0, type = 0, mac = 1, toMac = 2, ttl = 64, id = 1, capture = 0 } = sighting
+  const {
+    on = 0,
+    type = 0,
+    mac = 1,
+    toMac = 2,
+    ttl = 64,
+    id = 1,
+    capture = 0,
+    moreFragments = false,
+  } = sighting
   const [source, destination] = sighting.tuple.split('>').map(end => end.split(':'))
   const ports = { sourcePort: Number(source[1]), destinationPort: Number(destination[1]) }
   const isUdp = sighting.protocol === 'udp'
@@ -50,7 +60,14 @@ export function frameSeen(sighting: Sighting, number: number): Frame {
         sighting.payload,
       )
   const packet = ipv4(
-    { source: source[0], destination: destination[0], protocol: isUdp ? 17 : 6, ttl, identification: id },
+    {
+      source: source[0],
+      destination: destination[0],
+      protocol: isUdp ? 17 : 6,
+      ttl,
+      identification: id,
+      moreFragments,
+    },
     transport,
   )
   const link =

@@ -13,6 +13,7 @@ import {
   type Ipv4Options,
   icmp,
   ipv4,
+  ipv6,
   join,
   tcp,
   udp,
@@ -102,6 +103,33 @@ describe('another packet', () => {
     ['IP ID', ipv4({ ...inside, identification: 8, protocol: 6 }, tcp(segment))],
   ]
   for (const [name, packet] of others) it(`differs by its ${name}`, () => expect(hash(packet)).not.toBe(base))
+
+  it('differs by length, IP ID, protocol and sequence of what an error quotes, and by its MTU', () => {
+    const error = (mtu: number, quoted: Bytes) =>
+      ipv4({ ...inside, protocol: 1 }, icmp(3, 4, join(be32(mtu), quoted)))
+    const four = { source: '10.0.0.5', protocol: 17, identification: 4 }
+    const packets = [
+      error(1400, ipv4(four, udp({}, filler(9)))),
+      error(1300, ipv4(four, udp({}, filler(9)))),
+      error(1400, ipv4(four, udp({}, filler(10)))),
+      error(1400, ipv4({ ...four, identification: 5 }, udp({}, filler(9)))),
+      error(1400, ipv4({ ...four, protocol: 6 }, tcp({ sequence: 1 }))),
+      error(1400, ipv4({ ...four, protocol: 6 }, tcp({ sequence: 2 }))),
+    ]
+    expect(new Set(packets.map(hash)).size).toBe(packets.length)
+  })
+
+  it('differs by length and protocol of what an ICMPv6 error quotes, but not by its flow label', () => {
+    const error = (label: number, nextHeader: number, payload: Bytes) => {
+      const quoted = ipv6({ nextHeader }, payload)
+      quoted[3] = label
+      return ipv6({ nextHeader: 58 }, icmp(1, 4, join(be32(0), quoted)))
+    }
+    const base = hash(error(0, 17, filler(20)))
+    expect(hash(error(5, 17, filler(20)))).toBe(base)
+    expect(hash(error(0, 17, filler(21)))).not.toBe(base)
+    expect(hash(error(0, 132, filler(20)))).not.toBe(base)
+  })
 
   it('differs by payload, type of error, and fragment offset', () => {
     const packets = [

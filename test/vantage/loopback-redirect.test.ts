@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
 import { LoopbackRedirect } from '../../src/vantage/restore/loopback-redirect.ts'
-import { ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
+import { ethernet, frameOf, ipv4, ipv6, tcp } from '../support/frames.ts'
 
 const SYN = 0x02
 const ACK = 0x10
@@ -62,4 +62,29 @@ it('the next connection from the same port is another', () => {
   expect(restored(redirects, request(200))).toBe('')
   redirects.learn(packetOf(answer(201, '192.0.2.9:443')))
   expect(restored(redirects, request(200))).toBe('192.9:443')
+})
+
+it.each([
+  ['fd00::5', '::1', true],
+  ['::2', '::1', true],
+  ['1::1', '::1', true],
+  ['0:0:1::1', '::1', true],
+  ['::1:0:0:1', '::1', true],
+  ['::1:0:1', '::1', true],
+  ['::1', '::1', false],
+  ['fd00::5', '1::1', false],
+  ['fd00::5', '0:0:1::1', false],
+  ['fd00::5', '::1:0:0:1', false],
+  ['fd00::5', '::1:0:1', false],
+  ['fd00::5', '::2', false],
+  ['10.0.0.5', '127.0.0.53', true],
+  ['127.0.0.1', '127.0.0.53', false],
+  ['10.0.0.5', '128.0.0.1', false],
+])('from %s to %s it was redirected: %s', (source, destination, isRedirected) => {
+  const packet = new Packet()
+  const bytes = source.includes(':')
+    ? ipv6({ source, destination, nextHeader: 6 }, tcp())
+    : ipv4({ source, destination, protocol: 6 }, tcp())
+  expect(decode(frameOf(ethernet(bytes)), packet)).toBe(true)
+  expect(new LoopbackRedirect().isRedirected(packet)).toBe(isRedirected)
 })

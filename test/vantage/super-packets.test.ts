@@ -133,6 +133,25 @@ describe('datagrams cut out of one that was seen whole', () => {
     expect(frames([datagram, part(1, more)])).toEqual([[1], [2]])
   })
 
+  it.each([
+    ['source address', '10.0.0.5:9>192.0.2.99:9'],
+    ['source port', '192.0.2.10:4000>192.0.2.99:9'],
+    ['destination address', '192.0.2.10:9>192.0.2.20:9'],
+    ['destination port', '192.0.2.10:9>192.0.2.99:80'],
+  ])(
+    'need no more than its %s with an IP ID that is counted on; without one that is too little',
+    (_, tuple) => {
+      expect(frames([datagram, part(0, { tuple })])).toEqual([[1, 2]])
+      expect(frames([{ ...datagram, id: 0 }, part(0, { tuple, id: 0 })])).toEqual([[1], [2]])
+    },
+  )
+
+  it('are whole, as it is: fragments are cut by IP', () => {
+    const fragment = { moreFragments: true }
+    expect(frames([datagram, part(0, fragment)])).toEqual([[1], [2]])
+    expect(frames([{ ...datagram, ...fragment }, part(0)])).toEqual([[1], [2]])
+  })
+
   it('have no more payload than it, all together', () => {
     const more = { at: 20, id: 103, payload: filler(900) }
     expect(frames([datagram, part(0), part(1), part(2), part(1, more)])).toEqual([[1, 2, 3, 4], [5]])

@@ -260,8 +260,8 @@ describe('the window', () => {
 
 describe('a capture of several points', () => {
   /** Numbers of the packets that are out when each of these frames has been taken in. */
-  function released(sightings: Sighting[]): number[][] {
-    const window = windowOf()
+  function released(sightings: Sighting[], bridgeCalls: number | null = null): number[][] {
+    const window = windowOf(1, bridgeCalls)
     const packet = new Packet()
     return sightings.map((sighting, index) => {
       const frame = frameSeen(sighting, index + 1)
@@ -273,16 +273,41 @@ describe('a capture of several points', () => {
     })
   }
 
+  const at = (seconds: number, on: number): Sighting => ({
+    at: seconds * 1e6,
+    on,
+    tuple: `10.0.0.${on}:1000>10.1.0.1:80`,
+    id: Math.round(seconds * 100) + 1,
+  })
+
+  it('waits no longer when one has told', () => {
+    const later = [at(1, 3), at(2, 4), at(3, 3)]
+    const [request, , translated] = routed(0)
+    expect(released([request, translated, ...later], 1).flat()).toContain(1)
+    expect(released([request, ...later], 1).flat()).toEqual([])
+  })
+
   it('waits for ten seconds at its start for a packet that tells about the host', () => {
-    const at = (seconds: number, on: number): Sighting => ({
-      at: seconds * 1e6,
-      on,
-      tuple: `10.0.0.${on}:1000>10.1.0.1:80`,
-      id: Math.round(seconds * 100) + 1,
-    })
     const out = released([at(0, 3), at(1, 4), at(9.9, 3), at(10.02, 4), at(10.2, 3), at(10.3, 4)])
     expect(out.slice(0, 4).flat()).toEqual([])
     expect(out.slice(4).flat().slice(0, 3)).toEqual([1, 2, 3])
+  })
+})
+
+describe('a frame on a host of whose bridges nobody knows', () => {
+  it('met conntrack, even after a packet was translated and routed', () => {
+    const switched = { tuple: '10.0.0.5:4001>10.0.0.6:80', mac: 5, id: 9 }
+    const [request, , translated] = routed(0)
+    const packets = release([
+      request,
+      translated,
+      { at: 20, on: 4, type: 3, ...switched },
+      { at: 23, on: 6, type: 4, ...switched },
+    ])
+    expect(packets.map(({ frames, meeting }) => [frames.length, meeting])).toEqual([
+      [2, MET],
+      [2, MET],
+    ])
   })
 })
 

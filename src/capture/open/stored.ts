@@ -45,7 +45,7 @@ async function openStandardInput(file: CaptureRecord): Promise<ByteSource> {
 }
 
 function openDescriptor(path: string, flags: number): Promise<number> {
-  return promisify(open)(path, flags, 0).catch(error => refuse(path, error))
+  return promisify(open)(path, flags).catch(error => refuse(path, error))
 }
 
 function refuse(path: string, error: unknown): never {

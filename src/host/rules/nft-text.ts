@@ -131,8 +131,7 @@ function readSet(reader: NftReader, space: Space, items: unknown[]): void {
       reader.skip('=')
       reader.skipLines()
       set.elem = reader.elements()
-    } else if (reader.word === '\n' || reader.word === ';') reader.next()
-    else {
+    } else {
       const at = reader.token
       reader.skipLine()
       if (reader.token === at) reader.next()

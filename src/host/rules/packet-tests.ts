@@ -40,9 +40,9 @@ export function statusAsk(bits: number): (facts: PacketFacts) => Answer {
   return facts => answer((facts.status & bits) !== 0)
 }
 
-/** Whether the bits of `mask` in the connection's mark are those of `value`. */
+/** Whether the bits of `mask` in the connection's mark are `value`: never, where that has others. kernel: connmark_mt() */
 export function connMarkAsk(value: number, mask: number): (facts: PacketFacts) => Answer {
-  return ({ connMark }) => (connMark === null ? PERHAPS : answer((connMark & mask) === (value & mask)))
+  return ({ connMark }) => (connMark === null ? PERHAPS : answer((connMark & mask) === (value | 0)))
 }
 
 /** Flags of `mask` that are those of `set`, and no others. */

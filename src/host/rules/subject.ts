@@ -137,9 +137,9 @@ export function ofState(states: readonly string[]): Test {
   return asking(ASKS_KIND, ({ state }) => (state === null ? PERHAPS : answer(states.includes(state))))
 }
 
-/** Whether the bits of `mask` in the packet's mark are those of `value`. */
+/** Whether the bits of `mask` in the packet's mark are `value`: never, where that has others. kernel: mark_mt() */
 export function ofMark(value: number, mask: number): Test {
-  return asking(ASKS_KIND, (_, mark) => (mark === null ? PERHAPS : answer((mark & mask) === (value & mask))))
+  return asking(ASKS_KIND, (_, mark) => (mark === null ? PERHAPS : answer((mark & mask) === (value | 0))))
 }
 
 export function ofLocal(which: 'source' | 'destination'): Test {

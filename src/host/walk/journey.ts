@@ -95,7 +95,6 @@ export class Journey {
   /** The chains in front of conntrack. @returns the ways that come to it; none where it is dropped */
   front(): readonly Way[] {
     this.subject.state = 'invalid'
-    this.facts.hasEntry = false
     this.place(this.firstHook)
     this.hook(this.firstHook, 'front')
     return this.ways

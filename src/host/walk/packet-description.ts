@@ -2,6 +2,8 @@
 import type { Seen } from '../../conntrack/passage.ts'
 import { IPS_CONFIRMED, IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
+import { dccpPorts } from '../../conntrack/tuple.ts'
+import { IPPROTO_DCCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { PacketFacts, TupleEnd } from '../rules/packet-facts.ts'
 import type { Subject } from '../rules/subject.ts'
@@ -34,9 +36,10 @@ export function describePacket(
   subject.family = packet.family === 6 ? 6 : 4
   subject.protocol = packet.protocol
   addressesOf(packet, subject.source, subject.destination)
-  const isPorted = packet.hasTuple && hasPorts(packet.protocol)
-  subject.sourcePort = isPorted ? packet.sourcePort : -1
-  subject.destinationPort = isPorted ? packet.destinationPort : -1
+  const isPorted = packet.hasTuple && hasPorts(packet.protocol) && packet.transportCaptured >= 4
+  const ports = packet.protocol === IPPROTO_DCCP && isPorted ? dccpPorts(packet) : portsOf(packet)
+  subject.sourcePort = isPorted ? ports >>> 16 : -1
+  subject.destinationPort = isPorted ? ports & 0xffff : -1
   const isIcmp = packet.protocol === 1 || packet.protocol === 58
   facts.tcpFlags = packet.protocol === 6 && packet.transportCaptured >= 14 ? packet.tcpFlags : -1
   facts.icmpType = isIcmp && packet.transportCaptured >= 2 ? packet.bytes[packet.transportOffset] : -1
@@ -79,6 +82,10 @@ export function describeEntry(
   facts.reply.source.isKnown = guess.destination !== null
   if (guess.destination !== null) facts.reply.source.words.set(guess.destination)
   facts.reply.source.port = guess.port
+}
+
+function portsOf({ sourcePort, destinationPort }: Packet): number {
+  return (sourcePort << 16) | destinationPort
 }
 
 /** How a packet left, where that was seen. @param after a record to use */
