@@ -1,6 +1,6 @@
 // The base chains of a hook in the order in which they are run, in front of conntrack and behind it; enum nf_ip_hook_priorities.
 import type { Family } from '../files/network.ts'
-import type { Chain, Hook, Ruleset } from '../rules/ruleset.ts'
+import type { Chain, Hook, Ruleset } from './ruleset.ts'
 
 /** In front of the lookup, or behind it. */
 export type Side = 'front' | 'behind'
