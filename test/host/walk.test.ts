@@ -266,6 +266,33 @@ describe('rules', () => {
     expect(host.send(CLIENT, '127.0.0.1:22', SYN)).toBe('dropped')
   })
 
+  it('behind the translation of sources see the one it leads to', () => {
+    const fateOf = (translation: string): string[] => {
+      const host = new Host(
+        `table ip nat {
+chain post {
+type nat hook postrouting priority srcnat; policy accept;
+${translation}
+}
+}
+table ip last {
+chain post {
+type filter hook postrouting priority 110; policy accept;
+ip saddr 192.168.1.20 drop
+ip saddr 203.0.113.9 meta length 41 drop
+}
+}
+`,
+      )
+      const from = { interfaceIndex: 2 }
+      const first = host.send(INSIDE, CLIENT, SYN, from)
+      return [first, host.send(INSIDE, CLIENT, SYN, { ...from, networkLength: 41 })]
+    }
+    expect(fateOf('ip daddr 10.0.0.1 snat to 203.0.113.9')).toEqual(['dropped', 'dropped'])
+    expect(fateOf('oifname "wan0" snat to 203.0.113.9')).toEqual(['forwarded', 'unknown'])
+    expect(fateOf('oifname "wan0" masquerade')).toEqual(['unknown', 'unknown'])
+  })
+
   it('of nft look packets up by what differs from one to the next of a flow', () => {
     const fatesOf = (rule: string, packets: Partial<Packet>[]): string[] => {
       const host = new Host(nftInput(rule))

@@ -14,6 +14,7 @@ import type { Table } from '../../conntrack/table.ts'
 import { addressWord } from '../../net/address.ts'
 import { Packet } from '../../packet/packet.ts'
 import { ASKS_KIND, ASKS_PACKET } from '../rules/asks.ts'
+import type { TupleEnd } from '../rules/packet-facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { CtState } from '../rules/subject.ts'
 import { type Course, Courses } from './course.ts'
@@ -21,7 +22,7 @@ import { DroppedOpenings } from './dropped-openings.ts'
 import { EntryNotes } from './entry-notes.ts'
 import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
 import { HostRouting } from './host-routing.ts'
-import { Journey } from './journey.ts'
+import { Journey, type Turned } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
 import {
   ASKED_STATUS,
@@ -389,12 +390,21 @@ export class ReplayedRules implements Passage {
   /** Where a later packet is sent by the translation of its entry. kernel: nf_nat_packet(), nf_nat_icmp_reply_translation() */
   private translated({ protocol }: Packet, table: Table, ct: number, direction: number): void {
     const { facts } = this.journey
-    const bit = direction === DIRECTION_ORIGINAL ? IPS_DST_NAT : IPS_SRC_NAT
-    if (((table.status(ct) | this.entries.bits(ct)) & bit) === 0) return
+    const isOriginal = direction === DIRECTION_ORIGINAL
+    const seen = table.status(ct)
+    const status = seen | this.entries.bits(ct)
+    const other = isOriginal ? facts.reply : facts.original
+    const turned = ({ isKnown, words, port }: TupleEnd): Turned => ({
+      address: isKnown ? Int32Array.from(words) : null,
+      port: hasPorts(protocol) ? port : -1,
+    })
     // what SNAT by a rule made of the source is known where a capture shows it
-    if (direction !== DIRECTION_ORIGINAL && (table.status(ct) & bit) === 0) return
-    const { isKnown, words, port } = (direction === DIRECTION_ORIGINAL ? facts.reply : facts.original).source
-    const hasPort = hasPorts(protocol)
-    this.journey.later = { address: isKnown ? Int32Array.from(words) : null, port: hasPort ? port : -1 }
+    const isSourceSeen = (seen & IPS_SRC_NAT) !== 0
+    if (isOriginal ? (status & IPS_DST_NAT) !== 0 : isSourceSeen) {
+      this.journey.laterDestination = turned(other.source)
+    }
+    if ((status & (isOriginal ? IPS_SRC_NAT : IPS_DST_NAT)) === 0) return
+    this.journey.laterSource =
+      isOriginal && !isSourceSeen ? { address: null, port: -1 } : turned(other.destination)
   }
 }
