@@ -70,7 +70,7 @@ export function parseStates(text: string): Set<VerdictState> {
 class PacketPrinter implements Printer {
   private readonly format: PacketsOptions['format']
   private readonly only: ReadonlySet<VerdictState> | null
-  private lines: VerdictLines
+  private lines!: VerdictLines
   private readonly paint: Paint
   private readonly verdict: Verdict = {
     frame: 0,
@@ -102,7 +102,6 @@ class PacketPrinter implements Printer {
     this.format = options.format
     this.only = options.only
     this.paint = options.color ? COLORED : PLAIN
-    this.lines = new VerdictLines(this.paint, false)
   }
 
   start(engine: Engine, source: FrameSource, output: LineOutput, rules: ReplayedRules | null): void {

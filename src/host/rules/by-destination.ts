@@ -1,4 +1,6 @@
 // The rules of long chains by the one destination address that they are about.
+import { foldAddress } from '../../net/address.ts'
+import { sameAddress } from '../files/network.ts'
 
 /** What is about one destination, or null: about any. */
 interface Placed {
@@ -7,27 +9,32 @@ interface Placed {
 
 /** Values by address. */
 class ByAddress<T> {
-  /** By IPv4 address, and by the words of an IPv6 address. */
-  private readonly byWord = new Map<number, T>()
-  private readonly byWords = new Map<string, T>()
-
-  get size(): number {
-    return this.byWord.size + this.byWords.size
-  }
+  size = 0
+  /** By the address in one word: of IPv6 several may be folded into it. */
+  private readonly byWord = new Map<number, { words: Int32Array; value: T }[]>()
 
   get(words: Int32Array): T | undefined {
-    return isNarrow(words) ? this.byWord.get(words[0] ?? 0) : this.byWords.get(words.join())
+    const alike = this.byWord.get(wordOf(words))
+    if (alike === undefined) return undefined
+    for (const one of alike) if (sameAddress(one.words, words)) return one.value
+    return undefined
   }
 
-  set(words: Int32Array, value: T): void {
-    if (isNarrow(words)) this.byWord.set(words[0] ?? 0, value)
-    else this.byWords.set(words.join(), value)
+  /** Adds a value for an address that has none. */
+  add(words: Int32Array, value: T): void {
+    const word = wordOf(words)
+    const alike = this.byWord.get(word)
+    if (alike === undefined) this.byWord.set(word, [{ words, value }])
+    else alike.push({ words, value })
+    this.size++
   }
 }
 
-/** Whether an address has its first word alone, as those of IPv4. */
-function isNarrow(words: Int32Array): boolean {
-  return words[1] === 0 && words[2] === 0 && words[3] === 0
+/** An address of IPv4 has its first word alone. */
+function wordOf(words: Int32Array): number {
+  const first = words[0] ?? 0
+  if (words[1] === 0 && words[2] === 0 && words[3] === 0) return first
+  return foldAddress(first, words[1] ?? 0, words[2] ?? 0, words[3] ?? 0)
 }
 
 /** A chain's rules by their destinations; lists are made once and shared. */
@@ -48,13 +55,13 @@ export class ChainIndex<Rule extends Placed> {
       const known = own.get(destination)
       if (known !== undefined) known.push([at, rule])
       else {
-        own.set(destination, [[at, rule]])
+        own.add(destination, [[at, rule]])
         destinations.push(destination)
       }
     }
     for (const destination of destinations) {
       const all = [...general, ...(own.get(destination) ?? [])].sort(([a], [b]) => a - b)
-      this.byDestination.set(
+      this.byDestination.add(
         destination,
         all.map(([, rule]) => rule),
       )
@@ -74,7 +81,7 @@ export class DestinationNumbers {
   constructor(rules: readonly Placed[]) {
     for (const { destination } of rules) {
       if (destination !== null && this.numbers.get(destination) === undefined) {
-        this.numbers.set(destination, this.numbers.size + 1)
+        this.numbers.add(destination, this.numbers.size + 1)
       }
     }
   }

@@ -1,7 +1,7 @@
 // Two rulesets run over the same packets: which of them meet another fate, by the fates, the rules that decide, and flow.
 import type { Packet } from '../../packet/packet.ts'
+import { hasPorts } from '../rules/subject.ts'
 import { GroupedPackets } from './grouped-packets.ts'
-import { hasPorts } from './packet-description.ts'
 import { FATES, type Fate, STATES } from './packet-end.ts'
 import type { ReplayedRules } from './replayed-rules.ts'
 

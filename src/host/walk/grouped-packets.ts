@@ -1,14 +1,12 @@
 // Packets by what decided, state and flow: those between the same two ends to the same port are one group.
 import type { Packet } from '../../packet/packet.ts'
 
-/** One of several rules, nobody knows which. */
-export const BY_SEVERAL = -1
 /** The host's stack: no route, say. */
 export const BY_HOST = -2
 
 /** One group of packets. */
 export interface PacketGroup {
-  /** What decided, by its number: a rule or a policy, BY_SEVERAL or BY_HOST. */
+  /** What decided, by its number: a rule or a policy, -1 for one of several, or BY_HOST. */
   decided: number
   family: number
   protocol: number

@@ -16,7 +16,7 @@ import { Packet } from '../../packet/packet.ts'
 import { ASKS_KIND, ASKS_PACKET } from '../rules/asks.ts'
 import type { TupleEnd } from '../rules/packet-facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
-import type { CtState } from '../rules/subject.ts'
+import { type CtState, hasPorts } from '../rules/subject.ts'
 import { type Course, Courses } from './course.ts'
 import { DroppedOpenings } from './dropped-openings.ts'
 import { EntryNotes } from './entry-notes.ts'
@@ -24,14 +24,7 @@ import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
 import { HostRouting } from './host-routing.ts'
 import { Journey, type Turned } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
-import {
-  ASKED_STATUS,
-  describeEntry,
-  describePacket,
-  hasPorts,
-  isSynAck,
-  seenNatOf,
-} from './packet-description.ts'
+import { ASKED_STATUS, describeEntry, describePacket, isSynAck, seenNatOf } from './packet-description.ts'
 import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES, stateOf } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
@@ -42,6 +35,9 @@ import type { RuledHost } from './ruled-host.ts'
 import { type Trail, TrailMemory } from './trail.ts'
 import { areUntracked, FIRST_WAY, haveZones, type Way } from './way.ts'
 import { Wheels } from './wheels.ts'
+
+/** Of a packet that met no rule yet. */
+const ONE_WAY: readonly Way[] = [FIRST_WAY]
 
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
@@ -84,7 +80,7 @@ export class ReplayedRules implements Passage {
   private readonly front: readonly [boolean, boolean]
   private readonly after = new Packet()
   private course!: Course
-  private ways: readonly Way[] = [FIRST_WAY]
+  private ways: readonly Way[] = ONE_WAY
   private isOnly = true
   private isAnswer = false
   /** Whether nobody knows in which zone the packet is looked up. */
@@ -128,7 +124,7 @@ export class ReplayedRules implements Passage {
     this.zone = 0
     this.isOwn = course.origin === 'out'
     this.redirection = null
-    this.ways = [FIRST_WAY]
+    this.ways = ONE_WAY
     this.isOnly = true
     this.early = null
     this.isAnswer = false

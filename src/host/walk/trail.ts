@@ -51,15 +51,17 @@ class TrailSpace {
   keep(key: Int32Array, trail: Trail): void {
     const slot = this.slotOf(key)
     const at = slot * KEY_WORDS
-    for (let i = 0; i < KEY_WORDS; i++) this.keys[at + i] = key[i] & this.mask[i]
+    for (const word of this.words) this.keys[at + word] = key[word] & this.mask[word]
     this.trails[slot] = trail
   }
 
   private slotOf(key: Int32Array): number {
-    const { mask } = this
+    const { mask, words } = this
     let hash = 0
-    for (let i = 0; i < KEY_WORDS; i++)
-      hash = Math.imul(hash ^ (key[i] & mask[i]), 0x9e3779b1) ^ (hash >>> 15)
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i]
+      hash = Math.imul(hash ^ (key[word] & mask[word]), 0x9e3779b1) ^ (hash >>> 15)
+    }
     return (hash >>> 8) & (SLOTS - 1)
   }
 }

@@ -100,7 +100,7 @@ function changeLines({ packets, untold, groups, others }: ChangeReport, width: n
   for (const group of groups.slice(0, NAMED_GROUPS)) {
     const { protocol, source, destination, state, before, after } = group
     const line = `${formatCount(group.packets).padStart(9)}  ${protocol} ${source} > ${destination} ${state}: ${before.fate}, then ${after.fate}${after.rule === null ? '' : ` by ${printable(after.rule)}`}`
-    lines.push(line.length > width ? `${line.slice(0, width - 1)}…` : line)
+    lines.push(cut(line, width))
   }
   const rest = groups.slice(NAMED_GROUPS).reduce((sum, group) => sum + group.packets, 0) + others
   if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
@@ -125,5 +125,9 @@ function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: 
         ? `policy of ${rule.chain}`
         : `${placeText(rule)}${printable(rule.text)}`
   const line = `${formatCount(group.packets).padStart(9)}  ${group.protocol} ${group.source} > ${group.destination} ${group.state}: ${by}`
+  return cut(line, width)
+}
+
+function cut(line: string, width: number): string {
   return line.length > width ? `${line.slice(0, width - 1)}…` : line
 }
