@@ -129,6 +129,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', RULES_HELP, collect, [])
+    .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
     .option('--topology <file>', TOPOLOGY_HELP, collect, [])
     .option('--kubernetes <file>', KUBERNETES_HELP, collect, [])
     .addOption(replayOption(REPLAYS))
@@ -301,7 +302,12 @@ function addRules(program: Command, io: Io): void {
         format: oneOf('--format', flags.format, RULES_FORMATS),
         sysctls: sysctlsOf(flags),
         knowledge,
-        after: rulesAfterOf(flags.rulesAfter, knowledge, quiet ? null : io.stderr),
+        after: rulesAfterOf(
+          flags.rulesAfter,
+          knowledge,
+          { replay: 'auto', tunnels: 'outer' },
+          quiet ? null : io.stderr,
+        ),
         color: wantsColor(io, flags.color),
         width: widthOf(io),
         quiet,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { Report } from '../../src/report/analyze/model.ts'
 import type { RulesReport } from '../../src/report/rules/rules-model.ts'
 import { CaptureBuilder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
@@ -92,6 +93,95 @@ describe('ctpcap rules', () => {
     expect((await runCli(['rules', 'no-such-capture.pcap'])).stderr).toBe(
       'ctpcap: give the rules of the host with --rules FILE\n',
     )
+  })
+})
+
+describe('ctpcap analyze with other rules', () => {
+  const asked = join(folder, 'connections.pcap')
+  const topology = join(folder, 'host.txt')
+  writeFileSync(
+    asked,
+    // two questions with answers, and one whose answer the rules that ran drop
+    new CaptureBuilder()
+      .udp({ sourcePort: 1 })
+      .udp({ source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 53, destinationPort: 1 })
+      .udp({ sourcePort: 2 })
+      .udp({ source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 53, destinationPort: 2 })
+      .udp({ sourcePort: 3, destinationPort: 54 })
+      .udp({ sourcePort: 3, destinationPort: 54 })
+      .bytes(),
+  )
+  writeFileSync(topology, '2: eth0: <UP>\n    inet 10.0.0.2/24 scope global eth0\n')
+  const sysctl = join(folder, 'sysctl.txt')
+  writeFileSync(sysctl, 'net.ipv4.conf.all.rp_filter = 0\nnet.netfilter.nf_conntrack_udp_timeout = 30\n')
+  const raw = (name: string, ...lines: string[]): string => {
+    const path = join(folder, name)
+    const head = ['*raw', ':PREROUTING ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]']
+    writeFileSync(path, [...head, ...lines, 'COMMIT', ''].join('\n'))
+    return path
+  }
+  const before = raw('before.txt', '-A PREROUTING -p udp --dport 54 -j DROP')
+  const args = [
+    'analyze',
+    asked,
+    '--topology',
+    topology,
+    '--sysctl',
+    sysctl,
+    '--rules',
+    before,
+    '-q',
+    '--json',
+  ]
+
+  it('counts connections that would break and that would come about', async () => {
+    const after = raw(
+      'after.txt',
+      '-A OUTPUT -p udp --sport 53 -j DROP',
+      '-A PREROUTING -p udp --dport 54 -j DROP',
+    )
+    const { code, stdout } = await runCli([...args, '--rules-after', after])
+    expect(code).toBe(0)
+    const { change } = JSON.parse(stdout) as Report
+    expect(change).toMatchObject({ packets: 2, broken: 2, opened: 0 })
+    expect(change?.groups).toMatchObject([
+      {
+        state: 'established',
+        source: '10.0.0.1',
+        destination: '10.0.0.2:53',
+        isAnswer: true,
+        packets: 2,
+        connections: 2,
+        before: { fate: 'sent' },
+        after: { fate: 'dropped', rule: 'after.txt:4 -A OUTPUT -p udp --sport 53 -j DROP' },
+      },
+    ])
+    const open = raw('open-raw.txt', '-A PREROUTING -p udp --dport 53 -j ACCEPT')
+    expect(JSON.parse((await runCli([...args, '--rules-after', open])).stdout).change).toMatchObject({
+      packets: 2,
+      broken: 0,
+      opened: 1,
+      groups: [{ packets: 2, connections: 1, before: { fate: 'dropped' }, after: { fate: 'delivered' } }],
+    })
+    expect(JSON.parse((await runCli([...args, '--rules-after', before])).stdout).change).toMatchObject({
+      packets: 0,
+      broken: 0,
+      groups: [],
+    })
+    expect('change' in JSON.parse((await runCli(args)).stdout)).toBe(false)
+  })
+
+  it('is refused where no packet goes through rules', async () => {
+    for (const how of [
+      ['--replay', 'frames'],
+      ['--tunnels', 'inner'],
+    ]) {
+      const { code, stderr } = await runCli([...args, '--rules-after', before, ...how])
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: `ctpcap: --rules-after: with ${how.join(' ')} no packet goes through rules\n`,
+      })
+    }
   })
 })
 

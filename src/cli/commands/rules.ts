@@ -72,7 +72,6 @@ export async function printRules(options: RulesOptions, io: Io, generator: strin
         packets,
         fates,
         rules,
-        after: others,
         changes,
       })
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)

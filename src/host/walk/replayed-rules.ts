@@ -57,6 +57,10 @@ export class ReplayedRules implements Passage {
   why = ''
   /** The packet's state as rules saw it. */
   state: CtState = 'invalid'
+  /** Its entry, -1 for none, and whether it made that, or goes in its direction of answers. */
+  ct = -1
+  isFirst = false
+  isAnswering = false
   /** Packets whose fate cannot be told, and those of which nobody knows where they came from. */
   untold = 0
   /** Packets of which the capture does not say whether the host sent or received them. */
@@ -113,6 +117,16 @@ export class ReplayedRules implements Passage {
     this.front = [this.journey.hasFront(4), this.journey.hasFront(6)]
   }
 
+  /** Whether the packet got through; false also where nobody knows. */
+  get isPassed(): boolean {
+    return this.fate !== 'unknown' && !this.isRefused
+  }
+
+  /** Whether it was dropped or refused. */
+  get isRefused(): boolean {
+    return this.fate === 'dropped' || this.fate === 'rejected'
+  }
+
   /** Packets that rules given dropped and that went on all the same. */
   get contradicted(): number {
     return this.openings.contradicted
@@ -156,6 +170,9 @@ export class ReplayedRules implements Passage {
     direction: number,
     isFirst: boolean,
   ): number {
+    this.ct = ct
+    this.isFirst = isFirst
+    this.isAnswering = ct >= 0 && direction !== DIRECTION_ORIGINAL
     if (this.isAnswer) return LEAVES
     this.state = stateOf(state)
     if (state === STATE_DROPPED) {

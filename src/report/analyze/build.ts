@@ -11,11 +11,13 @@ import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
 import type { Finding } from '../../findings/wording/finding.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { ChangedFates } from '../../host/walk/changed-fates.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { Flows, SortKey } from '../../sizing/flows.ts'
 import type { LargestOwners } from '../../sizing/owners/owners.ts'
 import type { Sizing } from '../../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
+import { changeReport } from './change-report.ts'
 import { changedSettings } from './changed-settings.ts'
 import { findingReport } from './finding-report.ts'
 import { FlowReporter } from './flow-report.ts'
@@ -54,6 +56,8 @@ export interface Replayed extends Tracked {
   checked: CheckedTranslations | null
   /** The rules that the packets went through, or null. */
   rules: ReplayedRules | null
+  /** What other rules in their place would change, or null. */
+  changes: ChangedFates | null
   sort: SortKey
   /** What held the table that was given for the start against the traffic, or null. */
   known: TableCheck | null
@@ -107,6 +111,7 @@ export function buildReport(replayed: Replayed): Report {
     knownTable,
     tunnelMode: replayed.tunnelMode,
     ...own,
+    ...(replayed.changes === null ? {} : { change: changeReport(replayed.changes) }),
     tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
       name,
       ids: [...ids],

@@ -5,6 +5,7 @@ import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
 import { captureLines } from './capture-section.ts'
+import { changeLines } from './change-report.ts'
 import { flowLines } from './flow-section.ts'
 import { knowledgeLines } from './knowledge-report.ts'
 import type { Report, TunnelReport } from './model.ts'
@@ -54,6 +55,7 @@ export function renderText(report: Report, { color, width }: TextOptions): strin
     ['Flows', flowLines(report, style, prose)],
     ['Table', wrap(tableLines(report, style), prose)],
     ['Knowledge', wrap(knowledgeLines(report.knowledge, style), prose)],
+    ['Change', report.change === undefined ? [] : changeLines(report.change, prose)],
     ...report.tunnels.flatMap(tunnel => tunnelSections(tunnel, report, style, prose)),
     [
       'Limits',
