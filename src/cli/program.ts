@@ -23,13 +23,13 @@ import {
   KUBERNETES_HELP,
   knowledgeOf,
   LINE_RULES_HELP,
-  LOCAL_TOPOLOGY_HELP,
-  NOTRACK_RULES_HELP,
   RULES_AFTER_HELP,
   RULES_HELP,
   RULES_OF_HELP,
   RULES_TOPOLOGY_HELP,
   rulesAfterOf,
+  SIZE_RULES_AFTER_HELP,
+  SIZE_RULES_HELP,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
@@ -257,8 +257,9 @@ function addSize(program: Command, io: Io): void {
     .option('--table <file>', TABLE_HELP)
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
-    .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
-    .option('--topology <file>', LOCAL_TOPOLOGY_HELP, collect, [])
+    .option('--rules <file>', SIZE_RULES_HELP, collect, [])
+    .option('--rules-after <file>', SIZE_RULES_AFTER_HELP, collect, [])
+    .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
     .addOption(replayOption(REPLAYS))

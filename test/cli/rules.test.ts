@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Report } from '../../src/report/analyze/model.ts'
 import type { RulesReport } from '../../src/report/rules/rules-model.ts'
+import type { SizeReport } from '../../src/report/size/size-model.ts'
 import { CaptureBuilder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 
@@ -182,6 +183,99 @@ describe('ctpcap analyze with other rules', () => {
         stderr: `ctpcap: --rules-after: with ${how.join(' ')} no packet goes through rules\n`,
       })
     }
+  })
+})
+
+describe('ctpcap size with rules', () => {
+  const capture = join(folder, 'questions.pcap')
+  const topology = join(folder, 'server.txt')
+  const sysctl = join(folder, 'server-sysctl.txt')
+  const questions = new CaptureBuilder()
+  for (let port = 1; port <= 5; port++) {
+    questions
+      .udp({ sourcePort: port })
+      .udp({ source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 53, destinationPort: port })
+      .udp({ sourcePort: port, destinationPort: 99 })
+  }
+  writeFileSync(capture, questions.bytes())
+  writeFileSync(topology, '2: eth0: <UP>\n    inet 10.0.0.2/24 scope global eth0\n')
+  writeFileSync(sysctl, 'net.ipv4.conf.all.rp_filter = 0\nnet.netfilter.nf_conntrack_udp_timeout = 30\n')
+  const closed = (name: string, ...more: string[]): string => {
+    const path = join(folder, name)
+    const lines = [
+      '*filter',
+      ':INPUT DROP [0:0]',
+      ':OUTPUT DROP [0:0]',
+      '-A INPUT -p udp -m udp --dport 53 -j ACCEPT',
+      '-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+    ]
+    writeFileSync(path, [...lines, ...more, 'COMMIT', ''].join('\n'))
+    return path
+  }
+  const sizeOf = async (...args: string[]): Promise<SizeReport> => {
+    const { code, stdout, stderr } = await runCli([
+      ...['size', capture, '--topology', topology, '--sysctl', sysctl, '--json', '-q'],
+      ...args,
+    ])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    return JSON.parse(stdout)
+  }
+
+  it('has no entry for what they drop', async () => {
+    const { scenarios } = await sizeOf('--rules', closed('closed-host.txt'), '--scenario', 'udp_timeout=10')
+    expect(scenarios.map(({ table }) => table.peak.entries)).toEqual([5, 5])
+    expect(scenarios.map(({ loss }) => loss.refused)).toEqual([0, 0])
+    expect((await sizeOf('--scenario', 'udp_timeout=10')).scenarios[1]?.loss.refused).toBeUndefined()
+  })
+
+  it('says what they refuse of what is no longer tracked, and what would let it through', async () => {
+    const { scenarios } = await sizeOf('--rules', closed('closed-host.txt'), '--notrack', 'udp port 53')
+    expect(scenarios[1]?.table.peak.entries).toBe(0)
+    expect(scenarios[1]?.loss).toMatchObject({
+      refused: 5,
+      refusals: [
+        {
+          rule: 'policy OUTPUT DROP',
+          protocol: 'udp',
+          port: 53,
+          isAnswer: true,
+          flows: 5,
+          accept: 'iptables -t filter -I OUTPUT -p udp --sport 53 -m conntrack --ctstate UNTRACKED -j ACCEPT',
+        },
+      ],
+    })
+    const accepting = closed(
+      'accepting.txt',
+      '-A OUTPUT -p udp --sport 53 -m conntrack --ctstate UNTRACKED -j ACCEPT',
+    )
+    const { scenarios: later } = await sizeOf('--rules', accepting, '--notrack', 'udp port 53')
+    expect(later[1]?.loss).toMatchObject({ refused: 0, refusals: [] })
+  })
+
+  it('in a tool of their own', async () => {
+    const nft = join(folder, 'host.nft')
+    const chain = (hook: string, ...lines: string[]): string =>
+      [`chain ${hook} {`, `type filter hook ${hook} priority filter; policy drop;`, ...lines, '}'].join('\n')
+    const input = chain('input', 'udp dport 53 accept', 'udp dport 99 accept')
+    writeFileSync(nft, `table inet own {\n${input}\n${chain('output', 'ct state established accept')}\n}\n`)
+    const { scenarios } = await sizeOf('--rules', nft, '--notrack', 'udp port 53')
+    expect(scenarios[1]?.loss.refusals?.[0]?.accept).toBe(
+      'nft insert rule inet own output ct state untracked udp sport 53 accept',
+    )
+  })
+
+  it('has a scenario with other rules in their place', async () => {
+    const open = closed('open-host.txt', '-A INPUT -p udp --dport 99 -j ACCEPT')
+    const { scenarios } = await sizeOf('--rules', closed('closed-host.txt'), '--rules-after', open)
+    expect(scenarios.map(({ name, table }) => [name, table.peak.entries])).toEqual([
+      ['as captured', 5],
+      ['--rules-after', 10],
+    ])
+    const back = await sizeOf('--rules', open, '--rules-after', closed('closed-host.txt'))
+    expect(back.scenarios[1]?.loss).toMatchObject({
+      refused: 5,
+      refusals: [{ rule: 'policy INPUT DROP', port: 99, isAnswer: false, flows: 5, accept: null }],
+    })
   })
 })
 

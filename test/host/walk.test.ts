@@ -55,6 +55,7 @@ class Host {
         ofFrame: ({ interfaceIndex }) => host?.byIndex(interfaceIndex)?.name ?? null,
       },
       spares: null,
+      notrack: null,
       isWhatIf: false,
     })
     this.engine =

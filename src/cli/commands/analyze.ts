@@ -167,7 +167,7 @@ function otherRules(
   window: SightingWindow | null,
 ): { engine: Engine; changes: ChangedFates } | null {
   if (knowledge === null || after === null || before === null || window === null) return null
-  const rules = rulesOver(knowledge, after, sysctls, source, window, true)
+  const rules = rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
   const engine = makeEngine(sysctls, DEAF, { knowledge: null, table }, rules)
   loadTable(engine, table)
   return { engine, changes: new ChangedFates(before, rules) }

@@ -43,8 +43,9 @@ export async function printRules(options: RulesOptions, io: Io, generator: strin
     io,
     async (source, interrupt) => {
       const window = windowOver(source, sysctls)
-      const rules = rulesOver(knowledge, given, sysctls, source, window, false)
-      const others = after === null ? null : rulesOver(knowledge, after, sysctls, source, window, true)
+      const rules = rulesOver(knowledge, given, sysctls, source, window, { isWhatIf: false })
+      const others =
+        after === null ? null : rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
       const engines = [rules, ...(others === null ? [] : [others])].map(each =>
         makeEngine(sysctls, DEAF, { knowledge: null, table: null }, each),
       )

@@ -29,10 +29,10 @@ export const LINE_RULES_HELP =
   'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). Packets are replayed through them: what they drop makes no entry, what NOTRACK matches is untracked'
 
 /** Of `size`. */
-export const NOTRACK_RULES_HELP =
-  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). What NOTRACK matches is untracked'
-export const LOCAL_TOPOLOGY_HELP =
-  'addresses of the host, repeatable: ip -j addr, or its text. They tell what rules of OUTPUT are about'
+export const SIZE_RULES_HELP =
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). Packets of each scenario are replayed through them; with --notrack it is told which of them would refuse what is no longer tracked'
+export const SIZE_RULES_AFTER_HELP =
+  'a scenario with these rules in the place of all of --rules, repeatable: the table behind them, and what they refuse'
 
 /** Of `rules`. */
 export const RULES_OF_HELP =

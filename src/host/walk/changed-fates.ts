@@ -1,4 +1,5 @@
 // Two rulesets run over the same packets: which of them meet another fate, by the fates, the rules that decide, and flow.
+import { EntryMarks } from '../../conntrack/entry-marks.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { hasPorts } from '../rules/subject.ts'
 import { GroupedPackets } from './grouped-packets.ts'
@@ -10,27 +11,6 @@ import type { RuleNumbers } from './rule-numbers.ts'
 export interface Decision {
   fate: Fate
   decided: number
-}
-
-/** Entries that were counted, by their numbers. */
-class EntryMarks {
-  private marks = new Uint8Array(1024)
-
-  clear(ct: number): void {
-    if (ct < this.marks.length) this.marks[ct] = 0
-  }
-
-  /** @returns whether the entry was not marked yet */
-  set(ct: number): boolean {
-    if (ct >= this.marks.length) {
-      const marks = new Uint8Array(Math.max(ct + 1, this.marks.length * 2))
-      marks.set(this.marks)
-      this.marks = marks
-    }
-    if (this.marks[ct] !== 0) return false
-    this.marks[ct] = 1
-    return true
-  }
 }
 
 export class ChangedFates {
@@ -46,7 +26,7 @@ export class ChangedFates {
   changed = 0
   untold = 0
   private readonly pairNumbers = new Map<number, number>()
-  private readonly marks = new EntryMarks()
+  private readonly marks = new EntryMarks(1)
   private readonly before: ReplayedRules
   private readonly after: ReplayedRules
 
@@ -63,8 +43,9 @@ export class ChangedFates {
   /** Takes a packet that both have decided. */
   add(packet: Packet): void {
     const { before, after } = this
-    if (before.isFirst) this.marks.clear(before.ct)
-    if (before.fate === 'unknown' || after.fate === 'unknown') {
+    if (before.isFirst) this.marks.clear(before.ct, 0)
+    // rules that the traffic contradicts say nothing of other ones, which have most of them, too
+    if (before.fate === 'unknown' || after.fate === 'unknown' || before.isContradicted) {
       this.untold++
       return
     }
@@ -78,7 +59,7 @@ export class ChangedFates {
       isPorted,
       before.isAnswering,
     )
-    const isBroken = before.isPassed && after.isRefused && before.ct >= 0 && this.marks.set(before.ct)
+    const isBroken = before.isPassed && after.isRefused && before.ct >= 0 && this.marks.set(before.ct, 0)
     const isOpened = before.isRefused && after.isPassed && after.isFirst
     if (isBroken) this.broken++
     if (isOpened) this.opened++

@@ -38,6 +38,7 @@ import { Wheels } from './wheels.ts'
 
 /** Of a packet that met no rule yet. */
 const ONE_WAY: readonly Way[] = [FIRST_WAY]
+const UNTRACKED_WAY: readonly Way[] = [{ ...FIRST_WAY, isUntracked: true }]
 
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
@@ -61,6 +62,8 @@ export class ReplayedRules implements Passage {
   ct = -1
   isFirst = false
   isAnswering = false
+  /** Whether the traffic shows that rules given were not those that decided. */
+  isContradicted = false
   /** Packets whose fate cannot be told, and those of which nobody knows where they came from. */
   untold = 0
   /** Packets of which the capture does not say whether the host sent or received them. */
@@ -71,6 +74,7 @@ export class ReplayedRules implements Passage {
   private readonly ruleset: Ruleset
   private readonly journey: Journey
   private readonly spares: RuledHost['spares']
+  private readonly notrack: RuledHost['notrack']
   private readonly isWhatIf: boolean
   private readonly courses: Courses
   private readonly memory = new TrailMemory()
@@ -96,8 +100,9 @@ export class ReplayedRules implements Passage {
   /** The end of a packet that did not come to conntrack. */
   private early: End | null = null
 
-  constructor({ ruleset, host, settings, names, spares, isWhatIf }: RuledHost) {
+  constructor({ ruleset, host, settings, names, spares, notrack, isWhatIf }: RuledHost) {
     this.spares = spares
+    this.notrack = notrack
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
     this.numbers = new RuleNumbers(ruleset)
@@ -119,7 +124,7 @@ export class ReplayedRules implements Passage {
 
   /** Whether the packet got through; false also where nobody knows. */
   get isPassed(): boolean {
-    return this.fate !== 'unknown' && !this.isRefused
+    return this.fate !== 'unknown' && !this.isRefused && !this.isContradicted
   }
 
   /** Whether it was dropped or refused. */
@@ -144,8 +149,12 @@ export class ReplayedRules implements Passage {
     this.isAnswer = false
     this.isBlind = false
     if (course.origin === 'out' && this.answers(packet)) return PASSES_BY
-    if (course.origin === null) return this.spares?.(packet) === true ? PASSES_BY : ENTERS
-    if (!this.front[packet.family === 6 ? 1 : 0]) return ENTERS
+    const isSpared = this.notrack?.(packet) === true
+    if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
+    if (!this.front[packet.family === 6 ? 1 : 0]) {
+      if (isSpared) this.ways = UNTRACKED_WAY
+      return isSpared ? PASSES_BY : ENTERS
+    }
     const trail = this.walkFront(packet)
     this.ways = trail.ways
     this.isOnly = trail.isOnly
@@ -153,8 +162,9 @@ export class ReplayedRules implements Passage {
       this.early = trail.end
       return PASSES_BY
     }
+    if (isSpared) this.ways = trail.ways.map(way => ({ ...way, isUntracked: true }))
     const [way] = trail.ways
-    if (areUntracked(trail.ways)) return PASSES_BY
+    if (isSpared || areUntracked(trail.ways)) return PASSES_BY
     // a zone of one direction alone, or of some ways alone, is not modelled
     this.isBlind = trail.ways.length > 1 ? haveZones(trail.ways) : way?.zoneDirection !== null
     if (!this.isBlind && way !== undefined) this.zone = way.zone
@@ -172,6 +182,7 @@ export class ReplayedRules implements Passage {
   ): number {
     this.ct = ct
     this.isFirst = isFirst
+    this.isContradicted = false
     this.isAnswering = ct >= 0 && direction !== DIRECTION_ORIGINAL
     if (this.isAnswer) return LEAVES
     this.state = stateOf(state)
@@ -215,6 +226,7 @@ export class ReplayedRules implements Passage {
     if (isGone && !this.isWhatIf && this.course.hasLeft && this.course.origin === 'in') {
       // what was seen leaving was not dropped, whatever the rules say
       this.openings.distrust(end.decided)
+      this.isContradicted = true
       this.take(FORWARDED)
       return LEAVES
     }
