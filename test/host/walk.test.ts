@@ -294,6 +294,23 @@ ip saddr 203.0.113.9 meta length 41 drop
     expect(fateOf('oifname "wan0" masquerade')).toEqual(['unknown', 'unknown'])
   })
 
+  it('are believed where a second capture of an interface shows the packet, too', () => {
+    // any tells that it came in, the capture of the interface alone tells nothing
+    const seen: Seen = {
+      count: 2,
+      before: 0,
+      after: 0,
+      translated: 0,
+      point: index => index,
+      packetType: index => (index === 0 ? INCOMING : -1),
+      direction: () => 0,
+      readTuple: () => {},
+    }
+    const host = new Host(rules('-A INPUT -p tcp -m tcp --dport 22 -j DROP'))
+    expect(host.send(CLIENT, SERVER, SYN, {}, seen)).toBe('dropped')
+    expect(host.rules.contradicted).toBe(0)
+  })
+
   it('of nft look packets up by what differs from one to the next of a flow', () => {
     const fatesOf = (rule: string, packets: Partial<Packet>[]): string[] => {
       const host = new Host(nftInput(rule))
