@@ -1,5 +1,5 @@
 // `ctpcap rules`: what each rule met and dropped, as text and JSON; what `--rules-after` would change; fates in `packets`.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -184,6 +184,62 @@ describe('ctpcap analyze with other rules', () => {
       })
     }
   })
+})
+
+describe('ctpcap analyze with rules', () => {
+  const capture = join(folder, 'invalid.pcap')
+  const topology = join(folder, 'own.txt')
+  const sysctl = join(folder, 'own-sysctl.txt')
+  // SYN and FIN together
+  writeFileSync(
+    capture,
+    new CaptureBuilder().tcp({ flags: 3 }).tcp({ flags: 3, destinationPort: 81 }).bytes(),
+  )
+  writeFileSync(topology, '2: eth0: <UP>\n    inet 10.0.0.2/24 scope global eth0\n')
+  writeFileSync(sysctl, 'net.ipv4.conf.all.rp_filter = 0\nnet.netfilter.nf_conntrack_udp_timeout = 30\n')
+  const verdict = async (...rules: string[]): Promise<string> => {
+    const given = rules.length === 0 ? [] : ['--rules', rulesFile('invalid.txt', ...rules)]
+    const { stdout } = await runCli([
+      'analyze',
+      capture,
+      '--topology',
+      topology,
+      '--sysctl',
+      sysctl,
+      ...given,
+    ])
+    return stdout
+  }
+
+  it('names the rule that drops INVALID packets', async () => {
+    const rule = '-A INPUT -p tcp --dport 81 -m state --state INVALID -j DROP'
+    const some = await verdict(rule)
+    expect(some).toContain(
+      '2 of 2 packets INVALID (100 %): not translated by NAT, and 1 of them dropped by the rules given',
+    )
+    expect(some).toContain(`1 dropped by invalid.txt:5 (ip filter INPUT): ${rule}`)
+    expect(await verdict('-A INPUT -m conntrack --ctstate INVALID -j DROP')).toContain(
+      'and dropped by the rules given',
+    )
+    expect(await verdict('-A INPUT -p udp -j DROP')).toContain('and let through by the rules given')
+    expect(await verdict()).toContain('and dropped where rules drop INVALID')
+  })
+
+  const recorded = join(process.env.CTPCAP_CORPUS ?? '', 'wild', 'k8s-k8s72511')
+
+  it.skipIf(!existsSync(recorded))(
+    'names what dropped the packets that are lost inside the host',
+    async () => {
+      const given = ['--rules', 'rules.txt', '--topology', 'topo.txt', '--sysctl', 'sysctl.txt'].map(word =>
+        word.startsWith('--') ? word : join(recorded, word),
+      )
+      const captures = ['any.pcap', 'cni0.pcap'].map(name => join(recorded, 'captures', name))
+      const { stdout } = await runCli(['analyze', ...captures, ...given, '--json', '-q'])
+      const lost = (JSON.parse(stdout) as Report).findings.find(({ id }) => id === 'lost-in-host')
+      expect(lost?.cause).toBe('in this host: the policy of ip filter FORWARD drops them')
+      expect(lost?.reason).toContain('the policy of ip filter FORWARD drops them')
+    },
+  )
 })
 
 describe('ctpcap size with rules', () => {

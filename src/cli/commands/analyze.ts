@@ -231,8 +231,17 @@ async function reportOf(
 }
 
 async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
-  const { verdicts, invalid, unreplied, midStream, sizing, flows } = analysis
-  return { verdicts, invalid, unreplied, midStream, sizing, flows, ...(await analysis.conclude(end)) }
+  const { verdicts, invalid, invalidFates, unreplied, midStream, sizing, flows } = analysis
+  return {
+    verdicts,
+    invalid,
+    invalidFates,
+    unreplied,
+    midStream,
+    sizing,
+    flows,
+    ...(await analysis.conclude(end)),
+  }
 }
 
 async function print(report: Report, options: AnalyzeOptions, io: Io): Promise<void> {

@@ -1,18 +1,26 @@
 // The words of lost-in-host.
 import type { Facts } from '../facts/facts.ts'
-import { advice, counted, number, type Wording } from './wording.ts'
+import { ruleThatDrops } from './given.ts'
+import { advice, counted, number, text, type Wording } from './wording.ts'
 
 export const lostInHost: Wording = {
   title: facts =>
     isByInterface(facts)
       ? 'connections that come in by one interface are lost inside the host, which forwards those of another'
       : 'only the first packets of a flow are forwarded, the others are lost inside the host',
-  cause: facts =>
-    isByInterface(facts)
+  cause: facts => {
+    const rules = facts.reasons.filter(({ code }) => code === 'rule-drops')
+    if (rules.length > 0)
+      return `in this host: ${rules.map(({ values }) => ruleThatDrops(values)).join(', ')} drops them`
+    const own = facts.reasons.find(({ code }) => code === 'host-drops')
+    if (own !== undefined)
+      return `in this host, which drops them before any rule does: ${text(own.values, 'why')}`
+    return isByInterface(facts)
       ? 'in this host; by the packets alone no rule or setting can be named. What is dropped by its interface is most ' +
-        'often dropped by rp_filter=1, where the way back to the client is another one, or by a rule that names the interface'
+          'often dropped by rp_filter=1, where the way back to the client is another one, or by a rule that names the interface'
       : 'in this host; by the packets alone no rule or setting can be named. The first packet of a flow passes the nat ' +
-        'table, later ones do not: what depends on a mark or a verdict of a rule there is different for them',
+          'table, later ones do not: what depends on a mark or a verdict of a rule there is different for them'
+  },
   fix: facts =>
     isByInterface(facts)
       ? [

@@ -18,6 +18,8 @@ export interface PacketGroup {
   state: number
   /** Whether these are answers to the source. */
   isAnswer: boolean
+  /** Of BY_HOST why the first of them was dropped, else `''`. */
+  why: string
   packets: number
   bytes: number
   /** Frame of the first one, and its capture. */
@@ -87,6 +89,7 @@ export class GroupedPackets {
       destinationPort: key[8],
       state,
       isAnswer,
+      why: '',
       packets: 1,
       bytes: packet.networkLength,
       frame: packet.frame,

@@ -241,12 +241,13 @@ export class ReplayedRules implements Passage {
     if (isGone && isFirst) this.openings.add(packet, end.decided)
     if (isGone) {
       const decided = end.why === '' ? end.decided : BY_HOST
-      this.dropped.add(
+      const group = this.dropped.add(
         packet,
         decided,
         STATES.indexOf(this.state),
         packet.hasTuple && hasPorts(packet.protocol),
       )
+      if (group >= 0) this.dropped.groups[group].why ||= end.why
     }
     // an error about an entry that is there is RELATED by the lookup, too
     const isTold = end.isReset || (isFirst && (end.isRefused || end.why !== ''))

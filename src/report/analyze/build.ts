@@ -1,6 +1,7 @@
 // Engine, counts and findings into the Report.
 import type { Settings } from '../../conntrack/settings.ts'
 import type { InvalidPackets } from '../../findings/counts/invalid.ts'
+import type { InvalidFates } from '../../findings/counts/invalid-fates.ts'
 import type { CheckedTranslations } from '../../findings/counts/translation-check.ts'
 import type { UnrepliedFlows } from '../../findings/counts/unreplied.ts'
 import type { Verdicts } from '../../findings/counts/verdicts.ts'
@@ -29,6 +30,7 @@ import {
   type CaptureReport,
   type FilterReport,
   type FlowsReport,
+  type InvalidFatesReport,
   REPORT_SCHEMA,
   type Report,
   type SightingsReport,
@@ -69,6 +71,8 @@ export interface Replayed extends Tracked {
 export interface Tracked {
   verdicts: Verdicts
   invalid: InvalidPackets
+  /** What rules did to those, or null. */
+  invalidFates: InvalidFates | null
   unreplied: UnrepliedFlows
   midStream: MidStreamPickups
   sizing: Sizing
@@ -152,10 +156,22 @@ function tableOfFlows(
     invalid: tracked.invalid
       .byReason()
       .map(({ reason, logged, partial, group }) => ({ reason, ...frameCount(group), logged, partial })),
+    ...(tracked.invalidFates === null ? {} : { invalidFates: invalidFatesReport(tracked.invalidFates) }),
     unreplied: unrepliedReport(tracked.unreplied),
     flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
     table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
     findings: tracked.findings.map(finding => findingReport(finding, captures, epoch)),
+  }
+}
+
+function invalidFatesReport({ passed, untold, dropped }: InvalidFates): InvalidFatesReport {
+  return {
+    passed,
+    untold,
+    dropped: dropped.map(({ place, packets }) => ({
+      packets,
+      rule: place === null ? null : { ...place, table: place.table.replace(/^nft /, '') },
+    })),
   }
 }
 

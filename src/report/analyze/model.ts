@@ -93,6 +93,8 @@ export interface TableOfFlows {
   undecodable: FrameCount[]
   /** INVALID packets by reason, most frequent first. */
   invalid: InvalidReport[]
+  /** What the rules of `--rules` did to INVALID packets; absent without rules. */
+  invalidFates?: InvalidFatesReport
   unreplied: UnrepliedReport
   flows: FlowsReport
   table: TableReport
@@ -260,6 +262,21 @@ export interface InvalidReport extends FrameCount {
   logged: boolean
   /** Packets of it that follow from a direction, or a start, that was not captured: INVALID to a host that saw no more. */
   partial: number
+}
+
+export interface InvalidFatesReport {
+  /** Packets that got through, and those of which it cannot be told. */
+  passed: number
+  untold: number
+  dropped: { rule: RulePlaceReport | null; packets: number }[]
+}
+
+/** A rule: `rules.txt:14` or `nft.json handle 7`, the policy of a chain `policy`; null for one of several, or the host itself. */
+export interface RulePlaceReport {
+  place: string
+  table: string
+  chain: string
+  text: string
 }
 
 export interface UnrepliedReport {

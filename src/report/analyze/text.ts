@@ -29,7 +29,9 @@ function tunnelSections(
   style: Style,
   prose: number,
 ): [string, string[]][] {
-  const inner: Report = { ...report, ...tunnel, knownTable: null, tunnels: [] }
+  // what is inside went through no rules
+  const { invalidFates: _, ...around } = report
+  const inner: Report = { ...around, ...tunnel, knownTable: null, tunnels: [] }
   return [
     ['Inside', wrap([style.bold(`${tunnelText(tunnel)}, tracked in a table of their own`)], prose)],
     ['Verdict', wrap(verdictLines(inner, style), prose)],
