@@ -3,7 +3,7 @@ import { EntryMarks } from '../../conntrack/entry-marks.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { hasPorts } from '../rules/subject.ts'
 import { GroupedPackets } from './grouped-packets.ts'
-import { FATES, type Fate, STATES } from './packet-end.ts'
+import { FATES, type Fate } from './packet-end.ts'
 import type { ReplayedRules } from './replayed-rules.ts'
 import type { RuleNumbers } from './rule-numbers.ts'
 
@@ -52,13 +52,7 @@ export class ChangedFates {
     if (before.fate === after.fate) return
     this.changed++
     const isPorted = packet.hasTuple && hasPorts(packet.protocol)
-    const group = this.groups.add(
-      packet,
-      this.pairOf(),
-      STATES.indexOf(before.state),
-      isPorted,
-      before.isAnswering,
-    )
+    const group = this.groups.add(packet, this.pairOf(), before.stateNumber, isPorted, before.isAnswering)
     const isBroken = before.isPassed && after.isRefused && before.ct >= 0 && this.marks.set(before.ct, 0)
     const isOpened = before.isRefused && after.isPassed && after.isFirst
     if (isBroken) this.broken++

@@ -109,6 +109,11 @@ export class Courses {
    */
   private tell(seen: Seen): number {
     const { told, ways } = this
+    if (seen.count === 1) {
+      told[0] = 0
+      ways[0] = wayOf(seen.packetType(0), seen.direction(0))
+      return 1
+    }
     let isTold = false
     for (let i = 0; i < seen.count && !isTold; i++)
       isTold = wayOf(seen.packetType(i), seen.direction(i)) !== 0

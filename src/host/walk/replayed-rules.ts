@@ -9,7 +9,14 @@ import {
   STAYS,
   STAYS_RESET,
 } from '../../conntrack/passage.ts'
-import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT, STATE_DROPPED } from '../../conntrack/status.ts'
+import {
+  DIRECTION_ORIGINAL,
+  IPS_DST_NAT,
+  IPS_SRC_NAT,
+  STATE_DROPPED,
+  STATE_INVALID,
+  STATE_RELATED,
+} from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { addressWord } from '../../net/address.ts'
 import { Packet } from '../../packet/packet.ts'
@@ -25,7 +32,7 @@ import { HostRouting } from './host-routing.ts'
 import { Journey, type Turned } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
 import { ASKED_STATUS, describeEntry, describePacket, isSynAck, seenNatOf } from './packet-description.ts'
-import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES, stateOf } from './packet-end.ts'
+import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
 import { Routes } from './routes.ts'
@@ -46,7 +53,6 @@ const STATE_ANSWER = 16
 
 export class ReplayedRules implements Passage {
   readonly numbers: RuleNumbers
-  readonly counts: RuleCounts
   zone = 0
   isOwn = false
   redirection: Redirection | null = null
@@ -56,8 +62,8 @@ export class ReplayedRules implements Passage {
   decided = -1
   /** Why the host's stack dropped it. */
   why = ''
-  /** The packet's state as rules saw it. */
-  state: CtState = 'invalid'
+  /** The packet's state as rules saw it, by its number among STATES. */
+  stateNumber = STATE_INVALID
   /** Its entry, -1 for none, and whether it made that, or goes in its direction of answers. */
   ct = -1
   isFirst = false
@@ -77,7 +83,8 @@ export class ReplayedRules implements Passage {
   private readonly notrack: RuledHost['notrack']
   private readonly isWhatIf: boolean
   private readonly courses: Courses
-  private readonly memory = new TrailMemory()
+  private readonly ruleCounts: RuleCounts
+  private readonly memory: TrailMemory
   private readonly entries = new EntryNotes()
   private readonly last = new LastTrails()
   private readonly refusals = new Refusals()
@@ -106,7 +113,8 @@ export class ReplayedRules implements Passage {
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
     this.numbers = new RuleNumbers(ruleset)
-    this.counts = new RuleCounts(this.numbers.all.length)
+    this.ruleCounts = new RuleCounts(this.numbers.all.length)
+    this.memory = new TrailMemory(this.ruleCounts)
     this.openings = new DroppedOpenings(this.numbers.all.length)
     this.routing = new HostRouting(host, settings)
     this.routes = new Routes(this.routing)
@@ -120,6 +128,17 @@ export class ReplayedRules implements Passage {
     }
     this.journey = new Journey(ruleset, this.numbers, this.routing, notes, this.wheels)
     this.front = [this.journey.hasFront(4), this.journey.hasFront(6)]
+  }
+
+  /** What each rule and policy met. */
+  get counts(): RuleCounts {
+    this.memory.settleAll()
+    return this.ruleCounts
+  }
+
+  /** The packet's state as rules saw it. */
+  get state(): CtState {
+    return STATES[this.stateNumber]
   }
 
   /** Whether the packet got through; false also where nobody knows. */
@@ -185,7 +204,7 @@ export class ReplayedRules implements Passage {
     this.isContradicted = false
     this.isAnswering = ct >= 0 && direction !== DIRECTION_ORIGINAL
     if (this.isAnswer) return LEAVES
-    this.state = stateOf(state)
+    this.stateNumber = state === STATE_DROPPED ? STATE_INVALID : state
     if (state === STATE_DROPPED) {
       this.take({ ...NOWHERE, fate: 'dropped', mayLeave: false, why: 'table full' })
       return STAYS
@@ -244,7 +263,7 @@ export class ReplayedRules implements Passage {
       const group = this.dropped.add(
         packet,
         decided,
-        STATES.indexOf(this.state),
+        this.stateNumber,
         packet.hasTuple && hasPorts(packet.protocol),
       )
       if (group >= 0) this.dropped.groups[group].why ||= end.why
@@ -267,7 +286,7 @@ export class ReplayedRules implements Passage {
     const refusal = this.refusals.answeredBy(packet)
     if (refusal === null) return false
     this.isAnswer = true
-    this.state = refusal.hasEntry ? 'related' : 'invalid'
+    this.stateNumber = refusal.hasEntry ? STATE_RELATED : STATE_INVALID
     fillKey(
       this.memory.key,
       packet,
@@ -316,8 +335,7 @@ export class ReplayedRules implements Passage {
   ): Trail {
     const status = ct < 0 ? 0 : (table.status(ct) | this.entries.bits(ct)) & ASKED_STATUS
     const connMark = ct < 0 || isFirst ? 0 : this.entries.mark(ct)
-    const flags =
-      (STATES.indexOf(this.state) << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
+    const flags = (this.stateNumber << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
     const key = ct * 2 + direction
     const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
     const kept = isPlain ? this.last.find(key, packet, flags, status, this.course.number, connMark) : null
@@ -374,18 +392,24 @@ export class ReplayedRules implements Passage {
     const trail: Trail = {
       met: Int32Array.from(this.met),
       perhaps: Int32Array.from(this.doubted),
+      packets: 0,
+      bytes: 0,
+      first: 0,
+      last: 0,
       ways: journey.left,
       isOnly: journey.isSure,
       end,
+      asks: journey.facts.asked,
       isLasting: isKept && (journey.facts.asked & ASKS_PACKET) === 0,
+      number: 0,
+      isKept: false,
     }
-    if (trail.isLasting) this.memory.keep(trail, journey.facts.asked)
+    if (trail.isLasting) this.memory.keep(trail)
     return trail
   }
 
-  private count({ met, perhaps }: Trail, packet: Packet): void {
-    for (let i = 0; i < met.length; i++) this.counts.add(met[i], packet.networkLength, packet.time)
-    for (let i = 0; i < perhaps.length; i++) this.counts.perhaps(perhaps[i])
+  private count(trail: Trail, { networkLength, time }: Packet): void {
+    this.memory.count(trail, networkLength, time)
   }
 
   /** Adds to the key what the host does with the packet's addresses, and with those behind the translation of its entry. */
