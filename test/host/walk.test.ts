@@ -325,6 +325,20 @@ ip saddr 203.0.113.9 meta length 41 drop
     expect(fatesOf('ip ttl vmap { 3 : drop, 64 : accept }', hops)).toEqual(ofLength)
   })
 
+  it('look at the header in front of all matches, wherever it stands in the rule', () => {
+    const host = new Host(
+      rules(
+        '-A INPUT -m statistic --mode nth --every 2 --packet 0 -s 198.51.100.7/32 -j DROP',
+        '-A INPUT -j ACCEPT',
+      ),
+    )
+    const other = '198.51.100.8:1'
+    const fates = [CLIENT, other, '198.51.100.7:2', other, '198.51.100.7:3'].map(from =>
+      host.send(from, SERVER, SYN),
+    )
+    expect(fates).toEqual(['dropped', 'delivered', 'delivered', 'delivered', 'dropped'])
+  })
+
   it('of nft turn a wheel once for each time that they look at it', () => {
     const fatesOf = (...lines: string[]): string[] => {
       const host = new Host(nftInput(...lines))
