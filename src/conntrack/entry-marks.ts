@@ -18,6 +18,11 @@ export class EntryMarks {
     return before !== this.bits[at]
   }
 
+  has(ct: number, bit: number): boolean {
+    const at = ct * this.words + (bit >> 5)
+    return at < this.bits.length && (this.bits[at] & (1 << (bit & 31))) !== 0
+  }
+
   clear(ct: number, bit: number): void {
     const at = ct * this.words + (bit >> 5)
     if (at < this.bits.length) this.bits[at] &= ~(1 << (bit & 31))

@@ -53,6 +53,7 @@ export interface Passage {
   /**
    * @param ct the packet's entry, or -1; `state` and `direction` are what conntrack said of it
    * @param isFirst whether it made the entry, which is in no bucket yet
+   * @param found the entry that its lookup found, also of an INVALID packet, or -1
    * @returns LEAVES, STAYS or STAYS_RESET
    */
   leave(
@@ -63,5 +64,6 @@ export interface Passage {
     state: number,
     direction: number,
     isFirst: boolean,
+    found: number,
   ): number
 }

@@ -42,7 +42,7 @@ export class RuledEngine extends KnownEngine {
       this.key = -1
       this.context.reasons.clear()
       this.settle(STATE_UNTRACKED, -1, -1)
-      passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false)
+      passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false, -1)
       return this.state
     }
     const { zone } = packet
@@ -51,7 +51,7 @@ export class RuledEngine extends KnownEngine {
     packet.zone = zone
     if (!this.isTold) {
       const { ct, state, direction } = this
-      const end = passage.leave(packet, seen, this.table, ct, state, direction, false)
+      const end = passage.leave(packet, seen, this.table, ct, state, direction, false, this.key >> 1)
       if (end === STAYS_RESET && ct >= 0 && packet.protocol === IPPROTO_TCP) this.close(ct)
     }
     return this.state
@@ -69,7 +69,7 @@ export class RuledEngine extends KnownEngine {
   protected override leaves(ct: number, packet: Packet): boolean {
     this.isTold = true
     const { table, seen, passage } = this
-    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true)
+    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true, ct)
     if (end === LEAVES && passage.redirection !== null) this.redirect(ct, passage.redirection)
     return end === LEAVES
   }

@@ -294,6 +294,35 @@ ip saddr 203.0.113.9 meta length 41 drop
     expect(fateOf('oifname "wan0" masquerade')).toEqual(['unknown', 'unknown'])
   })
 
+  it('in front of conntrack are not believed where a packet is seen leaving', () => {
+    const seen: Seen = {
+      count: 2,
+      before: 0,
+      after: 1,
+      translated: 0,
+      point: index => index,
+      packetType: index => (index === 0 ? INCOMING : OUTGOING),
+      direction: () => 0,
+      readTuple: () => {},
+    }
+    const raw = ['*raw', ':PREROUTING ACCEPT [0:0]', '-A PREROUTING -p tcp --dport 80 -j DROP', 'COMMIT', '']
+    const host = new Host(raw.join('\n'))
+    expect(host.send('198.51.100.8:1', INSIDE, SYN)).toBe('dropped')
+    expect(host.rules.dropped.groups).toMatchObject([{ packets: 1 }])
+    expect(host.send(CLIENT, INSIDE, SYN, {}, seen)).toBe('forwarded')
+    expect([host.rules.contradicted, host.created.length]).toEqual([1, 1])
+    expect(host.send('198.51.100.8:2', INSIDE, SYN)).toBe('unknown')
+  })
+
+  it('say nothing of the packets of an entry that may not be there, until an answer shows it', () => {
+    const host = new Host(rules('-A INPUT -p tcp --syn -m limit --limit 1/s -j DROP', '-A INPUT -j ACCEPT'))
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('unknown')
+    // of a table without the entry it is a first packet, of this one INVALID
+    expect(host.send(CLIENT, SERVER, ACK, { sequence: 9 })).toBe('unknown')
+    host.send(SERVER, CLIENT, SYN | ACK, { packetType: OUTGOING, sequence: 1, acknowledgment: 2 })
+    expect(host.send(CLIENT, SERVER, ACK, { sequence: 2, acknowledgment: 2 })).toBe('delivered')
+  })
+
   it('are believed where a second capture of an interface shows the packet, too', () => {
     // any tells that it came in, the capture of the interface alone tells nothing
     const seen: Seen = {

@@ -1,4 +1,5 @@
 // The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
+import { EntryMarks } from '../../conntrack/entry-marks.ts'
 import {
   ENTERS,
   LEAVES,
@@ -98,6 +99,11 @@ export class ReplayedRules implements Passage {
   private ways: readonly Way[] = ONE_WAY
   private isOnly = true
   private isAnswer = false
+  /** Whether rules in front of conntrack drop the packet that are not believed. */
+  private isDoubted = false
+  /** Entries of which nobody knows whether they are there. */
+  private readonly doubts = new EntryMarks(1)
+  private hasDoubts = false
   /** Whether nobody knows in which zone the packet is looked up. */
   private isBlind = false
   private readonly source = new Int32Array(4)
@@ -167,6 +173,7 @@ export class ReplayedRules implements Passage {
     this.early = null
     this.isAnswer = false
     this.isBlind = false
+    this.isDoubted = false
     if (course.origin === 'out' && this.answers(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
     if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
@@ -178,8 +185,17 @@ export class ReplayedRules implements Passage {
     this.ways = trail.ways
     this.isOnly = trail.isOnly
     if (trail.ways.length === 0) {
-      this.early = trail.end
-      return PASSES_BY
+      const { decided } = trail.end ?? NOWHERE
+      const isSeen = course.hasLeft && course.origin === 'in' && !this.isWhatIf
+      if (isSeen) this.openings.distrust(decided)
+      if (!isSeen && !this.openings.isDistrusted(decided)) {
+        this.early = trail.end
+        return PASSES_BY
+      }
+      // what was seen leaving was not dropped, whatever the rules say
+      this.isDoubted = true
+      this.ways = ONE_WAY
+      return ENTERS
     }
     if (isSpared) this.ways = trail.ways.map(way => ({ ...way, isUntracked: true }))
     const [way] = trail.ways
@@ -198,10 +214,11 @@ export class ReplayedRules implements Passage {
     state: number,
     direction: number,
     isFirst: boolean,
+    found: number,
   ): number {
     this.ct = ct
     this.isFirst = isFirst
-    this.isContradicted = false
+    this.isContradicted = this.isDoubted
     this.isAnswering = ct >= 0 && direction !== DIRECTION_ORIGINAL
     if (this.isAnswer) return LEAVES
     this.stateNumber = state === STATE_DROPPED ? STATE_INVALID : state
@@ -211,6 +228,7 @@ export class ReplayedRules implements Passage {
     }
     if (this.early !== null) {
       this.take(this.early)
+      this.group(packet, this.early)
       return STAYS
     }
     const { course } = this
@@ -220,14 +238,38 @@ export class ReplayedRules implements Passage {
       this.take(NOWHERE)
       return LEAVES
     }
+    const isDoubted = this.isDoubted || this.isDoubtful(found, ct, direction, isFirst)
+    if (isDoubted) this.isOnly = false
     const trail = this.walkBehind(packet, seen, table, ct, direction, isFirst)
-    const end = trail.end ?? NOWHERE
+    const end = isDoubted && !course.hasLeft ? NOWHERE : (trail.end ?? NOWHERE)
     if (ct >= 0) this.entries.note(ct, end, isFirst)
     if (isFirst) {
       this.redirection = redirectionOf(end)
       this.last.forget(ct)
     }
-    return this.finish(packet, end, ct, direction, isFirst)
+    const left = this.finish(packet, end, ct, direction, isFirst)
+    if (isFirst) this.doubt(ct, left === LEAVES && this.fate === 'unknown')
+    return left
+  }
+
+  /**
+   * Whether nobody knows if the packet's entry is there: what made it may have been dropped. An answer tells, or that the
+   * packet left.
+   */
+  private isDoubtful(found: number, ct: number, direction: number, isFirst: boolean): boolean {
+    if (!this.hasDoubts || isFirst || found < 0 || !this.doubts.has(found, 0)) return false
+    if ((ct < 0 || direction === DIRECTION_ORIGINAL) && !this.course.hasLeft) return true
+    this.doubts.clear(found, 0)
+    return false
+  }
+
+  private doubt(ct: number, isDoubtful: boolean): void {
+    if (!isDoubtful) {
+      if (this.hasDoubts) this.doubts.clear(ct, 0)
+      return
+    }
+    this.hasDoubts = true
+    this.doubts.set(ct, 0)
   }
 
   /** Where a packet was seen; one that comes from the host's own address is the host's, if the capture does not say. */
@@ -258,21 +300,19 @@ export class ReplayedRules implements Passage {
     }
     this.take(end)
     if (isGone && isFirst) this.openings.add(packet, end.decided)
-    if (isGone) {
-      const decided = end.why === '' ? end.decided : BY_HOST
-      const group = this.dropped.add(
-        packet,
-        decided,
-        this.stateNumber,
-        packet.hasTuple && hasPorts(packet.protocol),
-      )
-      if (group >= 0) this.dropped.groups[group].why ||= end.why
-    }
+    if (isGone) this.group(packet, end)
     // an error about an entry that is there is RELATED by the lookup, too
     const isTold = end.isReset || (isFirst && (end.isRefused || end.why !== ''))
     if (isTold) this.refusals.add(packet, end.isReset, ct >= 0, direction, isFirst)
     if (!isGone || end.isConfirmed) return LEAVES
     return end.isReset ? STAYS_RESET : STAYS
+  }
+
+  /** Takes a packet that was dropped among its like. */
+  private group(packet: Packet, { decided, why }: End): void {
+    const isPorted = packet.hasTuple && hasPorts(packet.protocol)
+    const group = this.dropped.add(packet, why === '' ? decided : BY_HOST, this.stateNumber, isPorted)
+    if (group >= 0) this.dropped.groups[group].why ||= why
   }
 
   private take(end: End): void {
