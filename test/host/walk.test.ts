@@ -24,6 +24,30 @@ default via 203.0.113.1 dev wan0
 
 const INCOMING = 0
 const OUTGOING = 4
+const UNKNOWN = -1
+
+/** A packet that was seen at interfaces by their indexes, and which way it went there. */
+function seenAt(...places: [index: number, packetType: number][]): Seen {
+  return {
+    count: places.length,
+    before: 0,
+    after: 0,
+    translated: 0,
+    point: at => places[at][0],
+    packetType: at => places[at][1],
+    direction: () => 0,
+    readTuple: () => {},
+  }
+}
+
+/** Two ports of a bridge, as what they carry runs the hooks of IP. */
+const BRIDGE = `2: br0: <UP> mtu 1500
+    inet 192.168.1.1/24 brd 192.168.1.255 scope global br0
+3: p3@if9: <UP> mtu 1500 qdisc noqueue master br0 state UP
+4: p4@if9: <UP> mtu 1500 qdisc noqueue master br0 state UP
+# ip route
+192.168.1.0/24 dev br0 scope link
+`
 
 /** An engine behind rules, and packets for it: TCP segments with flags, from an interface or to one. */
 class Host {
@@ -51,7 +75,7 @@ class Host {
         ['net.ipv4.ip_forward', 1],
       ]),
       names: {
-        ofPoint: () => null,
+        ofPoint: point => host?.byIndex(point)?.name ?? null,
         ofFrame: ({ interfaceIndex }) => host?.byIndex(interfaceIndex)?.name ?? null,
       },
       spares: null,
@@ -294,17 +318,30 @@ ip saddr 203.0.113.9 meta length 41 drop
     expect(fateOf('oifname "wan0" masquerade')).toEqual(['unknown', 'unknown'])
   })
 
+  it('are believed where a bridge turns a frame to another of its stations', () => {
+    // what was translated goes out by the bridge itself before it comes to FORWARD
+    const host = new Host(rules('-A FORWARD -p tcp --dport 80 -j DROP'), BRIDGE)
+    const fate = host.send('192.168.1.30:1', INSIDE, SYN, {}, seenAt([3, INCOMING], [2, OUTGOING]))
+    expect([fate, host.rules.contradicted]).toEqual(['dropped', 0])
+  })
+
+  it('tell no one fate of a frame to a group that a bridge floods and takes up itself', () => {
+    const host = new Host(rules('-A INPUT -p tcp -j DROP'), BRIDGE)
+    const flooded = seenAt([3, INCOMING], [4, OUTGOING])
+    expect(host.send('192.168.1.30:68', '255.255.255.255:67', SYN, {}, flooded)).toBe('unknown')
+  })
+
+  it('turn no wheel for certain where a bridge may make copies of a frame', () => {
+    const host = new Host(
+      rules('-A FORWARD -m statistic --mode nth --every 2 --packet 0 -j DROP', '-A FORWARD -j ACCEPT'),
+      BRIDGE,
+    )
+    const seen = seenAt([3, INCOMING], [4, OUTGOING])
+    expect(host.send('192.168.1.30:1', INSIDE, SYN, {}, seen)).toBe('unknown')
+  })
+
   it('in front of conntrack are not believed where a packet is seen leaving', () => {
-    const seen: Seen = {
-      count: 2,
-      before: 0,
-      after: 1,
-      translated: 0,
-      point: index => index,
-      packetType: index => (index === 0 ? INCOMING : OUTGOING),
-      direction: () => 0,
-      readTuple: () => {},
-    }
+    const seen = seenAt([3, INCOMING], [2, OUTGOING])
     const raw = ['*raw', ':PREROUTING ACCEPT [0:0]', '-A PREROUTING -p tcp --dport 80 -j DROP', 'COMMIT', '']
     const host = new Host(raw.join('\n'))
     expect(host.send('198.51.100.8:1', INSIDE, SYN)).toBe('dropped')
@@ -325,16 +362,7 @@ ip saddr 203.0.113.9 meta length 41 drop
 
   it('are believed where a second capture of an interface shows the packet, too', () => {
     // any tells that it came in, the capture of the interface alone tells nothing
-    const seen: Seen = {
-      count: 2,
-      before: 0,
-      after: 0,
-      translated: 0,
-      point: index => index,
-      packetType: index => (index === 0 ? INCOMING : -1),
-      direction: () => 0,
-      readTuple: () => {},
-    }
+    const seen = seenAt([3, INCOMING], [3, UNKNOWN])
     const host = new Host(rules('-A INPUT -p tcp -m tcp --dport 22 -j DROP'))
     expect(host.send(CLIENT, SERVER, SYN, {}, seen)).toBe('dropped')
     expect(host.rules.contradicted).toBe(0)

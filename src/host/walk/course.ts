@@ -133,7 +133,7 @@ export class Courses {
     const first = places[0] ?? { name: null, way: 0 }
     const last = places.findLast(({ way }) => way === OUTGOING) ?? null
     const isKnown = places.every(({ way }) => way !== 0)
-    const leaving = isKnown ? last : places.length > 1 ? (places.at(-1) ?? null) : null
+    let leaving = isKnown ? last : places.length > 1 ? (places.at(-1) ?? null) : null
     const origin =
       first.way === 0
         ? places.length > 1
@@ -145,6 +145,10 @@ export class Courses {
             ? 'loop'
             : 'out'
     const input = this.split(first.name)
+    // kernel: br_nf_pre_routing_finish_bridge() sends what was translated to another station of a bridge out by the bridge
+    // itself, to look for that station, and its frame comes to FORWARD after that
+    const isTurned = input.port !== null && input.port !== '' && leaving?.name === input.own
+    if (isTurned) leaving = null
     const output = this.split(leaving?.name ?? null)
     const isUp = places.some(({ name, way }) => way === INCOMING && name !== null && this.isBridge(name))
     const course: Course = {

@@ -164,6 +164,8 @@ export class Journey {
 
   private inward(isFirst: boolean, seenNat: SeenNat | null): End {
     const { course, subject, routing, facts } = this
+    // a bridge floods such a frame and takes it up itself: it has as many fates as there are copies
+    if (course.hasLeft && course.physicalInput !== '' && this.isToGroup()) return this.lost()
     const isSwitched = this.isSwitched()
     if (isSwitched) {
       facts.isBridged = true
@@ -209,6 +211,13 @@ export class Journey {
     this.place('postrouting')
     this.hook('postrouting', 'behind', isFirst, seenNat)
     return this.conclude('forwarded')
+  }
+
+  private isToGroup(): boolean {
+    const { subject, routing, facts } = this
+    facts.asked |= ASKS_DESTINATION
+    const kind = subject.isDestinationKnown ? routing.kindOf(subject.family, subject.destination) : null
+    return kind === 'broadcast' || kind === 'multicast'
   }
 
   /** Whether a bridge passes the frame on without IP. */
