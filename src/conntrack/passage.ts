@@ -46,6 +46,8 @@ export interface Passage {
   readonly zone: number
   /** Whether the host sends it: what OUTPUT translated back is seen behind that alone. */
   readonly isOwn: boolean
+  /** Whether replies to an entry come from an address of the host itself, as far as anybody knows. */
+  answers(table: Table, ct: number): boolean
   /** Of the first packet of an entry that left: where a rule sent it, unseen; null for nowhere else. */
   readonly redirection: Redirection | null
   /** @returns ENTERS or PASSES_BY */

@@ -63,7 +63,9 @@ export class RuledEngine extends KnownEngine {
     if (key >= 0 || !this.passage.isOwn || !invertTuple(tuple, this.asked)) return key
     const asked = this.table.find(this.asked, hashTuple(this.asked))
     if (asked < 0 || (asked & 1) !== DIRECTION_ORIGINAL) return -1
-    return (this.table.status(asked >> 1) & IPS_DST_NAT) === 0 ? -1 : asked ^ 1
+    const ct = asked >> 1
+    if ((this.table.status(ct) & IPS_DST_NAT) === 0 || !this.passage.answers(this.table, ct)) return -1
+    return asked ^ 1
   }
 
   protected override leaves(ct: number, packet: Packet): boolean {

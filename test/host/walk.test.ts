@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
+import { ObservedTranslation } from '../../src/conntrack/nat.ts'
 import type { Seen } from '../../src/conntrack/passage.ts'
 import { RuledEngine } from '../../src/conntrack/ruled-engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
@@ -94,6 +95,7 @@ class Host {
     flags: number,
     more: Partial<Packet> = {},
     seen: Seen | null = null,
+    left: Partial<Packet> | null = null,
   ): string {
     const [source, sport] = endpoint(from)
     const [destination, dport] = endpoint(to)
@@ -120,7 +122,10 @@ class Host {
       acknowledgment: 1,
       ...more,
     })
-    if (this.engine instanceof RuledEngine) this.engine.track(this.packet, null, seen)
+    const { packet } = this
+    const after = left === null ? null : Object.assign(new Packet(), packet, left)
+    const translation = after === null ? null : new ObservedTranslation().observe(packet, after)
+    if (this.engine instanceof RuledEngine) this.engine.track(this.packet, translation, seen)
     else this.engine.track(this.packet)
     return this.rules.fate
   }
@@ -222,6 +227,17 @@ describe('an entry', () => {
     // the RST itself is RELATED, and is looked up by nobody
     host.send(SERVER, CLIENT, RST, { packetType: OUTGOING, sequence: 2 })
     expect([host.rules.state, host.engine.ct]).toEqual(['related', -1])
+  })
+})
+
+describe('an entry that leads to another host', () => {
+  it('is none that the host itself answers', () => {
+    const host = new Host(rules())
+    const [destination0, destinationPort] = endpoint(INSIDE)
+    const places = seenAt([3, INCOMING], [2, OUTGOING])
+    expect(host.send(CLIENT, SERVER, SYN, {}, places, { destination0, destinationPort })).toBe('forwarded')
+    host.send(SERVER, CLIENT, RST | ACK, { packetType: OUTGOING, acknowledgment: 2 })
+    expect([host.rules.state, host.engine.ct]).toEqual(['invalid', -1])
   })
 })
 

@@ -174,7 +174,7 @@ export class ReplayedRules implements Passage {
     this.isAnswer = false
     this.isBlind = false
     this.isDoubted = false
-    if (course.origin === 'out' && this.answers(packet)) return PASSES_BY
+    if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
     if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
     if (!this.front[packet.family === 6 ? 1 : 0]) {
@@ -321,8 +321,14 @@ export class ReplayedRules implements Passage {
     this.why = end.why
   }
 
+  answers(table: Table, ct: number): boolean {
+    const { source } = this
+    for (let i = 0; i < 4; i++) source[i] = i === 0 || table.isIpv6(ct) ? table.sourceWord(ct * 2 + 1, i) : 0
+    return this.routing.isLocal(table.isIpv6(ct) ? 6 : 4, source) !== false
+  }
+
   /** Whether the packet is the answer that a rule sent for one it refused. */
-  private answers(packet: Packet): boolean {
+  private answersRefusal(packet: Packet): boolean {
     const refusal = this.refusals.answeredBy(packet)
     if (refusal === null) return false
     this.isAnswer = true
