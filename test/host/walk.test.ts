@@ -372,6 +372,10 @@ ip saddr 203.0.113.9 meta length 41 drop
     expect(host.send(CLIENT, SERVER, SYN)).toBe('unknown')
     // of a table without the entry it is a first packet, of this one INVALID
     expect(host.send(CLIENT, SERVER, ACK, { sequence: 9 })).toBe('unknown')
+    // one that is INVALID to both and leaves shows nothing
+    const seen = seenAt([3, INCOMING], [2, OUTGOING])
+    expect(host.send(CLIENT, SERVER, 1 | ACK, { sequence: 9 }, seen)).toBe('forwarded')
+    expect(host.send(CLIENT, SERVER, ACK, { sequence: 9 })).toBe('unknown')
     host.send(SERVER, CLIENT, SYN | ACK, { packetType: OUTGOING, sequence: 1, acknowledgment: 2 })
     expect(host.send(CLIENT, SERVER, ACK, { sequence: 2, acknowledgment: 2 })).toBe('delivered')
   })

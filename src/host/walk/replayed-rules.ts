@@ -258,7 +258,10 @@ export class ReplayedRules implements Passage {
    */
   private isDoubtful(found: number, ct: number, direction: number, isFirst: boolean): boolean {
     if (!this.hasDoubts || isFirst || found < 0 || !this.doubts.has(found, 0)) return false
-    if ((ct < 0 || direction === DIRECTION_ORIGINAL) && !this.course.hasLeft) return true
+    const { hasLeft } = this.course
+    // an INVALID packet that leaves belongs to no entry
+    if (ct < 0) return !hasLeft
+    if (direction === DIRECTION_ORIGINAL && !hasLeft) return true
     this.doubts.clear(found, 0)
     return false
   }
