@@ -1,5 +1,6 @@
 // What stands around conntrack on a packet's way: the rules in front of it, and all that decides whether its entry is confirmed.
 import type { Packet } from '../packet/packet.ts'
+import type { KeyCompanion } from './prefetch.ts'
 import type { Table } from './table.ts'
 
 /** Who saw a packet, in the order of time. */
@@ -41,7 +42,7 @@ export interface Redirection {
 }
 
 /** Asked about each packet, in front of conntrack and behind it. */
-export interface Passage {
+export interface Passage extends KeyCompanion {
   /** The zone that the packet is looked up in. */
   readonly zone: number
   /** Whether the host sends it: what OUTPUT translated back is seen behind that alone. */

@@ -30,6 +30,7 @@ export class RuledEngine extends KnownEngine {
   ) {
     super(settings, observer, enforced, gate)
     this.passage = passage
+    this.accompanyKeys(passage)
   }
 
   override track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): number {

@@ -84,6 +84,12 @@ export class LastTrails {
     words[at + TRAIL] = trail.number
   }
 
+  /** Reads the cache line of a key ahead. */
+  touch(key: number): number {
+    const at = key * WORDS
+    return at < this.words.length ? this.words[at] : 0
+  }
+
   /** A new entry has this number: what was kept is of another. */
   forget(ct: number): void {
     const at = ct * 2 * WORDS

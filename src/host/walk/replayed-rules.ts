@@ -324,6 +324,10 @@ export class ReplayedRules implements Passage {
     this.why = end.why
   }
 
+  touchKey(key: number): number {
+    return this.last.touch(key)
+  }
+
   answers(table: Table, ct: number): boolean {
     const { source } = this
     for (let i = 0; i < 4; i++) source[i] = i === 0 || table.isIpv6(ct) ? table.sourceWord(ct * 2 + 1, i) : 0
