@@ -23,13 +23,13 @@ import {
   KUBERNETES_HELP,
   knowledgeOf,
   LINE_RULES_HELP,
-  LOCAL_TOPOLOGY_HELP,
-  NOTRACK_RULES_HELP,
   RULES_AFTER_HELP,
   RULES_HELP,
   RULES_OF_HELP,
   RULES_TOPOLOGY_HELP,
   rulesAfterOf,
+  SIZE_RULES_AFTER_HELP,
+  SIZE_RULES_HELP,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
 import { CAPTURES_HELP, type HostPart, hostParts, mapHosts, SIDE_FILES_HELP } from './options/hosts.ts'
@@ -132,6 +132,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
     .option('--rules <file>', RULES_HELP, collect, [])
+    .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
     .option('--topology <file>', TOPOLOGY_HELP, collect, [])
     .option('--kubernetes <file>', KUBERNETES_HELP, collect, [])
     .addOption(replayOption(REPLAYS))
@@ -246,8 +247,9 @@ function addSize(program: Command, io: Io): void {
     .option('--table <file>', TABLE_HELP, collect, [])
     .option('--preset <name>', PRESET_HELP)
     .option('--cores <n>', CORES_HELP)
-    .option('--rules <file>', NOTRACK_RULES_HELP, collect, [])
-    .option('--topology <file>', LOCAL_TOPOLOGY_HELP, collect, [])
+    .option('--rules <file>', SIZE_RULES_HELP, collect, [])
+    .option('--rules-after <file>', SIZE_RULES_AFTER_HELP, collect, [])
+    .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option('-q, --quiet', 'no report (but --json and --series), no warnings, no progress')
     .addOption(replayOption(REPLAYS))
@@ -294,7 +296,8 @@ function addRules(program: Command, io: Io): void {
       }
       const hosts = mapHosts(hostParts(captures, all), ({ host, captures, flags }) => {
         const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
-        const after = rulesAfterOf(flags.rulesAfter, knowledge, quiet ? null : io.stderr)
+        const shown = { replay: 'auto', tunnels: 'outer' } as const
+        const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
         return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, after }
       })
       await printRules(hosts, io, programVersion())

@@ -25,7 +25,7 @@ import {
   type Translation,
 } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
-import { type Companion, Prefetch } from './prefetch.ts'
+import { type Companion, type KeyCompanion, Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
 import { ERROR_NONE, ERROR_RELATED, ERROR_UNTRACKED, IcmpErrors } from './proto/icmp-error.ts'
 import { plainSegment } from './proto/tcp-plain.ts'
@@ -129,6 +129,11 @@ export class Engine {
   /** Has what somebody keeps beside the entries read ahead, too. */
   accompany(companion: Companion): void {
     this.prefetch.companion = companion
+  }
+
+  /** The same of what is kept by their keys. */
+  protected accompanyKeys(companion: KeyCompanion): void {
+    this.prefetch.keyCompanion = companion
   }
 
   /** Lets capture time pass: entries expire, the collector runs. */

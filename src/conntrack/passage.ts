@@ -1,5 +1,6 @@
 // What stands around conntrack on a packet's way: the rules in front of it, and all that decides whether its entry is confirmed.
 import type { Packet } from '../packet/packet.ts'
+import type { KeyCompanion } from './prefetch.ts'
 import type { Table } from './table.ts'
 
 /** Who saw a packet, in the order of time. */
@@ -41,12 +42,14 @@ export interface Redirection {
 }
 
 /** Asked about each packet, in front of conntrack and behind it. */
-export interface Passage {
+export interface Passage extends KeyCompanion {
   /** The zone that the packet's tuple is looked up in as one of the original direction, and as one of a reply. */
   readonly zone: number
   readonly replyZone: number
   /** Whether the host sends it: what OUTPUT translated back is seen behind that alone. */
   readonly isOwn: boolean
+  /** Whether replies to an entry come from an address of the host itself, as far as anybody knows. */
+  answers(table: Table, ct: number): boolean
   /** Of the first packet of an entry that left: where a rule sent it, unseen; null for nowhere else. */
   readonly redirection: Redirection | null
   /** @returns ENTERS or PASSES_BY */
@@ -54,6 +57,7 @@ export interface Passage {
   /**
    * @param ct the packet's entry, or -1; `state` and `direction` are what conntrack said of it
    * @param isFirst whether it made the entry, which is in no bucket yet
+   * @param found the entry that its lookup found, also of an INVALID packet, or -1
    * @returns LEAVES, STAYS or STAYS_RESET
    */
   leave(
@@ -64,5 +68,6 @@ export interface Passage {
     state: number,
     direction: number,
     isFirst: boolean,
+    found: number,
   ): number
 }

@@ -13,8 +13,15 @@ export interface Companion {
   touch(record: number): number
 }
 
+/** The same of what somebody keeps by the keys of entries. */
+export interface KeyCompanion {
+  /** Reads the cache line of a key; the value means nothing. */
+  touchKey(key: number): number
+}
+
 export class Prefetch {
   companion: Companion | null = null
+  keyCompanion: KeyCompanion | null = null
   private readonly table: Table
   private readonly hashes = new Int32Array(MOST_AHEAD)
   private readonly keys = new Int32Array(MOST_AHEAD)
@@ -27,7 +34,7 @@ export class Prefetch {
 
   /** Reads what the first `count` packets need, in loops so short that a processor has many of their reads under way. */
   read(packets: readonly Packet[], count: number): void {
-    const { table, hashes, keys, companion } = this
+    const { table, hashes, keys, companion, keyCompanion } = this
     for (let i = 0; i < count; i++) {
       const packet = packets[i]
       hashes[i] = packet.fault === FAULT_NONE && packet.hasTuple ? hashPacket(packet) : 0
@@ -38,6 +45,9 @@ export class Prefetch {
     for (let i = 0; i < count && companion !== null; i++) {
       const record = keys[i] < 0 ? 0 : table.record(keys[i] >> 1)
       if (record !== 0) sum ^= companion.touch(record)
+    }
+    for (let i = 0; i < count && keyCompanion !== null; i++) {
+      if (keys[i] >= 0) sum ^= keyCompanion.touchKey(keys[i])
     }
     this.sum = sum
   }

@@ -37,6 +37,7 @@ export class RuledEngine extends KnownEngine {
   ) {
     super(settings, observer, enforced, gate)
     this.passage = passage
+    this.accompanyKeys(passage)
   }
 
   override track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): number {
@@ -49,7 +50,7 @@ export class RuledEngine extends KnownEngine {
       this.key = -1
       this.context.reasons.clear()
       this.settle(STATE_UNTRACKED, -1, -1)
-      passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false)
+      passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false, -1)
       return this.state
     }
     const { zone } = packet
@@ -60,7 +61,7 @@ export class RuledEngine extends KnownEngine {
     packet.zone = zone
     if (!this.isTold) {
       const { ct, state, direction } = this
-      const end = passage.leave(packet, seen, this.table, ct, state, direction, false)
+      const end = passage.leave(packet, seen, this.table, ct, state, direction, false, this.key >> 1)
       if (end === STAYS_RESET && ct >= 0 && packet.protocol === IPPROTO_TCP) this.close(ct)
     }
     return this.state
@@ -72,7 +73,9 @@ export class RuledEngine extends KnownEngine {
     if (key >= 0 || !this.passage.isOwn || !invertTuple(tuple, this.asked)) return key
     const asked = this.table.find(this.asked, hashTuple(this.asked))
     if (asked < 0 || (asked & 1) !== DIRECTION_ORIGINAL) return -1
-    return (this.table.status(asked >> 1) & IPS_DST_NAT) === 0 ? -1 : asked ^ 1
+    const ct = asked >> 1
+    if ((this.table.status(ct) & IPS_DST_NAT) === 0 || !this.passage.answers(this.table, ct)) return -1
+    return asked ^ 1
   }
 
   /** Where the directions are of two zones: each key in its own. kernel: nf_ct_key_equal(), nf_conntrack_find_get() */
@@ -88,7 +91,7 @@ export class RuledEngine extends KnownEngine {
   protected override leaves(ct: number, packet: Packet): boolean {
     this.isTold = true
     const { table, seen, passage } = this
-    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true)
+    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true, ct)
     if (end === LEAVES && passage.redirection !== null) this.redirect(ct, passage.redirection)
     return end === LEAVES
   }

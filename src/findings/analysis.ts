@@ -27,6 +27,7 @@ import { Sizing } from '../sizing/sizing.ts'
 import type { Points } from '../vantage/record/points.ts'
 import type { Sightings } from '../vantage/record/sighting.ts'
 import { InvalidPackets, isOutsideWindow } from './counts/invalid.ts'
+import { InvalidFates } from './counts/invalid-fates.ts'
 import { type CheckedTranslations, TranslationCheck } from './counts/translation-check.ts'
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
@@ -99,6 +100,8 @@ export class Analysis implements Observer, Witness {
   private readonly portPressure: PortPressure
   private readonly staleMappings: StaleMappings
   private readonly differences: KernelDifferences
+  /** What the rules did to INVALID packets; null without rules. */
+  readonly invalidFates: InvalidFates | null
   private readonly tableFull: TableFull
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
@@ -129,6 +132,7 @@ export class Analysis implements Observer, Witness {
     this.check = knowledge === null || rules === null ? null : new TranslationCheck(knowledge, rules)
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.rules = needs.rules ?? null
+    this.invalidFates = this.rules === null ? null : new InvalidFates(this.rules)
     // rules that are replayed know of NOTRACK
     const untracked = this.rules === null ? untrackedBy(knowledge) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null, this.rules)
@@ -247,7 +251,7 @@ export class Analysis implements Observer, Witness {
       ...this.groupAnswers.conclude(),
       ...this.midStream.conclude(),
     ]
-    const inform = informedBy(this.knowledge, this.bridgeCalls)
+    const inform = informedBy(this.knowledge, this.bridgeCalls, this.rules)
     const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
     const nameOf = (point: number): string => this.points.name(point)
     const wanted = told.filter(({ id }) => this.isWanted(id))
@@ -296,6 +300,7 @@ export class Analysis implements Observer, Witness {
     invalid.add(packet, engine.context.reasons, isFromCapture)
     if (!isFromCapture && engine.key >= 0 && isOutsideWindow(engine.context.reasons))
       tracker.outsideWindow(packet, sightings, engine.key >> 1)
+    this.invalidFates?.add()
     if (engine.key >= 0 && (engine.key & 1) === DIRECTION_REPLY)
       this.unreplied.invalidAnswer(this.table, engine.key >> 1)
   }

@@ -1,10 +1,13 @@
 // What rules, topology and sysctls of the host add to a finding: the rule, more confidence, or that it is not to be told.
 
-import { formatAddress, formatNetwork, isSingle, type Network } from '../host/files/network.ts'
+import { formatAddress, formatNetwork, isSingle, type Network, sameAddress } from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
 import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
 import type { Action, Rule } from '../host/rules/ruleset.ts'
 import type { Subject } from '../host/rules/subject.ts'
+import { BY_HOST } from '../host/walk/grouped-packets.ts'
+import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
+import { placeOf } from '../host/walk/rule-numbers.ts'
 import { isOneEnd } from './evidence/flow-forms.ts'
 import {
   type Facts,
@@ -67,6 +70,15 @@ class Given {
     this.reasons.push(phrase(code, values))
   }
 
+  /** What is the same of several flows. */
+  tellOnce(code: string, values: Values): void {
+    const isTold = this.reasons.some(
+      known =>
+        known.code === code && Object.entries(values).every(([name, value]) => known.values[name] === value),
+    )
+    if (!isTold) this.tell(code, values)
+  }
+
   /** @param way rules that were passed on the way to it, the rule itself last */
   tellRule(code: string, way: readonly Rule[], values: Values = {}): void {
     const { source } = way[way.length - 1]
@@ -78,10 +90,20 @@ class Given {
 
 const PAST_TRANSLATION: readonly FindingId[] = ['asymmetric-same-bridge-return', 'dsr-untranslated-reply']
 
-/** An informant that knows rules, topology and sysctls: null for what they contradict and the packets do not prove. */
-export function informedBy(knowledge: Knowledge | null, bridgeCalls: BridgeCalls | null = null): Informant {
+/**
+ * An informant that knows rules, topology and sysctls: null for what they contradict and the packets do not prove.
+ * @param replayed the rules that the packets went through, or null
+ */
+export function informedBy(
+  knowledge: Knowledge | null,
+  bridgeCalls: BridgeCalls | null = null,
+  replayed: ReplayedRules | null = null,
+): Informant {
   return facts => {
     const given = knowledge === null ? null : new Given(knowledge)
+    if (given !== null && replayed !== null && facts.id === 'lost-in-host') {
+      for (const flow of facts.flows.slice(0, MOST_FLOWS)) droppedBy(flow, replayed, given)
+    }
     if (given !== null) {
       for (const flow of facts.flows.slice(0, MOST_FLOWS)) {
         const parties = partiesOf(flow)
@@ -180,6 +202,28 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
     case 'idle-timeout-remapped':
       ofSource(parties, given)
   }
+}
+
+/** Says what dropped the packets of a flow, which came in and did not leave: of several rules the one that dropped most. */
+function droppedBy(
+  { protocol, client, server }: FlowFacts,
+  { dropped, numbers }: ReplayedRules,
+  given: Given,
+): void {
+  if (client === null) return
+  const [most] = dropped.groups
+    .filter(
+      group =>
+        group.protocol === protocol &&
+        group.destinationPort === server.port &&
+        sameAddress(group.source, client.words) &&
+        sameAddress(group.destination, server.words),
+    )
+    .sort((a, b) => b.packets - a.packets)
+  if (most === undefined) return
+  const place = placeOf(numbers, most.decided)
+  if (place !== null) given.tellOnce('rule-drops', { ...place })
+  else if (most.decided === BY_HOST) given.tellOnce('host-drops', { why: most.why })
 }
 
 function turned({ protocol, client, service, backend }: Parties): Parties {

@@ -3,7 +3,7 @@
 import type { Family } from './files/network.ts'
 import type { Knowledge } from './knowledge.ts'
 import { firstHook, type Rules } from './rules/rules.ts'
-import type { Subject } from './rules/subject.ts'
+import { hasPorts, type Subject } from './rules/subject.ts'
 
 /** What is asked about, as the decoder has it. */
 export interface TuplePacket {
@@ -31,9 +31,6 @@ const ANSWER = 10
 
 const TRACKED = 1
 const UNTRACKED = 2
-
-/** Protocols whose rules can name ports. */
-const PORTED = new Set([6, 17, 33, 132, 136])
 
 class UntrackedPackets {
   private readonly knowledge: Knowledge
@@ -73,9 +70,9 @@ class UntrackedPackets {
     tuple[5] = isIpv6 ? packet.destination1 : 0
     tuple[6] = isIpv6 ? packet.destination2 : 0
     tuple[7] = isIpv6 ? packet.destination3 : 0
-    const hasPorts = packet.hasTuple && PORTED.has(packet.protocol)
-    tuple[PORTS] = hasPorts ? (packet.sourcePort << 16) | packet.destinationPort : 0
-    tuple[KIND] = packet.protocol | (packet.family << 8) | (hasPorts ? 1 << 16 : 0)
+    const isPorted = packet.hasTuple && hasPorts(packet.protocol)
+    tuple[PORTS] = isPorted ? (packet.sourcePort << 16) | packet.destinationPort : 0
+    tuple[KIND] = packet.protocol | (packet.family << 8) | (isPorted ? 1 << 16 : 0)
   }
 
   /**
@@ -96,11 +93,11 @@ class UntrackedPackets {
   private subjectOf(source: number, destination: number, shift: number): Subject {
     const { tuple } = this
     const family: Family = ((tuple[KIND] >> 8) & 0xff) === 6 ? 6 : 4
-    const hasPorts = tuple[KIND] >> 16 !== 0
+    const isPorted = tuple[KIND] >> 16 !== 0
     const end = (at: number, by: number) => ({
       family,
       words: tuple.slice(at, at + 4),
-      port: hasPorts ? (tuple[PORTS] >>> by) & 0xffff : -1,
+      port: isPorted ? (tuple[PORTS] >>> by) & 0xffff : -1,
     })
     return this.knowledge.subject(tuple[KIND] & 0xff, end(source, shift), end(destination, 16 - shift))
   }

@@ -21,7 +21,7 @@ const source = new ShortConnectionSource({
   exchanges: Number(values.exchanges),
 })
 const settings = { ...defaultSettings(), nf_conntrack_max: 0 }
-const scenario = new Scenario({ name: '', settings, enforced: false, notrack: null }, true)
+const scenario = new Scenario({ name: '', settings, enforced: false, notrack: null }, { owners: true })
 
 const started = process.cpuUsage()
 const clock = performance.now()

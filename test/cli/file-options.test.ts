@@ -9,8 +9,9 @@ const CAPTURE = 'fixtures/report/handshake-reordered.pcap'
 /** What tells a format by the end of a name has to be given one. */
 const ENDINGS: Record<string, string> = { '--flows': '.csv', '--series': '.csv' }
 /** What a command asks for before it looks at any other file. */
-const NEEDS: Record<string, string[]> = {
-  rules: ['--rules', 'fixtures/knowledge/same-bridge-dnat.rules.txt'],
+function needs(command: string, option: string): string[] {
+  const isAsked = (command === 'rules' || option === '--rules-after') && option !== '--rules'
+  return isAsked ? ['--rules', 'fixtures/knowledge/same-bridge-dnat.rules.txt'] : []
 }
 const OUTPUTS = new Set(Object.keys(ENDINGS))
 
@@ -31,15 +32,14 @@ const places: Place[] = program.commands
   .filter(command => command.name() !== 'help')
   .flatMap(command => {
     const name = command.name()
-    const needs = NEEDS[name] ?? []
     const own: Place[] = command.options
       .filter(({ flags }) => /<file>/.test(flags))
       .map(({ long }) => ({
         command: name,
         option: long ?? '',
-        args: path => [name, CAPTURE, long ?? '', path, ...(needs[0] === long ? [] : needs)],
+        args: path => [name, CAPTURE, long ?? '', path, ...needs(name, long ?? '')],
       }))
-    return [{ command: name, option: '', args: path => [name, path, ...needs] }, ...own]
+    return [{ command: name, option: '', args: path => [name, path, ...needs(name, '')] }, ...own]
   })
 
 /** Paths that lead nowhere, made in a folder; and a word of the reason. */

@@ -60,6 +60,17 @@ describe('a translated connection', () => {
   })
 })
 
+describe('a translated connection of a zone', () => {
+  it('has both its tuples there', () => {
+    const engine = engineOf()
+    const inZone = (packet: Packet): Packet => Object.assign(packet, { zone: 1 })
+    const before = inZone(packetOf(POD, 'udp', 0))
+    engine.track(before, seen(before, packetOf('192.0.2.1:31000>10.0.0.7:5353', 'udp', 0)))
+    expect(engine.track(packetOf('10.0.0.7:5353>192.0.2.1:31000'))).toBe(STATE_NEW)
+    expect(engine.track(inZone(packetOf('10.0.0.7:5353>192.0.2.1:31000')))).toBe(STATE_ESTABLISHED)
+  })
+})
+
 describe('what of a packet was translated', () => {
   const before = { family: 6, protocol: 17, sourcePort: 1, destinationPort: 2 }
   const bitsOf = (family: number, after: Partial<Packet>) => {

@@ -89,6 +89,14 @@ describe('rules written by hand', () => {
     })
   })
 
+  it('drop INVALID packets at hooks that conntrack has nothing in, whatever their priority', () => {
+    const text = (hook: string): string =>
+      `table ip own {\nchain first {\ntype filter hook ${hook} priority -300; policy accept;\nct state invalid drop\n}\n}\n`
+    const packet = packetOf('tcp', '10.1.1.1:1', '10.1.1.2:2')
+    expect(rulesOf(text('forward')).invalid(packet, ['prerouting', 'forward']).verdict).toBe('drops')
+    expect(rulesOf(text('prerouting')).invalid(packet, ['prerouting']).verdict).toBe('unknown')
+  })
+
   it('masquerade by interfaces and networks of both families', () => {
     const choicesOf = (...packet: Parameters<typeof packetOf>) =>
       rules.sources(packetOf(...packet), packetOf(...packet)).choices.map(({ action }) => action.kind)

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
+import { ObservedTranslation } from '../../src/conntrack/nat.ts'
 import type { Seen } from '../../src/conntrack/passage.ts'
 import { RuledEngine } from '../../src/conntrack/ruled-engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
@@ -26,6 +27,30 @@ default via 203.0.113.1 dev wan0
 
 const INCOMING = 0
 const OUTGOING = 4
+const UNKNOWN = -1
+
+/** A packet that was seen at interfaces by their indexes, and which way it went there. */
+function seenAt(...places: [index: number, packetType: number][]): Seen {
+  return {
+    count: places.length,
+    before: 0,
+    after: 0,
+    translated: 0,
+    point: at => places[at][0],
+    packetType: at => places[at][1],
+    direction: () => 0,
+    readTuple: () => {},
+  }
+}
+
+/** Two ports of a bridge, as what they carry runs the hooks of IP. */
+const BRIDGE = `2: br0: <UP> mtu 1500
+    inet 192.168.1.1/24 brd 192.168.1.255 scope global br0
+3: p3@if9: <UP> mtu 1500 qdisc noqueue master br0 state UP
+4: p4@if9: <UP> mtu 1500 qdisc noqueue master br0 state UP
+# ip route
+192.168.1.0/24 dev br0 scope link
+`
 
 /** An engine behind rules, and packets for it: TCP segments with flags, from an interface or to one. */
 class Host {
@@ -53,10 +78,11 @@ class Host {
         ['net.ipv4.ip_forward', 1],
       ]),
       names: {
-        ofPoint: () => null,
+        ofPoint: point => host?.byIndex(point)?.name ?? null,
         ofFrame: ({ interfaceIndex }) => host?.byIndex(interfaceIndex)?.name ?? null,
       },
       spares: null,
+      notrack: null,
       isWhatIf: false,
     })
     this.engine =
@@ -71,6 +97,7 @@ class Host {
     flags: number,
     more: Partial<Packet> = {},
     seen: Seen | null = null,
+    left: Partial<Packet> | null = null,
   ): string {
     const [source, sport] = endpoint(from)
     const [destination, dport] = endpoint(to)
@@ -97,7 +124,10 @@ class Host {
       acknowledgment: 1,
       ...more,
     })
-    if (this.engine instanceof RuledEngine) this.engine.track(this.packet, null, seen)
+    const { packet } = this
+    const after = left === null ? null : Object.assign(new Packet(), packet, left)
+    const translation = after === null ? null : new ObservedTranslation().observe(packet, after)
+    if (this.engine instanceof RuledEngine) this.engine.track(this.packet, translation, seen)
     else this.engine.track(this.packet)
     return this.rules.fate
   }
@@ -209,6 +239,17 @@ describe('an entry', () => {
     // the RST itself is RELATED, and is looked up by nobody
     host.send(SERVER, CLIENT, RST, { packetType: OUTGOING, sequence: 2 })
     expect([host.rules.state, host.engine.ct]).toEqual(['related', -1])
+  })
+})
+
+describe('an entry that leads to another host', () => {
+  it('is none that the host itself answers', () => {
+    const host = new Host(rules())
+    const [destination0, destinationPort] = endpoint(INSIDE)
+    const places = seenAt([3, INCOMING], [2, OUTGOING])
+    expect(host.send(CLIENT, SERVER, SYN, {}, places, { destination0, destinationPort })).toBe('forwarded')
+    host.send(SERVER, CLIENT, RST | ACK, { packetType: OUTGOING, acknowledgment: 2 })
+    expect([host.rules.state, host.engine.ct]).toEqual(['invalid', -1])
   })
 })
 
@@ -405,6 +446,87 @@ describe('rules', () => {
     expect(host.send(CLIENT, '127.0.0.1:22', SYN)).toBe('dropped')
   })
 
+  it('behind the translation of sources see the one it leads to', () => {
+    const fateOf = (translation: string): string[] => {
+      const host = new Host(
+        `table ip nat {
+chain post {
+type nat hook postrouting priority srcnat; policy accept;
+${translation}
+}
+}
+table ip last {
+chain post {
+type filter hook postrouting priority 110; policy accept;
+ip saddr 192.168.1.20 drop
+ip saddr 203.0.113.9 meta length 41 drop
+}
+}
+`,
+      )
+      const from = { interfaceIndex: 2 }
+      const first = host.send(INSIDE, CLIENT, SYN, from)
+      return [first, host.send(INSIDE, CLIENT, SYN, { ...from, networkLength: 41 })]
+    }
+    expect(fateOf('ip daddr 10.0.0.1 snat to 203.0.113.9')).toEqual(['dropped', 'dropped'])
+    expect(fateOf('oifname "wan0" snat to 203.0.113.9')).toEqual(['forwarded', 'unknown'])
+    expect(fateOf('oifname "wan0" masquerade')).toEqual(['unknown', 'unknown'])
+  })
+
+  it('are believed where a bridge turns a frame to another of its stations', () => {
+    // what was translated goes out by the bridge itself before it comes to FORWARD
+    const host = new Host(rules('-A FORWARD -p tcp --dport 80 -j DROP'), BRIDGE)
+    const fate = host.send('192.168.1.30:1', INSIDE, SYN, {}, seenAt([3, INCOMING], [2, OUTGOING]))
+    expect([fate, host.rules.contradicted]).toEqual(['dropped', 0])
+  })
+
+  it('tell no one fate of a frame to a group that a bridge floods and takes up itself', () => {
+    const host = new Host(rules('-A INPUT -p tcp -j DROP'), BRIDGE)
+    const flooded = seenAt([3, INCOMING], [4, OUTGOING])
+    expect(host.send('192.168.1.30:68', '255.255.255.255:67', SYN, {}, flooded)).toBe('unknown')
+  })
+
+  it('turn no wheel for certain where a bridge may make copies of a frame', () => {
+    const host = new Host(
+      rules('-A FORWARD -m statistic --mode nth --every 2 --packet 0 -j DROP', '-A FORWARD -j ACCEPT'),
+      BRIDGE,
+    )
+    const seen = seenAt([3, INCOMING], [4, OUTGOING])
+    expect(host.send('192.168.1.30:1', INSIDE, SYN, {}, seen)).toBe('unknown')
+  })
+
+  it('in front of conntrack are not believed where a packet is seen leaving', () => {
+    const seen = seenAt([3, INCOMING], [2, OUTGOING])
+    const raw = ['*raw', ':PREROUTING ACCEPT [0:0]', '-A PREROUTING -p tcp --dport 80 -j DROP', 'COMMIT', '']
+    const host = new Host(raw.join('\n'))
+    expect(host.send('198.51.100.8:1', INSIDE, SYN)).toBe('dropped')
+    expect(host.rules.dropped.groups).toMatchObject([{ packets: 1 }])
+    expect(host.send(CLIENT, INSIDE, SYN, {}, seen)).toBe('forwarded')
+    expect([host.rules.contradicted, host.created.length]).toEqual([1, 1])
+    expect(host.send('198.51.100.8:2', INSIDE, SYN)).toBe('unknown')
+  })
+
+  it('say nothing of the packets of an entry that may not be there, until an answer shows it', () => {
+    const host = new Host(rules('-A INPUT -p tcp --syn -m limit --limit 1/s -j DROP', '-A INPUT -j ACCEPT'))
+    expect(host.send(CLIENT, SERVER, SYN)).toBe('unknown')
+    // of a table without the entry it is a first packet, of this one INVALID
+    expect(host.send(CLIENT, SERVER, ACK, { sequence: 9 })).toBe('unknown')
+    // one that is INVALID to both and leaves shows nothing
+    const seen = seenAt([3, INCOMING], [2, OUTGOING])
+    expect(host.send(CLIENT, SERVER, 1 | ACK, { sequence: 9 }, seen)).toBe('forwarded')
+    expect(host.send(CLIENT, SERVER, ACK, { sequence: 9 })).toBe('unknown')
+    host.send(SERVER, CLIENT, SYN | ACK, { packetType: OUTGOING, sequence: 1, acknowledgment: 2 })
+    expect(host.send(CLIENT, SERVER, ACK, { sequence: 2, acknowledgment: 2 })).toBe('delivered')
+  })
+
+  it('are believed where a second capture of an interface shows the packet, too', () => {
+    // any tells that it came in, the capture of the interface alone tells nothing
+    const seen = seenAt([3, INCOMING], [3, UNKNOWN])
+    const host = new Host(rules('-A INPUT -p tcp -m tcp --dport 22 -j DROP'))
+    expect(host.send(CLIENT, SERVER, SYN, {}, seen)).toBe('dropped')
+    expect(host.rules.contradicted).toBe(0)
+  })
+
   it('of nft look packets up by what differs from one to the next of a flow', () => {
     const fatesOf = (rule: string, packets: Partial<Packet>[]): string[] => {
       const host = new Host(nftInput(rule))
@@ -417,6 +539,20 @@ describe('rules', () => {
     expect(fatesOf('ip length . tcp dport { 900 . 22 } drop', lengths)).toEqual(ofLength)
     const hops = [64, 64, 3, 64].map(ttl => ({ ttl }))
     expect(fatesOf('ip ttl vmap { 3 : drop, 64 : accept }', hops)).toEqual(ofLength)
+  })
+
+  it('look at the header in front of all matches, wherever it stands in the rule', () => {
+    const host = new Host(
+      rules(
+        '-A INPUT -m statistic --mode nth --every 2 --packet 0 -s 198.51.100.7/32 -j DROP',
+        '-A INPUT -j ACCEPT',
+      ),
+    )
+    const other = '198.51.100.8:1'
+    const fates = [CLIENT, other, '198.51.100.7:2', other, '198.51.100.7:3'].map(from =>
+      host.send(from, SERVER, SYN),
+    )
+    expect(fates).toEqual(['dropped', 'delivered', 'delivered', 'delivered', 'dropped'])
   })
 
   it('of nft turn a wheel once for each time that they look at it', () => {

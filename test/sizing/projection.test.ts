@@ -19,7 +19,7 @@ async function projected(
   changes: Partial<Settings> = {},
 ): Promise<{ projection: Projection; live: number; peak: number }> {
   const settings = { ...defaultSettings(), ...changes }
-  const scenario = new Scenario({ name: '', settings, enforced: false, notrack: null }, false)
+  const scenario = new Scenario({ name: '', settings, enforced: false, notrack: null }, { owners: false })
   const source = new ShortConnectionSource(connections)
   await replay(source, [scenario.engine], new Defragmenter(FRAGMENT_DEFAULTS), { seen: () => {} })
   scenario.finish(source.end)

@@ -86,7 +86,10 @@ async function replayed(
 ): Promise<{ scenario: Scenario; samples: Sample[] }> {
   const settings = settingsOf(recording)
   const enforced = recording.truth.table !== undefined
-  const scenario = new Scenario({ name: '', settings, enforced, notrack: notrackOf(recording) }, false)
+  const scenario = new Scenario(
+    { name: '', settings, enforced, notrack: notrackOf(recording) },
+    { owners: false },
+  )
   if (collected !== null) setPhase(scenario.engine, collected)
   const { occupancy } = scenario.sizing
   const counts: number[] = []

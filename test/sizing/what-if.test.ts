@@ -35,7 +35,7 @@ function outcome({ sizing, engine }: Scenario): unknown {
 }
 
 async function together(path: string, specs: readonly ScenarioSpec[]): Promise<WhatIf> {
-  const whatIf = new WhatIf(specs.map(each => new Scenario(each, false)))
+  const whatIf = new WhatIf(specs.map(each => new Scenario(each, { owners: false })))
   const source = await openCaptures([path])
   await replay(source, [whatIf], new Defragmenter(FRAGMENT_DEFAULTS), { seen: () => {} })
   await source.close()
@@ -44,7 +44,7 @@ async function together(path: string, specs: readonly ScenarioSpec[]): Promise<W
 }
 
 async function alone(path: string, each: ScenarioSpec): Promise<Scenario> {
-  const scenario = new Scenario(each, false)
+  const scenario = new Scenario(each, { owners: false })
   const source = await openCaptures([path])
   await replay(source, [scenario.engine], new Defragmenter(FRAGMENT_DEFAULTS), { seen: () => {} })
   await source.close()

@@ -40,7 +40,7 @@ function prepare(kind: ReplayKind, source: FrameSource): Prepared {
   if (kind === 'size') {
     const short = { ...settings, nf_conntrack_udp_timeout: 10 }
     const [captured, other] = [settings, short].map(
-      each => new Scenario({ name: '', settings: each, enforced: false, notrack: null }, true),
+      each => new Scenario({ name: '', settings: each, enforced: false, notrack: null }, { owners: true }),
     )
     return {
       engine: new WhatIf([captured, other]),

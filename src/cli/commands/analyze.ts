@@ -1,10 +1,13 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../../capture/frame.ts'
+import type { Engine } from '../../conntrack/engine.ts'
 import { Analysis } from '../../findings/analysis.ts'
 import { isAtLeast } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import { ChangedFates } from '../../host/walk/changed-fates.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
-import { replay } from '../../replay.ts'
+import { FRAME_TRACKED, replay, type Witness } from '../../replay.ts'
 import { buildReport, type Tracked } from '../../report/analyze/build.ts'
 import { FlowReporter } from '../../report/analyze/flow-report.ts'
 import { analyzeDocument } from '../../report/analyze/joined-flows.ts'
@@ -28,12 +31,12 @@ import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from '../replay/inner-replay.ts'
 import { OwnerThread } from '../replay/owner-thread.ts'
-import { replayedRules } from '../replay/rules-replay.ts'
+import { replayedRules, rulesOver } from '../replay/rules-replay.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings } from '../replay/sysctls.ts'
 import { reportsOf } from './by-host.ts'
-import { warnOfDamage, withCaptures } from './line-replay.ts'
+import { DEAF, loadTable, makeEngine, warnOfDamage, withCaptures } from './line-replay.ts'
 
 /**
  * Runs the command and resolves to whether the findings reach `--fail-on`.
@@ -93,6 +96,8 @@ interface Replayed {
   window: SightingWindow | null
   offsets: (ClockOffset | null)[]
   analysis: Analysis
+  /** What other rules would change, or null. */
+  changes: ChangedFates | null
   tunnels: InnerAnalysis[]
 }
 
@@ -108,7 +113,7 @@ async function replayAll(
   options: AnalyzeOptions,
   flowsFile: FlowsFile | null,
   owners: OwnerSink | null,
-): Promise<Pick<Replayed, 'analysis' | 'tunnels'>> {
+): Promise<Pick<Replayed, 'analysis' | 'changes' | 'tunnels'>> {
   const { top, sort, sysctls, tunnels } = options
   // the epoch is known with the first frame, and the first flow ends after it
   let reporter: FlowReporter | null = null
@@ -137,6 +142,9 @@ async function replayAll(
     rules,
     known: options.table,
   })
+  const others = otherRules(options, rules, source, window)
+  const outer = others === null ? analysis : withChanges(analysis, others.changes)
+  const outerEngines = [analysis.engine, ...(others === null ? [] : [others.engine])]
   const insides = new Map<string, Analysis>()
   const settings = fragmentSettings(sysctls)
   const inside = (name: string): InnerTrack => {
@@ -146,8 +154,8 @@ async function replayAll(
   }
   const { engines, witness } =
     tunnels === 'both'
-      ? { engines: [analysis.engine], witness: new InnerReplay(analysis, settings, inside) }
-      : oneTable([analysis.engine], analysis, tunnels, settings)
+      ? { engines: outerEngines, witness: new InnerReplay(outer, settings, inside) }
+      : oneTable(outerEngines, outer, tunnels, settings)
   await replay(source, engines, new Defragmenter(settings), witness, window)
   if (options.knowledge !== null) settle(options.knowledge, points)
   const end = endOf(source)
@@ -155,10 +163,35 @@ async function replayAll(
   const networks = witness instanceof InnerReplay ? witness.networks : []
   return {
     analysis,
+    changes: others?.changes ?? null,
     tunnels: networks.flatMap(network => {
       const own = insides.get(network.name)
       return own === undefined ? [] : [{ network, analysis: own }]
     }),
+  }
+}
+
+/** Rules in the place of those that ran, with an engine of their own; null for none. */
+function otherRules(
+  { knowledge, after, sysctls, table }: AnalyzeOptions,
+  before: ReplayedRules | null,
+  source: FrameSource,
+  window: SightingWindow | null,
+): { engine: Engine; changes: ChangedFates } | null {
+  if (knowledge === null || after === null || before === null || window === null) return null
+  const rules = rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
+  const engine = makeEngine(sysctls, DEAF, { knowledge: null, table }, rules)
+  loadTable(engine, table)
+  return { engine, changes: new ChangedFates(before, rules) }
+}
+
+/** Tells `changes` of each packet that both engines have tracked, too. */
+function withChanges(analysis: Analysis, changes: ChangedFates): Witness {
+  return {
+    seen(packet, outcome, sightings): void {
+      analysis.seen(packet, outcome, sightings)
+      if (outcome === FRAME_TRACKED) changes.add(packet)
+    },
   }
 }
 
@@ -178,7 +211,7 @@ function settle(knowledge: Knowledge, points: Points): void {
 }
 
 async function reportOf(
-  { source, window, offsets, analysis, tunnels }: Replayed,
+  { source, window, offsets, analysis, changes, tunnels }: Replayed,
   { sort, sysctls, knowledge, rules, topology, kubernetes, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
 ): Promise<Report> {
@@ -195,6 +228,7 @@ async function reportOf(
     given: knowledge === null ? null : { knowledge, rules, topology, kubernetes },
     checked: analysis.checkedTranslations(),
     rules: analysis.rules,
+    changes,
     sort,
     known: analysis.tableCheck,
     tunnelMode,
@@ -209,10 +243,11 @@ async function reportOf(
 }
 
 async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
-  const { verdicts, invalid, unreplied, midStream, twoLives, sizing, flows } = analysis
+  const { verdicts, invalid, invalidFates, unreplied, midStream, twoLives, sizing, flows } = analysis
   return {
     verdicts,
     invalid,
+    invalidFates,
     unreplied,
     midStream,
     twoLives,

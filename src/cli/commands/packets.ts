@@ -71,7 +71,7 @@ export function parseStates(text: string): Set<VerdictState> {
 class PacketPrinter implements Printer {
   private readonly format: PacketsOptions['format']
   private readonly only: ReadonlySet<VerdictState> | null
-  private lines: VerdictLines
+  private lines!: VerdictLines
   private readonly paint: Paint
   private readonly place: HostPlace
   private readonly verdict: Verdict
@@ -107,7 +107,6 @@ class PacketPrinter implements Printer {
       copyOfCapture: -1,
     }
     this.paint = options.color ? COLORED : PLAIN
-    this.lines = new VerdictLines(this.paint, false)
   }
 
   start(engine: Engine, source: FrameSource, output: LineOutput, rules: ReplayedRules | null): void {

@@ -57,8 +57,9 @@ async function rulesOfHost(options: RulesOptions, io: Io, generator: string): Pr
     io,
     async (source, interrupt) => {
       const window = windowOver(source, sysctls)
-      const rules = rulesOver(knowledge, given, sysctls, source, window, false)
-      const others = after === null ? null : rulesOver(knowledge, after, sysctls, source, window, true)
+      const rules = rulesOver(knowledge, given, sysctls, source, window, { isWhatIf: false })
+      const others =
+        after === null ? null : rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
       const engines = [rules, ...(others === null ? [] : [others])].map(each =>
         makeEngine(sysctls, DEAF, { knowledge: null, table: null }, each),
       )
@@ -86,7 +87,6 @@ async function rulesOfHost(options: RulesOptions, io: Io, generator: string): Pr
         packets,
         fates,
         rules,
-        after: others,
         changes,
       })
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)

@@ -3,7 +3,11 @@ import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../../capture/frame.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { SysctlName } from '../../conntrack/settings.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
+import type { Rules } from '../../host/rules/rules.ts'
 import { untrackedBy } from '../../host/untracked.ts'
+import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
+import type { RuleNumbers } from '../../host/walk/rule-numbers.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
 import type { SizeReport } from '../../report/size/size-model.ts'
@@ -15,16 +19,18 @@ import {
   Scenario,
   type ScenarioSpec,
 } from '../../sizing/scenarios/scenario.ts'
+import type { SightingWindow } from '../../vantage/window.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { withProgress } from '../io/progress.ts'
 import { SeriesFile, seriesFormat } from '../io/series-file.ts'
 import { UsageError } from '../io/usage-error.ts'
-import { type KnowledgeFlags, knowledgeOf } from '../options/host-options.ts'
+import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from '../options/host-options.ts'
 import type { HostPart, Hosts } from '../options/hosts.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from '../options/options.ts'
 import { type TableFlags, tableOf } from '../options/table-file.ts'
 import {
   capturedSpecs,
+  otherRulesSpec,
   requestedSpecs,
   suggestedSpecs,
   type WhatIfFlags,
@@ -33,6 +39,7 @@ import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource, filterOf } from '../replay/filtered-source.ts'
 import { FirstFrames } from '../replay/first-frames.ts'
 import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
+import { rulesOver } from '../replay/rules-replay.ts'
 import { replayScenarios } from '../replay/scenario-replay.ts'
 import { isWorthAThread, ScenarioThread } from '../replay/scenario-thread.ts'
 import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
@@ -50,6 +57,7 @@ const SHARE = 0.02
 const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
 
 export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, KnowledgeFlags {
+  rulesAfter: string[]
   filter?: string
   json?: boolean
   series?: string
@@ -67,8 +75,10 @@ export interface SizeOptions extends Selection {
   sysctls: Sysctls
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
-  /** What rules of the host leave untracked, in every scenario; null for nothing. */
-  untracked: ScenarioSpec['notrack']
+  /** What was given of the host: packets of every scenario go through its rules. */
+  knowledge: Knowledge | null
+  /** Rules that come in their place in one scenario, or null. */
+  after: Rules | null
   /** The table as captured, and under its maximum where one was given. */
   captured: CapturedFirst<ScenarioSpec>
   /** Scenarios asked for; empty = find out which are worth it. */
@@ -93,15 +103,22 @@ export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: 
   const cores = coresOf(flags)
   const series = flags.series ?? null
   if (series !== null) seriesFormat(series)
+  const stderr = flags.quiet === true ? null : io.stderr
+  const knowledge = knowledgeOf(flags, stderr)
+  const after = rulesAfterOf(flags.rulesAfter, knowledge, flags, stderr)
   return {
     host,
     captures,
     filter: filterOf(flags),
     sysctls,
     table: tableOf(flags),
-    untracked: untrackedBy(knowledgeOf(flags, flags.quiet === true ? null : io.stderr)),
+    knowledge,
+    after,
     captured: capturedSpecs(sysctls),
-    requested: requestedSpecs(flags, sysctls, cores),
+    requested: [
+      ...(after === null ? [] : [otherRulesSpec(sysctls)]),
+      ...requestedSpecs(flags, sysctls, cores),
+    ],
     cores,
     json: flags.json === true,
     series,
@@ -165,8 +182,9 @@ async function threadFor(
 ): Promise<ScenarioThread | null> {
   const { captures, captured, filter, sysctls, table, replay, tunnels } = options
   const { elsewhere } = shareOut(distinctSpecs(specs).distinct, captured.length)
-  // what rules leave untracked is told by a function, which stays
-  if (io.threads === null || options.untracked !== null || elsewhere.length === 0) return null
+  // rules are functions, which stay
+  if (io.threads === null || (options.knowledge?.rules ?? null) !== null || elsewhere.length === 0)
+    return null
   if (!(await isWorthAThread(captures))) return null
   return new ScenarioThread(io.threads.scenarios, {
     captures,
@@ -190,17 +208,21 @@ async function replayAll(
   const { distinct, places } = distinctSpecs(specs)
   const count = options.captured.length
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
-  const { table, sysctls, untracked } = options
-  const scenarios = mapScenarios(
-    here,
-    (spec, i) => new Scenario(spec, i === 0, table, sysctls.settings, untracked),
-  )
+  const window = windowFor(source, options.sysctls, options.replay)
+  const rules = new Map<Scenario, ReplayedRules>()
+  const scenarios = mapScenarios(here, (spec, i) => {
+    const own = rulesAround(spec, options, source, window)
+    const scenario = scenarioOf(spec, options, own, i === 0)
+    if (own !== null) rules.set(scenario, own)
+    return scenario
+  })
   // of the table under the maximum that was given, where there is one
   const { sizing, spec } = scenarios[count - 1] ?? scenarios[0]
   const { nf_conntrack_max: max, nf_conntrack_count: outside } = spec.settings
   seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
   const sized = new Map<ScenarioSpec, SizedScenario>()
-  const own = await replayScenarios(source, scenarios, options)
+  const numbersOf = (scenario: Scenario): RuleNumbers | null => rules.get(scenario)?.numbers ?? null
+  const own = await replayScenarios(source, window, scenarios, options, numbersOf)
   const others = (await thread?.sized) ?? []
   for (const [i, replayed] of [...here, ...elsewhere].entries()) {
     const each = [...own, ...others][i]
@@ -209,6 +231,32 @@ async function replayAll(
   // each place is one of those that were replayed
   const rows = mapScenarios(specs, each => ({ name: each.name, sized: sized.get(places.get(each)!)! }))
   return { captured: scenarios[0], rows }
+}
+
+/** The rules that packets of a scenario go through; null where none are replayed. */
+function rulesAround(
+  spec: ScenarioSpec,
+  { knowledge, after, sysctls, tunnels }: SizeOptions,
+  source: FrameSource,
+  window: SightingWindow | null,
+): ReplayedRules | null {
+  const own = spec.hasOtherRules === true ? after : (knowledge?.rules ?? null)
+  // what comes out of a tunnel passes other hooks
+  if (knowledge === null || own === null || window === null || tunnels === 'inner') return null
+  const { notrack } = spec
+  const isWhatIf = own === after || notrack !== null
+  return rulesOver(knowledge, own, sysctls, source, window, { isWhatIf, notrack })
+}
+
+function scenarioOf(
+  spec: ScenarioSpec,
+  { table, sysctls, knowledge }: SizeOptions,
+  rules: ReplayedRules | null,
+  owners: boolean,
+): Scenario {
+  // rules that are replayed know of NOTRACK
+  const untracked = rules === null ? untrackedBy(knowledge) : null
+  return new Scenario(spec, { owners, known: table, actual: sysctls.settings, untracked, rules })
 }
 
 /** Scenarios that come to the same share an engine: the first of them, and for each which one it is. */
@@ -220,7 +268,10 @@ function distinctSpecs([captured, ...others]: CapturedFirst<ScenarioSpec>): {
   const known = new Map<string, ScenarioSpec>()
   for (const spec of others) {
     // functions cannot be compared
-    const key = spec.notrack === null ? JSON.stringify([spec.settings, spec.enforced]) : spec.name
+    const key =
+      spec.notrack === null
+        ? JSON.stringify([spec.settings, spec.enforced, spec.hasOtherRules === true])
+        : spec.name
     const place = known.get(key) ?? spec
     known.set(key, place)
     places.set(spec, place)
@@ -256,11 +307,12 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
     if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
   }
   return await withCaptures(options, io, async (source, interrupt) => {
-    const scenario = new Scenario(captured[0], false, options.table, sysctls.settings, options.untracked)
-    const { engine, sizing } = scenario
     const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)
     const window = windowFor(first, sysctls, options.replay)
+    const rules = rulesAround(captured[0], options, source, window)
+    const scenario = scenarioOf(captured[0], options, rules, false)
+    const { engine, sizing } = scenario
     const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)
     await replay(first, engines, new Defragmenter(settings), witness, window)
     interrupt.finish()

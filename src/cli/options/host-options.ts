@@ -12,6 +12,8 @@ import { Topology } from '../../host/topology/topology.ts'
 import { readTopology } from '../../host/topology/topology-file.ts'
 import { printable } from '../../report/text/format.ts'
 import { UsageError } from '../io/usage-error.ts'
+import type { Tunnels } from '../replay/inner-replay.ts'
+import type { Replay } from '../replay/sightings.ts'
 import { readText } from './side-file.ts'
 
 /** Help of the options, for program.ts. */
@@ -27,10 +29,10 @@ export const LINE_RULES_HELP =
   'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). Packets are replayed through them: what they drop makes no entry, what NOTRACK matches is untracked'
 
 /** Of `size`. */
-export const NOTRACK_RULES_HELP =
-  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). What NOTRACK matches is untracked'
-export const LOCAL_TOPOLOGY_HELP =
-  'addresses of the host, repeatable: ip -j addr, or its text. They tell what rules of OUTPUT are about'
+export const SIZE_RULES_HELP =
+  'rules of the host, repeatable: iptables-save, ip6tables-save, nft list ruleset (with or without -j). Packets of each scenario are replayed through them; with --notrack it is told which of them would refuse what is no longer tracked'
+export const SIZE_RULES_AFTER_HELP =
+  'a scenario with these rules in the place of all of --rules, repeatable: the table behind them, and what they refuse'
 
 /** Of `rules`. */
 export const RULES_OF_HELP =
@@ -40,7 +42,7 @@ export const RULES_TOPOLOGY_HELP =
   'addresses, routes and bridges of the host, repeatable: ip -j addr, ip -j route, bridge -j -d link, bridge -j fdb, or their text. They tell what is for the host itself, and where the rest goes'
 
 export const RULES_AFTER_HELP =
-  'rules to be rolled out in the place of all of --rules, repeatable: which packets would meet another fate'
+  'rules to be rolled out in the place of all of --rules, repeatable: which packets would meet another fate, and which connections would break'
 
 export interface KnowledgeFlags {
   rules: string[]
@@ -67,15 +69,22 @@ export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Kno
 /**
  * The rules of `--rules-after`; null for none.
  * @param before what was given of the host with the rules that ran
- * @throws UsageError for a file that has no rules, and where it is not known in whose place they come
+ * @param how what is replayed: rules need packets as the host met them
+ * @throws UsageError for a file that has no rules, where it is not known in whose place they come, and where none are replayed
  */
 export function rulesAfterOf(
   paths: readonly string[],
   before: Knowledge | null,
+  how: { replay: Replay; tunnels: Tunnels },
   stderr: Writable | null,
 ): Rules | null {
-  if (paths.length > 0 && (before?.rules ?? null) === null) {
+  if (paths.length === 0) return null
+  if ((before?.rules ?? null) === null) {
     throw new UsageError('--rules-after: give the rules in whose place they come with --rules FILE')
+  }
+  if (how.replay === 'frames' || how.tunnels === 'inner') {
+    const option = how.replay === 'frames' ? '--replay frames' : '--tunnels inner'
+    throw new UsageError(`--rules-after: with ${option} no packet goes through rules`)
   }
   return rulesOf('--rules-after', paths, stderr)
 }

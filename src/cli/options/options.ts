@@ -3,6 +3,7 @@ import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { Filter } from '../../filter/filter.ts'
 import { type FindingId, SEVERITIES, type Severity } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { Rules } from '../../host/rules/rules.ts'
 import { SORT_KEYS, type SortKey } from '../../sizing/flows.ts'
 import { flowsFormat } from '../io/flows-file.ts'
 import type { Io } from '../io/io.ts'
@@ -13,7 +14,7 @@ import type { Replay } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
 import { type FindingFlags, wantedFindings } from './finding-ids.ts'
 import { helperOf } from './helper-option.ts'
-import { type KnowledgeFlags, knowledgeOf } from './host-options.ts'
+import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from './host-options.ts'
 import type { HostPart } from './hosts.ts'
 import { kernelAtHz, kernelNamed } from './kernel.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
@@ -28,6 +29,7 @@ export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, F
   flows?: string
   top: string
   sort: string
+  rulesAfter: string[]
   replay: Replay
   tunnels: Tunnels
   failOn?: string
@@ -51,6 +53,8 @@ export interface AnalyzeOptions {
   sysctls: Sysctls
   /** Rules, topology and objects of the host; null where none were given. */
   knowledge: Knowledge | null
+  /** Rules that might come in the place of the host's, or null. */
+  after: Rules | null
   /** The files that it is from. */
   rules: string[]
   topology: string[]
@@ -83,6 +87,8 @@ const MOST_TOP = 100_000
 export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>, io: Io): AnalyzeOptions {
   const flows = flags.flows ?? null
   if (flows !== null) flowsFormat(flows)
+  const stderr = flags.quiet === true ? null : io.stderr
+  const knowledge = knowledgeOf(flags, stderr)
   return {
     host,
     captures,
@@ -94,7 +100,8 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     replay: flags.replay,
     tunnels: flags.tunnels,
     sysctls: sysctlsOf(flags),
-    knowledge: knowledgeOf(flags, flags.quiet === true ? null : io.stderr),
+    knowledge,
+    after: rulesAfterOf(flags.rulesAfter, knowledge, flags, stderr),
     rules: flags.rules,
     topology: flags.topology,
     kubernetes: flags.kubernetes ?? [],

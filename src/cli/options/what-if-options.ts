@@ -52,6 +52,11 @@ export function capturedSpecs(sysctls: Sysctls): CapturedFirst<ScenarioSpec> {
   return [captured, { name, settings, enforced: true, notrack: null }]
 }
 
+/** The table behind `--rules-after`. */
+export function otherRulesSpec({ settings }: Sysctls): ScenarioSpec {
+  return { name: '--rules-after', settings, enforced: false, notrack: null, hasOtherRules: true }
+}
+
 /** The scenarios that the flags ask for; none where they ask for none. @throws UsageError */
 export function requestedSpecs(flags: WhatIfFlags, sysctls: Sysctls, cores: number): ScenarioSpec[] {
   const specs = [

@@ -4,6 +4,7 @@ import type { Knowledge } from '../../host/knowledge.ts'
 import type { Rules } from '../../host/rules/rules.ts'
 import { untrackedBy } from '../../host/untracked.ts'
 import { ReplayedRules } from '../../host/walk/replayed-rules.ts'
+import type { RuledHost } from '../../host/walk/ruled-host.ts'
 import type { SightingWindow } from '../../vantage/window.ts'
 import type { Sysctls } from './sysctls.ts'
 
@@ -19,17 +20,20 @@ export function replayedRules(
 ): ReplayedRules | null {
   const rules = knowledge?.rules ?? null
   if (knowledge === null || rules === null || window === null) return null
-  return rulesOver(knowledge, rules, sysctls, source, window, false)
+  return rulesOver(knowledge, rules, sysctls, source, window, { isWhatIf: false })
 }
 
-/** Rules for one engine: those of the host, or others in their place (`isWhatIf`). */
+/**
+ * Rules for one engine.
+ * @param how whether they are others than those that ran (`isWhatIf`), and what one rule more would leave untracked
+ */
 export function rulesOver(
   knowledge: Knowledge,
   rules: Rules,
   { routing }: Sysctls,
   source: FrameSource,
   window: SightingWindow,
-  isWhatIf: boolean,
+  how: { isWhatIf: boolean; notrack?: RuledHost['notrack'] },
 ): ReplayedRules {
   const { host } = knowledge
   const nameOf = (place: number, index: number): string | null => {
@@ -45,7 +49,8 @@ export function rulesOver(
     host,
     settings: routing,
     spares: untrackedBy(knowledge, rules),
-    isWhatIf,
+    notrack: how.notrack ?? null,
+    isWhatIf: how.isWhatIf,
     names: {
       ofPoint: point => {
         const seen = window.points.all[point]

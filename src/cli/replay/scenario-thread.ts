@@ -15,6 +15,7 @@ import { chooseSecret } from '../io/secret.ts'
 import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
 import { replayScenarios, type ScenarioReplay } from './scenario-replay.ts'
+import { type Replay, windowFor } from './sightings.ts'
 
 /** Bytes of captures that are worth a thread: about as long to read as it takes to start. */
 const WORTH_A_THREAD = 8 << 20
@@ -22,6 +23,8 @@ const WORTH_A_THREAD = 8 << 20
 /** What the thread gets, all plain data. */
 export interface ScenarioWork extends ScenarioReplay {
   captures: readonly string[]
+  /** Whether a packet that several interfaces show counts once. */
+  replay: Replay
   /** The text of the filter, null for all frames. */
   filter: string | null
   /** Nanoseconds to add to the stamps of each capture. */
@@ -49,9 +52,11 @@ export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario
   const opened = await openCaptures(captures, { ...DECODABLE, corrections })
   try {
     const source = filter === null ? opened : new FilteredSource(opened, new Filter(filter))
+    const how = { owners: false, known: work.table, actual: work.sysctls.settings }
     return await replayScenarios(
       source,
-      mapScenarios(specs, spec => new Scenario(spec, false, work.table, work.sysctls.settings)),
+      windowFor(source, work.sysctls, work.replay),
+      mapScenarios(specs, spec => new Scenario(spec, how)),
       work,
     )
   } finally {

@@ -28,8 +28,17 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'none-drops': () => 'no rule given drops it when it is forwarded',
   'drops-invalid': values => `${rule(values)} drops INVALID packets`,
   'may-drop-invalid': values => `${rule(values)} may drop INVALID packets`,
+  'rule-drops': values => `${ruleThatDrops(values)} drops them`,
+  'host-drops': values => `by what was given of the host it drops them itself: ${text(values, 'why')}`,
   'random-ports': () => 'by the rules given ports are chosen at random: they are of another time or host',
   'keeps-ports': values => `without ${text(values, 'flag')}: both keep their port`,
+}
+
+/** A rule with its table, chain and text, or the policy of a chain: `rules.txt:14 (ip filter FORWARD, "-A FORWARD -j DROP")`. */
+export function ruleThatDrops(values: Values): string {
+  const chain = `${text(values, 'table').replace(/^nft /, '')} ${text(values, 'chain')}`
+  const place = text(values, 'place')
+  return place === 'policy' ? `the policy of ${chain}` : `${place} (${chain}, "${text(values, 'text')}")`
 }
 
 /** What a rule is called: `rules.txt:37 ("default/web:http")`. */

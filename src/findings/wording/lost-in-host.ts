@@ -1,10 +1,17 @@
 // The words of lost-in-host.
 import type { Facts } from '../facts/facts.ts'
-import { advice, counted, iptables, isIpv6, number, type Wording } from './wording.ts'
+import { ruleThatDrops } from './given.ts'
+import { advice, counted, iptables, isIpv6, number, text, type Wording } from './wording.ts'
 
 export const lostInHost: Wording = {
   title: facts => TITLES[codeOf(facts)] ?? '',
   cause: facts => {
+    const rules = facts.reasons.filter(({ code }) => code === 'rule-drops')
+    if (rules.length > 0)
+      return `in this host: ${rules.map(({ values }) => ruleThatDrops(values)).join(', ')} drops them`
+    const own = facts.reasons.find(({ code }) => code === 'host-drops')
+    if (own !== undefined)
+      return `in this host, which drops them before any rule does: ${text(own.values, 'why')}`
     if (isAllButFirst(facts))
       return (
         'in this host; by the packets alone no rule or setting can be named. The first packet of a flow passes the nat ' +

@@ -35,8 +35,25 @@ const MOST_PORTS = 15
 /** Options of matches that say nothing about the packet. */
 const SILENT = new Set(['--comment', '-m', '--match', '-c', '--set-counters'])
 
+/** Options about the packet's header, which the kernel looks at before it asks any match. kernel: ip_packet_match() */
+const HEADER = new Set([
+  '-s',
+  '--source',
+  '-d',
+  '--destination',
+  '-i',
+  '--in-interface',
+  '-o',
+  '--out-interface',
+  '-p',
+  '--protocol',
+  '-f',
+  '--fragment',
+])
+
 export class IptablesOptions {
-  readonly steps: Step[] = []
+  private readonly header: Step[] = []
+  private readonly matches: Step[] = []
   comment = ''
   destination: Int32Array | null = null
   private at = 0
@@ -50,6 +67,11 @@ export class IptablesOptions {
     this.words = words
     this.family = family
     this.wheel = wheel
+  }
+
+  /** In the order in which the kernel takes them. */
+  get steps(): Step[] {
+    return [...this.header, ...this.matches]
   }
 
   /** @returns what is wrong with the rule, or null */
@@ -73,7 +95,7 @@ export class IptablesOptions {
     const isGoto = option === '-g' || option === '--goto'
     const action = iptablesTarget(name, this.words.slice(this.at), isGoto, this.family)
     if (typeof action === 'string') return action
-    if (action !== null) this.steps.push({ action })
+    if (action !== null) this.matches.push({ action })
     return null
   }
 
@@ -90,7 +112,8 @@ export class IptablesOptions {
     const asked = packetMatch({ match, option, values, isNegated, family, words, wheel })
     const test = asked ?? this.testOf(option, values)
     if (typeof test === 'string') return test
-    this.steps.push({ test: asked ?? negatedIf(isNegated, test) })
+    const steps = HEADER.has(option) ? this.header : this.matches
+    steps.push({ test: asked ?? negatedIf(isNegated, test) })
     if (!isNegated && (option === '-d' || option === '--destination')) {
       const network = parseNetwork(value ?? '')
       if (network !== null && isSingle(network)) this.destination = network.first
@@ -101,7 +124,7 @@ export class IptablesOptions {
   private useMatch(match: string): void {
     this.match = match
     const test = matchWithoutOption({ match, words: this.words })
-    if (test !== null) this.steps.push({ test })
+    if (test !== null) this.matches.push({ test })
   }
 
   /** The words up to the next option. */

@@ -245,6 +245,7 @@ const ENDS = new Map<string, (facts: PacketFacts) => TupleEnd>([
 
 /** `--ctorigdst 10.0.0.0/8`, `--ctreplsrcport 80`. */
 function endAsk(option: string, value: string): ((facts: PacketFacts) => Answer) | null {
+  if (!option.startsWith('--ct')) return null
   const match = /^--ct(orig|repl)(src|dst)(port)?$/.exec(option)
   const end = ENDS.get(`${match?.[1]} ${match?.[2]}`)
   if (match === null || end === undefined) return null

@@ -160,47 +160,27 @@ function readLine(
     remarks.add(line.number, 'a rule that is not complete, passed over')
     return false
   }
-  const place = `${path}:${line.number}`
   const options = new IptablesOptions(words.slice(2), family, () => ruleset.newWheel())
   const problem = options.read()
-  if (problem !== null) {
-    remarks.add(line.number, `${problem}, the rule is passed over`)
-    // what it may have done is not known
-    open(chain).rules.push({
-      source: {
-        tool: 'iptables',
-        place,
-        file: path,
-        line: line.number,
-        handle: -1,
-        table,
-        chain,
-        text: commandOf(words),
-        comment: '',
-      },
-      steps: [{ action: { kind: 'unknown' } }],
-      destination: null,
-      counter: null,
-    })
-    return false
-  }
+  if (problem !== null) remarks.add(line.number, `${problem}, the rule is passed over`)
   open(chain).rules.push({
     source: {
       tool: 'iptables',
-      place,
+      place: `${path}:${line.number}`,
       file: path,
       line: line.number,
       handle: -1,
       table,
       chain,
       text: commandOf(words),
-      comment: options.comment,
+      comment: problem === null ? options.comment : '',
     },
-    steps: options.steps,
-    destination: options.destination,
+    // what it may have done is not known
+    steps: problem === null ? options.steps : [{ action: { kind: 'unknown' } }],
+    destination: problem === null ? options.destination : null,
     counter: null,
   })
-  return true
+  return problem === null
 }
 
 /** The rule as arguments of iptables, safe to copy into a shell. */

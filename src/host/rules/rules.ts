@@ -1,11 +1,9 @@
 // What rules say of packets: where DNAT leads, what source they leave with, whether they are tracked, what drops INVALID.
 import { contains, formatEndpoint, isSingle } from '../files/network.ts'
+import { HookOrder } from './hook-order.ts'
 import type { Action, Chain, Hook, NatTarget, Rule, Ruleset } from './ruleset.ts'
 import type { Subject } from './subject.ts'
 import { type Outcome, walk } from './walk.ts'
-
-/** Where conntrack stands among the priorities of its hooks. kernel: NF_IP_PRI_CONNTRACK */
-const CONNTRACK = -200
 
 /** One way that NAT may take. */
 export interface NatChoice {
@@ -43,10 +41,11 @@ export class Rules {
   readonly hasNotrack: boolean
   readonly ruleset: Ruleset
   private readonly firstMark: number | null
-  private readonly chains = new Map<string, Chain[]>()
+  private readonly order: HookOrder
 
   constructor(ruleset: Ruleset) {
     this.ruleset = ruleset
+    this.order = new HookOrder(ruleset)
     this.hasNotrack = ruleset.chains.some(({ rules }) => rules.some(rule => hasAction(rule, 'notrack')))
     this.firstMark = isMarkedElsewhere(ruleset) ? null : 0
   }
@@ -116,10 +115,10 @@ export class Rules {
 
   private dropped(subject: Subject, hooks: readonly Hook[], marks: NatAnswer['marks']): DropAnswer {
     const last = hooks.at(-1)
-    let isSure = last !== undefined && this.at(last, subject.family, 'behind').length > 0
+    let isSure = last !== undefined && this.filterChains(last, subject.family).length > 0
     let mayBe: Rule | null = null
     for (const hook of hooks) {
-      for (const chain of this.at(hook, subject.family, 'behind')) {
+      for (const chain of this.filterChains(hook, subject.family)) {
         const outcomes = walk(this.ruleset, chain, subject, marks)
         const drops = outcomes.filter(({ action }) => action?.kind === 'drop' || action?.kind === 'reject')
         const rule = drops[0]?.way.at(-1) ?? null
@@ -133,7 +132,7 @@ export class Rules {
 
   /** Whether a packet is certainly not tracked, by the rules in front of conntrack. */
   isUntracked(subject: Subject, hook: FirstHook): boolean {
-    return this.at(hook, subject.family, 'front').some(chain => {
+    return this.order.at(hook, subject.family, 'front').some(chain => {
       const outcomes = walk(this.ruleset, chain, subject, [this.firstMark])
       return outcomes.every(({ action }) => action?.kind === 'notrack')
     })
@@ -169,21 +168,12 @@ export class Rules {
   }
 
   private natChains(hook: Hook, family: 4 | 6): Chain[] {
-    return this.at(hook, family, 'nat')
+    return this.order.at(hook, family, 'behind').filter(({ base }) => base?.type === 'nat')
   }
 
-  private at(hook: Hook, family: 4 | 6, kind: 'nat' | 'front' | 'behind'): Chain[] {
-    const key = `${hook} ${family} ${kind}`
-    let found = this.chains.get(key)
-    if (found === undefined) {
-      found = this.ruleset.at(hook, family, ({ type, priority }) => {
-        if (kind === 'nat') return type === 'nat'
-        if (type === 'nat') return false
-        return kind === 'front' ? priority < CONNTRACK : priority > CONNTRACK
-      })
-      this.chains.set(key, found)
-    }
-    return found
+  /** Chains behind conntrack that look at every packet. */
+  private filterChains(hook: Hook, family: 4 | 6): Chain[] {
+    return this.order.at(hook, family, 'behind').filter(({ base }) => base?.type !== 'nat')
   }
 }
 

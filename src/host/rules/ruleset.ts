@@ -1,5 +1,6 @@
 // Rules as they are walked: chains of rules, each a list of conditions and actions, whoever wrote them down.
 import type { Family, Network } from '../files/network.ts'
+import { ChainIndex, DestinationNumbers } from './by-destination.ts'
 import type { PortRange, Subject, Test } from './subject.ts'
 
 export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
@@ -100,7 +101,7 @@ export class Ruleset {
   readonly foreign = new Map<string, number>()
   private wheels = 0
   private readonly byName = new Map<string, Chain>()
-  private readonly indexes = new Map<Chain, ChainIndex>()
+  private readonly indexes = new Map<Chain, ChainIndex<Rule>>()
   private destinations: DestinationNumbers | null = null
 
   /** A number for the wheel of a rule that counts packets by turns; see Turns. */
@@ -152,7 +153,9 @@ export class Ruleset {
 
   /** A number for an address that rules of long chains are about, 0 for one that none of those is about. */
   numberOf(destination: Int32Array): number {
-    this.destinations ??= new DestinationNumbers(this.chains)
+    this.destinations ??= new DestinationNumbers(
+      this.chains.flatMap(({ rules }) => (rules.length > LONG_CHAIN ? rules : [])),
+    )
     return this.destinations.of(destination)
   }
 
@@ -169,76 +172,4 @@ export class Ruleset {
     }
     return index.rulesFor(destination)
   }
-}
-
-interface PlacedRule {
-  at: number
-  rule: Rule
-}
-
-/** A chain's rules by the one destination they are about; lists are made once and shared. */
-class ChainIndex {
-  /** The rules without a destination of their own. */
-  private readonly general: PlacedRule[] = []
-  private readonly others: readonly Rule[]
-  /** By IPv4 address, and by the words of an IPv6 address: all rules for it, in their order. */
-  private readonly byWord = new Map<number, readonly Rule[]>()
-  private readonly byWords = new Map<string, readonly Rule[]>()
-
-  constructor(rules: readonly Rule[]) {
-    const own = new Map<string, PlacedRule[]>()
-    for (const [at, rule] of rules.entries()) {
-      if (rule.destination === null) {
-        this.general.push({ at, rule })
-        continue
-      }
-      const key = rule.destination.join()
-      const known = own.get(key)
-      if (known === undefined) own.set(key, [{ at, rule }])
-      else known.push({ at, rule })
-    }
-    this.others = this.general.map(({ rule }) => rule)
-    for (const [key, placed] of own) {
-      const all = [...this.general, ...placed].sort((a, b) => a.at - b.at).map(({ rule }) => rule)
-      const words = placed[0]?.rule.destination
-      if (words !== null && words !== undefined && isNarrow(words)) this.byWord.set(words[0] ?? 0, all)
-      this.byWords.set(key, all)
-    }
-  }
-
-  rulesFor(destination: Int32Array): readonly Rule[] {
-    const found = isNarrow(destination)
-      ? this.byWord.get(destination[0] ?? 0)
-      : this.byWords.get(destination.join())
-    return found ?? this.others
-  }
-}
-
-/** Numbers for the destinations that rules of long chains are about. */
-class DestinationNumbers {
-  private readonly byWord = new Map<number, number>()
-  private readonly byWords = new Map<string, number>()
-
-  constructor(chains: readonly Chain[]) {
-    for (const { rules } of chains) {
-      if (rules.length <= LONG_CHAIN) continue
-      for (const { destination } of rules) {
-        if (destination === null) continue
-        const number = this.byWords.get(destination.join()) ?? this.byWords.size + 1
-        this.byWords.set(destination.join(), number)
-        if (isNarrow(destination)) this.byWord.set(destination[0] ?? 0, number)
-      }
-    }
-  }
-
-  of(destination: Int32Array): number {
-    if (this.byWords.size === 0) return 0
-    if (isNarrow(destination)) return this.byWord.get(destination[0] ?? 0) ?? 0
-    return this.byWords.get(destination.join()) ?? 0
-  }
-}
-
-/** Whether an address has its first word alone, as those of IPv4. */
-function isNarrow(words: Int32Array): boolean {
-  return words[1] === 0 && words[2] === 0 && words[3] === 0
 }

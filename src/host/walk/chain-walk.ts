@@ -124,7 +124,8 @@ export class ChainWalk {
     for (const step of rule.steps) {
       const to: Exits = { after: [], next, returned }
       if ('test' in step) {
-        this.facts.isSure = within.length === 1 && isSure()
+        // how many copies of a frame a bridge makes nobody knows
+        this.facts.isSure = within.length === 1 && isSure() && !this.facts.isBridged
         for (const way of within) {
           const found = this.ask(step.test, way)
           if (found !== YES) addWay(next, way)

@@ -53,6 +53,9 @@ export class Courses {
   /** The course that was asked for last. */
   private lastKey = 0
   private last: Course | null = null
+  /** Sightings of the packet at hand, and which way it went there. */
+  private readonly told = new Int32Array(MOST_IN_KEY)
+  private readonly ways = new Int32Array(MOST_IN_KEY)
   private readonly names: PlaceNames
   private readonly host: Host | null
 
@@ -62,7 +65,7 @@ export class Courses {
   }
 
   of(packet: SeenOnce, seen: Seen | null): Course {
-    const key = seen === null || seen.count === 0 ? keyOfOne(packet) : keyOf(seen)
+    const key = seen === null || seen.count === 0 ? keyOfOne(packet) : this.keyOf(seen)
     if (key === this.lastKey && this.last !== null) return this.last
     let course = this.known.get(key)
     if (course === undefined) {
@@ -82,21 +85,55 @@ export class Courses {
 
   private ofSightings(seen: Seen): Course {
     const places: Place[] = []
-    for (let i = 0; i < Math.min(seen.count, MOST_IN_KEY); i++) {
-      const at = telling(seen, i)
-      places.push({
-        name: this.names.ofPoint(seen.point(at)),
-        way: wayOf(seen.packetType(at), seen.direction(at)),
-      })
+    const size = Math.min(this.tell(seen), MOST_IN_KEY)
+    for (let i = 0; i < size; i++) {
+      places.push({ name: this.names.ofPoint(seen.point(this.told[i] ?? 0)), way: this.ways[i] ?? 0 })
     }
     return this.course(places, seen.packetType(0))
+  }
+
+  private keyOf(seen: Seen): number {
+    const size = this.tell(seen)
+    let key = Math.min(size, MOST_COUNTED) * 8 + seen.packetType(0) + 1
+    for (let i = 0; i < Math.min(size, MOST_IN_KEY); i++) {
+      key = key * (1 << SIGHTING_BITS) + (seen.point(this.told[i] ?? 0) & 0x3ff) * 4 + (this.ways[i] ?? 0)
+    }
+    return key
+  }
+
+  /**
+   * Fills `told` and `ways` with the first two sightings and the last: where it came in, the bridge above that, where it
+   * left. Beside sightings that tell which way it went the others count for nothing: an interface that is captured by
+   * itself and as one of any shows a packet twice.
+   * @returns how many sightings there are
+   */
+  private tell(seen: Seen): number {
+    const { told, ways } = this
+    if (seen.count === 1) {
+      told[0] = 0
+      ways[0] = wayOf(seen.packetType(0), seen.direction(0))
+      return 1
+    }
+    let isTold = false
+    for (let i = 0; i < seen.count && !isTold; i++)
+      isTold = wayOf(seen.packetType(i), seen.direction(i)) !== 0
+    let size = 0
+    for (let i = 0; i < seen.count; i++) {
+      const way = wayOf(seen.packetType(i), seen.direction(i))
+      if (isTold && way === 0) continue
+      const slot = size < MOST_IN_KEY ? size : MOST_IN_KEY - 1
+      told[slot] = i
+      ways[slot] = way
+      size++
+    }
+    return size
   }
 
   private course(places: readonly Place[], frameType: number): Course {
     const first = places[0] ?? { name: null, way: 0 }
     const last = places.findLast(({ way }) => way === OUTGOING) ?? null
     const isKnown = places.every(({ way }) => way !== 0)
-    const leaving = isKnown ? last : places.length > 1 ? (places.at(-1) ?? null) : null
+    let leaving = isKnown ? last : places.length > 1 ? (places.at(-1) ?? null) : null
     const origin =
       first.way === 0
         ? places.length > 1
@@ -108,6 +145,10 @@ export class Courses {
             ? 'loop'
             : 'out'
     const input = this.split(first.name)
+    // kernel: br_nf_pre_routing_finish_bridge() sends what was translated to another station of a bridge out by the bridge
+    // itself, to look for that station, and its frame comes to FORWARD after that
+    const isTurned = input.port !== null && input.port !== '' && leaving?.name === input.own
+    if (isTurned) leaving = null
     const output = this.split(leaving?.name ?? null)
     const isUp = places.some(({ name, way }) => way === INCOMING && name !== null && this.isBridge(name))
     const course: Course = {
@@ -150,21 +191,6 @@ interface Place {
 function wayOf(packetType: number, direction: number): number {
   if (packetType === PACKET_OUTGOING || direction === OUTGOING) return OUTGOING
   return packetType >= 0 || direction === INCOMING ? INCOMING : 0
-}
-
-function keyOf(seen: Seen): number {
-  let key = Math.min(seen.count, MOST_COUNTED) * 8 + seen.packetType(0) + 1
-  for (let i = 0; i < Math.min(seen.count, MOST_IN_KEY); i++) {
-    const own = telling(seen, i)
-    const way = wayOf(seen.packetType(own), seen.direction(own))
-    key = key * (1 << SIGHTING_BITS) + (seen.point(own) & 0x3ff) * 4 + way
-  }
-  return key
-}
-
-/** Of many sightings the first two and the last: where it came in, the bridge above that, where it left. */
-function telling(seen: Seen, i: number): number {
-  return i < 2 ? i : seen.count - 1
 }
 
 /** Below zero, so that it is none of the others. */

@@ -1,4 +1,5 @@
 // First packets that rules dropped a moment ago: an answer to one shows that the rules given are not those that ran.
+import { addressWord } from '../../net/address.ts'
 import type { Packet } from '../../packet/packet.ts'
 
 /** A power of two; words of one: a hash of the tuple as it came, its ports, and the rule that decided. */
@@ -66,8 +67,8 @@ function slotOf(hash: number, ports: number): number {
 
 /** A hash of both addresses; `turned` of the packet that this one answers. */
 function endsHash(packet: Packet, turned: boolean): number {
-  const source = addressHash(packet.family, packet.source0, packet.source1, packet.source2, packet.source3)
-  const destination = addressHash(
+  const source = addressWord(packet.family, packet.source0, packet.source1, packet.source2, packet.source3)
+  const destination = addressWord(
     packet.family,
     packet.destination0,
     packet.destination1,
@@ -77,11 +78,4 @@ function endsHash(packet: Packet, turned: boolean): number {
   const from = turned ? destination : source
   const to = turned ? source : destination
   return Math.imul(from, 0x9e3779b1) ^ Math.imul(to, 0xc2b2ae35) ^ packet.family
-}
-
-function addressHash(family: number, a: number, b: number, c: number, d: number): number {
-  if (family === 4) return a
-  let hash = Math.imul(a, 0x9e3779b1) ^ b
-  hash = Math.imul(hash, 0x9e3779b1) ^ c
-  return Math.imul(hash, 0x9e3779b1) ^ d
 }

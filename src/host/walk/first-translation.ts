@@ -1,6 +1,7 @@
 // What NAT makes of an entry's first packet: as it was seen, or as the rule says where nobody saw it; nf_nat_setup_info().
 import { IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import { isSingle, sameAddress } from '../files/network.ts'
+import { isDestinationHook } from '../rules/hook-order.ts'
 import type { PacketFacts } from '../rules/packet-facts.ts'
 import type { Hook } from '../rules/ruleset.ts'
 import type { Subject } from '../rules/subject.ts'
@@ -10,11 +11,6 @@ import type { FirstNat, SeenNat } from './packet-end.ts'
 
 const LOOPBACK = Int32Array.of(0x7f000001, 0, 0, 0)
 const LOOPBACK6 = Int32Array.of(0, 0, 0, 1)
-
-/** Whether a hook translates destinations; the others translate sources. */
-function isDestinationHook(hook: Hook): boolean {
-  return hook === 'prerouting' || hook === 'output'
-}
 
 export class FirstTranslation {
   /** What rules did that nobody saw; null for nothing. */
@@ -52,6 +48,7 @@ export class FirstTranslation {
     const { subject, facts } = this
     if (!isDestinationHook(hook)) {
       facts.status |= IPS_SRC_NAT
+      this.leaveBy(change)
       this.nat = {
         bits: (this.nat?.bits ?? 0) | IPS_SRC_NAT,
         destination: this.nat?.destination ?? null,
@@ -81,6 +78,15 @@ export class FirstTranslation {
       redirection: destination === null ? null : { address: destination, port },
     }
     this.turnDestination(address, port)
+  }
+
+  /** The source behind a translation: the address of a rule that has one; its port may be another wherever it is taken. */
+  private leaveBy(change: NatChange | null): void {
+    const { subject } = this
+    const addresses = change?.target?.addresses ?? null
+    subject.sourcePort = -1
+    if (addresses !== null && isSingle(addresses)) subject.source.set(addresses.first)
+    else if (change?.kind !== 'snat' || addresses !== null) subject.isSourceKnown = false
   }
 
   /** The tuple of replies, behind a translation of the destination. */

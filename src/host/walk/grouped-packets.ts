@@ -1,14 +1,12 @@
 // Packets by what decided, state and flow: those between the same two ends to the same port are one group.
 import type { Packet } from '../../packet/packet.ts'
 
-/** One of several rules, nobody knows which. */
-export const BY_SEVERAL = -1
 /** The host's stack: no route, say. */
 export const BY_HOST = -2
 
 /** One group of packets. */
 export interface PacketGroup {
-  /** What decided, by its number: a rule or a policy, BY_SEVERAL or BY_HOST. */
+  /** What decided, by its number: a rule or a policy, -1 for one of several, or BY_HOST. */
   decided: number
   family: number
   protocol: number
@@ -18,6 +16,10 @@ export interface PacketGroup {
   destinationPort: number
   /** Index of the state in the order of `ct state`'s names, see replayed-rules.ts. */
   state: number
+  /** Whether these are answers to the source. */
+  isAnswer: boolean
+  /** Of BY_HOST why the first of them was dropped, else `''`. */
+  why: string
   packets: number
   bytes: number
   /** Frame of the first one, and its capture. */
@@ -39,19 +41,25 @@ export class GroupedPackets {
   private readonly keys = new Int32Array(MOST_GROUPS * KEY_WORDS)
   private readonly key = new Int32Array(KEY_WORDS)
 
-  add(packet: Packet, decided: number, state: number, hasPorts: boolean): void {
+  /**
+   * @param isAnswer whether the packet is grouped with others of who asked, whom it answers
+   * @returns the group's index, -1 where it found no place
+   */
+  add(packet: Packet, decided: number, state: number, hasPorts: boolean, isAnswer = false): number {
     const { key, keys, heads } = this
     const isWide = packet.family === 6
-    key[0] = packet.source0
-    key[1] = isWide ? packet.source1 : 0
-    key[2] = isWide ? packet.source2 : 0
-    key[3] = isWide ? packet.source3 : 0
-    key[4] = packet.destination0
-    key[5] = isWide ? packet.destination1 : 0
-    key[6] = isWide ? packet.destination2 : 0
-    key[7] = isWide ? packet.destination3 : 0
-    key[8] = hasPorts ? packet.destinationPort : -1
-    key[9] = packet.protocol | (packet.family << 8) | (state << 16)
+    const from = isAnswer ? 4 : 0
+    const to = 4 - from
+    key[from] = packet.source0
+    key[from + 1] = isWide ? packet.source1 : 0
+    key[from + 2] = isWide ? packet.source2 : 0
+    key[from + 3] = isWide ? packet.source3 : 0
+    key[to] = packet.destination0
+    key[to + 1] = isWide ? packet.destination1 : 0
+    key[to + 2] = isWide ? packet.destination2 : 0
+    key[to + 3] = isWide ? packet.destination3 : 0
+    key[8] = hasPorts ? (isAnswer ? packet.sourcePort : packet.destinationPort) : -1
+    key[9] = packet.protocol | (packet.family << 8) | (state << 16) | (isAnswer ? 1 << 24 : 0)
     key[10] = decided
     let hash = 0
     for (let i = 0; i < KEY_WORDS; i++) hash = Math.imul(hash ^ key[i], 0x9e3779b1) ^ (hash >>> 15)
@@ -62,13 +70,13 @@ export class GroupedPackets {
       if (i === KEY_WORDS) {
         this.groups[group].packets++
         this.groups[group].bytes += packet.networkLength
-        return
+        return group
       }
       slot = (slot + 1) & (SLOTS - 1)
     }
     if (this.groups.length === MOST_GROUPS) {
       this.others++
-      return
+      return -1
     }
     heads[slot] = this.groups.length
     keys.set(key, this.groups.length * KEY_WORDS)
@@ -80,10 +88,13 @@ export class GroupedPackets {
       destination: Int32Array.of(key[4], key[5], key[6], key[7]),
       destinationPort: key[8],
       state,
+      isAnswer,
+      why: '',
       packets: 1,
       bytes: packet.networkLength,
       frame: packet.frame,
       capture: packet.capture,
     })
+    return this.groups.length - 1
   }
 }

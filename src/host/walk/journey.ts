@@ -1,17 +1,24 @@
 // One packet through the hooks of its way, from PREROUTING or OUTPUT to where it stays or leaves: nf_hook_slow() and the routing between.
+import { IPS_CONFIRMED } from '../../conntrack/status.ts'
 import type { Family } from '../files/network.ts'
 import { ASKS_ALL, ASKS_DESTINATION, ASKS_TUPLES } from '../rules/asks.ts'
+import { HookOrder, isBehindNat, isDestinationHook, type Side } from '../rules/hook-order.ts'
 import { PacketFacts, type Turns } from '../rules/packet-facts.ts'
 import type { Chain, Hook, Ruleset } from '../rules/ruleset.ts'
 import type { CtState, Subject } from '../rules/subject.ts'
 import { ChainWalk, type Ending, type Notes, type Verdict } from './chain-walk.ts'
 import type { Course } from './course.ts'
 import { FirstTranslation } from './first-translation.ts'
-import { HookOrder, isBehindNat, type Side } from './hook-order.ts'
 import type { HostRouting } from './host-routing.ts'
 import type { End, Fate, SeenNat } from './packet-end.ts'
 import type { RuleNumbers } from './rule-numbers.ts'
 import { addWay, FIRST_WAY, type Way } from './way.ts'
+
+/** One end of a packet behind the translation of its entry: the address is null where nobody knows. */
+export interface Turned {
+  address: Int32Array | null
+  port: number
+}
 
 export class Journey {
   readonly facts = new PacketFacts()
@@ -27,8 +34,9 @@ export class Journey {
   private lastPassed = -1
   private course!: Course
   private readonly first: FirstTranslation
-  /** Where a later packet of a translated entry is sent: an address, or null where nobody knows. */
-  later: { address: Int32Array | null; port: number } | null = null
+  /** Where a later packet of a translated entry is sent, and what source it leaves with. */
+  laterDestination: Turned | null = null
+  laterSource: Turned | null = null
 
   constructor(ruleset: Ruleset, numbers: RuleNumbers, routing: HostRouting, notes: Notes, turns: Turns) {
     this.order = new HookOrder(ruleset)
@@ -77,7 +85,8 @@ export class Journey {
     this.ended = []
     this.lastPassed = -1
     this.first.nat = null
-    this.later = null
+    this.laterDestination = null
+    this.laterSource = null
     this.facts.physicalInput = course.physicalInput
     this.facts.physicalOutput = ''
     this.facts.isBridged = false
@@ -142,7 +151,7 @@ export class Journey {
     if (this.course.origin !== 'loop') return this.conclude('sent')
     const isConfirmed = this.ways.length > 0 && this.ended.length === 0
     // it brings its entry along, so that rules in front of conntrack see it, too
-    if (isFirst) this.facts.status |= CONFIRMED
+    if (isFirst) this.facts.status |= IPS_CONFIRMED
     this.ways = this.ways.map(way => ({ ...way, isFixed: true }))
     this.place('prerouting')
     this.hook('prerouting', 'front')
@@ -154,6 +163,8 @@ export class Journey {
 
   private inward(isFirst: boolean, seenNat: SeenNat | null): End {
     const { course, subject, routing, facts } = this
+    // a bridge floods such a frame and takes it up itself: it has as many fates as there are copies
+    if (course.hasLeft && course.physicalInput !== '' && this.isToGroup()) return this.lost()
     const isSwitched = this.isSwitched()
     if (isSwitched) {
       facts.isBridged = true
@@ -201,6 +212,13 @@ export class Journey {
     return this.conclude('forwarded')
   }
 
+  private isToGroup(): boolean {
+    const { subject, routing, facts } = this
+    facts.asked |= ASKS_DESTINATION
+    const kind = subject.isDestinationKnown ? routing.kindOf(subject.family, subject.destination) : null
+    return kind === 'broadcast' || kind === 'multicast'
+  }
+
   /** Whether a bridge passes the frame on without IP. */
   private isSwitched(): boolean {
     const { course, subject, routing } = this
@@ -246,13 +264,13 @@ export class Journey {
     let isTranslated = false
     for (const chain of this.order.at(hook, subject.family, side)) {
       if (this.ways.length === 0) break
-      if (isBehindNat(hook, chain)) this.sendOn()
+      if (isBehindNat(hook, chain)) this.turn(hook)
       if (chain.base?.type === 'nat') {
         if (!isFirst || isTranslated) continue
         isTranslated = this.translate(chain, hook, seenNat)
       } else this.pass(chain)
     }
-    if (hook === 'prerouting' || hook === 'output') this.sendOn()
+    if (side === 'behind') this.turn(hook)
     // a translation that was seen, and that no rule given explains
     if (isFirst && side === 'behind' && seenNat !== null && !isTranslated) {
       this.facts.asked |= ASKS_ALL
@@ -260,15 +278,24 @@ export class Journey {
     }
   }
 
-  /** Sends a later packet of a translated entry where its first one was sent. */
-  private sendOn(): void {
-    const { later, subject } = this
-    if (later === null) return
+  /** Translates a later packet as its first one was, at the hook where that is done. kernel: nf_nat_packet() */
+  private turn(hook: Hook): void {
+    const { laterDestination, laterSource, subject } = this
+    if (hook === 'forward') return
+    if (isDestinationHook(hook)) {
+      if (laterDestination === null) return
+      this.laterDestination = null
+      subject.isDestinationKnown = laterDestination.address !== null
+      if (laterDestination.address !== null) subject.destination.set(laterDestination.address)
+      subject.destinationPort = laterDestination.port
+    } else {
+      if (laterSource === null) return
+      this.laterSource = null
+      subject.isSourceKnown = laterSource.address !== null
+      if (laterSource.address !== null) subject.source.set(laterSource.address)
+      subject.sourcePort = laterSource.port
+    }
     this.facts.asked |= ASKS_TUPLES
-    this.later = null
-    subject.isDestinationKnown = later.address !== null
-    if (later.address !== null) subject.destination.set(later.address)
-    subject.destinationPort = later.port
   }
 
   /** @returns the endings of ways that may go on */
@@ -352,9 +379,6 @@ export class Journey {
     }
   }
 }
-
-/** kernel: IPS_CONFIRMED */
-const CONFIRMED = 1 << 3
 
 function fateOf(verdict: Verdict): Fate {
   switch (verdict) {

@@ -1,17 +1,31 @@
 // The trail that each direction of an entry went last: most packets of a flow ask nothing new.
 import type { Packet } from '../../packet/packet.ts'
+import { ASKS_STATUS, ASKS_TCP_FLAGS } from '../rules/asks.ts'
+import { NAT_STATUS } from './packet-key.ts'
 import type { Trail } from './trail.ts'
 
-/** Words of a direction: addresses, ports, what is known of the packet, status, course, the connection's mark. */
-const WORDS = 7
+/**
+ * Words of a direction: addresses, ports, what is known of the packet, status, course, the connection's mark, and the
+ * trail. Both directions of an entry are one cache line.
+ */
+const WORDS = 8
+const KIND = 3
+const STATUS = 4
+const COURSE = 5
+const MARK = 6
+const TRAIL = 7
+
+/** Trails that can be named at a time: a power of two. One that gives way to another is known by its number no more. */
+const TRAILS = 1 << 14
 
 /** IPv4 alone; memory follows the most entries at a time. */
 export class LastTrails {
   private words = new Int32Array(2048 * WORDS)
-  private readonly trails: (Trail | null)[] = []
+  private readonly trails: (Trail | null)[] = new Array(TRAILS).fill(null)
+  private numbers = 0
 
   /**
-   * The trail of the packet before, if this one is the same in all that rules can ask.
+   * The trail of the packet before, if this one is the same in all that its rules asked.
    * @param key of the packet's entry and direction
    * @param flags what conntrack said of it
    */
@@ -30,13 +44,18 @@ export class LastTrails {
       words[at] !== packet.source0 ||
       words[at + 1] !== packet.destination0 ||
       words[at + 2] !== ((packet.sourcePort << 16) | packet.destinationPort) ||
-      words[at + 3] !== kindOf(packet, flags) ||
-      words[at + 4] !== status ||
-      words[at + 5] !== course ||
-      words[at + 6] !== (mark | 0)
+      words[at + COURSE] !== course ||
+      words[at + MARK] !== (mark | 0)
     )
       return null
-    return this.trails[key] ?? null
+    const number = words[at + TRAIL]
+    const trail = this.trails[number & (TRAILS - 1)]
+    if (trail === null || trail.number !== number) return null
+    // what no rule asked for may be another
+    const kindMask = (trail.asks & ASKS_TCP_FLAGS) === 0 ? ~TCP_FLAGS : -1
+    if (((words[at + KIND] ^ kindOf(packet, flags)) & kindMask) !== 0) return null
+    const statusMask = (trail.asks & ASKS_STATUS) === 0 ? NAT_STATUS : -1
+    return ((words[at + STATUS] ^ status) & statusMask) === 0 ? trail : null
   }
 
   keep(
@@ -50,21 +69,33 @@ export class LastTrails {
   ): void {
     const at = key * WORDS
     if (at + WORDS > this.words.length) this.grow(at + WORDS)
+    if (this.trails[trail.number & (TRAILS - 1)] !== trail) {
+      trail.number = ++this.numbers
+      this.trails[trail.number & (TRAILS - 1)] = trail
+    }
     const { words } = this
     words[at] = packet.source0
     words[at + 1] = packet.destination0
     words[at + 2] = (packet.sourcePort << 16) | packet.destinationPort
-    words[at + 3] = kindOf(packet, flags)
-    words[at + 4] = status
-    words[at + 5] = course
-    words[at + 6] = mark
-    this.trails[key] = trail
+    words[at + KIND] = kindOf(packet, flags)
+    words[at + STATUS] = status
+    words[at + COURSE] = course
+    words[at + MARK] = mark
+    words[at + TRAIL] = trail.number
+  }
+
+  /** Reads the cache line of a key ahead. */
+  touch(key: number): number {
+    const at = key * WORDS
+    return at < this.words.length ? this.words[at] : 0
   }
 
   /** A new entry has this number: what was kept is of another. */
   forget(ct: number): void {
-    this.trails[ct * 2] = null
-    this.trails[ct * 2 + 1] = null
+    const at = ct * 2 * WORDS
+    if (at + 2 * WORDS > this.words.length) return
+    this.words[at + TRAIL] = 0
+    this.words[at + WORDS + TRAIL] = 0
   }
 
   private grow(size: number): void {
@@ -73,6 +104,9 @@ export class LastTrails {
     this.words = words
   }
 }
+
+/** Bits of kindOf() that are the flags of TCP. */
+const TCP_FLAGS = 0xff
 
 function kindOf({ protocol, tcpFlags, transportCaptured, ttl }: Packet, flags: number): number {
   const own = protocol === 6 ? (tcpFlags & 0xff) | (transportCaptured >= 14 ? 256 : 0) : 0

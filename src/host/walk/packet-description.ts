@@ -6,17 +6,12 @@ import { dccpPorts } from '../../conntrack/tuple.ts'
 import { IPPROTO_DCCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { PacketFacts, TupleEnd } from '../rules/packet-facts.ts'
-import type { Subject } from '../rules/subject.ts'
+import { hasPorts, type Subject } from '../rules/subject.ts'
 import type { FirstNat, SeenNat } from './packet-end.ts'
 import { addressesOf } from './refusals.ts'
 
 /** Bits of an entry's status that rules can ask about. */
 export const ASKED_STATUS = 0x3f | (1 << 9)
-
-/** Whether rules can name ports of a protocol. */
-export function hasPorts(protocol: number): boolean {
-  return protocol === 6 || protocol === 17 || protocol === 33 || protocol === 132 || protocol === 136
-}
 
 /** SYN and ACK: the answer of a server. */
 export function isSynAck({ protocol, tcpFlags }: Packet): boolean {

@@ -1,6 +1,5 @@
 // What became of a packet, and what rules did to the first one of an entry.
 import type { Redirection } from '../../conntrack/passage.ts'
-import { nameOfState } from '../../conntrack/status.ts'
 import type { CtState } from '../rules/subject.ts'
 
 /** What became of a packet. */
@@ -60,16 +59,10 @@ export const NOWHERE: End = {
   nat: null,
 }
 
-/** A STATE_* as rules see it. */
-export function stateOf(state: number): CtState {
-  const name = nameOfState(state)
-  return name === 'dropped' ? 'invalid' : name
-}
-
 /** It was seen leaving, whatever rules say. */
 export const FORWARDED: End = { ...NOWHERE, fate: 'forwarded' }
 
-/** States in the order of their names in `ct state`. */
+/** What rules call a STATE_*, in the order of those. */
 export const STATES: readonly CtState[] = ['new', 'established', 'related', 'invalid', 'untracked']
 
 /** Where rules sent a first packet whose way on is not seen; an end is kept with its walk, and so is this. */

@@ -1,4 +1,5 @@
 // What tells packets apart as far as rules can ask: the words that a walk is kept under, and which of them a question is about.
+import { IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { Packet } from '../../packet/packet.ts'
 import {
@@ -30,6 +31,9 @@ const LATER_ROUTE = 20
 const DESTINATION_NUMBER = 21
 const TCP_FLAGS_MASK = 0xff << 16
 
+/** Bits of an entry's status that tell whether it is translated. */
+export const NAT_STATUS = IPS_SRC_NAT | IPS_DST_NAT
+
 /** Bits of each word that packets have in common for which a walk that asked for `asks` is the same. */
 export function maskOf(asks: number): Int32Array {
   const mask = new Int32Array(KEY_WORDS).fill(-1)
@@ -38,7 +42,8 @@ export function maskOf(asks: number): Int32Array {
   mask[PORTS] =
     ((asks & ASKS_SOURCE_PORT) === 0 ? 0 : 0xffff << 16) | ((asks & ASKS_DESTINATION_PORT) === 0 ? 0 : 0xffff)
   if ((asks & ASKS_TCP_FLAGS) === 0) mask[KIND] = ~TCP_FLAGS_MASK
-  if ((asks & ASKS_STATUS) === 0) mask[STATUS] = 0
+  // where its entry is translated is not asked for, but done
+  if ((asks & ASKS_STATUS) === 0) mask[STATUS] = NAT_STATUS
   if ((asks & ASKS_TUPLES) === 0) mask.fill(0, OTHER, OTHER + 3)
   return mask
 }

@@ -1,5 +1,6 @@
 // What was refused a moment ago, by rules or for its TTL, so that the answers are known: nf_send_reset(), nf_send_unreach().
 import type { Packet } from '../../packet/packet.ts'
+import { sameAddress } from '../files/network.ts'
 
 /** Refusals that are remembered, and for how long an answer may take. */
 const SLOTS = 64
@@ -79,7 +80,9 @@ export class Refusals {
   private isQuoted({ source, destination, protocol }: Refusal): boolean {
     const { quoted } = this
     return (
-      protocol === quoted.protocol && isSame(source, quoted.source) && isSame(destination, quoted.destination)
+      protocol === quoted.protocol &&
+      sameAddress(source, quoted.source) &&
+      sameAddress(destination, quoted.destination)
     )
   }
 
@@ -126,10 +129,6 @@ function isAnswer(one: Refusal, packet: Packet): boolean {
     one.destination[2] === packet.source2 &&
     one.destination[3] === packet.source3
   )
-}
-
-function isSame(a: Int32Array, b: Int32Array): boolean {
-  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3]
 }
 
 /** Writes the addresses of a packet into arrays of four words. */

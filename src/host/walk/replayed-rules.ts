@@ -1,4 +1,5 @@
 // The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
+import { EntryMarks } from '../../conntrack/entry-marks.ts'
 import {
   ENTERS,
   LEAVES,
@@ -9,29 +10,30 @@ import {
   STAYS,
   STAYS_RESET,
 } from '../../conntrack/passage.ts'
-import { DIRECTION_ORIGINAL, IPS_DST_NAT, IPS_SRC_NAT, STATE_DROPPED } from '../../conntrack/status.ts'
+import {
+  DIRECTION_ORIGINAL,
+  IPS_DST_NAT,
+  IPS_SRC_NAT,
+  STATE_DROPPED,
+  STATE_INVALID,
+  STATE_RELATED,
+} from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { addressWord } from '../../net/address.ts'
 import { Packet } from '../../packet/packet.ts'
 import { ASKS_KIND, ASKS_PACKET } from '../rules/asks.ts'
+import type { TupleEnd } from '../rules/packet-facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
-import type { CtState } from '../rules/subject.ts'
+import { type CtState, hasPorts } from '../rules/subject.ts'
 import { type Course, Courses } from './course.ts'
 import { DroppedOpenings } from './dropped-openings.ts'
 import { EntryNotes } from './entry-notes.ts'
 import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
 import { HostRouting } from './host-routing.ts'
-import { Journey } from './journey.ts'
+import { Journey, type Turned } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
-import {
-  ASKED_STATUS,
-  describeEntry,
-  describePacket,
-  hasPorts,
-  isSynAck,
-  seenNatOf,
-} from './packet-description.ts'
-import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES, stateOf } from './packet-end.ts'
+import { ASKED_STATUS, describeEntry, describePacket, isSynAck, seenNatOf } from './packet-description.ts'
+import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
 import { Routes } from './routes.ts'
@@ -42,13 +44,16 @@ import { type Trail, TrailMemory } from './trail.ts'
 import { areUntracked, FIRST_WAY, haveZones, type Way } from './way.ts'
 import { Wheels } from './wheels.ts'
 
+/** Of a packet that met no rule yet. */
+const ONE_WAY: readonly Way[] = [FIRST_WAY]
+const UNTRACKED_WAY: readonly Way[] = [{ ...FIRST_WAY, isUntracked: true }]
+
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
 const STATE_ANSWER = 16
 
 export class ReplayedRules implements Passage {
   readonly numbers: RuleNumbers
-  readonly counts: RuleCounts
   zone = 0
   replyZone = 0
   isOwn = false
@@ -59,8 +64,14 @@ export class ReplayedRules implements Passage {
   decided = -1
   /** Why the host's stack dropped it. */
   why = ''
-  /** The packet's state as rules saw it. */
-  state: CtState = 'invalid'
+  /** The packet's state as rules saw it, by its number among STATES. */
+  stateNumber = STATE_INVALID
+  /** Its entry, -1 for none, and whether it made that, or goes in its direction of answers. */
+  ct = -1
+  isFirst = false
+  isAnswering = false
+  /** Whether the traffic shows that rules given were not those that decided. */
+  isContradicted = false
   /** Packets whose fate cannot be told, and those of which nobody knows where they came from. */
   untold = 0
   /** Packets of which the capture does not say whether the host sent or received them. */
@@ -71,9 +82,11 @@ export class ReplayedRules implements Passage {
   private readonly ruleset: Ruleset
   private readonly journey: Journey
   private readonly spares: RuledHost['spares']
+  private readonly notrack: RuledHost['notrack']
   private readonly isWhatIf: boolean
   private readonly courses: Courses
-  private readonly memory = new TrailMemory()
+  private readonly ruleCounts: RuleCounts
+  private readonly memory: TrailMemory
   private readonly entries = new EntryNotes()
   private readonly last = new LastTrails()
   private readonly refusals = new Refusals()
@@ -84,9 +97,14 @@ export class ReplayedRules implements Passage {
   private readonly front: readonly [boolean, boolean]
   private readonly after = new Packet()
   private course!: Course
-  private ways: readonly Way[] = [FIRST_WAY]
+  private ways: readonly Way[] = ONE_WAY
   private isOnly = true
   private isAnswer = false
+  /** Whether rules in front of conntrack drop the packet that are not believed. */
+  private isDoubted = false
+  /** Entries of which nobody knows whether they are there. */
+  private readonly doubts = new EntryMarks(1)
+  private hasDoubts = false
   /** Whether nobody knows in which zone the packet is looked up. */
   private isBlind = false
   private readonly source = new Int32Array(4)
@@ -96,12 +114,14 @@ export class ReplayedRules implements Passage {
   /** The end of a packet that did not come to conntrack. */
   private early: End | null = null
 
-  constructor({ ruleset, host, settings, names, spares, isWhatIf }: RuledHost) {
+  constructor({ ruleset, host, settings, names, spares, notrack, isWhatIf }: RuledHost) {
     this.spares = spares
+    this.notrack = notrack
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
     this.numbers = new RuleNumbers(ruleset)
-    this.counts = new RuleCounts(this.numbers.all.length)
+    this.ruleCounts = new RuleCounts(this.numbers.all.length)
+    this.memory = new TrailMemory(this.ruleCounts)
     this.openings = new DroppedOpenings(this.numbers.all.length)
     this.routing = new HostRouting(host, settings)
     this.routes = new Routes(this.routing)
@@ -117,6 +137,27 @@ export class ReplayedRules implements Passage {
     this.front = [this.journey.hasFront(4), this.journey.hasFront(6)]
   }
 
+  /** What each rule and policy met. */
+  get counts(): RuleCounts {
+    this.memory.settleAll()
+    return this.ruleCounts
+  }
+
+  /** The packet's state as rules saw it. */
+  get state(): CtState {
+    return STATES[this.stateNumber]
+  }
+
+  /** Whether the packet got through; false also where nobody knows. */
+  get isPassed(): boolean {
+    return this.fate !== 'unknown' && !this.isRefused && !this.isContradicted
+  }
+
+  /** Whether it was dropped or refused. */
+  get isRefused(): boolean {
+    return this.fate === 'dropped' || this.fate === 'rejected'
+  }
+
   /** Packets that rules given dropped and that went on all the same. */
   get contradicted(): number {
     return this.openings.contradicted
@@ -129,23 +170,38 @@ export class ReplayedRules implements Passage {
     this.replyZone = 0
     this.isOwn = course.origin === 'out'
     this.redirection = null
-    this.ways = [FIRST_WAY]
+    this.ways = ONE_WAY
     this.isOnly = true
     this.early = null
     this.isAnswer = false
     this.isBlind = false
-    if (course.origin === 'out' && this.answers(packet)) return PASSES_BY
-    if (course.origin === null) return this.spares?.(packet) === true ? PASSES_BY : ENTERS
-    if (!this.front[packet.family === 6 ? 1 : 0]) return ENTERS
+    this.isDoubted = false
+    if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
+    const isSpared = this.notrack?.(packet) === true
+    if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
+    if (!this.front[packet.family === 6 ? 1 : 0]) {
+      if (isSpared) this.ways = UNTRACKED_WAY
+      return isSpared ? PASSES_BY : ENTERS
+    }
     const trail = this.walkFront(packet)
     this.ways = trail.ways
     this.isOnly = trail.isOnly
     if (trail.ways.length === 0) {
-      this.early = trail.end
-      return PASSES_BY
+      const { decided } = trail.end ?? NOWHERE
+      const isSeen = course.hasLeft && course.origin === 'in' && !this.isWhatIf
+      if (isSeen) this.openings.distrust(decided)
+      if (!isSeen && !this.openings.isDistrusted(decided)) {
+        this.early = trail.end
+        return PASSES_BY
+      }
+      // what was seen leaving was not dropped, whatever the rules say
+      this.isDoubted = true
+      this.ways = ONE_WAY
+      return ENTERS
     }
+    if (isSpared) this.ways = trail.ways.map(way => ({ ...way, isUntracked: true }))
     const [way] = trail.ways
-    if (areUntracked(trail.ways)) return PASSES_BY
+    if (isSpared || areUntracked(trail.ways)) return PASSES_BY
     this.isBlind = trail.ways.length > 1 && haveZones(trail.ways)
     if (!this.isBlind && way !== undefined) {
       this.zone = way.zoneDirection === 'reply' ? 0 : way.zone
@@ -162,15 +218,21 @@ export class ReplayedRules implements Passage {
     state: number,
     direction: number,
     isFirst: boolean,
+    found: number,
   ): number {
+    this.ct = ct
+    this.isFirst = isFirst
+    this.isContradicted = this.isDoubted
+    this.isAnswering = ct >= 0 && direction !== DIRECTION_ORIGINAL
     if (this.isAnswer) return LEAVES
-    this.state = stateOf(state)
+    this.stateNumber = state === STATE_DROPPED ? STATE_INVALID : state
     if (state === STATE_DROPPED) {
       this.take({ ...NOWHERE, fate: 'dropped', mayLeave: false, why: 'table full' })
       return STAYS
     }
     if (this.early !== null) {
       this.take(this.early)
+      this.group(packet, this.early)
       return STAYS
     }
     const { course } = this
@@ -180,14 +242,41 @@ export class ReplayedRules implements Passage {
       this.take(NOWHERE)
       return LEAVES
     }
+    const isDoubted = this.isDoubted || this.isDoubtful(found, ct, direction, isFirst)
+    if (isDoubted) this.isOnly = false
     const trail = this.walkBehind(packet, seen, table, ct, direction, isFirst)
-    const end = trail.end ?? NOWHERE
+    const end = isDoubted && !course.hasLeft ? NOWHERE : (trail.end ?? NOWHERE)
     if (ct >= 0) this.entries.note(ct, end, isFirst)
     if (isFirst) {
       this.redirection = redirectionOf(end)
       this.last.forget(ct)
     }
-    return this.finish(packet, end, ct, direction, isFirst)
+    const left = this.finish(packet, end, ct, direction, isFirst)
+    if (isFirst) this.doubt(ct, left === LEAVES && this.fate === 'unknown')
+    return left
+  }
+
+  /**
+   * Whether nobody knows if the packet's entry is there: what made it may have been dropped. An answer tells, or that the
+   * packet left.
+   */
+  private isDoubtful(found: number, ct: number, direction: number, isFirst: boolean): boolean {
+    if (!this.hasDoubts || isFirst || found < 0 || !this.doubts.has(found, 0)) return false
+    const { hasLeft } = this.course
+    // an INVALID packet that leaves belongs to no entry
+    if (ct < 0) return !hasLeft
+    if (direction === DIRECTION_ORIGINAL && !hasLeft) return true
+    this.doubts.clear(found, 0)
+    return false
+  }
+
+  private doubt(ct: number, isDoubtful: boolean): void {
+    if (!isDoubtful) {
+      if (this.hasDoubts) this.doubts.clear(ct, 0)
+      return
+    }
+    this.hasDoubts = true
+    this.doubts.set(ct, 0)
   }
 
   /** Where a packet was seen; one that comes from the host's own address is the host's, if the capture does not say. */
@@ -205,6 +294,7 @@ export class ReplayedRules implements Passage {
     if (isGone && !this.isWhatIf && this.course.hasLeft && this.course.origin === 'in') {
       // what was seen leaving was not dropped, whatever the rules say
       this.openings.distrust(end.decided)
+      this.isContradicted = true
       this.take(FORWARDED)
       return LEAVES
     }
@@ -217,20 +307,19 @@ export class ReplayedRules implements Passage {
     }
     this.take(end)
     if (isGone && isFirst) this.openings.add(packet, end.decided)
-    if (isGone) {
-      const decided = end.why === '' ? end.decided : BY_HOST
-      this.dropped.add(
-        packet,
-        decided,
-        STATES.indexOf(this.state),
-        packet.hasTuple && hasPorts(packet.protocol),
-      )
-    }
+    if (isGone) this.group(packet, end)
     // an error about an entry that is there is RELATED by the lookup, too
     const isTold = end.isReset || (isFirst && (end.isRefused || end.why !== ''))
     if (isTold) this.refusals.add(packet, end.isReset, ct >= 0, direction, isFirst)
     if (!isGone || end.isConfirmed) return LEAVES
     return end.isReset ? STAYS_RESET : STAYS
+  }
+
+  /** Takes a packet that was dropped among its like. */
+  private group(packet: Packet, { decided, why }: End): void {
+    const isPorted = packet.hasTuple && hasPorts(packet.protocol)
+    const group = this.dropped.add(packet, why === '' ? decided : BY_HOST, this.stateNumber, isPorted)
+    if (group >= 0) this.dropped.groups[group].why ||= why
   }
 
   private take(end: End): void {
@@ -239,12 +328,22 @@ export class ReplayedRules implements Passage {
     this.why = end.why
   }
 
+  touchKey(key: number): number {
+    return this.last.touch(key)
+  }
+
+  answers(table: Table, ct: number): boolean {
+    const { source } = this
+    for (let i = 0; i < 4; i++) source[i] = i === 0 || table.isIpv6(ct) ? table.sourceWord(ct * 2 + 1, i) : 0
+    return this.routing.isLocal(table.isIpv6(ct) ? 6 : 4, source) !== false
+  }
+
   /** Whether the packet is the answer that a rule sent for one it refused. */
-  private answers(packet: Packet): boolean {
+  private answersRefusal(packet: Packet): boolean {
     const refusal = this.refusals.answeredBy(packet)
     if (refusal === null) return false
     this.isAnswer = true
-    this.state = refusal.hasEntry ? 'related' : 'invalid'
+    this.stateNumber = refusal.hasEntry ? STATE_RELATED : STATE_INVALID
     fillKey(
       this.memory.key,
       packet,
@@ -293,8 +392,7 @@ export class ReplayedRules implements Passage {
   ): Trail {
     const status = ct < 0 ? 0 : (table.status(ct) | this.entries.bits(ct)) & ASKED_STATUS
     const connMark = ct < 0 || isFirst ? 0 : this.entries.mark(ct)
-    const flags =
-      (STATES.indexOf(this.state) << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
+    const flags = (this.stateNumber << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
     const key = ct * 2 + direction
     const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
     const kept = isPlain ? this.last.find(key, packet, flags, status, this.course.number, connMark) : null
@@ -351,18 +449,24 @@ export class ReplayedRules implements Passage {
     const trail: Trail = {
       met: Int32Array.from(this.met),
       perhaps: Int32Array.from(this.doubted),
+      packets: 0,
+      bytes: 0,
+      first: 0,
+      last: 0,
       ways: journey.left,
       isOnly: journey.isSure,
       end,
+      asks: journey.facts.asked,
       isLasting: isKept && (journey.facts.asked & ASKS_PACKET) === 0,
+      number: 0,
+      isKept: false,
     }
-    if (trail.isLasting) this.memory.keep(trail, journey.facts.asked)
+    if (trail.isLasting) this.memory.keep(trail)
     return trail
   }
 
-  private count({ met, perhaps }: Trail, packet: Packet): void {
-    for (let i = 0; i < met.length; i++) this.counts.add(met[i], packet.networkLength, packet.time)
-    for (let i = 0; i < perhaps.length; i++) this.counts.perhaps(perhaps[i])
+  private count(trail: Trail, { networkLength, time }: Packet): void {
+    this.memory.count(trail, networkLength, time)
   }
 
   /** Adds to the key what the host does with the packet's addresses, and with those behind the translation of its entry. */
@@ -393,12 +497,21 @@ export class ReplayedRules implements Passage {
   /** Where a later packet is sent by the translation of its entry. kernel: nf_nat_packet(), nf_nat_icmp_reply_translation() */
   private translated({ protocol }: Packet, table: Table, ct: number, direction: number): void {
     const { facts } = this.journey
-    const bit = direction === DIRECTION_ORIGINAL ? IPS_DST_NAT : IPS_SRC_NAT
-    if (((table.status(ct) | this.entries.bits(ct)) & bit) === 0) return
+    const isOriginal = direction === DIRECTION_ORIGINAL
+    const seen = table.status(ct)
+    const status = seen | this.entries.bits(ct)
+    const other = isOriginal ? facts.reply : facts.original
+    const turned = ({ isKnown, words, port }: TupleEnd): Turned => ({
+      address: isKnown ? Int32Array.from(words) : null,
+      port: hasPorts(protocol) ? port : -1,
+    })
     // what SNAT by a rule made of the source is known where a capture shows it
-    if (direction !== DIRECTION_ORIGINAL && (table.status(ct) & bit) === 0) return
-    const { isKnown, words, port } = (direction === DIRECTION_ORIGINAL ? facts.reply : facts.original).source
-    const hasPort = hasPorts(protocol)
-    this.journey.later = { address: isKnown ? Int32Array.from(words) : null, port: hasPort ? port : -1 }
+    const isSourceSeen = (seen & IPS_SRC_NAT) !== 0
+    if (isOriginal ? (status & IPS_DST_NAT) !== 0 : isSourceSeen) {
+      this.journey.laterDestination = turned(other.source)
+    }
+    if ((status & (isOriginal ? IPS_SRC_NAT : IPS_DST_NAT)) === 0) return
+    this.journey.laterSource =
+      isOriginal && !isSourceSeen ? { address: null, port: -1 } : turned(other.destination)
   }
 }

@@ -1,4 +1,19 @@
 // What each rule and policy met: packets and bytes as the kernel counts them, first and last time, and what nobody can tell.
+
+/** Rules and policies that a walk met, by their numbers. */
+export interface MetRules {
+  readonly met: Int32Array
+  readonly perhaps: Int32Array
+}
+
+/** Packets, their bytes, and the times of the first and the last. */
+export interface Load {
+  packets: number
+  bytes: number
+  first: number
+  last: number
+}
+
 export class RuleCounts {
   readonly packets: Float64Array
   readonly bytes: Float64Array
@@ -17,15 +32,14 @@ export class RuleCounts {
     this.last = new Float64Array(size).fill(Number.NaN)
   }
 
-  /** A packet met a rule for certain. */
-  add(number: number, bytes: number, time: number): void {
-    this.packets[number]++
-    this.bytes[number] += bytes
-    if (Number.isNaN(this.first[number])) this.first[number] = time
-    this.last[number] = time
-  }
-
-  perhaps(number: number): void {
-    this.untold[number]++
+  /** Takes what went a way: packets that met some rules for certain, and others perhaps. */
+  add({ met, perhaps }: MetRules, { packets, bytes, first, last }: Load): void {
+    for (const number of met) {
+      this.packets[number] += packets
+      this.bytes[number] += bytes
+      if (!(this.first[number] <= first)) this.first[number] = first
+      if (!(this.last[number] >= last)) this.last[number] = last
+    }
+    for (const number of perhaps) this.untold[number] += packets
   }
 }

@@ -12,6 +12,8 @@ export interface RuledHost {
   names: PlaceNames
   /** Whether a packet is certainly not tracked, wherever it comes from; null where no rule says so. */
   spares: ((packet: Packet) => boolean) | null
+  /** Packets that one rule more would leave untracked (`-j CT --notrack`); null for none. */
+  notrack: ((packet: Packet) => boolean) | null
   /** Whether the rules are not those that ran: then the traffic contradicts nothing. */
   isWhatIf: boolean
 }

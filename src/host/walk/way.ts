@@ -42,7 +42,7 @@ export function addWay(ways: Way[], way: Way): void {
   if (ways.length <= MOST_WAYS) return
   const blurred = ways.map(own => ({ ...own, mark: null, connMark: null }))
   ways.length = 0
-  for (const own of blurred) if (!ways.some(known => isSame(known, own))) ways.push(own)
+  for (const own of blurred) addWay(ways, own)
 }
 
 /** `mark = (mark & ~clear) ^ flip`. */

@@ -1,6 +1,7 @@
 // Engine, counts and findings into the Report.
 import type { Settings } from '../../conntrack/settings.ts'
 import type { InvalidPackets } from '../../findings/counts/invalid.ts'
+import type { InvalidFates } from '../../findings/counts/invalid-fates.ts'
 import type { CheckedTranslations } from '../../findings/counts/translation-check.ts'
 import type { UnrepliedFlows } from '../../findings/counts/unreplied.ts'
 import type { Verdicts } from '../../findings/counts/verdicts.ts'
@@ -12,11 +13,13 @@ import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
 import type { Finding } from '../../findings/wording/finding.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { ChangedFates } from '../../host/walk/changed-fates.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { Flows, SortKey } from '../../sizing/flows.ts'
 import type { LargestOwners } from '../../sizing/owners/owners.ts'
 import type { Sizing } from '../../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
+import { changeReport } from './change-report.ts'
 import { changedSettings } from './changed-settings.ts'
 import { findingReport } from './finding-report.ts'
 import { FlowReporter } from './flow-report.ts'
@@ -28,6 +31,7 @@ import {
   type CaptureReport,
   type FilterReport,
   type FlowsReport,
+  type InvalidFatesReport,
   REPORT_SCHEMA,
   type Report,
   type SightingsReport,
@@ -55,6 +59,8 @@ export interface Replayed extends Tracked {
   checked: CheckedTranslations | null
   /** The rules that the packets went through, or null. */
   rules: ReplayedRules | null
+  /** What other rules in their place would change, or null. */
+  changes: ChangedFates | null
   sort: SortKey
   /** What held the table that was given for the start against the traffic, or null. */
   known: TableCheck | null
@@ -66,6 +72,8 @@ export interface Replayed extends Tracked {
 export interface Tracked {
   verdicts: Verdicts
   invalid: InvalidPackets
+  /** What rules did to those, or null. */
+  invalidFates: InvalidFates | null
   unreplied: UnrepliedFlows
   midStream: MidStreamPickups
   twoLives: TwoLives
@@ -109,6 +117,7 @@ export function buildReport(replayed: Replayed): Report {
     knownTable,
     tunnelMode: replayed.tunnelMode,
     ...own,
+    ...(replayed.changes === null ? {} : { change: changeReport(replayed.changes) }),
     tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
       name,
       ids: [...ids],
@@ -150,10 +159,22 @@ function tableOfFlows(
     invalid: tracked.invalid
       .byReason()
       .map(({ reason, logged, partial, group }) => ({ reason, ...frameCount(group), logged, partial })),
+    ...(tracked.invalidFates === null ? {} : { invalidFates: invalidFatesReport(tracked.invalidFates) }),
     unreplied: unrepliedReport(tracked.unreplied),
     flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
     table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
     findings: tracked.findings.map(finding => findingReport(finding, captures, epoch)),
+  }
+}
+
+function invalidFatesReport({ passed, untold, dropped }: InvalidFates): InvalidFatesReport {
+  return {
+    passed,
+    untold,
+    dropped: dropped.map(({ place, packets }) => ({
+      packets,
+      rule: place === null ? null : { ...place, table: place.table.replace(/^nft /, '') },
+    })),
   }
 }
 

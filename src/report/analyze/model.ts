@@ -37,10 +37,53 @@ export interface Report extends TableOfFlows {
   knownTable: KnownTableReport | null
   /** Which packets the fields beside this one are about, where some are inside of others. */
   tunnelMode: 'both' | 'outer' | 'inner'
+  /** What `--rules-after` would change; absent without it. */
+  change?: ChangeReport
   /** What is inside of tunnels: a table of its own for each kind, in the order they were met. */
   tunnels: TunnelReport[]
   /** What the captures cannot show. */
   limits: LimitReport[]
+}
+
+/** Packets that other rules would have treated otherwise. */
+export interface ChangeReport {
+  packets: number
+  /** Packets of which the one or the other rules leave open what becomes of them. */
+  untold: number
+  /** Connections that would lose packets which got through, and those that would come about instead of being refused. */
+  broken: number
+  opened: number
+  groups: ChangedReport[]
+  others: number
+}
+
+/** Packets of one flow that meet another fate, by which rules. */
+export interface ChangedReport extends PacketGroupReport {
+  before: DecisionReport
+  after: DecisionReport
+  /** Whether these are answers: from `destination` to `source`. */
+  isAnswer: boolean
+  /** Connections of `broken` and `opened` whose first packet with another fate is among them. */
+  connections: number
+}
+
+/** A fate, and the rule or policy that decided, as `rules.txt:14 -A INPUT -j DROP`; null for none. */
+export interface DecisionReport {
+  fate: string
+  rule: string | null
+}
+
+/** Packets of one state, from one host to a port of another. */
+export interface PacketGroupReport {
+  state: string
+  protocol: string
+  source: string
+  destination: string
+  packets: number
+  bytes: number
+  /** The first of them: its frame, and the index of its capture. */
+  frame: number
+  capture: number
 }
 
 /** What went through one table. */
@@ -50,6 +93,8 @@ export interface TableOfFlows {
   undecodable: FrameCount[]
   /** INVALID packets by reason, most frequent first. */
   invalid: InvalidReport[]
+  /** What the rules of `--rules` did to INVALID packets; absent without rules. */
+  invalidFates?: InvalidFatesReport
   unreplied: UnrepliedReport
   flows: FlowsReport
   table: TableReport
@@ -219,6 +264,21 @@ export interface InvalidReport extends FrameCount {
   logged: boolean
   /** Packets of it that follow from a direction, or a start, that was not captured: INVALID to a host that saw no more. */
   partial: number
+}
+
+export interface InvalidFatesReport {
+  /** Packets that got through, and those of which it cannot be told. */
+  passed: number
+  untold: number
+  dropped: { rule: RulePlaceReport | null; packets: number }[]
+}
+
+/** A rule: `rules.txt:14` or `nft.json handle 7`, the policy of a chain `policy`; null for one of several, or the host itself. */
+export interface RulePlaceReport {
+  place: string
+  table: string
+  chain: string
+  text: string
 }
 
 export interface UnrepliedReport {

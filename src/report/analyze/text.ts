@@ -6,6 +6,7 @@ import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
 import { captureLines } from './capture-section.ts'
+import { changeLines } from './change-report.ts'
 import { flowLines } from './flow-section.ts'
 import { hostLines } from './hosts-section.ts'
 import { knowledgeLines } from './knowledge-report.ts'
@@ -30,7 +31,9 @@ function tunnelSections(
   style: Style,
   prose: number,
 ): [string, string[]][] {
-  const inner: Report = { ...report, ...tunnel, knownTable: null, tunnels: [] }
+  // what is inside went through no rules
+  const { invalidFates: _, ...around } = report
+  const inner: Report = { ...around, ...tunnel, knownTable: null, tunnels: [] }
   return [
     ['Inside', wrap([style.bold(`${tunnelText(tunnel)}, tracked in a table of their own`)], prose)],
     ['Verdict', wrap(verdictLines(inner, style), prose)],
@@ -63,6 +66,7 @@ export function renderText(report: Report, { color, width }: TextOptions): strin
     ['Flows', flowLines(report, style, prose)],
     ['Table', wrap(tableLines(report, style), prose)],
     ['Knowledge', wrap(knowledgeLines(report.knowledge, style), prose)],
+    ['Change', report.change === undefined ? [] : changeLines(report.change, prose)],
     ...report.tunnels.flatMap(tunnel => tunnelSections(tunnel, report, style, prose)),
     [
       'Limits',

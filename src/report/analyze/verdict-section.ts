@@ -6,7 +6,7 @@ import type { Style } from '../text/style.ts'
 import { frameNames, groupFrames } from './capture-section.ts'
 import type { FindingReport } from './finding-model.ts'
 import { LEFT_OUT } from './limits.ts'
-import type { Report } from './model.ts'
+import type { Report, RulePlaceReport } from './model.ts'
 import { tsharkFrames } from './tshark.ts'
 import { protocolText } from './tuple-text.ts'
 
@@ -130,7 +130,7 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
       ? [
           `${heading} (${share}) to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
         ]
-      : [`${style.yellow(heading)} (${share}): not translated by NAT, and dropped where rules drop INVALID`]
+      : [`${style.yellow(heading)} (${share}): not translated by NAT, ${invalidFate(report, total)}`]
   const named = invalid.slice(0, NAMED)
   const width = formatCount(named[0]?.count ?? 0).length
   for (const group of named) {
@@ -143,11 +143,41 @@ function invalidLines(report: Report, tracked: number, style: Style): string[] {
     )
   }
   if (invalid.length > NAMED) lines.push(`  and ${plural(invalid.length - NAMED, 'more reason')}`)
+  lines.push(...droppedInvalidLines(report))
   const frames = named
     .flatMap(group => group.frames)
     .sort((a, b) => a.capture - b.capture || a.frame - b.frame)
   lines.push(`  ${style.dim(tsharkFrames(captures, frames))}`)
   return lines
+}
+
+/** What becomes of INVALID packets: of the rules given, or of any. */
+function invalidFate({ invalidFates }: Report, total: number): string {
+  if (invalidFates === undefined) return 'and dropped where rules drop INVALID'
+  const { passed, dropped } = invalidFates
+  const lost = dropped.reduce((sum, { packets }) => sum + packets, 0)
+  if (lost === total) return 'and dropped by the rules given'
+  if (lost > 0) return `and ${formatCount(lost)} of them dropped by the rules given`
+  return passed === total
+    ? 'and let through by the rules given'
+    : 'and what the rules given make of them cannot be told'
+}
+
+function droppedInvalidLines({ invalidFates }: Report): string[] {
+  const dropped = invalidFates?.dropped ?? []
+  const lines = dropped
+    .slice(0, NAMED)
+    .map(({ rule, packets }) => `  ${formatCount(packets)} dropped by ${ruleText(rule)}`)
+  if (dropped.length > NAMED) lines.push(`  and by ${plural(dropped.length - NAMED, 'more rule')}`)
+  return lines
+}
+
+function ruleText(rule: RulePlaceReport | null): string {
+  if (rule === null) return 'one of several rules, or the host itself'
+  const chain = `${printable(rule.table)} ${printable(rule.chain)}`
+  return rule.place === 'policy'
+    ? `the policy of ${chain}`
+    : `${printable(rule.place)} (${chain}): ${printable(rule.text)}`
 }
 
 /** Flows without a reply, by what came back instead, with their destinations. */

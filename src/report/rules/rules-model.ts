@@ -1,5 +1,5 @@
 // The document of `ctpcap rules`: plain, serialisable (docs/rules-schema.md).
-import type { CaptureReport, FilterReport } from '../analyze/model.ts'
+import type { CaptureReport, ChangeReport, FilterReport, PacketGroupReport } from '../analyze/model.ts'
 
 export const RULES_SCHEMA = 'ctpcap.rules/1'
 
@@ -20,27 +20,6 @@ export interface RulesReport {
   /** What `--rules-after` changes; null without it. */
   change: ChangeReport | null
   limits: string[]
-}
-
-/** Packets that other rules would have treated otherwise. */
-export interface ChangeReport {
-  packets: number
-  /** Packets of which the one or the other rules leave open what becomes of them. */
-  untold: number
-  groups: ChangedReport[]
-  others: number
-}
-
-/** Packets of one flow that meet another fate, by which rules. */
-export interface ChangedReport extends Omit<DroppedReport, 'rule' | 'isByHost'> {
-  before: DecisionReport
-  after: DecisionReport
-}
-
-/** A fate, and the rule or policy that decided, as `rules.txt:14 -A INPUT -j DROP`; null for none. */
-export interface DecisionReport {
-  fate: string
-  rule: string | null
 }
 
 /** A rule, or the policy of a chain. */
@@ -64,18 +43,9 @@ export interface RuleReport {
   last: number | null
 }
 
-/** Packets that one rule dropped or refused, of one state, from one host to a port of another. */
-export interface DroppedReport {
+/** Packets that one rule dropped or refused. */
+export interface DroppedReport extends PacketGroupReport {
   /** Index in `rules`; null for one of several rules, or where the host's stack dropped them, as `isByHost` tells. */
   rule: number | null
   isByHost: boolean
-  state: string
-  protocol: string
-  source: string
-  destination: string
-  packets: number
-  bytes: number
-  /** The first of them: its frame, and the index of its capture. */
-  frame: number
-  capture: number
 }

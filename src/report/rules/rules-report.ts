@@ -1,22 +1,12 @@
 // What rules met and dropped in a replay into the RulesReport.
-import { formatAddress, formatEndpoint } from '../../host/files/network.ts'
 import type { Chain, Rule } from '../../host/rules/ruleset.ts'
-import type { ChangedFates, Decision } from '../../host/walk/changed-fates.ts'
+import type { ChangedFates } from '../../host/walk/changed-fates.ts'
 import { BY_HOST, type PacketGroup } from '../../host/walk/grouped-packets.ts'
-import { STATES } from '../../host/walk/packet-end.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
-import { placeOf } from '../../host/walk/rule-numbers.ts'
-import { protocolName } from '../../net/numbers.ts'
+import { changeReport, packetGroup } from '../analyze/change-report.ts'
 import type { CaptureReport, FilterReport } from '../analyze/model.ts'
 import { ruleLimits } from '../analyze/rule-limits.ts'
-import {
-  type ChangeReport,
-  type DecisionReport,
-  type DroppedReport,
-  RULES_SCHEMA,
-  type RuleReport,
-  type RulesReport,
-} from './rules-model.ts'
+import { type DroppedReport, RULES_SCHEMA, type RuleReport, type RulesReport } from './rules-model.ts'
 
 /** What a replay through rules leaves. */
 export interface Ruled {
@@ -28,8 +18,7 @@ export interface Ruled {
   packets: number
   fates: ReadonlyMap<string, number>
   rules: ReplayedRules
-  /** Other rules, and what they change; null for none. */
-  after: ReplayedRules | null
+  /** What other rules change; null for none. */
   changes: ChangedFates | null
 }
 
@@ -54,7 +43,7 @@ export function buildRulesReport(ruled: Ruled): RulesReport {
     })),
     dropped: dropped.groups.toSorted((a, b) => b.packets - a.packets).map(droppedReport),
     droppedOthers: dropped.others,
-    change: changeReport(ruled),
+    change: ruled.changes === null ? null : changeReport(ruled.changes),
     limits: ruleLimits(rules).map(({ text }) => text),
   }
 }
@@ -84,49 +73,10 @@ function secondsOf(time: number | undefined): number | null {
   return time === undefined || Number.isNaN(time) ? null : time / 1e9
 }
 
-function changeReport({ rules, after, changes }: Ruled): ChangeReport | null {
-  if (after === null || changes === null) return null
-  const { groups, pairs, changed, untold } = changes
-  return {
-    packets: changed,
-    untold,
-    groups: groups.groups
-      .toSorted((a, b) => b.packets - a.packets)
-      .flatMap(group => {
-        const pair = pairs[group.decided]
-        if (pair === undefined) return []
-        return [
-          { before: decision(pair.before, rules), after: decision(pair.after, after), ...flowOf(group) },
-        ]
-      }),
-    others: groups.others,
-  }
-}
-
-function decision({ fate, decided }: Decision, { numbers }: ReplayedRules): DecisionReport {
-  const place = placeOf(numbers, decided)
-  return { fate, rule: place === null ? null : `${place.place} ${place.text}` }
-}
-
 function droppedReport(group: PacketGroup): DroppedReport {
   return {
     rule: group.decided < 0 ? null : group.decided,
     isByHost: group.decided === BY_HOST,
-    ...flowOf(group),
-  }
-}
-
-/** The flow of a group, and how much of it there was. */
-function flowOf(group: PacketGroup): Omit<DroppedReport, 'rule' | 'isByHost'> {
-  const family = group.family === 6 ? 6 : 4
-  return {
-    state: STATES[group.state] ?? 'invalid',
-    protocol: protocolName(group.protocol),
-    source: formatAddress(family, group.source),
-    destination: formatEndpoint(family, group.destination, group.destinationPort),
-    packets: group.packets,
-    bytes: group.bytes,
-    frame: group.frame,
-    capture: group.capture,
+    ...packetGroup(group),
   }
 }

@@ -1,10 +1,11 @@
 // The RulesReport for people: each chain with what its rules met, those that met nothing, and what was dropped.
+import { changeLines } from '../analyze/change-report.ts'
 import type { TextOptions } from '../analyze/text.ts'
 import { formatBytes, formatCount, formatInstant, plural, printable } from '../text/format.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
-import { wrap } from '../text/wrap.ts'
-import type { ChangeReport, DroppedReport, RuleReport, RulesReport } from './rules-model.ts'
+import { cut, wrap } from '../text/wrap.ts'
+import type { DroppedReport, RuleReport, RulesReport } from './rules-model.ts'
 
 /** Groups of dropped packets that are named, and rules without packets. */
 const NAMED_GROUPS = 20
@@ -92,21 +93,6 @@ function unusedLines(rules: readonly RuleReport[]): string[] {
   return [`${plural(unused.length, 'rule')} met no packet of the captures: ${named.join(', ')}${more}`]
 }
 
-/** What other rules would change, those packets first that no longer get through. */
-function changeLines({ packets, untold, groups, others }: ChangeReport, width: number): string[] {
-  const lines = [
-    `${plural(packets, 'packet')} would meet another fate${untold === 0 ? '' : `; of ${formatCount(untold)} it cannot be told`}`,
-  ]
-  for (const group of groups.slice(0, NAMED_GROUPS)) {
-    const { protocol, source, destination, state, before, after } = group
-    const line = `${formatCount(group.packets).padStart(9)}  ${protocol} ${source} > ${destination} ${state}: ${before.fate}, then ${after.fate}${after.rule === null ? '' : ` by ${printable(after.rule)}`}`
-    lines.push(line.length > width ? `${line.slice(0, width - 1)}…` : line)
-  }
-  const rest = groups.slice(NAMED_GROUPS).reduce((sum, group) => sum + group.packets, 0) + others
-  if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
-  return lines
-}
-
 function droppedLines({ dropped, droppedOthers, rules }: RulesReport, width: number): string[] {
   const lines = dropped.slice(0, NAMED_GROUPS).map(group => droppedLine(group, rules, width))
   const rest = dropped.slice(NAMED_GROUPS).reduce((sum, { packets }) => sum + packets, 0) + droppedOthers
@@ -125,5 +111,5 @@ function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: 
         ? `policy of ${rule.chain}`
         : `${placeText(rule)}${printable(rule.text)}`
   const line = `${formatCount(group.packets).padStart(9)}  ${group.protocol} ${group.source} > ${group.destination} ${group.state}: ${by}`
-  return line.length > width ? `${line.slice(0, width - 1)}…` : line
+  return cut(line, width)
 }

@@ -54,8 +54,25 @@ export interface LossReport {
   /** Flows with NAT that are not tracked, and ICMP errors that are RELATED to a flow that is not tracked. */
   untranslated: number
   unrelated: number
+  /** Flows of which rules of `--rules` or `--rules-after` refuse a packet that gets through in the first scenario; absent without rules. */
+  refused?: number
+  refusals?: RefusalReport[]
   /** The first few; `idle` is the pause in seconds that was too long, 0 where that was not it. */
   examples: { flow: FlowReport; idle: number }[]
+}
+
+/** Flows that one rule refuses in a scenario. */
+export interface RefusalReport {
+  /** The rule or policy as `rules.txt:14 -A INPUT -j DROP`; null for one of several. */
+  rule: string | null
+  protocol: string
+  /** The port that was asked; null of protocols without. */
+  port: number | null
+  /** Whether it refuses answers. */
+  isAnswer: boolean
+  flows: number
+  /** The rule that lets them through untracked; null where they are refused for something else. */
+  accept: string | null
 }
 
 export interface AdviceReport {

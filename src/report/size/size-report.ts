@@ -1,6 +1,7 @@
 // The finished scenarios of a replay into the SizeReport.
 import { describeClass, OCCUPANCY_CLASSES } from '../../conntrack/occupancy-class.ts'
 import type { Settings } from '../../conntrack/settings.ts'
+import type { RuleNumbers } from '../../host/walk/rule-numbers.ts'
 import { advise, type Outcome } from '../../sizing/advice.ts'
 import { tableMemory } from '../../sizing/memory.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
@@ -13,6 +14,7 @@ import { kernelReport } from '../analyze/kernel-report.ts'
 import type { CaptureReport, FilterReport } from '../analyze/model.ts'
 import { tableReport } from '../analyze/table-report.ts'
 import { adviceReport } from './advice-report.ts'
+import { refusalReports } from './refusal-report.ts'
 import {
   type LossReport,
   type ScenarioReport,
@@ -61,6 +63,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
 
 /**
  * Sums up a scenario whose replay is over.
+ * @param numbers what the numbers of its rules are of; null without rules
  * @param base the settings of the table as captured
  * @param epoch nanoseconds since 1970 of the first frame; null where there was none
  * @param end nanoseconds from the first frame to the last
@@ -68,6 +71,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
 export function sizeScenario(
   scenario: Scenario,
   loss: Loss,
+  numbers: RuleNumbers | null,
   base: Settings,
   epoch: bigint | null,
   end: number,
@@ -84,7 +88,7 @@ export function sizeScenario(
       settings,
       countPeak: occupancy.countPeak,
       projection: scenario.sizing.isCutShort ? null : scenario.sizing.project(end),
-      lost: loss.cut + loss.untranslated,
+      lost: loss.cut + loss.untranslated + loss.refused,
     },
     report: {
       kernel: kernelReport(settings.kernel),
@@ -93,17 +97,25 @@ export function sizeScenario(
       table,
       chainLength: Number(((2 * entries) / settings.nf_conntrack_buckets).toPrecision(2)),
       memoryBytes: tableMemory(entries, settings.nf_conntrack_buckets),
-      loss: lossReport(loss, epoch),
+      loss: lossReport(loss, epoch, scenario, numbers),
     },
   }
 }
 
-function lossReport({ cut, untranslated, unrelated, examples }: Loss, epoch: bigint | null): LossReport {
+function lossReport(
+  { cut, untranslated, unrelated, refused, refusals, examples }: Loss,
+  epoch: bigint | null,
+  { spec, rules }: Scenario,
+  numbers: RuleNumbers | null,
+): LossReport {
   const reporter = new FlowReporter(epoch)
   return {
     cut,
     untranslated,
     unrelated,
+    ...(rules === null
+      ? {}
+      : { refused, refusals: refusalReports(refusals, numbers, spec.notrack !== null) }),
     examples: examples.map(({ flow, idle }) => ({ flow: reporter.report(flow), idle: idle / 1e9 })),
   }
 }

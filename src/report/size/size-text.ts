@@ -9,7 +9,7 @@ import { createStyle, type Style } from '../text/style.ts'
 import { columns, wrap } from '../text/wrap.ts'
 import { cost } from './advice-report.ts'
 import { chartLines } from './size-chart.ts'
-import type { ScenarioReport, SizeReport } from './size-model.ts'
+import type { LossReport, ScenarioReport, SizeReport } from './size-model.ts'
 
 export interface SizeTextOptions {
   /** Whether escape sequences are wanted. */
@@ -54,6 +54,9 @@ function captureLines({ captures, filter, kernel, settings }: SizeReport, style:
   ]
 }
 
+/** Kinds of refused flows that are named. */
+const NAMED_REFUSALS = 8
+
 const HEADER = ['', 'peak live', 'peak count', 'levels off at', 'refused', 'lost', 'memory', 'chain']
 
 /** A line a scenario. */
@@ -72,7 +75,7 @@ function scenarioLines(scenarios: readonly ScenarioReport[], style: Style): stri
 
 function scenarioRow(scenario: ScenarioReport, isFirst: boolean, style: Style): string[] {
   const { table, loss } = scenario
-  const lost = loss.cut + loss.untranslated
+  const lost = loss.cut + loss.untranslated + (loss.refused ?? 0)
   return [
     printable(scenario.name),
     formatCount(table.peak.entries),
@@ -107,6 +110,7 @@ function lossLines({ scenarios }: SizeReport): string[] {
       lines.push(
         `- ${printable(name)}: ${plural(loss.untranslated, 'flow')} with NAT would leave untranslated`,
       )
+    if ((loss.refused ?? 0) > 0) lines.push(...refusalLines(name, loss))
     if (loss.unrelated > 0)
       lines.push(
         `- ${printable(name)}: ${plural(loss.unrelated, 'ICMP error')} would not be RELATED to a flow`,
@@ -118,6 +122,23 @@ function lossLines({ scenarios }: SizeReport): string[] {
   if (scenarios.some(({ table }) => table.projection !== null && !isTelling(table.projection))) {
     lines.push('- ? too few flows to tell')
   }
+  return lines
+}
+
+/** Which rules refuse what, and what would let it through. */
+function refusalLines(name: string, { refused = 0, refusals = [] }: LossReport): string[] {
+  const lines = [`- ${printable(name)}: rules would refuse ${plural(refused, 'flow')}`]
+  for (const { rule, protocol, port, isAnswer, flows } of refusals.slice(0, NAMED_REFUSALS)) {
+    const what = `${protocol}${port === null ? '' : ` port ${port}`}${isAnswer ? ', answers' : ''}`
+    lines.push(
+      `  ${plural(flows, 'flow')} (${what}): ${rule === null ? 'one of several rules' : printable(rule)}`,
+    )
+  }
+  if (refusals.length > NAMED_REFUSALS) lines.push(`  and ${refusals.length - NAMED_REFUSALS} more kinds`)
+  const accepts = [...new Set(refusals.flatMap(({ accept }) => (accept === null ? [] : [accept])))]
+  if (accepts.length === 0) return lines
+  lines.push('  what is not tracked needs rules of its own, then ask again, for those behind them:')
+  lines.push(...accepts.slice(0, NAMED_REFUSALS).map(accept => `    ${accept}`))
   return lines
 }
 

@@ -39,3 +39,8 @@ function wrapLine(line: string, width: number): string[] {
   lines.push(current)
   return lines
 }
+
+/** A line that is no longer than `width`. */
+export function cut(line: string, width: number): string {
+  return line.length > width ? `${line.slice(0, width - 1)}…` : line
+}

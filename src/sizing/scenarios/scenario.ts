@@ -3,6 +3,7 @@ import type { Engine } from '../../conntrack/engine.ts'
 import type { Observer } from '../../conntrack/events.ts'
 import { KnownEngine } from '../../conntrack/known-engine.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
+import type { Passage } from '../../conntrack/passage.ts'
 import type { Settings } from '../../conntrack/settings.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { endEntries } from '../flows.ts'
@@ -13,6 +14,15 @@ import { Refusals } from '../refusals/refusals.ts'
 import { Sizing } from '../sizing.ts'
 import { engineFor } from './sparing-engine.ts'
 
+/** The rules of a host around a scenario's table. */
+export interface RulesAround extends Passage {
+  /** Whether the packet under way got through for certain; whether it was dropped or refused for certain. */
+  readonly isPassed: boolean
+  readonly isRefused: boolean
+  /** The rule or policy that decided, by its number; -1 for none. */
+  readonly decided: number
+}
+
 export interface ScenarioSpec {
   name: string
   settings: Settings
@@ -20,6 +30,21 @@ export interface ScenarioSpec {
   enforced: boolean
   /** Packets that are not to be tracked (`-j CT --notrack`), or null. */
   notrack: ((packet: Packet) => boolean) | null
+  /** Whether packets go through `--rules-after`. */
+  hasOtherRules?: boolean
+}
+
+/** How a scenario is replayed, beside what it is. */
+export interface ScenarioHow {
+  /** Whether the owners of entries are counted, too. */
+  owners: boolean
+  /** The table when the capture began, where that is known, and the sysctls under which it came about. */
+  known?: KnownTable | null
+  actual?: Settings
+  /** Whether rules of the host leave a packet untracked, whatever the scenario; null for none, or where `rules` know. */
+  untracked?: ScenarioSpec['notrack']
+  /** Rules that packets go through; null for none. */
+  rules?: RulesAround | null
 }
 
 /** The table as captured, and what is held against it. */
@@ -42,23 +67,16 @@ export class Scenario implements Observer {
   /** null where nobody asked for them. */
   readonly owners: LocalOwners | null
 
-  /**
-   * @param owners whether the owners of entries are counted, too
-   * @param known the table when the capture began, where that is known
-   * @param actual the sysctls under which that table came about
-   * @param untracked whether rules of the host leave a packet untracked, whatever the scenario; null for none
-   */
-  constructor(
-    spec: ScenarioSpec,
-    owners: boolean,
-    known: KnownTable | null = null,
-    actual: Settings = spec.settings,
-    untracked: ScenarioSpec['notrack'] = null,
-  ) {
+  readonly rules: RulesAround | null
+
+  constructor(spec: ScenarioSpec, how: ScenarioHow) {
     const { settings, enforced } = spec
+    const { owners, known = null, actual = settings, untracked = null, rules = null } = how
     this.spec = spec
+    this.rules = rules
     const refusals = enforced ? new Refusals(settings) : null
-    this.engine = engineFor(settings, this, refusals, either(spec.notrack, untracked), known !== null)
+    const spared = either(spec.notrack, untracked)
+    this.engine = engineFor(settings, this, refusals, spared, known !== null, rules)
     this.owners = owners ? new LocalOwners() : null
     const feed = this.owners === null ? null : new OwnerFeed(this.engine.table, this.owners.queue)
     this.sizing = new Sizing(this.engine.table, settings, feed, refusals)

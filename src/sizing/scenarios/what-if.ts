@@ -1,6 +1,10 @@
 // Several engines side by side, fed with the same packets: what each makes of the flows that the first one knows.
+import type { Engine } from '../../conntrack/engine.ts'
+import { EntryMarks } from '../../conntrack/entry-marks.ts'
 import type { Translation } from '../../conntrack/nat.ts'
+import type { Seen } from '../../conntrack/passage.ts'
 import {
+  DIRECTION_ORIGINAL,
   IPS_DST_NAT,
   IPS_EXPECTED,
   IPS_SRC_NAT,
@@ -8,14 +12,35 @@ import {
   STATE_RELATED,
   STATE_UNTRACKED,
 } from '../../conntrack/status.ts'
+import { keepsPorts } from '../../conntrack/tuple.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { CAUSE_OPEN, type Flow, flowOf } from '../flow.ts'
-import { FlowMarks } from './flow-marks.ts'
+
 import { PacketBatch } from './packet-batch.ts'
-import type { Scenario } from './scenario.ts'
+import type { RulesAround, Scenario } from './scenario.ts'
+
+/** An engine that may ask who saw a packet, as that of rules does. */
+type SeeingEngine = Pick<Engine, 'lookAhead'> & {
+  track(packet: Packet, translation: Translation | null, seen: Seen | null): unknown
+}
+
+/** Kinds of refused flows that are told apart. */
+const MOST_REFUSALS = 256
 
 /** Flows named of those that a scenario loses. */
 const NAMED = 3
+
+/** Flows that one rule would refuse, as packets of one kind: a protocol, the port that was asked, a direction. */
+export interface Refusal {
+  /** The rule or policy by its number in the scenario's rules, -1 for one of several. */
+  decided: number
+  protocol: number
+  isIpv6: boolean
+  isAnswer: boolean
+  /** -1 where the protocol has none. */
+  port: number
+  flows: number
+}
 
 /** What flows lose in a scenario and keep in the first one. */
 export interface Loss {
@@ -25,6 +50,9 @@ export interface Loss {
   untranslated: number
   /** ICMP errors RELATED to a flow that was not tracked. */
   unrelated: number
+  /** Flows that rules would refuse, and by what. */
+  refused: number
+  refusals: Refusal[]
   /** The first of the flows; `idle` is the pause in nanoseconds that was too long for its entry, 0 if that was not it. */
   examples: { flow: Flow; idle: number }[]
 }
@@ -41,8 +69,8 @@ export class WhatIf {
   /** A batch of one, for a packet that cannot be kept. */
   private readonly single: (Packet | null)[] = [null]
   private readonly singleTranslation: (Translation | null)[] = [null]
-  private readonly marks: FlowMarks
-  /** Whether packets can be gathered at all: checksums are summed over bytes that are not kept. */
+  private readonly marks: EntryMarks
+  /** Whether packets can be gathered at all: checksums are summed over bytes that are not kept, rules ask who saw them. */
   private readonly gathers: boolean
   /** What the first engine made of the packets of a batch. */
   private readonly cts: Int32Array
@@ -53,10 +81,18 @@ export class WhatIf {
 
   constructor(scenarios: readonly Scenario[]) {
     this.scenarios = scenarios
-    this.marks = new FlowMarks(scenarios.length)
-    this.losses = scenarios.map(() => ({ cut: 0, untranslated: 0, unrelated: 0, examples: [] }))
+    this.marks = new EntryMarks(scenarios.length)
+    this.losses = scenarios.map(() => ({
+      cut: 0,
+      untranslated: 0,
+      unrelated: 0,
+      refused: 0,
+      refusals: [],
+      examples: [],
+    }))
     this.gathers = scenarios.every(
-      ({ spec }) => spec.settings.nf_conntrack_checksum === 0 && spec.notrack === null,
+      ({ spec, rules }) =>
+        spec.settings.nf_conntrack_checksum === 0 && spec.notrack === null && rules === null,
     )
     const size = this.batch.packets.length
     this.cts = new Int32Array(size)
@@ -74,7 +110,7 @@ export class WhatIf {
   /** The packets are gathered here once more, and looked ahead for then. */
   lookAhead(): void {}
 
-  track(packet: Packet, translation: Translation | null = null): void {
+  track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): void {
     const { batch } = this
     if (this.gathers && batch.add(packet, translation)) {
       if (batch.isFull) this.flush()
@@ -83,7 +119,7 @@ export class WhatIf {
     this.flush()
     this.single[0] = packet
     this.singleTranslation[0] = translation
-    this.run(this.single as Packet[], this.singleTranslation, 1)
+    this.run(this.single as Packet[], this.singleTranslation, 1, seen)
   }
 
   /** Takes in how a packet that was tracked earlier turned out to be translated. */
@@ -105,12 +141,18 @@ export class WhatIf {
     batch.size = 0
   }
 
-  private run(packets: readonly Packet[], translations: readonly (Translation | null)[], size: number): void {
+  private run(
+    packets: readonly Packet[],
+    translations: readonly (Translation | null)[],
+    size: number,
+    seen: Seen | null = null,
+  ): void {
     for (let i = 0; i < this.scenarios.length; i++) {
       const scenario = this.scenarios[i]
-      scenario.engine.lookAhead(packets, size)
+      const engine: SeeingEngine = scenario.engine
+      engine.lookAhead(packets, size)
       for (let j = 0; j < size; j++) {
-        scenario.engine.track(packets[j], translations[j])
+        engine.track(packets[j], translations[j], seen)
         if (i === 0) this.note(scenario, j)
         else this.compare(i, j)
         scenario.fresh = false
@@ -134,8 +176,34 @@ export class WhatIf {
     const { state } = scenario.engine
     const ct = this.cts[j]
     if (this.fresh[j] !== 0) this.marks.clear(ct, i)
-    else if (ct >= 0 && (scenario.fresh || state === STATE_INVALID)) this.cut(i, j)
+    if (ct >= 0 && scenario.rules?.isRefused === true) this.refuse(i, ct, scenario.rules)
+    else if (this.fresh[j] === 0 && ct >= 0 && (scenario.fresh || state === STATE_INVALID)) this.cut(i, j)
     if (state === STATE_UNTRACKED && this.states[j] !== STATE_UNTRACKED) this.spared(i, j)
+  }
+
+  /** A packet that gets through in the first scenario, of which alone each is looked at by itself. */
+  private refuse(i: number, ct: number, { decided }: RulesAround): void {
+    const [{ engine, rules }] = this.scenarios
+    if (rules?.isPassed !== true || !this.marks.set(ct, i)) return
+    const loss = this.losses[i]
+    loss.refused++
+    const { table, direction } = engine
+    const protocol = table.protocol(ct)
+    const port = keepsPorts(protocol, table.ports(ct * 2)) ? table.ports(ct * 2) & 0xffff : -1
+    const isAnswer = direction !== DIRECTION_ORIGINAL
+    const isIpv6 = table.isIpv6(ct)
+    const known = loss.refusals.find(
+      each =>
+        each.decided === decided &&
+        each.protocol === protocol &&
+        each.port === port &&
+        each.isAnswer === isAnswer &&
+        each.isIpv6 === isIpv6,
+    )
+    if (known !== undefined) known.flows++
+    else if (loss.refusals.length < MOST_REFUSALS) {
+      loss.refusals.push({ decided, protocol, isIpv6, isAnswer, port, flows: 1 })
+    }
   }
 
   private cut(i: number, j: number): void {

@@ -1,6 +1,6 @@
 // The base chains of a hook in the order in which they are run, in front of conntrack and behind it; enum nf_ip_hook_priorities.
 import type { Family } from '../files/network.ts'
-import type { Chain, Hook, Ruleset } from '../rules/ruleset.ts'
+import type { Chain, Hook, Ruleset } from './ruleset.ts'
 
 /** In front of the lookup, or behind it. */
 export type Side = 'front' | 'behind'
@@ -31,21 +31,27 @@ export class HookOrder {
 
 /** Whether chains of a priority stand in front of conntrack, where the hook has it. */
 function isFront(hook: Hook, priority: number): boolean {
-  return (hook === 'prerouting' || hook === 'output') && priority < CONNTRACK
+  return isDestinationHook(hook) && priority < CONNTRACK
 }
 
 /** Where a chain is run: those of NAT all together, whatever their own priorities. kernel: nf_nat_register_fn() */
 function priorityOf({ base }: Chain): number {
   if (base === null) return 0
   if (base.type !== 'nat') return base.priority
-  return base.hook === 'prerouting' || base.hook === 'output' ? NAT_DESTINATION : NAT_SOURCE
+  return isDestinationHook(base.hook) ? NAT_DESTINATION : NAT_SOURCE
 }
 
 /** kernel: NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC */
 const NAT_DESTINATION = -100
 const NAT_SOURCE = 100
 
-/** Whether a chain is run behind the translation of destinations. */
+/** Whether a hook translates destinations; those of INPUT and POSTROUTING translate sources. */
+export function isDestinationHook(hook: Hook): boolean {
+  return hook === 'prerouting' || hook === 'output'
+}
+
+/** Whether a chain is run behind the translation of its hook. */
 export function isBehindNat(hook: Hook, chain: Chain): boolean {
-  return (hook === 'prerouting' || hook === 'output') && priorityOf(chain) > NAT_DESTINATION
+  if (hook === 'forward') return false
+  return priorityOf(chain) > (isDestinationHook(hook) ? NAT_DESTINATION : NAT_SOURCE)
 }

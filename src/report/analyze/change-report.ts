@@ -1,0 +1,85 @@
+// What other rules would change into the ChangeReport, and that for people.
+import { formatAddress, formatEndpoint } from '../../host/files/network.ts'
+import type { ChangedFates, Decision } from '../../host/walk/changed-fates.ts'
+import type { PacketGroup } from '../../host/walk/grouped-packets.ts'
+import { STATES } from '../../host/walk/packet-end.ts'
+import { placeOf, type RuleNumbers } from '../../host/walk/rule-numbers.ts'
+import { protocolName } from '../../net/numbers.ts'
+import { formatCount, plural, printable } from '../text/format.ts'
+import { cut } from '../text/wrap.ts'
+import type { ChangeReport, DecisionReport, PacketGroupReport } from './model.ts'
+
+/** Groups of packets that are named to people. */
+const NAMED_GROUPS = 20
+
+export function changeReport(changes: ChangedFates): ChangeReport {
+  const { groups, pairs, connections, changed, untold, broken, opened, numbers } = changes
+  return {
+    packets: changed,
+    untold,
+    broken,
+    opened,
+    groups: groups.groups
+      .map((group, i) => ({ group, connections: connections[i] ?? 0 }))
+      .sort((a, b) => b.connections - a.connections || b.group.packets - a.group.packets)
+      .flatMap(({ group, connections: own }) => {
+        const pair = pairs[group.decided]
+        if (pair === undefined) return []
+        return [
+          {
+            before: decision(pair.before, numbers.before),
+            after: decision(pair.after, numbers.after),
+            connections: own,
+            isAnswer: group.isAnswer,
+            ...packetGroup(group),
+          },
+        ]
+      }),
+    others: groups.others,
+  }
+}
+
+function decision({ fate, decided }: Decision, numbers: RuleNumbers): DecisionReport {
+  const place = placeOf(numbers, decided)
+  return { fate, rule: place === null ? null : `${place.place} ${place.text}` }
+}
+
+/** The flow of a group, and how much of it there was. */
+export function packetGroup(group: PacketGroup): PacketGroupReport {
+  const family = group.family === 6 ? 6 : 4
+  return {
+    state: STATES[group.state] ?? 'invalid',
+    protocol: protocolName(group.protocol),
+    source: formatAddress(family, group.source),
+    destination: formatEndpoint(family, group.destination, group.destinationPort),
+    packets: group.packets,
+    bytes: group.bytes,
+    frame: group.frame,
+    capture: group.capture,
+  }
+}
+
+/** What other rules would change: the flows of which most connections do first. @param width to cut lines at */
+export function changeLines(change: ChangeReport, width: number): string[] {
+  const { packets, untold, broken, opened, groups, others } = change
+  const lines = [
+    `${plural(packets, 'packet')} would meet another fate${untold === 0 ? '' : `; of ${formatCount(untold)} it cannot be told`}`,
+  ]
+  if (broken > 0)
+    lines.push(`${plural(broken, 'connection')} would break: packets that got through would not`)
+  if (opened > 0)
+    lines.push(
+      `${plural(opened, 'connection')} would come about that ${opened === 1 ? 'was' : 'were'} refused`,
+    )
+  for (const group of groups.slice(0, NAMED_GROUPS)) {
+    const { protocol, source, destination, isAnswer, before, after, connections } = group
+    const state = isAnswer ? `answers, ${group.state}` : group.state
+    const many = connections === 0 ? '' : ` (${plural(connections, 'connection')})`
+    const by = after.rule === null ? '' : ` by ${printable(after.rule)}`
+    const line = `${formatCount(group.packets).padStart(9)}  ${protocol} ${source} > ${destination} ${state}${many}: ${before.fate}, then ${after.fate}${by}`
+    lines.push(cut(line, width))
+  }
+  const rest = groups.slice(NAMED_GROUPS).reduce((sum, group) => sum + group.packets, 0) + others
+  if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
+  return lines
+}
