@@ -445,7 +445,7 @@ describe('invalid-leak-private-source of what closes late', () => {
     sourcePort: 40_758,
     destinationPort: 443,
   }
-  const FOUND = ['warning invalid-leak-private-source certain']
+  const FOUND = ['warning invalid-leak-private-source likely']
 
   interface Close {
     ends?: Partial<Ends>
