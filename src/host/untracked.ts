@@ -1,9 +1,10 @@
 // Packets that rules of NOTRACK match, for a replay that asks about each: answers are kept by tuple.
 
+import { hasPorts } from '../net/numbers.ts'
 import type { Family } from './files/network.ts'
 import type { Knowledge } from './knowledge.ts'
 import { firstHook, type Rules } from './rules/rules.ts'
-import { hasPorts, type Subject } from './rules/subject.ts'
+import type { Subject } from './rules/subject.ts'
 
 /** What is asked about, as the decoder has it. */
 export interface TuplePacket {

@@ -178,11 +178,6 @@ const PROTOCOLS = new Map([
   ['udplite', 136],
 ])
 
-/** Whether rules can name ports of a protocol. */
-export function hasPorts(protocol: number): boolean {
-  return protocol === 6 || protocol === 17 || protocol === 33 || protocol === 132 || protocol === 136
-}
-
 /** `80`, `8000:8080`, `:1023`, `1024:`; null for anything else. */
 export function parsePorts(text: string): PortRange | null {
   const match = /^(\d{0,5})(?:([:-])(\d{0,5}))?$/.exec(text)

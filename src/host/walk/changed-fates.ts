@@ -1,7 +1,8 @@
 // Two rulesets run over the same packets: which of them meet another fate, by the fates, the rules that decide, and flow.
+
 import { EntryMarks } from '../../conntrack/entry-marks.ts'
+import { hasPorts } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { hasPorts } from '../rules/subject.ts'
 import { GroupedPackets } from './grouped-packets.ts'
 import { FATES, type Fate } from './packet-end.ts'
 import type { ReplayedRules } from './replayed-rules.ts'

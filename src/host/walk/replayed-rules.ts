@@ -1,4 +1,5 @@
 // The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
+
 import { EntryMarks } from '../../conntrack/entry-marks.ts'
 import {
   ENTERS,
@@ -20,11 +21,12 @@ import {
 } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { addressWord } from '../../net/address.ts'
+import { hasPorts } from '../../net/numbers.ts'
 import { Packet } from '../../packet/packet.ts'
 import { ASKS_KIND, ASKS_PACKET } from '../rules/asks.ts'
 import type { TupleEnd } from '../rules/packet-facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
-import { type CtState, hasPorts } from '../rules/subject.ts'
+import type { CtState } from '../rules/subject.ts'
 import { type Course, Courses } from './course.ts'
 import { DroppedOpenings } from './dropped-openings.ts'
 import { EntryNotes } from './entry-notes.ts'
