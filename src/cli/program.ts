@@ -1,6 +1,8 @@
 // Commands, flags and help texts; the only file that knows commander.
+
 import { Command, Help, Option } from 'commander'
 import { SEVERITIES } from '../findings/facts/facts.ts'
+import { mapNonEmpty } from '../net/non-empty.ts'
 import { VERDICT_STATES } from '../report/conntrack/packet.ts'
 import { SORT_KEYS } from '../sizing/flows.ts'
 import { programVersion } from '../version.ts'
@@ -32,7 +34,7 @@ import {
   SIZE_RULES_HELP,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
-import { CAPTURES_HELP, type HostPart, hostParts, mapHosts, SIDE_FILES_HELP } from './options/hosts.ts'
+import { CAPTURES_HELP, type HostPart, hostParts, SIDE_FILES_HELP } from './options/hosts.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
 import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import { namedFiles } from './options/named-files.ts'
@@ -146,7 +148,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
       'no report (but --json and --flows), no warnings, no progress: errors and the exit code',
     )
     .action(async (captures: string[], flags: AnalyzeFlags) => {
-      const hosts = mapHosts(hostParts(captures, flags), part => analyzeOptions(part, io))
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => analyzeOptions(part, io))
       const failed = await analyze(hosts, io, programVersion())
       finish(failed ? 1 : 0)
     })
@@ -184,7 +186,7 @@ function addPackets(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, PACKET_FORMATS)
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
-      const hosts = mapHosts(hostParts(captures, flags), part => ({
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({
         ...lineOptions(part, io),
         format,
         only,
@@ -201,7 +203,7 @@ function addEvents(program: Command, io: Io): void {
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .action(async (captures: string[], flags: LineFlags) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      const hosts = mapHosts(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
       for (const options of hosts) await printEvents(options, io)
     })
 }
@@ -215,7 +217,7 @@ function addList(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, LIST_FORMATS)
       const at = parseInstant(flags.at)
       const program = programVersion()
-      const hosts = mapHosts(hostParts(captures, flags), part => ({
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({
         ...lineOptions(part, io),
         format,
         at,
@@ -256,7 +258,7 @@ function addSize(program: Command, io: Io): void {
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
-      const hosts = mapHosts(hostParts(captures, flags), part => sizeOptions(part, io))
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => sizeOptions(part, io))
       await size(hosts, io, programVersion())
     })
 }
@@ -294,7 +296,7 @@ function addRules(program: Command, io: Io): void {
         width: widthOf(io),
         quiet,
       }
-      const hosts = mapHosts(hostParts(captures, all), ({ host, captures, flags }) => {
+      const hosts = mapNonEmpty(hostParts(captures, all), ({ host, captures, flags }) => {
         const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
         const shown = { replay: 'auto', tunnels: 'outer' } as const
         const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
@@ -333,7 +335,7 @@ function addInfo(program: Command, io: Io): void {
         color: wantsColor(io, all.color),
         width: widthOf(io),
       }
-      const hosts = mapHosts(hostParts(captures, all), ({ host, captures, flags }) => ({
+      const hosts = mapNonEmpty(hostParts(captures, all), ({ host, captures, flags }) => ({
         ...common,
         host,
         captures,

@@ -6,8 +6,7 @@ import type { RulesReport } from './rules/rules-model.ts'
 import type { SizeReport } from './size/size-model.ts'
 import type { HostsReport } from './text/hosts.ts'
 
-/** What commands print as JSON. */
-export type Document = Report | RulesReport | SizeReport | InfoReport
+type Document = Report | RulesReport | SizeReport | InfoReport
 
 /** Objects and lists that are no longer than this stand on one line. */
 const LINE = 100

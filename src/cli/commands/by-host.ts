@@ -1,7 +1,5 @@
 // A command over the hosts of a command line: one after the other, so that no two tables are in memory at a time.
-
-import { type Document, renderJson } from '../../report/json.ts'
-import { hostsReport, type OfHost, textOfHosts } from '../../report/text/hosts.ts'
+import type { OfHost } from '../../report/text/hosts.ts'
 import type { Hosts } from '../options/hosts.ts'
 
 /** What is said of each host. */
@@ -12,14 +10,4 @@ export async function reportsOf<O extends { host: string }, R>(
   const reports: OfHost<R>[] = []
   for (const options of hosts) reports.push({ host: options.host, report: await reportOf(options) })
   return reports
-}
-
-/** The same as it is printed: one document, or a text under the name of each host. */
-export function documentOf<R extends Document>(
-  generator: string,
-  reports: readonly OfHost<R>[],
-  isJson: boolean,
-  render: (report: R) => string,
-): string {
-  return isJson ? renderJson(hostsReport(generator, reports)) : textOfHosts(reports, render)
 }

@@ -11,6 +11,7 @@ import {
   writeEventJson,
   writeEventRow,
 } from '../../report/conntrack/event.ts'
+import { columnsOf } from '../../report/conntrack/host.ts'
 import { writeEventLine } from '../../report/conntrack/line.ts'
 import { CaptureClock } from '../../report/text/capture-clock.ts'
 import type { Io } from '../io/io.ts'
@@ -55,7 +56,7 @@ class EventPrinter implements Printer {
     this.output = output
     const { host, isFirst } = this.place
     if (this.format === 'conntrack') writeHeading(output.text, this.place)
-    else if (this.format === 'tsv' && isFirst) output.line(`${host === '' ? '' : 'host\t'}${EVENT_COLUMNS}`)
+    else if (this.format === 'tsv' && isFirst) output.line(columnsOf(EVENT_COLUMNS, host))
   }
 
   created(ct: number, time: number): void {

@@ -2,6 +2,8 @@
 import { decode } from '../../packet/encapsulation/decode.ts'
 import { Packet } from '../../packet/packet.ts'
 import { buildInfoReport, type InfoReport } from '../../report/info/info-report.ts'
+import { renderJson } from '../../report/json.ts'
+import { hostsReport, textOfHosts } from '../../report/text/hosts.ts'
 import { linkTypeName } from '../../report/text/link-type.ts'
 import { BridgeSurvey } from '../../vantage/survey/bridge-survey.ts'
 import { Survey } from '../../vantage/survey/survey.ts'
@@ -12,7 +14,7 @@ import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
-import { documentOf, reportsOf } from './by-host.ts'
+import { reportsOf } from './by-host.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 export interface InfoOptions extends Selection {
@@ -30,10 +32,13 @@ export async function printInfo(hosts: Hosts<InfoOptions>, io: Io, generator: st
   const reports = await reportsOf(hosts, options => infoOfHost(options, io, generator))
   // all but the files is the same for each
   const [options] = hosts
+  if (options.json) return await writeText(io.stdout, renderJson(hostsReport(generator, reports)))
   // it brings cli-table3 along, which JSON need not wait for
   const { renderInfoText } = await import('../../report/info/info-text.ts')
-  const render = (report: InfoReport): string => renderInfoText(report, options)
-  await writeText(io.stdout, documentOf(generator, reports, options.json, render))
+  await writeText(
+    io.stdout,
+    textOfHosts(reports, report => renderInfoText(report, options)),
+  )
 }
 
 async function infoOfHost(options: InfoOptions, io: Io, generator: string): Promise<InfoReport> {

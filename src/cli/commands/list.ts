@@ -4,13 +4,12 @@ import type { Frame, FrameSource } from '../../capture/frame.ts'
 import { FramesOf } from '../../capture/frames-of.ts'
 import { STANDARD_INPUT } from '../../capture/open/stored.ts'
 import type { Engine } from '../../conntrack/engine.ts'
-import type { KnownTable } from '../../conntrack/known-entry.ts'
 import { IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH } from '../../conntrack/status.ts'
-import type { Knowledge } from '../../host/knowledge.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
 import type { Shown } from '../../report/conntrack/entry.ts'
-import { openObject, writeEntryFields } from '../../report/conntrack/json.ts'
+import { openObject } from '../../report/conntrack/host.ts'
+import { writeEntryFields } from '../../report/conntrack/json.ts'
 import { writeListLine, writeProcLine } from '../../report/conntrack/line.ts'
 import { sortEntries } from '../../report/conntrack/order.ts'
 import { writeSaveLine } from '../../report/conntrack/save.ts'
@@ -22,17 +21,16 @@ import type { Interrupt } from '../io/interrupt.ts'
 import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
 import { UsageError } from '../io/usage-error.ts'
-import type { HostPlace } from '../options/hosts.ts'
 import type { Instant } from '../options/instant.ts'
 import { endOf } from '../replay/describe-captures.ts'
-import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
-import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
-import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
+import { oneTable } from '../replay/inner-replay.ts'
+import { clockCorrections, windowFor } from '../replay/sightings.ts'
+import { fragmentSettings } from '../replay/sysctls.ts'
 import {
   DEAF,
+  type LineReplay,
   loadTable,
   ruledEngine,
-  type Selection,
   warnOfDamage,
   withCaptures,
   writeHeading,
@@ -40,16 +38,9 @@ import {
 
 export const LIST_FORMATS = ['conntrack', 'extended', 'proc', 'xml', 'save', 'ndjson'] as const
 
-export interface ListOptions extends Selection {
+export interface ListOptions extends LineReplay {
   format: (typeof LIST_FORMATS)[number]
   at: Instant
-  sysctls: Sysctls
-  table: KnownTable | null
-  replay: Replay
-  tunnels: OneTableTunnels
-  knowledge: Knowledge | null
-  /** Whose captures they are, among those of other hosts. */
-  place: HostPlace
   /** Name and version of this program, for the summary line. */
   program: string
 }

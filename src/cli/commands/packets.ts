@@ -14,6 +14,7 @@ import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../..
 import { Packet } from '../../packet/packet.ts'
 import { FRAME_LATE, FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED, FRAME_UNMET } from '../../replay.ts'
 import { stateName } from '../../report/conntrack/entry.ts'
+import { columnsOf } from '../../report/conntrack/host.ts'
 import { writeTupleFields } from '../../report/conntrack/json.ts'
 import {
   type Paint,
@@ -122,7 +123,7 @@ class PacketPrinter implements Printer {
       writeHeading(output.text, this.place)
       this.lines.writeHeader(output.text)
       output.endLine()
-    } else if (isFirst) output.line(`${host === '' ? '' : 'host\t'}${VERDICT_COLUMNS}`)
+    } else if (isFirst) output.line(columnsOf(VERDICT_COLUMNS, host))
   }
 
   created(ct: number): void {

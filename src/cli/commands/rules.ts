@@ -5,8 +5,10 @@ import { ChangedFates } from '../../host/walk/changed-fates.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { FRAME_TRACKED, replay } from '../../replay.ts'
+import { renderJson } from '../../report/json.ts'
 import type { RulesReport } from '../../report/rules/rules-model.ts'
 import { buildRulesReport } from '../../report/rules/rules-report.ts'
+import { hostsReport, textOfHosts } from '../../report/text/hosts.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { withProgress } from '../io/progress.ts'
 import { UsageError } from '../io/usage-error.ts'
@@ -16,7 +18,7 @@ import { FilteredSource } from '../replay/filtered-source.ts'
 import { rulesOver } from '../replay/rules-replay.ts'
 import { clockCorrections, windowOver } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
-import { documentOf, reportsOf } from './by-host.ts'
+import { reportsOf } from './by-host.ts'
 import { DEAF, makeEngine, type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 export const RULES_FORMATS = ['text', 'json'] as const
@@ -39,9 +41,13 @@ export async function printRules(hosts: Hosts<RulesOptions>, io: Io, generator: 
   const reports = await reportsOf(hosts, options => rulesOfHost(options, io, generator))
   // all but the files is the same for each
   const [options] = hosts
+  if (options.format === 'json')
+    return await writeText(io.stdout, renderJson(hostsReport(generator, reports)))
   const { renderRulesText } = await import('../../report/rules/rules-text.ts')
-  const render = (report: RulesReport): string => renderRulesText(report, options)
-  await writeText(io.stdout, documentOf(generator, reports, options.format === 'json', render))
+  await writeText(
+    io.stdout,
+    textOfHosts(reports, report => renderRulesText(report, options)),
+  )
 }
 
 async function rulesOfHost(options: RulesOptions, io: Io, generator: string): Promise<RulesReport> {

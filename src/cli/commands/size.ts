@@ -1,4 +1,5 @@
 // `ctpcap size`: how large the table must be, was, and would be with other sysctls; all scenarios in one pass.
+
 import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../../capture/frame.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
@@ -8,17 +9,15 @@ import type { Rules } from '../../host/rules/rules.ts'
 import { untrackedBy } from '../../host/untracked.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { RuleNumbers } from '../../host/walk/rule-numbers.ts'
+import { mapNonEmpty } from '../../net/non-empty.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
+import { renderJson } from '../../report/json.ts'
 import type { SizeReport } from '../../report/size/size-model.ts'
 import { buildSizeReport, type Sized, type SizedScenario } from '../../report/size/size-report.ts'
 import { renderSizeText } from '../../report/size/size-text.ts'
-import {
-  type CapturedFirst,
-  mapScenarios,
-  Scenario,
-  type ScenarioSpec,
-} from '../../sizing/scenarios/scenario.ts'
+import { hostsReport, textOfHosts } from '../../report/text/hosts.ts'
+import { type CapturedFirst, Scenario, type ScenarioSpec } from '../../sizing/scenarios/scenario.ts'
 import type { SightingWindow } from '../../vantage/window.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { withProgress } from '../io/progress.ts'
@@ -44,7 +43,7 @@ import { replayScenarios } from '../replay/scenario-replay.ts'
 import { isWorthAThread, ScenarioThread } from '../replay/scenario-thread.ts'
 import { clockCorrections, type Replay, windowFor } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
-import { documentOf, reportsOf } from './by-host.ts'
+import { reportsOf } from './by-host.ts'
 import { type Selection, warnOfDamage, withCaptures } from './line-replay.ts'
 
 /** Frames that tell which timeouts matter. */
@@ -137,9 +136,12 @@ export async function size(hosts: Hosts<SizeOptions>, io: Io, generator: string)
   const reports = await reportsOf(hosts, options => sizeHost(options, io, generator))
   // all but the files is the same for each
   const [options] = hosts
-  if (options.quiet && !options.json) return
-  const render = (report: SizeReport): string => renderSizeText(report, options)
-  await writeText(io.stdout, documentOf(generator, reports, options.json, render))
+  if (options.json) return await writeText(io.stdout, renderJson(hostsReport(generator, reports)))
+  if (options.quiet) return
+  await writeText(
+    io.stdout,
+    textOfHosts(reports, report => renderSizeText(report, options)),
+  )
 }
 
 async function sizeHost(options: SizeOptions, io: Io, generator: string): Promise<SizeReport> {
@@ -210,7 +212,7 @@ async function replayAll(
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
   const window = windowFor(source, options.sysctls, options.replay)
   const rules = new Map<Scenario, ReplayedRules>()
-  const scenarios = mapScenarios(here, (spec, i) => {
+  const scenarios = mapNonEmpty(here, (spec, i) => {
     const own = rulesAround(spec, options, source, window)
     const scenario = scenarioOf(spec, options, own, i === 0)
     if (own !== null) rules.set(scenario, own)
@@ -229,7 +231,7 @@ async function replayAll(
     if (each !== undefined) sized.set(replayed, each)
   }
   // each place is one of those that were replayed
-  const rows = mapScenarios(specs, each => ({ name: each.name, sized: sized.get(places.get(each)!)! }))
+  const rows = mapNonEmpty(specs, each => ({ name: each.name, sized: sized.get(places.get(each)!)! }))
   return { captured: scenarios[0], rows }
 }
 

@@ -1,6 +1,7 @@
 // `nodeB=FILE`: of which host, or network namespace, captures and side files are. Each has a connection table of its own.
 import { existsSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
+import { mapNonEmpty, type NonEmpty } from '../../net/non-empty.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { FILE_OPTIONS, type FileOption } from './file-options.ts'
 
@@ -13,8 +14,8 @@ Where captures are named (nodeB=b.pcap), files of --rules, --rules-after and --t
 those of --sysctl, --topology and --kubernetes may be, else they are for all.
 `
 
-/** A name, and no path in front of it. */
-const NAMED = /^([\p{L}\p{N}][\p{L}\p{N}._-]*)=(.+)$/u
+/** A name, and no path in front of it. It stands in lines of ASCII (report/text/ascii.ts), and needs no quotes in JSON or XML. */
+const NAMED = /^([A-Za-z0-9][\w.-]*)=(.+)$/s
 
 /** A file as the user gave it. */
 export interface GivenFile {
@@ -38,11 +39,7 @@ export interface HostPart<F> extends HostPlace {
 }
 
 /** There is always one. */
-export type Hosts<T> = readonly [T, ...T[]]
-
-export function mapHosts<T, U>([first, ...others]: Hosts<T>, make: (host: T) => U): Hosts<U> {
-  return [make(first), ...others.map(make)]
-}
+export type Hosts<T> = NonEmpty<T>
 
 /** Takes a name off; a file that is there under the whole text has none. */
 export function givenFile(text: string): GivenFile {
@@ -63,7 +60,7 @@ export function hostParts<F extends object>(captures: readonly string[], flags: 
   const unnamed = given.find(({ host }) => host === '')
   if (hosts.length > 1 && unnamed !== undefined)
     throw new UsageError(`${unnamed.path}: of which host? Others are named: expected NAME=${unnamed.path}`)
-  return mapHosts(hosts, host => ({
+  return mapNonEmpty(hosts, host => ({
     host,
     isFirst: host === first,
     isLast: host === hosts.at(-1),

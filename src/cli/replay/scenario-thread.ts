@@ -1,16 +1,13 @@
 // Half of the scenarios of `ctpcap size` on a thread of their own, which reads the captures once more.
+
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { openCaptures } from '../../capture/open/open.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import { Filter } from '../../filter/filter.ts'
+import { mapNonEmpty } from '../../net/non-empty.ts'
 import type { SizedScenario } from '../../report/size/size-report.ts'
-import {
-  type CapturedFirst,
-  mapScenarios,
-  Scenario,
-  type ScenarioSpec,
-} from '../../sizing/scenarios/scenario.ts'
+import { type CapturedFirst, Scenario, type ScenarioSpec } from '../../sizing/scenarios/scenario.ts'
 import { chooseSecret } from '../io/secret.ts'
 import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
@@ -56,7 +53,7 @@ export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario
     return await replayScenarios(
       source,
       windowFor(source, work.sysctls, work.replay),
-      mapScenarios(specs, spec => new Scenario(spec, how)),
+      mapNonEmpty(specs, spec => new Scenario(spec, how)),
       work,
     )
   } finally {

@@ -13,7 +13,8 @@ import type { Table } from '../../conntrack/table.ts'
 import type { Ascii } from '../text/ascii.ts'
 import type { CaptureClock } from '../text/capture-clock.ts'
 import { type EventName, type Shown, stateName } from './entry.ts'
-import { openObject, writeEntryFields } from './json.ts'
+import { openObject, openRow } from './host.ts'
+import { writeEntryFields } from './json.ts'
 import { PORTS_ICMP, PORTS_NONE, portsOf, writeDestination, writeSource } from './tuple.ts'
 
 export const EVENT_COLUMNS =
@@ -44,7 +45,7 @@ export function writeEventRow(
   clock: CaptureClock,
   shown: Shown,
 ): void {
-  if (origin.host !== '') out.text(`${origin.host}\t`)
+  openRow(out, origin.host)
   clock.writeStamp(out, origin.time)
   out.byte(TAB)
   if (origin.frame === 0) out.text('timer')

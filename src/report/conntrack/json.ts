@@ -16,11 +16,6 @@ function allProtocolFields(family: string): string[] {
   )
 }
 
-/** Appends `{`, and the name of a host whose lines stand among those of others. */
-export function openObject(out: Ascii, host: string): void {
-  out.text(host === '' ? '{' : `{"host":${JSON.stringify(host)},`)
-}
-
 /** Appends the fields of an entry, without braces. */
 export function writeEntryFields(out: Ascii, table: Table, ct: number, shown: Shown): void {
   out.text(protocolFields(table.isIpv6(ct), table.protocol(ct)))

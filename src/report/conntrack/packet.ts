@@ -3,7 +3,8 @@ import { formatIpv6 } from '../../net/address.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, protocolName } from '../../net/numbers.ts'
 import type { Ascii } from '../text/ascii.ts'
 import { type CaptureClock, formatElapsed } from '../text/capture-clock.ts'
-import { openObject, protocolFields } from './json.ts'
+import { openObject, openRow } from './host.ts'
+import { protocolFields } from './json.ts'
 import { PORTS_NONE, PORTS_PORTS, portsOf } from './tuple.ts'
 
 /** What of a decoded packet is shown; packet/packet.ts has it all. */
@@ -85,7 +86,7 @@ const TAB = 0x09
 
 /** Appends a row of VERDICT_COLUMNS, behind the host where one was named; time in seconds since 1970. With several captures a frame is `2:17`, the 17th of the second. */
 export function writeVerdictRow(out: Ascii, verdict: Verdict, clock: CaptureClock): void {
-  if (verdict.host !== '') out.text(`${verdict.host}\t`)
+  openRow(out, verdict.host)
   writeFrame(out, verdict)
   out.byte(TAB)
   clock.writeStamp(out, verdict.time)

@@ -1,12 +1,14 @@
 // The finished scenarios of a replay into the SizeReport.
+
 import { describeClass, OCCUPANCY_CLASSES } from '../../conntrack/occupancy-class.ts'
 import type { Settings } from '../../conntrack/settings.ts'
 import type { RuleNumbers } from '../../host/walk/rule-numbers.ts'
+import { mapNonEmpty } from '../../net/non-empty.ts'
 import { advise, type Outcome } from '../../sizing/advice.ts'
 import { tableMemory } from '../../sizing/memory.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
 import { isTelling } from '../../sizing/projection.ts'
-import { type CapturedFirst, mapScenarios, type Scenario } from '../../sizing/scenarios/scenario.ts'
+import type { CapturedFirst, Scenario } from '../../sizing/scenarios/scenario.ts'
 import type { Loss } from '../../sizing/scenarios/what-if.ts'
 import { changedSettings } from '../analyze/changed-settings.ts'
 import { FlowReporter } from '../analyze/flow-report.ts'
@@ -45,7 +47,7 @@ export interface SizedScenario {
 export function buildSizeReport(sized: Sized): SizeReport {
   const { rows, end, captured } = sized
   const { settings } = captured.spec
-  const scenarios = mapScenarios(rows, ({ name, sized: { report } }) => ({ name, ...report }))
+  const scenarios = mapNonEmpty(rows, ({ name, sized: { report } }) => ({ name, ...report }))
   const advice = advise(rows.map(row => row.sized.outcome))
   return {
     schema: SIZE_SCHEMA,

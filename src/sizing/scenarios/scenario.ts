@@ -1,10 +1,12 @@
 // One what-if: an engine with other sysctls, or one that some packets pass by, and the size of its table.
+
 import type { Engine } from '../../conntrack/engine.ts'
 import type { Observer } from '../../conntrack/events.ts'
 import { KnownEngine } from '../../conntrack/known-engine.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { Passage } from '../../conntrack/passage.ts'
 import type { Settings } from '../../conntrack/settings.ts'
+import type { NonEmpty } from '../../net/non-empty.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { endEntries } from '../flows.ts'
 import { timeoutOf } from '../held-by.ts'
@@ -48,14 +50,7 @@ export interface ScenarioHow {
 }
 
 /** The table as captured, and what is held against it. */
-export type CapturedFirst<T> = [T, ...T[]]
-
-export function mapScenarios<T, U>(
-  [captured, ...others]: CapturedFirst<T>,
-  make: (each: T, index: number) => U,
-): CapturedFirst<U> {
-  return [make(captured, 0), ...others.map((each, i) => make(each, i + 1))]
-}
+export type CapturedFirst<T> = NonEmpty<T>
 
 export class Scenario implements Observer {
   readonly spec: ScenarioSpec
