@@ -75,6 +75,19 @@ describe('captures of two hosts', () => {
     expect(stdout.match(/nothing wrong found;/g)).toHaveLength(2)
   })
 
+  it('are told at a glance as the verdict of each tells of them', async () => {
+    using folder = new Folder()
+    const [a, b] = twins(folder)
+    const { stdout } = await runCli(['analyze', `a=${a}`, `b=${b}`, '--only', 'syn-flood'])
+    expect(stdout.split('\n').slice(0, 2)).toEqual([
+      'Hosts     a  1 without a reply; 1 flow, peak 1 live entry',
+      '          b  1 unfinished; 1 flow, peak 1 live entry',
+    ])
+    const sound = folder.write('sound.pcap', new CaptureBuilder().connection(1000).bytes())
+    const { stdout: told } = await runCli(['analyze', `a=${sound}`, `b=${b}`])
+    expect(told).toMatch(/^Hosts {5}a {2}nothing wrong found;/)
+  })
+
   it('have a document each, in one', async () => {
     const { stdout } = await runCli(['analyze', ...nodes(ELSEWHERE), '--json'])
     const { schema, hosts, connections } = JSON.parse(stdout)
@@ -205,6 +218,12 @@ describe('names of hosts', () => {
     const path = folder.write('x=y.pcap', handshake(false).bytes())
     const { code, stdout } = await runCli(['list', path])
     expect([code, stdout.includes('==>')]).toEqual([0, false])
+  })
+
+  it('are words of ASCII: lines of a program are, too', async () => {
+    using folder = new Folder()
+    const [a] = twins(folder)
+    expect(await refused('list', `köln=${a}`)).toContain(`köln=${a}`)
   })
 
   it('may be given to one alone', async () => {

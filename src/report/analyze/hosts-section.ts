@@ -7,6 +7,7 @@ import type { FindingReport } from './finding-model.ts'
 import { type JoinedFlow, joinedFlows } from './joined-flows.ts'
 import type { Report } from './model.ts'
 import { endText, protocolText } from './tuple-text.ts'
+import { cleanText, isGrave, unfinished } from './verdict-section.ts'
 
 /** Connections that pass several hosts and are named. */
 const NAMED_CONNECTIONS = 5
@@ -46,12 +47,22 @@ function joinedText({ protocol, protocolNumber, hops }: JoinedFlow): string {
   return `  ${protocolText(protocol, protocolNumber)} ${ends.join(', ')}`
 }
 
-function foundOn({ findings, tunnels, packets }: Report, style: Style): string {
-  const all = [...findings, ...tunnels.flatMap(tunnel => tunnel.findings)]
-  const grave = all.filter(({ severity }) => severity !== 'info').map(finding => nameOf(finding, style))
-  const invalid = packets.invalid === 0 ? [] : [`${formatCount(packets.invalid)} INVALID`]
-  const found = [...grave, ...invalid]
-  return found.length === 0 ? style.green('nothing wrong found') : found.join(', ')
+/** What the verdict of the host is about, in a few words. */
+function foundOn(report: Report, style: Style): string {
+  const { findings, tunnels, packets, unreplied } = report
+  const clean = cleanText(report)
+  if (clean !== '') return style.green(clean)
+  const grave = [...findings, ...tunnels.flatMap(tunnel => tunnel.findings)].filter(isGrave)
+  const counts: [number, string][] = [
+    [packets.invalid, 'INVALID'],
+    [packets.dropped, 'dropped'],
+    [unreplied.silent, 'without a reply'],
+    [unfinished(report), 'unfinished'],
+  ]
+  return [
+    ...grave.map(finding => nameOf(finding, style)),
+    ...counts.flatMap(([count, what]) => (count === 0 ? [] : [`${formatCount(count)} ${what}`])),
+  ].join(', ')
 }
 
 function nameOf({ severity, id, flowCount }: FindingReport, style: Style): string {

@@ -45,7 +45,9 @@ export function analyzeDocument(generator: string, hosts: readonly OfHost<Report
 
 /** Connections among those that reports name (the largest, and those of findings) which two or more hosts have an entry of. */
 export function joinedFlows(hosts: readonly OfHost<Report>[]): JoinedFlow[] {
-  const candidates = hosts.flatMap(({ host, report }) => candidatesOf(host, report))
+  const all = hosts.flatMap(({ host, report }) => candidatesOf(host, report))
+  // behind a translation there is no way back to who saw the packet in front of it
+  const candidates = [...all.filter(hop => hop.translated === null), ...all.filter(hop => hop.translated)]
   const byTuple = new Map<string, Candidate[]>()
   for (const candidate of candidates) {
     const key = keyOf(candidate.protocolNumber, candidate)
@@ -59,14 +61,19 @@ export function joinedFlows(hosts: readonly OfHost<Report>[]): JoinedFlow[] {
   const used = new Set<Candidate>()
   const joined: JoinedFlow[] = []
   // who is behind nobody comes first; hosts that do not translate are behind each other
-  for (const first of [...candidates.filter(hop => !behind.has(hop)), ...behind]) {
+  const starts = [false, true].flatMap(isBehind => candidates.filter(hop => behind.has(hop) === isBehind))
+  for (const first of starts) {
     const hops: Candidate[] = []
     for (let hop: Candidate | undefined = first; hop !== undefined && !used.has(hop); ) {
       used.add(hop)
       hops.push(hop)
       hop = next(hop).find(other => !used.has(other))
     }
-    if (hops.length < 2) continue
+    if (hops.length < 2) {
+      // another may lead to it
+      for (const hop of hops) used.delete(hop)
+      continue
+    }
     const { protocol, protocolNumber } = first
     joined.push({ protocol, protocolNumber, hops: hops.map(hopOf) })
   }

@@ -6,6 +6,7 @@ import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
+import { shellWord } from '../../net/shell-word.ts'
 import { timeoutOf } from '../../sizing/held-by.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from '../text/format.ts'
@@ -123,7 +124,7 @@ function severalTables({ captures, sightings }: Evidence): string {
   if (passed === undefined) return ''
   const { packets, from, to } = passed
   const path = ({ capture }: FrameReference): string => printable(captures[capture]?.path ?? '')
-  return `${plural(packets, 'packet')} went from ${path(from)} (frame ${from.frame}) to ${path(to)} (frame ${to.frame}), by a wire or past a router: if these are captures of several hosts or network namespaces, their tables were taken for one. NAME=FILE tells them apart (nodeA=${path(from)} nodeB=${path(to)}).`
+  return `${plural(packets, 'packet')} went from ${path(from)} (frame ${from.frame}) to ${path(to)} (frame ${to.frame}), by a wire or past a router: if these are captures of several hosts or network namespaces, their tables were taken for one. NAME=FILE tells them apart (nodeA=${shellWord(path(from))} nodeB=${shellWord(path(to))}).`
 }
 
 function twoLives({ twoLives: { count, frames }, captures }: Evidence): string {

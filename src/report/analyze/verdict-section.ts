@@ -27,9 +27,8 @@ export function verdictLines(report: Report, style: Style): string[] {
     ...harmlessLines(report),
     ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
   ]
-  const isAll = !report.limits.some(({ id }) => id === LEFT_OUT)
-  if (isClean(report))
-    lines.unshift(style.green(isAll ? 'nothing wrong found' : 'nothing wrong found among what was asked for'))
+  const clean = cleanText(report)
+  if (clean !== '') lines.unshift(style.green(clean))
   const inOrder = orderlyItems(report)
   if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
   return lines
@@ -51,11 +50,11 @@ function unfinishedLines(report: Report): string[] {
   return count === 0 ? [] : [`${plural(count, 'handshake')} unfinished: a SYN-ACK, and no ACK of it`]
 }
 
-function unfinished({ flows }: Report): number {
+export function unfinished({ flows }: Report): number {
   return flows.byState.tcp?.SYN_RECV ?? 0
 }
 
-const isGrave = ({ severity }: FindingReport): boolean => severity !== 'info'
+export const isGrave = ({ severity }: FindingReport): boolean => severity !== 'info'
 
 function trackedPackets({ packets }: Report): number {
   return (
@@ -236,6 +235,13 @@ function harmlessLines({ unreplied }: Report): string[] {
     lines.push(`${plural(multicast, 'flow')} to multicast or broadcast, where no reply is due`)
   if (tunnel > 0) lines.push(`${plural(tunnel, 'flow')} of an overlay network, one a direction by design`)
   return lines
+}
+
+/** That nothing is wrong, as far as it was looked for; `''` where something is. */
+export function cleanText(report: Report): string {
+  if (!isClean(report)) return ''
+  const isAll = !report.limits.some(({ id }) => id === LEFT_OUT)
+  return isAll ? 'nothing wrong found' : 'nothing wrong found among what was asked for'
 }
 
 function isClean(report: Report): boolean {
