@@ -1,12 +1,13 @@
 // Programs that some tests need beside Node.js, and whether they are on the PATH.
 import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 
+/** @param program a name, or a path */
 export function isInstalled(program: string): boolean {
   const folders = (process.env.PATH ?? '').split(delimiter)
   return folders.some(folder => {
     try {
-      accessSync(join(folder, program), constants.X_OK)
+      accessSync(resolve(folder, program), constants.X_OK)
       return true
     } catch {
       return false
