@@ -49,7 +49,7 @@ import {
 } from './status.ts'
 import { Table } from './table.ts'
 import { ENTRY_SHIFT, EVENTS, OCCUPANCY, STATUS, TIMEOUT } from './table-layout.ts'
-import { hashTuple, hasTracker, invertTuple, Tuple, trackedTuple } from './tuple.ts'
+import { hashTuple, hasTracker, invertTuple, Tuple, trackedTuple, ZONE_SHIFT } from './tuple.ts'
 import { Wheel } from './wheel.ts'
 
 /**
@@ -257,6 +257,8 @@ export class Engine {
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && !allowsClash(table.protocol(ct))) return NAT_AGREES
     if (!this.invert()) return NAT_AGREES
     const nat = this.translate(translation)
+    // of a packet that is seen late nobody knows the zone but its entry
+    this.reply.kind = this.tuple.kind ^ ((table.zone(ct * 2) ^ table.zone(ct * 2 + 1)) << ZONE_SHIFT)
     const isYoung = this.context.time - table.start(ct) <= RACE_TIME
     const verdict = judgeTranslation(table, ct, this.reply, nat, isYoung)
     if (verdict !== NAT_LEARNT) return verdict

@@ -3,7 +3,7 @@ import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP }
 import type { Packet } from '../packet/packet.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from './status.ts'
 import type { Table } from './table.ts'
-import { dccpPorts, hashTuple, invertTuple, Tuple, tupleOf, withZoneOf } from './tuple.ts'
+import { dccpPorts, hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 
 /** Sets the reply key of a new entry when the packet is translated. */
 export interface Translation {
@@ -30,10 +30,7 @@ export class ObservedTranslation implements Translation {
   }
 
   apply(reply: Tuple): number {
-    const { tuple } = this
-    // the zone is the entry's: what left has none
-    tuple.kind = withZoneOf(tuple.kind, reply.kind)
-    return invertTuple(tuple, reply) ? this.bits : 0
+    return invertTuple(this.tuple, reply) ? this.bits : 0
   }
 }
 

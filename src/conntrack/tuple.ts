@@ -16,12 +16,6 @@ export function zoneOf(kind: number): number {
   return (kind & (KIND_IPV6 - 1)) >>> ZONE_SHIFT
 }
 
-/** `kind` with the zone that `other` has. */
-export function withZoneOf(kind: number, other: number): number {
-  const zone = (KIND_IPV6 - 1) & ~((1 << ZONE_SHIFT) - 1)
-  return (kind & ~zone) | (other & zone)
-}
-
 /**
  * The reused record of a key. For IPv4 `source` and `destination` are the addresses. For IPv6 they are folds of the
  * address words below, good enough to hash and to tell most apart; equality also compares the words.

@@ -4,6 +4,8 @@ import { DatagramTranslations } from '../../src/conntrack/datagram-translations.
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_NAMES } from '../../src/conntrack/events.ts'
 import { ObservedTranslation } from '../../src/conntrack/nat.ts'
+import { ENTERS, LEAVES } from '../../src/conntrack/passage.ts'
+import { RuledEngine } from '../../src/conntrack/ruled-engine.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import {
   DIRECTION_REPLY,
@@ -104,6 +106,26 @@ describe('a translation that is seen later than the first packet', () => {
     engine.learn(packetOf(POD), seen(packetOf(POD), packetOf(FIRST)))
     expect(engine.track(packetOf(reply(FIRST)))).toBe(STATE_ESTABLISHED)
     expect(listEngine(engine)).toHaveLength(1)
+  })
+
+  it('leaves the reply in the zone of its entry, whichever the packet before was of', () => {
+    const passage = {
+      zone: 0,
+      replyZone: 0,
+      isOwn: false,
+      redirection: null,
+      answers: () => true,
+      touchKey: () => 0,
+      enter: () => ENTERS,
+      leave: () => LEAVES,
+    }
+    const engine = new RuledEngine(passage, defaultSettings(), silent, false, null)
+    engine.track(packetOf(POD))
+    passage.replyZone = 7
+    engine.track(packetOf('10.0.0.6:4000>10.9.0.1:53'))
+    passage.replyZone = 0
+    engine.learn(packetOf(POD), seen(packetOf(POD), packetOf(FIRST)))
+    expect(engine.track(packetOf(reply(FIRST)))).toBe(STATE_ESTABLISHED)
   })
 
   it('is learnt from a retransmission', () => {
