@@ -97,6 +97,13 @@ export function dccpPorts(packet: Packet): number {
   return packet.transportCaptured >= PORTS_LENGTH ? packet.view.getInt32(packet.transportOffset) : 0
 }
 
+/** Source port << 16 | destination port of a packet, of DCCP, too; of ICMP id << 16 | type << 8 | code. */
+export function portsOf(packet: Packet): number {
+  return packet.protocol === IPPROTO_DCCP
+    ? dccpPorts(packet)
+    : (packet.sourcePort << 16) | packet.destinationPort
+}
+
 /** Writes the inverse of `tuple` into `inverse` (another record); false where the kernel knows none (ICMP errors, …). */
 export function invertTuple(tuple: Tuple, inverse: Tuple): boolean {
   const ports = invertPorts(tuple.kind, tuple.ports)

@@ -1,4 +1,5 @@
 // What rules, topology and sysctls of the host say of a finding: the same sentences for all of them.
+import { tableName } from '../../host/rules/ruleset.ts'
 import type { Values } from '../facts/facts.ts'
 import { end, text, type Wording } from './wording.ts'
 
@@ -36,7 +37,7 @@ export const GIVEN_REASONS: Wording['reasons'] = {
 
 /** A rule with its table, chain and text, or the policy of a chain: `rules.txt:14 (ip filter FORWARD, "-A FORWARD -j DROP")`. */
 export function ruleThatDrops(values: Values): string {
-  const chain = `${text(values, 'table').replace(/^nft /, '')} ${text(values, 'chain')}`
+  const chain = `${tableName(text(values, 'table'))} ${text(values, 'chain')}`
   const place = text(values, 'place')
   return place === 'policy' ? `the policy of ${chain}` : `${place} (${chain}, "${text(values, 'text')}")`
 }

@@ -52,8 +52,9 @@ const HEADER = new Set([
 ])
 
 export class IptablesOptions {
-  private readonly header: Step[] = []
-  private readonly matches: Step[] = []
+  /** In the order in which the kernel takes them: what it looks at of the header stands in front of matches. */
+  readonly steps: Step[] = []
+  private headers = 0
   comment = ''
   destination: Int32Array | null = null
   private at = 0
@@ -67,11 +68,6 @@ export class IptablesOptions {
     this.words = words
     this.family = family
     this.wheel = wheel
-  }
-
-  /** In the order in which the kernel takes them. */
-  get steps(): Step[] {
-    return [...this.header, ...this.matches]
   }
 
   /** @returns what is wrong with the rule, or null */
@@ -95,7 +91,7 @@ export class IptablesOptions {
     const isGoto = option === '-g' || option === '--goto'
     const action = iptablesTarget(name, this.words.slice(this.at), isGoto, this.family)
     if (typeof action === 'string') return action
-    if (action !== null) this.matches.push({ action })
+    if (action !== null) this.steps.push({ action })
     return null
   }
 
@@ -112,8 +108,8 @@ export class IptablesOptions {
     const asked = packetMatch({ match, option, values, isNegated, family, words, wheel })
     const test = asked ?? this.testOf(option, values)
     if (typeof test === 'string') return test
-    const steps = HEADER.has(option) ? this.header : this.matches
-    steps.push({ test: asked ?? negatedIf(isNegated, test) })
+    const at = HEADER.has(option) ? this.headers++ : this.steps.length
+    this.steps.splice(at, 0, { test: asked ?? negatedIf(isNegated, test) })
     if (!isNegated && (option === '-d' || option === '--destination')) {
       const network = parseNetwork(value ?? '')
       if (network !== null && isSingle(network)) this.destination = network.first
@@ -124,7 +120,7 @@ export class IptablesOptions {
   private useMatch(match: string): void {
     this.match = match
     const test = matchWithoutOption({ match, words: this.words })
-    if (test !== null) this.matches.push({ test })
+    if (test !== null) this.steps.push({ test })
   }
 
   /** The words up to the next option. */

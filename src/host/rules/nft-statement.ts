@@ -117,19 +117,24 @@ function lookupOf<T>(
 }
 
 function vmapSteps(own: JsonObject, sets: NftSets, wheel: () => number): Step[] {
-  const found = lookupOf(own, sets, wheel, verdictOf)
-  return found === null ? [{ action: { kind: 'unknown' } }] : dispatchSteps(found)
+  return mapSteps(own, sets, wheel, verdictOf)
 }
 
-function dispatchSteps({
-  fields,
-  lookup,
-  isComplete,
-}: {
-  fields: NftField[]
-  lookup: Lookup<Action>
-  isComplete: boolean
-}): Step[] {
+/**
+ * What a map of a key to actions does.
+ * @param read makes an action of the data of an element
+ * @param otherwise what is done where the map is not known
+ */
+function mapSteps(
+  map: JsonObject,
+  sets: NftSets,
+  wheel: () => number,
+  read: (data: unknown) => Action | null,
+  otherwise: Action = { kind: 'unknown' },
+): Step[] {
+  const found = lookupOf(map, sets, wheel, read)
+  if (found === null) return [{ action: otherwise }]
+  const { fields, lookup, isComplete } = found
   return [
     ...needsOf(fields),
     {
@@ -151,11 +156,10 @@ function natSteps(kind: 'dnat' | 'snat', own: JsonObject, sets: NftSets, wheel: 
   const map = asObject(asObject(own.addr)?.map)
   if (map !== null) {
     const port = own.port === undefined ? null : portsFrom(own.port)
-    const found = lookupOf(map, sets, wheel, (data): Action | null => {
+    return mapSteps(map, sets, wheel, data => {
       const target = targetOf(data, port)
       return target === null ? null : { kind, target, isRandom: isChance }
     })
-    return found === null ? [{ action: { kind: 'unknown' } }] : dispatchSteps(found)
   }
   const addresses = own.addr === undefined ? null : networkFrom(own.addr)
   const ports = own.port === undefined ? null : portsFrom(own.port)
@@ -191,10 +195,9 @@ function markSteps({ key, value }: JsonObject, sets: NftSets, wheel: () => numbe
   const kind = isOfPacket ? 'mark' : 'connmark'
   const map = asObject(asObject(value)?.map)
   if (map !== null) {
-    const found = lookupOf(map, sets, wheel, (data): Action | null =>
-      typeof data === 'number' ? { kind, clear: 0xffffffff, flip: data } : null,
-    )
-    return found === null ? [{ action: { kind, clear: 0, flip: null } }] : dispatchSteps(found)
+    const read = (data: unknown): Action | null =>
+      typeof data === 'number' ? { kind, clear: 0xffffffff, flip: data } : null
+    return mapSteps(map, sets, wheel, read, { kind, clear: 0, flip: null })
   }
   return [{ action: markAction(kind, value) }]
 }
@@ -204,8 +207,7 @@ function zoneSteps(ct: JsonObject, value: unknown, sets: NftSets, wheel: () => n
   const actionOf = (zone: unknown): Action | null =>
     typeof zone === 'number' ? { kind: 'zone', zone, direction, tracksAgain: true } : null
   const map = asObject(asObject(value)?.map)
-  const found = map === null ? null : lookupOf(map, sets, wheel, actionOf)
-  if (found !== null) return dispatchSteps(found)
+  if (map !== null) return mapSteps(map, sets, wheel, actionOf)
   return [{ action: actionOf(value) ?? { kind: 'unknown' } }]
 }
 

@@ -37,7 +37,7 @@ export function firstHook({ family, source, isLocal }: Subject): FirstHook {
 }
 
 export class Rules {
-  /** Base chains in front of conntrack that have a rule of NOTRACK somewhere below. */
+  /** Whether any rule is one of NOTRACK. */
   readonly hasNotrack: boolean
   readonly ruleset: Ruleset
   private readonly firstMark: number | null

@@ -94,6 +94,11 @@ export interface Chain {
 /** Rules above this in a chain are looked up by their destination. */
 const LONG_CHAIN = 16
 
+/** What a table of chains is called, whichever tool told of it: `inet filter`. */
+export function tableName(table: string): string {
+  return table.replace(/^nft /, '')
+}
+
 /** All chains of all files. */
 export class Ruleset {
   chains: Chain[] = []
@@ -132,7 +137,7 @@ export class Ruleset {
   dropDoubles(): number {
     let left = 0
     for (const [table, count] of this.foreign) {
-      const same = table.replace(/^nft /, '')
+      const same = tableName(table)
       if (this.chains.some(chain => chain.table === same)) {
         this.chains = this.chains.filter(chain => chain.table !== table)
       } else left += count

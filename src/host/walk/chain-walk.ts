@@ -234,15 +234,10 @@ export class ChainWalk {
         this.end('unknown', way, number)
         addWay(to.after, { ...way, mark: null, connMark: null })
         return
-      case 'zone':
-        if (action.zone === 'mark' && way.mark === null) {
-          this.actOn(number, { kind: 'unknown' }, way, to)
-          return
-        }
-        addWay(to.after, changed(way, action, this.facts.hasEntry))
-        return
       default:
-        addWay(to.after, changed(way, action, this.facts.hasEntry))
+        if (action.kind === 'zone' && action.zone === 'mark' && way.mark === null)
+          this.actOn(number, { kind: 'unknown' }, way, to)
+        else addWay(to.after, changed(way, action, this.facts.hasEntry))
     }
   }
 

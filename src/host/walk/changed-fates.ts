@@ -1,7 +1,6 @@
 // Two rulesets run over the same packets: which of them meet another fate, by the fates, the rules that decide, and flow.
 
 import { EntryMarks } from '../../conntrack/entry-marks.ts'
-import { hasPorts } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { GroupedPackets } from './grouped-packets.ts'
 import { FATES, type Fate } from './packet-end.ts'
@@ -52,8 +51,7 @@ export class ChangedFates {
     }
     if (before.fate === after.fate) return
     this.changed++
-    const isPorted = packet.hasTuple && hasPorts(packet.protocol)
-    const group = this.groups.add(packet, this.pairOf(), before.stateNumber, isPorted, before.isAnswering)
+    const group = this.groups.add(packet, this.pairOf(), before.stateNumber, before.isAnswering)
     const isBroken = before.isPassed && after.isRefused && before.ct >= 0 && this.marks.set(before.ct, 0)
     const isOpened = before.isRefused && after.isPassed && after.isFirst
     if (isBroken) this.broken++

@@ -109,18 +109,15 @@ export class Courses {
    */
   private tell(seen: Seen): number {
     const { told, ways } = this
-    if (seen.count === 1) {
-      told[0] = 0
-      ways[0] = wayOf(seen.packetType(0), seen.direction(0))
-      return 1
-    }
     let isTold = false
-    for (let i = 0; i < seen.count && !isTold; i++)
-      isTold = wayOf(seen.packetType(i), seen.direction(i)) !== 0
     let size = 0
     for (let i = 0; i < seen.count; i++) {
       const way = wayOf(seen.packetType(i), seen.direction(i))
       if (isTold && way === 0) continue
+      if (!isTold && way !== 0) {
+        isTold = true
+        size = 0
+      }
       const slot = size < MOST_IN_KEY ? size : MOST_IN_KEY - 1
       told[slot] = i
       ways[slot] = way

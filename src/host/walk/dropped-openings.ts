@@ -1,4 +1,5 @@
 // First packets that rules dropped a moment ago: an answer to one shows that the rules given are not those that ran.
+import { portsOf } from '../../conntrack/tuple.ts'
 import { addressWord } from '../../net/address.ts'
 import type { Packet } from '../../packet/packet.ts'
 
@@ -38,7 +39,7 @@ export class DroppedOpenings {
 
   /** @param decided the rule by its number, -1 for none */
   add(packet: Packet, decided: number): void {
-    const ports = (packet.sourcePort << 16) | packet.destinationPort
+    const ports = portsOf(packet)
     const one = endsHash(packet, false)
     const at = slotOf(one, ports)
     this.kept[at] = one
@@ -49,7 +50,8 @@ export class DroppedOpenings {
 
   /** The rule that dropped what a packet answers, or NOT_DROPPED; it is told once. */
   private answeredBy(packet: Packet): number {
-    const ports = (packet.destinationPort << 16) | packet.sourcePort
+    const asked = portsOf(packet)
+    const ports = (asked << 16) | (asked >>> 16)
     const one = endsHash(packet, true)
     const at = slotOf(one, ports)
     const { kept } = this

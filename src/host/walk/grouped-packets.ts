@@ -1,4 +1,6 @@
 // Packets by what decided, state and flow: those between the same two ends to the same port are one group.
+import { portsOf } from '../../conntrack/tuple.ts'
+import { hasPorts } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 
 /** The host's stack: no route, say. */
@@ -14,7 +16,7 @@ export interface PacketGroup {
   destination: Int32Array
   /** -1 where the protocol has none. */
   destinationPort: number
-  /** Index of the state in the order of `ct state`'s names, see replayed-rules.ts. */
+  /** Index of the state in the order of `ct state`'s names, see packet-end.ts. */
   state: number
   /** Whether these are answers to the source. */
   isAnswer: boolean
@@ -45,7 +47,7 @@ export class GroupedPackets {
    * @param isAnswer whether the packet is grouped with others of who asked, whom it answers
    * @returns the group's index, -1 where it found no place
    */
-  add(packet: Packet, decided: number, state: number, hasPorts: boolean, isAnswer = false): number {
+  add(packet: Packet, decided: number, state: number, isAnswer = false): number {
     const { key, keys, heads } = this
     const isWide = packet.family === 6
     const from = isAnswer ? 4 : 0
@@ -58,7 +60,9 @@ export class GroupedPackets {
     key[to + 1] = isWide ? packet.destination1 : 0
     key[to + 2] = isWide ? packet.destination2 : 0
     key[to + 3] = isWide ? packet.destination3 : 0
-    key[8] = hasPorts ? (isAnswer ? packet.sourcePort : packet.destinationPort) : -1
+    const ports = portsOf(packet)
+    const isPorted = packet.hasTuple && hasPorts(packet.protocol)
+    key[8] = isPorted ? (isAnswer ? ports >>> 16 : ports & 0xffff) : -1
     key[9] = packet.protocol | (packet.family << 8) | (state << 16) | (isAnswer ? 1 << 24 : 0)
     key[10] = decided
     let hash = 0

@@ -213,8 +213,7 @@ export class Journey {
   }
 
   private isToGroup(): boolean {
-    const { subject, routing, facts } = this
-    facts.asked |= ASKS_DESTINATION
+    const { subject, routing } = this
     const kind = subject.isDestinationKnown ? routing.kindOf(subject.family, subject.destination) : null
     return kind === 'broadcast' || kind === 'multicast'
   }

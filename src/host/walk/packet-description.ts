@@ -2,8 +2,8 @@
 import type { Seen } from '../../conntrack/passage.ts'
 import { IPS_CONFIRMED, IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { dccpPorts } from '../../conntrack/tuple.ts'
-import { hasPorts, IPPROTO_DCCP } from '../../net/numbers.ts'
+import { portsOf } from '../../conntrack/tuple.ts'
+import { hasPorts } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { PacketFacts, TupleEnd } from '../rules/packet-facts.ts'
 import type { Subject } from '../rules/subject.ts'
@@ -32,7 +32,7 @@ export function describePacket(
   subject.protocol = packet.protocol
   addressesOf(packet, subject.source, subject.destination)
   const isPorted = packet.hasTuple && hasPorts(packet.protocol) && packet.transportCaptured >= 4
-  const ports = packet.protocol === IPPROTO_DCCP && isPorted ? dccpPorts(packet) : portsOf(packet)
+  const ports = portsOf(packet)
   subject.sourcePort = isPorted ? ports >>> 16 : -1
   subject.destinationPort = isPorted ? ports & 0xffff : -1
   const isIcmp = packet.protocol === 1 || packet.protocol === 58
@@ -79,10 +79,6 @@ export function describeEntry(
   facts.reply.source.port = guess.port
 }
 
-function portsOf({ sourcePort, destinationPort }: Packet): number {
-  return (sourcePort << 16) | destinationPort
-}
-
 /** How a packet left, where that was seen. @param after a record to use */
 export function seenNatOf(packet: Packet, seen: Seen | null, after: Packet): SeenNat | null {
   if (seen === null || seen.translated === 0) return null
@@ -107,15 +103,18 @@ function tosOf({ family, bytes, networkOffset }: Packet): number {
   return ((bytes[networkOffset] & 0xf) << 4) | (bytes[networkOffset + 1] >> 4)
 }
 
+/** Writes the source of a key into four words; of IPv4 the others are 0. */
+export function sourceOf(table: Table, key: number, words: Int32Array): void {
+  const known = table.isIpv6(key >> 1) ? 4 : 1
+  for (let i = 0; i < 4; i++) words[i] = i < known ? table.sourceWord(key, i) : 0
+}
+
 function endOf(table: Table, key: number, isSource: boolean, isPorted: boolean, end: TupleEnd): void {
   end.isKnown = true
-  for (let i = 0; i < 4; i++) {
-    end.words[i] =
-      table.isIpv6(key >> 1) || i === 0
-        ? isSource
-          ? table.sourceWord(key, i)
-          : table.destinationWord(key, i)
-        : 0
+  if (isSource) sourceOf(table, key, end.words)
+  else {
+    const known = table.isIpv6(key >> 1) ? 4 : 1
+    for (let i = 0; i < 4; i++) end.words[i] = i < known ? table.destinationWord(key, i) : 0
   }
   const ports = table.ports(key)
   end.port = isPorted ? (isSource ? ports >>> 16 : ports & 0xffff) : -1

@@ -1,6 +1,7 @@
 // What tells packets apart as far as rules can ask: the words that a walk is kept under, and which of them a question is about.
 import { IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
+import { portsOf } from '../../conntrack/tuple.ts'
 import type { Packet } from '../../packet/packet.ts'
 import {
   ASKS_DESTINATION,
@@ -70,7 +71,7 @@ export function fillKey(
   key[5] = isWide ? packet.destination1 : 0
   key[6] = isWide ? packet.destination2 : 0
   key[7] = isWide ? packet.destination3 : 0
-  key[PORTS] = portsOf(packet)
+  key[PORTS] = askedPorts(packet)
   const tcpFlags = packet.protocol === 6 && packet.transportCaptured >= 14 ? packet.tcpFlags & 0xff : 0
   key[KIND] =
     packet.protocol |
@@ -106,12 +107,12 @@ export function addRoute(key: Int32Array, route: number, later: number, destinat
 }
 
 /** Ports, or of ICMP type and code, as far as the packet has them. */
-function portsOf(packet: Packet): number {
+function askedPorts(packet: Packet): number {
   if (packet.protocol === 1 || packet.protocol === 58) {
     if (packet.transportCaptured < 2) return 0
     return (packet.bytes[packet.transportOffset] << 8) | packet.bytes[packet.transportOffset + 1]
   }
-  return packet.hasTuple ? (packet.sourcePort << 16) | packet.destinationPort : 0
+  return packet.hasTuple ? portsOf(packet) : 0
 }
 
 /** Adds what tells entries apart whose packets look the same: how they are translated. */
@@ -125,14 +126,20 @@ export function addEntry(key: Int32Array, table: Table, ct: number, direction: n
 
 /**
  * Adds the way on which the packet comes to conntrack.
+ * @param isOnly whether it is on that one for certain
  * @param isUnknown whether nobody knows the mark of its connection
- * @returns false for several ways, or one that is not certain: such a packet is walked each time
+ * @returns false for several ways: such a packet is walked each time
  */
 export function addWay(key: Int32Array, ways: readonly Way[], isOnly: boolean, isUnknown: boolean): boolean {
-  if (ways.length !== 1 || !isOnly) return false
+  if (ways.length !== 1) return false
   const { mark, isUntracked, isFixed, zone } = ways[0]
   key[WAY_MARK] = mark ?? 0
   key[WAY] =
-    (mark === null ? 1 : 0) | (isUnknown ? 2 : 0) | (isUntracked ? 4 : 0) | (isFixed ? 8 : 0) | (zone << 4)
+    (mark === null ? 1 : 0) |
+    (isUnknown ? 2 : 0) |
+    (isUntracked ? 4 : 0) |
+    (isFixed ? 8 : 0) |
+    (zone << 4) |
+    (isOnly ? 0 : 1 << 20)
   return true
 }

@@ -34,7 +34,14 @@ import { BY_HOST, GroupedPackets } from './grouped-packets.ts'
 import { HostRouting } from './host-routing.ts'
 import { Journey, type Turned } from './journey.ts'
 import { LastTrails } from './last-trails.ts'
-import { ASKED_STATUS, describeEntry, describePacket, isSynAck, seenNatOf } from './packet-description.ts'
+import {
+  ASKED_STATUS,
+  describeEntry,
+  describePacket,
+  isSynAck,
+  seenNatOf,
+  sourceOf,
+} from './packet-description.ts'
 import { type End, type Fate, FORWARDED, NOWHERE, redirectionOf, STATES } from './packet-end.ts'
 import { addEntry, addRoute, addWay, fillKey } from './packet-key.ts'
 import { addressesOf, Refusals } from './refusals.ts'
@@ -48,7 +55,6 @@ import { Wheels } from './wheels.ts'
 
 /** Of a packet that met no rule yet. */
 const ONE_WAY: readonly Way[] = [FIRST_WAY]
-const UNTRACKED_WAY: readonly Way[] = [{ ...FIRST_WAY, isUntracked: true }]
 
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
@@ -181,10 +187,7 @@ export class ReplayedRules implements Passage {
     if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
     if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
-    if (!this.front[packet.family === 6 ? 1 : 0]) {
-      if (isSpared) this.ways = UNTRACKED_WAY
-      return isSpared ? PASSES_BY : ENTERS
-    }
+    if (!this.front[packet.family === 6 ? 1 : 0]) return isSpared ? PASSES_BY : ENTERS
     const trail = this.walkFront(packet)
     this.ways = trail.ways
     this.isOnly = trail.isOnly
@@ -201,7 +204,6 @@ export class ReplayedRules implements Passage {
       this.ways = ONE_WAY
       return ENTERS
     }
-    if (isSpared) this.ways = trail.ways.map(way => ({ ...way, isUntracked: true }))
     const [way] = trail.ways
     if (isSpared || areUntracked(trail.ways)) return PASSES_BY
     this.isBlind = trail.ways.length > 1 && haveZones(trail.ways)
@@ -242,6 +244,12 @@ export class ReplayedRules implements Passage {
       this.untold++
       if (course.origin === null) this.unplaced++
       this.take(NOWHERE)
+      if (isFirst) {
+        // nothing is left of the entry that had its place
+        this.entries.note(ct, NOWHERE, true)
+        this.last.forget(ct)
+        this.doubt(ct, false)
+      }
       return LEAVES
     }
     const isDoubted = this.isDoubted || this.isDoubtful(found, ct, direction, isFirst)
@@ -319,8 +327,7 @@ export class ReplayedRules implements Passage {
 
   /** Takes a packet that was dropped among its like. */
   private group(packet: Packet, { decided, why }: End): void {
-    const isPorted = packet.hasTuple && hasPorts(packet.protocol)
-    const group = this.dropped.add(packet, why === '' ? decided : BY_HOST, this.stateNumber, isPorted)
+    const group = this.dropped.add(packet, why === '' ? decided : BY_HOST, this.stateNumber)
     if (group >= 0) this.dropped.groups[group].why ||= why
   }
 
@@ -336,7 +343,7 @@ export class ReplayedRules implements Passage {
 
   answers(table: Table, ct: number): boolean {
     const { source } = this
-    for (let i = 0; i < 4; i++) source[i] = i === 0 || table.isIpv6(ct) ? table.sourceWord(ct * 2 + 1, i) : 0
+    sourceOf(table, ct * 2 + 1, source)
     return this.routing.isLocal(table.isIpv6(ct) ? 6 : 4, source) !== false
   }
 
@@ -485,7 +492,7 @@ export class ReplayedRules implements Passage {
         table.source(other) !==
         addressWord(family, destination[0], destination[1], destination[2], destination[3])
       ) {
-        for (let i = 0; i < 4; i++) destination[i] = i === 0 || family === 6 ? table.sourceWord(other, i) : 0
+        sourceOf(table, other, destination)
         later = routes.of(family, destination)
       }
     }

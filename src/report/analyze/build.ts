@@ -1,4 +1,5 @@
 // Engine, counts and findings into the Report.
+
 import type { Settings } from '../../conntrack/settings.ts'
 import type { InvalidPackets } from '../../findings/counts/invalid.ts'
 import type { InvalidFates } from '../../findings/counts/invalid-fates.ts'
@@ -13,6 +14,7 @@ import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
 import type { Finding } from '../../findings/wording/finding.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import { tableName } from '../../host/rules/ruleset.ts'
 import type { ChangedFates } from '../../host/walk/changed-fates.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { Flows, SortKey } from '../../sizing/flows.ts'
@@ -173,7 +175,7 @@ function invalidFatesReport({ passed, untold, dropped }: InvalidFates): InvalidF
     untold,
     dropped: dropped.map(({ place, packets }) => ({
       packets,
-      rule: place === null ? null : { ...place, table: place.table.replace(/^nft /, '') },
+      rule: place === null ? null : { ...place, table: tableName(place.table) },
     })),
   }
 }

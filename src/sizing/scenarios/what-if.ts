@@ -189,7 +189,8 @@ export class WhatIf {
     loss.refused++
     const { table, direction } = engine
     const protocol = table.protocol(ct)
-    const port = keepsPorts(protocol, table.ports(ct * 2)) ? table.ports(ct * 2) & 0xffff : -1
+    const ports = table.ports(ct * 2)
+    const port = keepsPorts(protocol, ports) ? ports & 0xffff : -1
     const isAnswer = direction !== DIRECTION_ORIGINAL
     const isIpv6 = table.isIpv6(ct)
     const known = loss.refusals.find(
