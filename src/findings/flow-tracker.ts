@@ -162,12 +162,12 @@ export class FlowTracker {
     return this.collector.clients
   }
 
-  /** Searches that had to stop: what they were for, and how many steps they took. */
   /** Connections whose addresses and ports another has at the same time. */
   get twoLives(): TwoLives {
     return this.segments.twoLives
   }
 
+  /** Searches that had to stop: what they were for, and how many steps they took. */
   get exhausted(): Budget[] {
     return [this.strayBudget, this.lifetimes.budget, ...this.detectors.budgets].filter(
       ({ refused }) => refused > 0,

@@ -9,6 +9,7 @@ import { BY_HOST } from '../host/walk/grouped-packets.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
 import { placeOf } from '../host/walk/rule-numbers.ts'
 import { isOneEnd } from './evidence/flow-forms.ts'
+import { isSamePhrase } from './facts/collector.ts'
 import {
   type Facts,
   type FindingId,
@@ -66,17 +67,10 @@ class Given {
     this.knowledge = knowledge
   }
 
+  /** What is the same of several flows is told once. */
   tell(code: string, values: Values = {}): void {
-    this.reasons.push(phrase(code, values))
-  }
-
-  /** What is the same of several flows. */
-  tellOnce(code: string, values: Values): void {
-    const isTold = this.reasons.some(
-      known =>
-        known.code === code && Object.entries(values).every(([name, value]) => known.values[name] === value),
-    )
-    if (!isTold) this.tell(code, values)
+    const told = phrase(code, values)
+    if (!this.reasons.some(known => isSamePhrase(known, told))) this.reasons.push(told)
   }
 
   /** @param way rules that were passed on the way to it, the rule itself last */
@@ -101,11 +95,12 @@ export function informedBy(
 ): Informant {
   return facts => {
     const given = knowledge === null ? null : new Given(knowledge)
-    if (given !== null && replayed !== null && facts.id === 'lost-in-host') {
-      for (const flow of facts.flows.slice(0, MOST_FLOWS)) droppedBy(flow, replayed, given)
-    }
     if (given !== null) {
-      for (const flow of facts.flows.slice(0, MOST_FLOWS)) {
+      const flows = facts.flows.slice(0, MOST_FLOWS)
+      // what dropped the packets is said first
+      if (replayed !== null && facts.id === 'lost-in-host')
+        for (const flow of flows) droppedBy(flow, replayed, given)
+      for (const flow of flows) {
         const parties = partiesOf(flow)
         if (parties !== null) gather(facts.id, parties, given)
       }
@@ -222,8 +217,8 @@ function droppedBy(
     .sort((a, b) => b.packets - a.packets)
   if (most === undefined) return
   const place = placeOf(numbers, most.decided)
-  if (place !== null) given.tellOnce('rule-drops', { ...place })
-  else if (most.decided === BY_HOST) given.tellOnce('host-drops', { why: most.why })
+  if (place !== null) given.tell('rule-drops', { ...place })
+  else if (most.decided === BY_HOST) given.tell('host-drops', { why: most.why })
 }
 
 function turned({ protocol, client, service, backend }: Parties): Parties {

@@ -10,6 +10,7 @@ import type { Facts, Severity } from '../../src/findings/facts/facts.ts'
 import { otherKernels } from '../../src/findings/wording/other-kernels.ts'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
+import { bareFacts } from '../support/bare-facts.ts'
 import { frameOf } from '../support/frames.ts'
 import { parseScript, playScript, SILENT, segmentFrame } from '../support/segments.ts'
 
@@ -61,24 +62,7 @@ describe.each(['5.10.46', '5.10', '5.15', '6.1', '6.12', '6.18', '7.2'])('Linux 
 describe('an entry', () => {
   /** A finding about the first entry. */
   function factsOf(table: Table, severity: Severity): Facts {
-    const flow = flowOfEntry(table, 0)
-    return {
-      id: 'invalid-leak',
-      severity,
-      confidence: 'likely',
-      reasons: [],
-      flows: [flow],
-      flowCount: 1,
-      occurrences: 1,
-      firstTime: null,
-      lastTime: null,
-      frames: [],
-      steps: [],
-      points: [],
-      values: {},
-      rules: [],
-      isOpen: false,
-    }
+    return bareFacts('invalid-leak', flowOfEntry(table, 0), { severity })
   }
 
   /** Plays segments, and returns the engine with the entry of the last. */

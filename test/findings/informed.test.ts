@@ -5,6 +5,7 @@ import { type Confidence, type Facts, type FindingId, phrase } from '../../src/f
 import { informedBy } from '../../src/findings/rule-evidence.ts'
 import { say } from '../../src/findings/wording/say.ts'
 import { Knowledge } from '../../src/host/knowledge.ts'
+import { bareFacts } from '../support/bare-facts.ts'
 import { endpointOf, rulesOf, topologyOf } from '../support/knowledge.ts'
 import { watchCaptures } from '../support/watch-captures.ts'
 
@@ -34,30 +35,13 @@ function factsOf(id: FindingId, confidence: Confidence, parties: Parties): Facts
   const { protocol, client, service, backend } = parties
   const server = endpointOf(backend)
   const made = { client: endpointOf(client), server }
-  return {
-    id,
-    severity: 'error',
-    confidence,
-    reasons: [phrase(REASONS[id])],
-    flows: [
-      {
-        protocol,
-        client: endpointOf(client),
-        server: service === '' ? server : endpointOf(service),
-        translated: service === '' ? null : made,
-      },
-    ],
-    flowCount: 1,
-    occurrences: 1,
-    firstTime: 0,
-    lastTime: 0,
-    frames: [],
-    steps: [],
-    points: [],
-    values: {},
-    rules: [],
-    isOpen: false,
+  const flow = {
+    protocol,
+    client: endpointOf(client),
+    server: service === '' ? server : endpointOf(service),
+    translated: service === '' ? null : made,
   }
+  return bareFacts(id, flow, { confidence, reasons: [phrase(REASONS[id])] })
 }
 
 /** As text, what to do in one line. */

@@ -5,6 +5,7 @@ import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Points } from '../../vantage/record/points.ts'
+import { valueWithin } from '../evidence/bounded-map.ts'
 import { endKey } from '../evidence/end-key.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
 import type { Legs } from '../evidence/legs.ts'
@@ -129,10 +130,10 @@ export class ForwardedFlows {
     if ((status & IPS_SRC_NAT) === 0) return
     const exit = firstPoint(this.transits.outPoints(record, 0))
     if (exit < 0) return
-    const addresses = known(this.exits, exit, MOST_EXITS, () => new Map<number, Masqueraded>())
+    const addresses = valueWithin(this.exits, exit, MOST_EXITS, () => new Map<number, Masqueraded>())
     if (addresses === null) return
     const start = table.start(ct)
-    const given = known(addresses, table.destination(ct * 2 + 1), MOST_ADDRESSES, () => ({
+    const given = valueWithin(addresses, table.destination(ct * 2 + 1), MOST_ADDRESSES, () => ({
       first: start,
       newest: start,
       answered: 0,
@@ -157,7 +158,7 @@ export class ForwardedFlows {
   /** @returns the key of the service that an entry's client asked for */
   private noteService(table: Table, ct: number): number {
     const key = endKey(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, table.protocol(ct))
-    const service = known(this.services, key, MOST_SERVICES, () => ({
+    const service = valueWithin(this.services, key, MOST_SERVICES, () => ({
       firstTranslated: Number.POSITIVE_INFINITY,
       answered: 0,
       newestUntranslated: Number.NEGATIVE_INFINITY,
@@ -184,14 +185,4 @@ function judge(flow: ForwardedFlow, traffic: Traffic): ReturnType<Judge> {
     if (found !== null) return found
   }
   return null
-}
-
-/** The value of a key, made where there is none and room for it; null without room. */
-function known<K, V>(map: Map<K, V>, key: K, most: number, make: () => V): V | null {
-  const value = map.get(key)
-  if (value !== undefined) return value
-  if (map.size === most) return null
-  const made = make()
-  map.set(key, made)
-  return made
 }

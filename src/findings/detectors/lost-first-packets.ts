@@ -115,7 +115,7 @@ export class Losses {
   conclude(): void {
     this.endStreak()
     const { forwarded } = this
-    // the reason that is given is that of the longest
+    // the reason that is given is the surest, of equals that of the longest
     for (const streak of this.long.toSorted((a, b) => b.count - a.count)) {
       const lost = [
         ...streak.gone,

@@ -1,4 +1,4 @@
-// lost-in-host: packets of a flow come in and do not leave, where earlier ones of the same flow did, or those of another interface.
+// lost-in-host: packets of a flow come in and do not leave, where earlier ones did, those of another interface do, or rules send them on.
 
 import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'

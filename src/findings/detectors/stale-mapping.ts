@@ -5,6 +5,7 @@ import type { Table } from '../../conntrack/table.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
+import { valueWithin } from '../evidence/bounded-map.ts'
 import { endKey } from '../evidence/end-key.ts'
 import { endOfKey } from '../evidence/flow-facts.ts'
 import type { Legs } from '../evidence/legs.ts'
@@ -199,19 +200,13 @@ export class StaleMappings {
   }
 
   private backendOf(service: number, sent: number): Backend | null {
-    let backends = this.services.get(service)
-    if (backends === undefined) {
-      if (this.services.size === MOST_SERVICES) return null
-      backends = new Map()
-      this.services.set(service, backends)
-    }
-    let backend = backends.get(sent)
-    if (backend === undefined) {
-      if (backends.size === MOST_BACKENDS) return null
-      backend = { newest: Number.NEGATIVE_INFINITY, starts: [], clients: [] }
-      backends.set(sent, backend)
-    }
-    return backend
+    const backends = valueWithin(this.services, service, MOST_SERVICES, () => new Map<number, Backend>())
+    if (backends === null) return null
+    return valueWithin(backends, sent, MOST_BACKENDS, () => ({
+      newest: Number.NEGATIVE_INFINITY,
+      starts: [],
+      clients: [],
+    }))
   }
 }
 

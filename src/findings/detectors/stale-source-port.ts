@@ -4,6 +4,7 @@ import { IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_UDP } from '../../net/numbers.ts'
+import { valueWithin } from '../evidence/bounded-map.ts'
 import { endKey } from '../evidence/end-key.ts'
 import { endOfKey } from '../evidence/flow-facts.ts'
 import { LEG_OF_HOST } from '../evidence/leg-layout.ts'
@@ -69,8 +70,13 @@ export class OwnPorts {
     const own = table.ports(forth) >>> 16
     const isMasqueraded = table.source(forth) !== host
     const isRewritten = !isMasqueraded && port !== own
-    // another host's flow, or one that came from outside
-    if (isMasqueraded ? (table.status(ct) & IPS_SRC_NAT) === 0 : !isRewritten && !this.isOwn(ct)) return
+    // another host's flow, or one that came from outside: the host's own left, and had come in nowhere
+    if (
+      isMasqueraded
+        ? (table.status(ct) & IPS_SRC_NAT) === 0
+        : !isRewritten && !this.legs.anyHas(ct, LEG_OF_HOST)
+    )
+      return
     const peer = endKey(table.source(back), table.ports(back) >>> 16, IPPROTO_UDP)
     const client = endOfKey(table, forth, true)
     const held: Held = { host, port, start: table.start(ct), last: table.last(ct), client }
@@ -115,14 +121,6 @@ export class OwnPorts {
     return table.last(ct) - table.start(ct) >= LEAST_LIFE
   }
 
-  /** Whether the host sent its first packet itself: it left, and had come in nowhere. */
-  private isOwn(ct: number): boolean {
-    const { legs } = this
-    for (let leg = legs.firstOf(ct); leg >= 0; leg = legs.next(leg))
-      if (legs.has(leg, LEG_OF_HOST)) return true
-    return false
-  }
-
   /** @param holder whose flow had the port; null where the entry itself tells that it was changed */
   private add(collector: Collector, suspect: Suspect, own: number, holder: Endpoint | null): void {
     const { asked, packets, start, last, port, client } = suspect
@@ -145,8 +143,6 @@ export class OwnPorts {
 }
 
 function note(ends: Map<number, Held[]>, key: number, held: Held): void {
-  const known = ends.get(key)
-  if (known === undefined) {
-    if (ends.size < MOST_ENDS) ends.set(key, [held])
-  } else if (known.length < MOST_OF_END) known.push(held)
+  const known = valueWithin(ends, key, MOST_ENDS, (): Held[] => [])
+  if (known !== null && known.length < MOST_OF_END) known.push(held)
 }

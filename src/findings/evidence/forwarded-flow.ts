@@ -66,7 +66,7 @@ export function forwardedFlow(
     isAnswered,
     hasError,
     isAnsweredDirectly: !isAnswered && hasDirectAnswer(legs, flow),
-    isToHost: isToHost(legs, ct),
+    isToHost: legs.anyHas(ct, LEG_TO_HOST),
     state: table.state(ct),
     start: table.start(ct),
     lastTime: transits.lastTime(record, 0),
@@ -83,9 +83,4 @@ export function forwardedFlow(
     passedTime: transits.passedTime(record, 0),
     stayedTime: transits.stayedTime(record, 0),
   }
-}
-
-function isToHost(legs: Legs, ct: number): boolean {
-  for (let leg = legs.firstOf(ct); leg >= 0; leg = legs.next(leg)) if (legs.has(leg, LEG_TO_HOST)) return true
-  return false
 }

@@ -73,6 +73,12 @@ export class Legs extends LegRecords {
     return this.pool.get(leg, NEXT)
   }
 
+  /** Whether a leg of an entry has one of the flags. */
+  anyHas(ct: number, flags: number): boolean {
+    for (let leg = this.firstOf(ct); leg >= 0; leg = this.next(leg)) if (this.has(leg, flags)) return true
+    return false
+  }
+
   /**
    * The leg of a packet at its point, or -1; `direction` tells which way it goes. A stray that an entry was made for
    * becomes the entry's. One with other ends than the entry has (translated once more, or by halves) stays a stray:
@@ -247,7 +253,7 @@ export class Legs extends LegRecords {
     return this.responders.find(family, destinationWord, destinationPort, pointOfSide(point))
   }
 
-  /** The leg of a responder that began last; go on with olderOf(). */
+  /** The leg of a responder that began last; go on with older(). */
   newestOf(responder: number): number {
     return this.responders.get(responder, NEWEST)
   }

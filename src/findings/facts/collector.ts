@@ -216,7 +216,8 @@ function addSteps(known: Step[], steps: readonly Step[]): void {
   }
 }
 
-function isSamePhrase(a: Phrase, b: Phrase): boolean {
+/** Whether both say the same, word for word. */
+export function isSamePhrase(a: Phrase, b: Phrase): boolean {
   return a.code === b.code && JSON.stringify(a.values) === JSON.stringify(b.values)
 }
 

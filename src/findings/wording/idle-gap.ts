@@ -1,6 +1,7 @@
 // The words of idle-gap.
 import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
+import { keepalives } from './remedies.ts'
 import { advice, endText, firstFlow, number, type Wording } from './wording.ts'
 
 /** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
@@ -20,12 +21,7 @@ export const idleGap: Wording = {
   title: () => 'after a long pause a connection did not go on',
   cause: () =>
     'something on the path forgets idle connections: the first packet after the pause was reset, or never answered',
-  fix: () => [
-    advice(
-      "keepalives at shorter intervals than the smallest timeout on the path: an application's own, or SO_KEEPALIVE with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time is for sockets with SO_KEEPALIVE alone)",
-    ),
-    advice('or a longer timeout there'),
-  ],
+  fix: () => [keepalives('the smallest timeout on the path'), advice('or a longer timeout there')],
   check: facts => {
     const server = firstFlow(facts)?.server ?? null
     return [

@@ -2,6 +2,7 @@
 import { IPPROTO_UDP } from '../../net/numbers.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
+import { moreLocalPorts } from './remedies.ts'
 import { advice, counted, endText, firstFlow, number, type Wording } from './wording.ts'
 
 const KNOWN: Record<number, string> = {
@@ -36,10 +37,7 @@ export const snatPortPressure: Wording = {
         ]
       : [
           advice('connections that stay open (keep-alive)'),
-          advice(
-            'on the host of the sockets: more ports, but for those that its own services listen on (net.ipv4.ip_local_reserved_ports)',
-            'sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
-          ),
+          moreLocalPorts('on the host of the sockets'),
           advice('where NAT elsewhere chose the ports: more addresses or ports there'),
         ],
   check: facts => {

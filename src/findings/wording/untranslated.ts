@@ -1,5 +1,6 @@
 // What the findings of packets that pass without their translation have in common: reasons, steps, two remedies.
 import type { Facts } from '../facts/facts.ts'
+import { keepalives } from './remedies.ts'
 import { type Advice, advice, end, iptables, number, seconds, type Wording } from './wording.ts'
 
 export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
@@ -35,9 +36,7 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
 /** No numbers: the timeout in force is not known, and one that is longer already must not be made shorter. */
 export function keepLonger(): Advice[] {
   return [
-    advice(
-      "keepalives at shorter intervals than the timeout: an application's own, or SO_KEEPALIVE with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time is for sockets with SO_KEEPALIVE alone)",
-    ),
+    keepalives('the timeout'),
     advice('or a longer timeout on the host that translates, where it is shorter than the pause'),
   ]
 }
