@@ -12,9 +12,11 @@ import {
   REUSE,
   REUSE_ANSWER,
   REUSE_BEFORE,
+  REUSE_CHALLENGES,
   REUSE_FAILED_FOR,
   REUSE_FAILURES,
   REUSE_PAUSE,
+  REUSE_REFUSALS,
   SIDE_END,
   SIDE_FRAME,
   SIDE_PACKETS,
@@ -49,11 +51,14 @@ const END_BITS = 7
 const CLOSE_WAIT = 60_000
 /** The SYN's number is below the last of the old connection: its peer cannot tell it from an old duplicate. */
 const IS_BELOW = 8
-// what came in answer
+// what came in answer, to any try
 const CHALLENGED = 16
 const REFUSED = 32
 /** The RST goes on with the numbers of the last connection: what is left of that refuses. */
 const REFUSED_BY_LAST = 64
+const ANSWERS = CHALLENGED | REFUSED | REFUSED_BY_LAST
+/** The same bits of the try under way stand so much higher. */
+const UNDER_WAY = 3
 
 /** How long an answer may still come. */
 const GRACE = 1.5e9
@@ -93,12 +98,21 @@ export class PortReuse implements Detector {
     legs.setRare(leg, REUSE_ANSWER, 0)
     legs.setRare(leg, REUSE_FAILURES, 0)
     legs.setRare(leg, REUSE_FAILED_FOR, 0)
+    legs.setRare(leg, REUSE_CHALLENGES, 0)
+    legs.setRare(leg, REUSE_REFUSALS, 0)
   }
 
   /** Another SYN of the port, with a number of its own: the try before was given up. */
   private triedAgain(leg: number, seen: Observation): void {
     const { legs } = this
-    if ((legs.rare(leg, REUSE) & (CHALLENGED | REFUSED)) === 0) return
+    const reuse = legs.rare(leg, REUSE)
+    if ((reuse & ANSWERS) === 0) return
+    const answers = reuse >> UNDER_WAY
+    if ((answers & CHALLENGED) !== 0)
+      legs.setRare(leg, REUSE_CHALLENGES, legs.rare(leg, REUSE_CHALLENGES) + 1)
+    else if ((answers & REFUSED_BY_LAST) !== 0)
+      legs.setRare(leg, REUSE_REFUSALS, legs.rare(leg, REUSE_REFUSALS) + 1)
+    legs.setRare(leg, REUSE, reuse & ~(ANSWERS << UNDER_WAY))
     legs.setRare(leg, REUSE_FAILURES, legs.rare(leg, REUSE_FAILURES) + 1)
     legs.setRare(leg, REUSE_ANSWER, 0)
     const milliseconds = legs.rare(leg, REUSE_FAILED_FOR) + (seen.time - legs.start(leg)) / 1e6
@@ -110,12 +124,13 @@ export class PortReuse implements Detector {
     if (!isFirst || (seen.flags & TCP_ACK) === 0) return
     if (legs.rare(leg, REUSE) === 0) return
     const failures = legs.rare(leg, REUSE_FAILURES)
-    const reuse = legs.rare(leg, REUSE)
-    const hasFailed = failures > 0 && (reuse & (CHALLENGED | REFUSED_BY_LAST)) !== 0
-    const code = (reuse & CHALLENGED) !== 0 ? 'failed' : 'failed-refused'
-    const values = { failures, failedFor: legs.rare(leg, REUSE_FAILED_FOR) }
+    const challenges = legs.rare(leg, REUSE_CHALLENGES)
+    // tries that were answered alike, the others being refused as by anybody, or not answered
+    const alike = challenges > 0 ? challenges : legs.rare(leg, REUSE_REFUSALS)
+    const code = challenges > 0 ? 'failed' : 'failed-refused'
+    const values = { failures, alike, failedFor: legs.rare(leg, REUSE_FAILED_FOR) }
     const accepted = step('syn-ack', [{ capture: seen.capture, frame: seen.frame }])
-    if (hasFailed) this.add(leg, 'error', 'certain', code, [accepted], values, failures)
+    if (alike > 0) this.add(leg, 'error', 'certain', code, [accepted], values, failures)
     else if (this.wasInTable(leg)) this.add(leg, 'info', 'certain', 'worked', [accepted])
     legs.setRare(leg, REUSE, 0)
   }
@@ -185,11 +200,11 @@ export class PortReuse implements Detector {
     return fins === 2 ? CLOSED : fins === 1 ? HALF_CLOSED : OPEN
   }
 
-  private note(leg: number, bit: number, seen: Observation): void {
+  private note(leg: number, bits: number, seen: Observation): void {
     const { legs } = this
     const reuse = legs.rare(leg, REUSE)
     if (legs.rare(leg, REUSE_ANSWER) === 0) legs.setRare(leg, REUSE_ANSWER, seen.frame)
-    legs.setRare(leg, REUSE, reuse | bit)
+    legs.setRare(leg, REUSE, reuse | bits | (bits << UNDER_WAY))
   }
 
   private add(

@@ -141,6 +141,9 @@ export const REUSE_ANSWER = 15
 /** Tries from that port that had failed before the one under way, and how many ms they took. */
 export const REUSE_FAILURES = 18
 export const REUSE_FAILED_FOR = 19
+/** Those that an ACK of the last connection answered, and others that what was left of it refused. */
+export const REUSE_CHALLENGES = 20
+export const REUSE_REFUSALS = 21
 /** A SYN that went to another station than the first: its hardware address, its frame. */
 export const MOVED_STATION = 16
 export const MOVED_FRAME = 17

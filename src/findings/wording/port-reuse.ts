@@ -1,6 +1,7 @@
 // The words of port-reuse: a fault where the connection was not made, or only after failures; a remark where it worked.
 import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
+import { moreLocalPorts } from './remedies.ts'
 import { advice, endText, firstFlow, NO_FIX, number, seconds, text, type Wording } from './wording.ts'
 
 const ENDS: Record<string, string> = {
@@ -24,10 +25,7 @@ export const portReuse: Wording = {
     severity === 'info'
       ? NO_FIX
       : [
-          advice(
-            'more ports on the client, but for those that its own services listen on (net.ipv4.ip_local_reserved_ports)',
-            'sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
-          ),
+          moreLocalPorts('on the client'),
           advice('connections that stay open, and more addresses where NAT chose the port'),
         ],
   check: facts => {
@@ -44,15 +42,9 @@ export const portReuse: Wording = {
   reasons: {
     worked: values => lastEnded(values),
     challenged: values => `the SYN was answered by an ACK of the last connection; ${lastEnded(values)}`,
-    failed: values => {
-      const failures = number(values, 'failures')
-      const often = failures === 1 ? 'one try was' : `${failures} tries were`
-      return `${often} answered by an ACK of the last connection and given up, ${seconds(number(values, 'failedFor'), 1)} s until one was accepted; ${lastEnded(values)}`
-    },
-    'failed-refused': values => {
-      const failures = number(values, 'failures')
-      return `${failures === 1 ? 'one try was' : `${failures} tries were`} refused by what was left of the last connection, with its sequence numbers, ${seconds(number(values, 'failedFor'), 1)} s until one was accepted; ${lastEnded(values)}`
-    },
+    failed: values => failed(values, 'answered by an ACK of the last connection and given up'),
+    'failed-refused': values =>
+      failed(values, 'refused by what was left of the last connection, with its sequence numbers'),
     'refused-by-last': values =>
       `the SYN was refused by what is left of the last connection: the RST goes on with its sequence numbers; ${lastEnded(values)}`,
     silent: values =>
@@ -68,6 +60,14 @@ export const portReuse: Wording = {
     challenge: () => 'ACK instead of a SYN-ACK',
     reset: () => 'RST',
   },
+}
+
+function failed(values: Values, how: string): string {
+  const failures = number(values, 'failures')
+  const alike = number(values, 'alike')
+  const alone = alike === 1 ? 'one try' : `${alike} tries`
+  const tries = failures > alike ? `${failures} tries failed, of which ${alike}` : alone
+  return `${tries} ${alike === 1 ? 'was' : 'were'} ${how}, ${seconds(number(values, 'failedFor'), 1)} s until one was accepted; ${lastEnded(values)}`
 }
 
 function lastEnded(values: Values): string {
