@@ -70,6 +70,16 @@ export const TCP_URG = 0x20
 export const TCP_ECE = 0x40
 export const TCP_CWR = 0x80
 
+/** Whether an EtherType announces a VLAN tag (802.1Q, 802.1ad, and what was used before that). */
+export function isVlanTag(type: number): boolean {
+  return (
+    type === ETHERTYPE_VLAN ||
+    type === ETHERTYPE_QINQ ||
+    type === ETHERTYPE_QINQ_OLD ||
+    type === ETHERTYPE_QINQ_OLDER
+  )
+}
+
 /** Whether packets of an IP protocol have ports. */
 export function hasPorts(protocol: number): boolean {
   switch (protocol) {

@@ -2,7 +2,7 @@
 import { PACKET_OUTGOING } from '../net/numbers.ts'
 import type { Sightings } from './record/sighting.ts'
 
-/** Two frames of one packet that no one host can have seen. */
+/** Two frames of one packet, as the captures of two hosts or network namespaces show it. */
 export interface Passage {
   /** Place among the captures, and the frame there. */
   from: { capture: number; frame: number }
@@ -41,12 +41,19 @@ export class OtherTables {
   }
 }
 
-/** Whether what one capture saw going out is what the other saw coming in: the other end of a wire, or of a veth pair. */
+/**
+ * Whether what one capture saw going out is what the other saw coming in: the other end of a wire, or of a veth pair.
+ * What a bridge passes on comes in first and goes out with TTL and station as they were: in files of one host, cut
+ * between the two, the one that goes out is later.
+ */
 function isOneFrame(sightings: Sightings, a: number, b: number): boolean {
   const one = sightings.packetType(a)
   const other = sightings.packetType(b)
   if (one === UNKNOWN || other === UNKNOWN) return false
   if ((one === PACKET_OUTGOING) === (other === PACKET_OUTGOING)) return false
+  const out = one === PACKET_OUTGOING ? a : b
+  const came = out === a ? b : a
+  if (sightings.time(out) > sightings.time(came)) return false
   return (
     sightings.ttl(a) === sightings.ttl(b) &&
     sightings.sourceMacHash(a) === sightings.sourceMacHash(b) &&

@@ -11,15 +11,20 @@ interface Sender {
   vlan?: number
   station?: number
   ttl?: number
+  /** The EtherType of the tag. */
+  tag?: number
 }
 
 let identification = 1
 
-function segment(flags: number, sequence: number, { vlan, station = 2, ttl = 64 }: Sender = {}): Bytes {
+function segment(flags: number, sequence: number, { vlan, station = 2, ttl = 64, tag }: Sender = {}): Bytes {
   identification++
   const header = { source: '10.0.0.1', destination: '10.0.0.2', protocol: 6, identification, ttl }
   const content = ipv4(header, tcp({ sourcePort: 1000, destinationPort: 80, flags, sequence }))
-  const frame = ethernet(content, vlan === undefined ? {} : { vlans: [{ id: vlan }] }).slice()
+  const frame = ethernet(
+    content,
+    vlan === undefined ? {} : { vlans: [{ id: vlan, ...(tag !== undefined && { type: tag }) }] },
+  ).slice()
   // behind the destination's
   frame[11] = station
   return frame
@@ -41,6 +46,25 @@ describe('two connections with the same addresses and ports', () => {
   it.each(['auto', 'frames'])('of two VLANs at once are told, with --replay %s', async replay => {
     const text = await limitOf(pair(syn(1, { vlan: 10 }), syn(9000, { vlan: 20 })), '--replay', replay)
     expect(text).toMatch(/^1 connection had begun .*\(frames 1, 2\)/)
+  })
+
+  it('are none where a connection is opened from both sides at once', async () => {
+    const header = { source: '10.0.0.2', destination: '10.0.0.1', protocol: 6, identification: 900 }
+    const crossed = ethernet(
+      ipv4(header, tcp({ sourcePort: 80, destinationPort: 1000, flags: TCP_SYN, sequence: 9000 })),
+    ).slice()
+    crossed[11] = 3
+    expect(await limitOf(pair(syn(1), crossed))).toBeNull()
+  })
+
+  it.each([0x8100, 0x88a8, 0x9100, 0x9200])('of two VLANs are told by tag %i', async type => {
+    const tagged = (sequence: number, id: number): Bytes =>
+      segment(TCP_SYN, sequence, { vlan: id, tag: type })
+    expect(await limitOf(pair(tagged(1, 10), tagged(9000, 20)))).not.toBeNull()
+    const again = tagged(9000, 10)
+    expect(await limitOf(pair(tagged(1, 10), again))).toBeNull()
+    // the second is seen twice
+    expect(await limitOf(pair(tagged(1, 10), again).wait(0.0001).frame(again))).toBeNull()
   })
 
   it('of a VLAN and of none are told', async () => {

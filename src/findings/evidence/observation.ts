@@ -5,7 +5,13 @@ import { dnsId, hasDnsHead, isDnsQuery } from '../../packet/dns.ts'
 import { destinationWord, type Packet, sourceWord } from '../../packet/packet.ts'
 import { readSynOptions, type SynOptions } from '../../packet/tcp.ts'
 import { isSumUnfinished } from '../../packet/unfinished-checksum.ts'
-import { destinationMacAt, hidesInterfaces, macHash, sourceMacAt } from '../../vantage/record/place.ts'
+import {
+  destinationMacAt,
+  hidesInterfaces,
+  macHash,
+  sourceMacAt,
+  vlanAt,
+} from '../../vantage/record/place.ts'
 import { sideOf } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 
@@ -42,7 +48,7 @@ export class Observation {
   /** Hashes of the frame's hardware addresses, 0 where it has none. */
   sourceMac = 0
   destinationMac = 0
-  /** Its outermost VLAN, -1 for none. */
+  /** The outermost VLAN of a SYN; -1 for none, and of other packets. */
   vlan = -1
   /** Whether the frame was addressed to the host that was captured, as cooked captures tell. */
   isToHost = false
@@ -101,14 +107,13 @@ export class Observation {
     this.capture = packet.capture
     this.frame = packet.frame
     this.ttl = packet.ttl
-    this.vlan = packet.vlan
     this.takeTuple(packet)
+    const { view, linkType, linkOffset } = packet
     // a reassembled datagram has left its link header behind
-    const hasLink = packet.linkOffset < packet.networkOffset
-    this.sourceMac = hasLink ? macHash(packet.view, sourceMacAt(packet.linkType, packet.linkOffset)) : 0
-    this.destinationMac = hasLink
-      ? macHash(packet.view, destinationMacAt(packet.linkType, packet.linkOffset))
-      : 0
+    const hasLink = linkOffset < packet.networkOffset
+    this.sourceMac = hasLink ? macHash(view, sourceMacAt(linkType, linkOffset)) : 0
+    this.destinationMac = hasLink ? macHash(view, destinationMacAt(linkType, linkOffset)) : 0
+    this.vlan = hasLink && this.isSyn ? vlanAt(view, linkType, linkOffset) : -1
     this.isToHost = packet.packetType === PACKET_HOST
     this.isFromHost = packet.packetType === PACKET_OUTGOING
   }
@@ -124,9 +129,10 @@ export class Observation {
     this.destinationPort = sightings.destinationPort(index)
     this.sourceMac = sightings.sourceMacHash(index)
     this.destinationMac = sightings.destinationMacHash(index)
-    this.vlan = sightings.vlan(index)
-    this.isToHost = sightings.packetType(index) === PACKET_HOST
-    this.isFromHost = index === 0 && !sightings.isLate && sightings.packetType(0) === PACKET_OUTGOING
+    this.vlan = this.isSyn ? sightings.vlan(index) : -1
+    const packetType = sightings.packetType(index)
+    this.isToHost = packetType === PACKET_HOST
+    this.isFromHost = index === 0 && !sightings.isLate && packetType === PACKET_OUTGOING
     if (sightings.family === 4) {
       this.sourceWord = sightings.sourceWord(index, 0)
       this.destinationWord = sightings.destinationWord(index, 0)
@@ -169,6 +175,10 @@ export class Observation {
     this.destination[2] = packet.destination2
     this.destination[3] = packet.destination3
     this.foldAddresses()
+  }
+
+  private get isSyn(): boolean {
+    return (this.flags & TCP_SYN) !== 0
   }
 
   /** Changes the ends. */

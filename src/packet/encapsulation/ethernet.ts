@@ -6,10 +6,7 @@ import {
   ETHERTYPE_MPLS,
   ETHERTYPE_MPLS_MULTICAST,
   ETHERTYPE_PPPOE_SESSION,
-  ETHERTYPE_QINQ,
-  ETHERTYPE_QINQ_OLD,
-  ETHERTYPE_QINQ_OLDER,
-  ETHERTYPE_VLAN,
+  isVlanTag,
 } from '../../net/numbers.ts'
 import { FAULT_LINK_TRUNCATED, FAULT_NOT_IP, refuse } from '../fault.ts'
 import { decodeIpv4 } from '../ipv4.ts'
@@ -51,21 +48,19 @@ export function decodeEtherType(
         return decodeIpv4(view, at, end, packet)
       case ETHERTYPE_IPV6:
         return decodeIpv6(view, at, end, packet)
-      case ETHERTYPE_VLAN:
-      case ETHERTYPE_QINQ:
-      case ETHERTYPE_QINQ_OLD:
-      case ETHERTYPE_QINQ_OLDER:
-        if (end - at < VLAN_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
-        noteVlan(packet, view.getUint16(at) & 0xfff)
-        type = view.getUint16(at + VLAN_TYPE)
-        at += VLAN_LENGTH
-        break
       case ETHERTYPE_MPLS:
       case ETHERTYPE_MPLS_MULTICAST:
         return decodeMpls(view, at, end, packet)
       case ETHERTYPE_PPPOE_SESSION:
         return decodePppoe(view, at, end, packet)
       default:
+        if (isVlanTag(type)) {
+          if (end - at < VLAN_LENGTH) return refuse(packet, FAULT_LINK_TRUNCATED)
+          noteVlan(packet, view.getUint16(at) & 0xfff)
+          type = view.getUint16(at + VLAN_TYPE)
+          at += VLAN_LENGTH
+          break
+        }
         if (type >= FIRST_TYPE) return refuse(packet, FAULT_NOT_IP)
         if (end - at < SNAP_LENGTH) return refuse(packet, FAULT_NOT_IP)
         if (view.getUint32(at) >>> 8 !== SNAP || (view.getUint32(at + 2) & 0xffffff) !== 0)

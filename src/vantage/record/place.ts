@@ -1,11 +1,5 @@
 // Where on its way through a host a packet was when it was seen: the hardware addresses of its frame, TTL, direction.
-import {
-  ETHERTYPE_QINQ,
-  ETHERTYPE_VLAN,
-  LINKTYPE_ETHERNET,
-  LINKTYPE_LINUX_SLL,
-  LINKTYPE_LINUX_SLL2,
-} from '../../net/numbers.ts'
+import { isVlanTag, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 
 const SLL_ADDRESS = 6
@@ -35,10 +29,8 @@ export function destinationMacAt(linkType: number, linkOffset: number): number {
 /** The outermost VLAN id of a frame at `offset`, -1 for none. */
 export function vlanAt(view: DataView, linkType: number, offset: number): number {
   if (linkType !== LINKTYPE_ETHERNET) return -1
-  const type = view.getUint16(offset + ETHERNET_TYPE)
-  return type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ
-    ? view.getUint16(offset + ETHERNET_TYPE + 2) & 0xfff
-    : -1
+  const isTagged = isVlanTag(view.getUint16(offset + ETHERNET_TYPE))
+  return isTagged ? view.getUint16(offset + ETHERNET_TYPE + 2) & 0xfff : -1
 }
 
 /** A hash of the hardware address at `at`, its last four bytes: 0 for `at` -1, and on the loopback. */
