@@ -3,7 +3,7 @@
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
-import { notePause } from './detectors/idle-gap.ts'
+import { forgetPause, notePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
 import { noteSyn } from './detectors/syn-flood.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
@@ -33,6 +33,7 @@ import {
   SIDE_FRAME,
   SIDE_LIMIT,
   SIDE_PACKETS,
+  SUSPICION,
   SYN_ACK_ACKNOWLEDGMENT,
   SYN_ACK_DESTINATION_MAC,
   SYN_ACK_FRAME,
@@ -124,7 +125,7 @@ export class Segments {
     if (length > 0 && seen.sequence === known && seen.time - legs.time(leg) >= PAUSE) {
       notePause(legs, leg, direction, seen)
     } else if (words[at + RARE] !== 0 && legs.rare(leg, GAP_FRAME) !== 0) {
-      if (direction !== legs.rare(leg, GAP_SIDE)) legs.setRare(leg, GAP_FRAME, 0)
+      if (direction !== legs.rare(leg, GAP_SIDE)) forgetPause(legs, leg)
     }
     const isPickedUp = packets === 0 && (flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0
     if (isPickedUp && direction === 1 && (flags & LEG_SYN) !== 0) {
@@ -196,13 +197,17 @@ export class Segments {
 
   private reopen(leg: number, direction: number): void {
     const { legs, seen } = this
-    this.twoLives.reopened(leg, seen)
-    if (direction === 0) this.detectors.reopened(leg, seen)
+    // a SYN of the other side is no second client: both may open a connection at once
+    if (direction === 0) {
+      this.twoLives.reopened(leg, seen)
+      this.detectors.reopened(leg, seen)
+    }
     if (legs.has(leg, LEG_OPEN)) legs.responders.discount(legs.responder(leg), OPEN)
     // whose ends it has stays as it is
     legs.set(leg, FLAGS, legs.get(leg, FLAGS) & (LEG_ORIGINAL_ENDS | LEG_TURNED))
     legs.set(leg, OPENING_COUNTS, 0)
-    legs.setRare(leg, GAP_FRAME, 0)
+    forgetPause(legs, leg)
+    legs.setRare(leg, SUSPICION, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)
     legs.setStart(leg, seen.time)
   }

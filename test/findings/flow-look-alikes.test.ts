@@ -171,6 +171,31 @@ describe('port-reuse', () => {
     expect(findings[0].reason).toContain('9.0 s until one was accepted')
   })
 
+  it('says how many of the tries that failed were answered so', async () => {
+    const again = (capture: FlowCapture, sequence: number): FlowCapture =>
+      capture.wait(3).segment(WEB, { flags: SYN, sequence })
+    const refused = reused(WEB).segment(turned(WEB), refuse)
+    const challenged = again(refused, 901_000).segment(turned(WEB), challenge)
+    const accepted = again(challenged, 902_000).segment(turned(WEB), { ...accept, acknowledgment: 902_001 })
+    const { findings } = await reportOf([accepted])
+    expect(findings[0].reason).toContain(
+      '2 tries failed, of which 1 was answered by an ACK of the last connection and given up, 6.0 s until',
+    )
+  })
+
+  it('is a remark where all that failed were refused as by anybody, and the last was challenged first', async () => {
+    const capture = reused(WEB)
+      .segment(turned(WEB), refuse)
+      .wait(3)
+      .segment(WEB, { flags: SYN, sequence: 901_000 })
+      .segment(turned(WEB), challenge)
+      .segment(WEB, { flags: RST, sequence: challenge.acknowledgment, window: 0 })
+      .wait(1)
+      .segment(WEB, { flags: SYN, sequence: 901_000 })
+      .segment(turned(WEB), { ...accept, acknowledgment: 901_001 })
+    expect(await findingsOf([capture])).toEqual(['info port-reuse certain'])
+  })
+
   it('is certain where the RST goes on with the numbers of the last connection, whatever they are', async () => {
     await fc.assert(
       fc.asyncProperty(ends, fc.boolean(), fc.nat({ max: 3 }), async (flow, isPickedUp, failures) => {
@@ -495,6 +520,25 @@ describe('invalid-leak-private-source of what closes late', () => {
     ],
   ])('is %s', async (_what, options) => {
     expect(await findingsOf([late(options)])).toEqual(FOUND)
+  })
+
+  it('is told with the pause in front of it, not with one that was answered', async () => {
+    const server = turned(OUTSIDE)
+    const capture = new FlowCapture()
+      .exchange(OUTSIDE)
+      .wait(500)
+      .segment(server, { flags: DATA, sequence: 5011, acknowledgment: 1011, payload: 10 })
+      .segment(OUTSIDE, { flags: ACK, sequence: 1011, acknowledgment: 5021 })
+      .wait(70)
+      .segment(
+        { ...OUTSIDE, source: '10.21.21.15' },
+        { flags: FIN_ACK, sequence: 1011, acknowledgment: 5021, ttl: 63 },
+      )
+      .wait(3)
+      .dns(DNS, 1)
+    const { findings } = await reportOf([capture])
+    const late = findings.find(({ id }) => id === 'invalid-leak-private-source')
+    expect(late?.reason).toContain('had stopped 70.0 s before')
   })
 
   it.each<[string, Close]>([

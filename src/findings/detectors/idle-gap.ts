@@ -47,6 +47,12 @@ export function notePause(legs: Legs, leg: number, direction: number, seen: Obse
   legs.setRare(leg, GAP_PACKETS, legs.side(leg, direction, SIDE_PACKETS))
 }
 
+/** The other side has answered: there is no pause to tell of any more. */
+export function forgetPause(legs: Legs, leg: number): void {
+  legs.setRare(leg, GAP_FRAME, 0)
+  legs.setRare(leg, GAP_LENGTH, 0)
+}
+
 export class IdleGaps implements Detector {
   readonly ids = ['idle-gap'] as const
   private readonly legs: Legs

@@ -144,8 +144,9 @@ export class Leaks {
   reset(leg: number, direction: number, seen: Observation): void {
     const { legs } = this
     const suspicion = legs.rare(leg, SUSPICION)
-    if (suspicion === OUTSIDE_WINDOW) this.answered(leg, direction, seen)
-    else if (suspicion !== 0) {
+    if (suspicion === OUTSIDE_WINDOW) {
+      if (this.answered(leg, direction, seen)) return
+    } else if (suspicion !== 0) {
       if (direction !== legs.rare(leg, SUSPICION_SIDE) && seen.sequence === legs.rare(leg, SUSPICION_ACK))
         this.confirm(leg, seen)
       return
@@ -175,7 +176,7 @@ export class Leaks {
     const { legs } = this
     for (const flow of legs.openedBy(seen, false)) {
       if (flow === leg || !this.isUnderWay(flow, seen) || !this.continues(flow, seen)) continue
-      if (seen.time - legs.time(flow) < PAUSE || !this.hadPause(flow, seen)) continue
+      if (seen.time - legs.time(flow) < PAUSE) continue
       this.suspect(leg, flow, FORGOTTEN_REPLY, seen)
       this.add('idle-timeout-untranslated-reply', 'certain', leg, flow, seen, 'after-pause', [
         this.stepBefore(flow, 'before-pause'),
@@ -232,11 +233,14 @@ export class Leaks {
     return true
   }
 
-  /** Who has the connection acknowledges what is outside its window; a RST of no socket is somebody else's. */
-  private answered(leg: number, direction: number, seen: Observation): void {
+  /**
+   * Who has the connection acknowledges what is outside its window; a RST of no socket is somebody else's.
+   * @returns whether this is one
+   */
+  private answered(leg: number, direction: number, seen: Observation): boolean {
     const { legs } = this
     if (direction === legs.rare(leg, SUSPICION_SIDE) || seen.sequence !== legs.rare(leg, SUSPICION_ACK))
-      return
+      return false
     const invalid = { capture: legs.capture(leg), frame: legs.rare(leg, SUSPICION_FRAME) }
     legs.setRare(leg, SUSPICION, 0)
     // the client, by its TTL: it knows the connection, with another address of the server
@@ -244,6 +248,7 @@ export class Leaks {
     const steps = [step('outside', [invalid]), step('reset-answer', [frameOf(seen)])]
     if (isOfClient) this.add('invalid-leak', 'likely', leg, -1, seen, 'no-socket', steps)
     else this.add('invalid-reset', 'likely', leg, -1, seen, 'no-socket', steps)
+    return true
   }
 
   private confirm(leg: number, seen: Observation): void {
@@ -320,11 +325,6 @@ export class Leaks {
       seen.acknowledgment === legs.side(flow, 1, SIDE_END) ||
       seen.acknowledgment === legs.side(flow, 0, SIDE_ACK)
     )
-  }
-
-  /** Whether the flow has been silent before its last packets, or is just now. */
-  private hadPause(flow: number, seen: Observation): boolean {
-    return this.legs.rare(flow, GAP_LENGTH) > 0 || seen.time - this.legs.time(flow) >= PAUSE
   }
 
   /** Whether conntrack finds a segment of this direction beyond what the other side allowed, or long past. */
