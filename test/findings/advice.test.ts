@@ -16,8 +16,10 @@ import {
 import { say } from '../../src/findings/wording/say.ts'
 import type { Advice } from '../../src/findings/wording/wording.ts'
 import type { Endpoint } from '../../src/host/knowledge.ts'
+import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../src/host/walk/host-routing.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../src/net/numbers.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
+import { bareFacts } from '../support/bare-facts.ts'
 import { runCli } from '../support/cli.ts'
 import { endpointOf } from '../support/knowledge.ts'
 
@@ -28,27 +30,13 @@ const BACKEND = endpointOf('10.1.7.9:8080')
 const FLOW: FlowFacts = { protocol: IPPROTO_TCP, client: CLIENT, server: SERVICE, translated: null }
 const TRANSLATED: FlowFacts = { ...FLOW, translated: { client: CLIENT, server: BACKEND } }
 
-/** Facts of a finding as a detector would have them, for what its words need. */
-function factsOf(id: FindingId, flow: FlowFacts, more: Partial<Facts> & { reason?: Phrase } = {}): Facts {
-  const { reason = phrase(''), ...rest } = more
-  return {
-    id,
-    severity: 'error',
-    confidence: 'likely',
-    reasons: [reason],
-    flows: [flow],
-    flowCount: 1,
-    occurrences: 1,
-    firstTime: 0,
-    lastTime: 0,
-    frames: [],
-    steps: [],
-    points: [],
-    values: {},
-    rules: [],
-    isOpen: false,
-    ...rest,
-  }
+/** What the words of a finding need. */
+function factsOf(
+  id: FindingId,
+  flow: FlowFacts,
+  { reason, ...more }: Partial<Facts> & { reason?: Phrase } = {},
+): Facts {
+  return bareFacts(id, flow, { ...more, ...(reason && { reasons: [reason] }) })
 }
 
 /** Each finding with the facts that its words depend on, in all their forms. */
@@ -150,6 +138,11 @@ const FORMS: readonly Facts[] = [
   factsOf('reply-other-interface', TRANSLATED, { reason: phrase('never-opens', { answers: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('by-interface', { stayed: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('never-left', { stayed: 3 }) }),
+  ...[FORWARDS_NOTHING, REVERSE_PATH_FILTER].map(why =>
+    factsOf('lost-in-host', FLOW, {
+      reasons: [phrase('by-interface', { stayed: 3 }), phrase('host-drops', { why })],
+    }),
+  ),
   factsOf('lost-in-host', FLOW, { reason: phrase('all-but-first', { passed: 1, stayed: 3 }) }),
   factsOf('private-destination-leak', TRANSLATED, {
     reason: phrase('masqueraded', { packets: 3, source: CLIENT }),

@@ -1,9 +1,14 @@
 // What came in on any interface and left by none: a fault only where rules send it to another host, and let it pass.
 import { describe, expect, it } from 'vitest'
+import { type Phrase, phrase } from '../../src/findings/facts/facts.ts'
+import { say } from '../../src/findings/wording/say.ts'
+import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../src/host/walk/host-routing.ts'
 import { asCookedV2 } from '../support/as-cooked-v2.ts'
+import { bareFacts } from '../support/bare-facts.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 import { type Ends, FlowCapture, turned } from '../support/flow-captures.ts'
+import { endpointOf } from '../support/knowledge.ts'
 
 const SYN = 0x02
 const RST_ACK = 0x14
@@ -31,6 +36,8 @@ interface Case {
   isRefused?: boolean
   /** By ICMP, as of a host that does not answer ARP. */
   isUnreachable?: boolean
+  /** Flows before it that cannot be delivered either. */
+  others?: number
   /** Of FORWARD and PREROUTING. */
   forward?: string
   target?: string
@@ -44,11 +51,16 @@ async function found({
   leaves = false,
   isRefused = false,
   isUnreachable = false,
+  others = 0,
   forward = '',
   target = `-j DNAT --to-destination ${TARGET}:8443`,
   rules = true,
 }: Case): Promise<string[]> {
   const capture = new FlowCapture()
+  for (let i = 0; i < others; i++) {
+    const ends = { ...ASKED, sourcePort: 10_000 + i }
+    capture.dns(ends, i, false, 63, [ROUTER, receiver]).unreachable(ends, [HOST, ROUTER])
+  }
   const sent = { ...ASKED, destination: TARGET, destinationPort: 8443 }
   for (let i = 0; i < packets; i++) {
     const { identification } = capture
@@ -122,9 +134,44 @@ describe('packets that came in and left by no interface', () => {
     ['they were for another station', { receiver: OTHER }],
     ['the host answers them', { isRefused: true }],
     ['the kernel says that they cannot be delivered', { protocol: 'udp', isUnreachable: true }],
+    ['it says so of more flows than are remembered', { protocol: 'udp', isUnreachable: true, others: 1100 }],
     ['it was one alone', { packets: 1 }],
     ['two datagrams came', { protocol: 'udp', packets: 2 }],
   ])('are none where %s', async (_what, options) => {
     expect((await found(options)).filter(text => text.startsWith('lost-in-host'))).toEqual([])
+  })
+})
+
+describe('what to do where packets are lost in the host', () => {
+  const fix = (...reasons: Phrase[]): string[] => {
+    const flow = { protocol: 6, client: endpointOf('192.0.2.9:41000'), server: endpointOf('10.9.0.7:80') }
+    const facts = bareFacts(
+      'lost-in-host',
+      { ...flow, translated: null },
+      { reasons: [phrase('by-interface', { stayed: 3 }), ...reasons] },
+    )
+    return say(facts, String).fix.flatMap(({ text, commands }) => [text, ...commands])
+  }
+
+  it('is to let in what comes another way, where nothing was given', () => {
+    expect(fix()).toContain('sysctl -w net.ipv4.conf.all.rp_filter=2')
+    expect(fix(phrase('host-drops', { why: REVERSE_PATH_FILTER }))).toEqual(fix())
+  })
+
+  it('is about the rule that dropped them', () => {
+    const rule = { place: 'r.txt:3', table: 'ip filter', chain: 'FORWARD', text: '-A FORWARD -j DROP' }
+    expect(fix(phrase('rule-drops', rule))).toEqual([
+      'where they are meant to pass: a rule that accepts them before r.txt:3 (ip filter FORWARD, "-A FORWARD -j DROP") drops them',
+    ])
+  })
+
+  it('is about why the host dropped them', () => {
+    expect(fix(phrase('host-drops', { why: FORWARDS_NOTHING }))).toEqual([
+      'where this host is meant to forward them',
+      'sysctl -w net.ipv4.ip_forward=1',
+    ])
+    expect(fix(phrase('host-drops', { why: 'no route' }))).toEqual([
+      'where they are meant to pass: mend on this host what it drops them for, no route',
+    ])
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT } from '../../src/conntrack/events.ts'
+import { ObservedTranslation } from '../../src/conntrack/nat.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { PortPressure } from '../../src/findings/detectors/snat-port-pressure.ts'
 import { Legs } from '../../src/findings/evidence/legs.ts'
@@ -24,6 +25,14 @@ class Counter {
   // made once, and given other ports: their checksums, which nobody looks at, are wrong then
   private readonly request = segment('10.0.0.1', '10.0.0.2', 0, 443, { flags: 0x02, sequence: 1 })
   private readonly answer = segment('10.0.0.2', '10.0.0.1', 443, 0, { flags: 0x12, acknowledgment: 2 })
+  private readonly behind = new Packet()
+  private readonly translation = new ObservedTranslation()
+  private readonly inside = segment('10.1.0.1', '203.0.113.2', 0, 443, { flags: 0x02, sequence: 1 })
+  private readonly outside = segment('203.0.113.1', '203.0.113.2', 0, 443, { flags: 0x02, sequence: 1 })
+  private readonly outsideAnswer = segment('203.0.113.2', '203.0.113.1', 443, 0, {
+    flags: 0x12,
+    acknowledgment: 2,
+  })
 
   constructor() {
     this.engine = new Engine(defaultSettings(), {
@@ -47,6 +56,12 @@ class Counter {
     if (isAnswered) this.track(time, port, this.answer, 2)
   }
 
+  /** The same of a client whose address is translated. */
+  connectTranslated(port: number, time: number): void {
+    this.track(time, port, this.inside, 0, this.outside)
+    this.track(time, port, this.outsideAnswer, 2)
+  }
+
   async conclude(): Promise<Finding[]> {
     const { table } = this.engine
     for (let ct = 0; ct < table.top; ct++) if (table.status(ct) !== 0) this.pressure.ended(table, ct)
@@ -54,14 +69,26 @@ class Counter {
   }
 
   /** @param portAt where the client's port stands in the TCP header */
-  private track(time: number, port: number, bytes: Bytes, portAt: number): void {
-    new DataView(bytes.buffer, bytes.byteOffset).setUint16(TCP + portAt, port)
-    if (!decode(frameOf(bytes, { time: time * 1e9, number: ++this.number }), this.packet))
-      throw new Error('not decoded')
-    this.engine.track(this.packet)
+  private track(time: number, port: number, bytes: Bytes, portAt: number, translated?: Bytes): void {
+    read(time, port, bytes, portAt, this.packet, ++this.number)
+    if (translated !== undefined) read(time, port, translated, portAt, this.behind, this.number)
+    const translation = translated === undefined ? null : this.translation.observe(this.packet, this.behind)
+    this.engine.track(this.packet, translation)
     if (this.fresh >= 0) this.pressure.created(this.engine.table, this.fresh, this.packet)
     this.fresh = -1
   }
+}
+
+function read(
+  time: number,
+  port: number,
+  bytes: Bytes,
+  portAt: number,
+  packet: Packet,
+  number: number,
+): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setUint16(TCP + portAt, port)
+  if (!decode(frameOf(bytes, { time: time * 1e9, number }), packet)) throw new Error('not decoded')
 }
 
 function segment(
@@ -120,6 +147,20 @@ describe('ports in use', () => {
     }
     expect(await counter.conclude()).toMatchObject([
       { flows: [expect.stringMatching(/^tcp 10.0.0.1 -> 10.0.0.2:443/)], confidence: 'likely' },
+    ])
+  })
+
+  it('are told apart by whether NAT gave them: causes and remedies differ', async () => {
+    const counter = new Counter()
+    for (let i = 0; i < 210; i++) {
+      const time = Math.floor(i / 70) * 100 + (i % 70) / 100
+      counter.connect(40_000 + ((i * 3) % 70), time)
+      counter.connectTranslated(50_000 + ((i * 3) % 70), time)
+    }
+    const told = await counter.conclude()
+    expect(told.map(({ flows, flowCount, facts }) => [flows, flowCount, facts.values.isTranslated])).toEqual([
+      [[expect.stringMatching(/^tcp 203.0.113.1 -> 203.0.113.2:443/)], 1, true],
+      [[expect.stringMatching(/^tcp 10.0.0.1 -> 10.0.0.2:443/)], 1, false],
     ])
   })
 })

@@ -47,8 +47,9 @@ export class ForwardedFlows {
   private readonly isSentOn: Traffic['isSentOn']
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
   private readonly services = new Map<number, Service>()
-  /** Live entries that an ICMP error is about. */
+  /** Live entries that an ICMP error is about; whether there were more than are kept, of which each may be one. */
   private readonly failed = new Set<number>()
+  private hasMoreFailed = false
   /** By client and port. */
   private readonly arrivals = new Map<number, number>()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
@@ -64,11 +65,12 @@ export class ForwardedFlows {
   /** An ICMP error is RELATED to entry `ct`. */
   related(ct: number): void {
     if (this.failed.size < MOST_SUSPECTS) this.failed.add(ct)
+    else this.hasMoreFailed = true
   }
 
   /** An entry ended, or the capture did. */
   ended(table: Table, ct: number): void {
-    const hasError = this.failed.size > 0 && this.failed.delete(ct)
+    const hasError = (this.failed.size > 0 && this.failed.delete(ct)) || this.hasMoreFailed
     const record = this.transits.of(ct)
     if (record < 0) return
     this.noteExit(table, ct, record)

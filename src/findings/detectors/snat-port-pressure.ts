@@ -4,6 +4,7 @@ import { DIRECTION_ORIGINAL, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack
 import type { Table } from '../../conntrack/table.ts'
 import { hashTuple, Tuple } from '../../conntrack/tuple.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
+import type { NonEmpty } from '../../net/non-empty.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { endOfKey } from '../evidence/flow-facts.ts'
@@ -41,6 +42,7 @@ const NAT_PORTS = 64512
 const LOCAL_PORTS = 28232
 const LOCAL_FIRST = 32768
 const LOCAL_LAST = 60999
+
 interface Tracked {
   source: number
   destination: number
@@ -69,6 +71,13 @@ interface Tracked {
   example: Asked
   refused: FrameReference[]
   refusedCount: number
+}
+
+/** A destination to which ports are scarce, and why that is told. */
+interface Assessed {
+  tracked: Tracked
+  confidence: Confidence
+  reason: Phrase
 }
 
 export class PortPressure {
@@ -134,43 +143,18 @@ export class PortPressure {
     if (waiting.tracked.refused.length < NAMED_FRAMES) waiting.tracked.refused.push(waiting.frame)
   }
 
+  /** Ports that NAT gave, and those of sockets: each has causes and remedies of its own. */
   conclude(): Facts[] {
     const found = this.tracked.flatMap(tracked => {
       const assessment = assess(tracked)
       return assessment === null ? [] : [{ tracked, ...assessment }]
     })
-    if (found.length === 0) return []
+    // where connections were lost comes first
     found.sort((a, b) => b.tracked.refusedCount - a.tracked.refusedCount)
-    const [{ tracked, confidence, reason }] = found
-    const lost = found.reduce((sum, { tracked: each }) => sum + each.refusedCount, 0)
-    const steps = [
-      step('peak', [tracked.peakFrame], { peak: tracked.peak }),
-      step('refused', tracked.refused),
-    ]
-    return [
-      {
-        id: 'snat-port-pressure',
-        severity: lost > 0 ? 'error' : 'warning',
-        confidence,
-        reasons: [reason],
-        flows: found.slice(0, NAMED_FLOWS).map(each => flowOf(each.tracked)),
-        flowCount: found.length,
-        occurrences: Math.max(lost, found.length),
-        firstTime: Math.min(...found.map(each => each.tracked.peakTime)),
-        lastTime: null,
-        frames: [tracked.peakFrame, ...tracked.refused],
-        steps: steps.filter(({ frames }) => frames.length > 0),
-        points: tracked.example.places.map(({ point }) => point),
-        // where connections were lost comes first
-        values: {
-          lost,
-          refusing: found.filter(each => isRefusing(each.tracked)).length,
-          isTranslated: tracked.isTranslated,
-        },
-        rules: [],
-        isOpen: false,
-      },
-    ]
+    return [true, false].flatMap(isTranslated => {
+      const [first, ...others] = found.filter(({ tracked }) => tracked.isTranslated === isTranslated)
+      return first === undefined ? [] : factsOf([first, ...others])
+    })
   }
 
   private track(table: Table, ct: number, packet: Packet, count: number): void {
@@ -307,7 +291,35 @@ function isFull(tracked: Tracked): boolean {
   return tracked.inUse === spanOf(tracked) && tracked.remapped * 2 > tracked.total
 }
 
-function assess(tracked: Tracked): { confidence: Confidence; reason: Phrase } | null {
+/** What is told of destinations whose ports are all translated, or none of them is. */
+function factsOf(found: NonEmpty<Assessed>): Facts {
+  const [{ tracked, confidence, reason }] = found
+  const lost = found.reduce((sum, { tracked: each }) => sum + each.refusedCount, 0)
+  const steps = [step('peak', [tracked.peakFrame], { peak: tracked.peak }), step('refused', tracked.refused)]
+  return {
+    id: 'snat-port-pressure',
+    severity: lost > 0 ? 'error' : 'warning',
+    confidence,
+    reasons: [reason],
+    flows: found.slice(0, NAMED_FLOWS).map(each => flowOf(each.tracked)),
+    flowCount: found.length,
+    occurrences: Math.max(lost, found.length),
+    firstTime: Math.min(...found.map(each => each.tracked.peakTime)),
+    lastTime: null,
+    frames: [tracked.peakFrame, ...tracked.refused],
+    steps: steps.filter(({ frames }) => frames.length > 0),
+    points: tracked.example.places.map(({ point }) => point),
+    values: {
+      lost,
+      refusing: found.filter(each => isRefusing(each.tracked)).length,
+      isTranslated: tracked.isTranslated,
+    },
+    rules: [],
+    isOpen: false,
+  }
+}
+
+function assess(tracked: Tracked): Omit<Assessed, 'tracked'> | null {
   const { peak, lowest, highest, refusedCount, sinceGrowth, unanswered, answered, isTranslated } = tracked
   const span = spanOf(tracked)
   const range = { peak, span, lowest, highest }

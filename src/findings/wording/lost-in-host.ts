@@ -1,4 +1,5 @@
 // The words of lost-in-host.
+import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../host/walk/host-routing.ts'
 import type { Facts } from '../facts/facts.ts'
 import { ruleThatDrops } from './given.ts'
 import { advice, counted, iptables, isIpv6, number, text, type Wording } from './wording.ts'
@@ -6,12 +7,10 @@ import { advice, counted, iptables, isIpv6, number, text, type Wording } from '.
 export const lostInHost: Wording = {
   title: facts => TITLES[codeOf(facts)] ?? '',
   cause: facts => {
-    const rules = facts.reasons.filter(({ code }) => code === 'rule-drops')
-    if (rules.length > 0)
-      return `in this host: ${rules.map(({ values }) => ruleThatDrops(values)).join(', ')} drops them`
-    const own = facts.reasons.find(({ code }) => code === 'host-drops')
-    if (own !== undefined)
-      return `in this host, which drops them before any rule does: ${text(own.values, 'why')}`
+    const rules = rulesThatDrop(facts)
+    if (rules.length > 0) return `in this host: ${rules.join(', ')} drops them`
+    const why = whyHostDrops(facts)
+    if (why !== null) return `in this host, which drops them before any rule does: ${why}`
     if (isAllButFirst(facts))
       return (
         'in this host; by the packets alone no rule or setting can be named. The first packet of a flow passes the nat ' +
@@ -25,6 +24,21 @@ export const lostInHost: Wording = {
           `${check}, which looks up the way back from the address that DNAT gave it (ip rule), or for want of a route`
   },
   fix: facts => {
+    const rules = rulesThatDrop(facts)
+    if (rules.length > 0)
+      return rules.map(rule =>
+        advice(`where they are meant to pass: a rule that accepts them before ${rule} drops them`),
+      )
+    const why = whyHostDrops(facts)
+    if (why === FORWARDS_NOTHING)
+      return [
+        advice(
+          'where this host is meant to forward them',
+          `sysctl -w ${isIpv6(facts) ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward'}=1`,
+        ),
+      ]
+    if (why !== null && why !== REVERSE_PATH_FILTER)
+      return [advice(`where they are meant to pass: mend on this host what it drops them for, ${why}`)]
     if (isAllButFirst(facts))
       return [
         advice(
@@ -72,6 +86,17 @@ const TITLES: Readonly<Record<string, string>> = {
     'connections that come in by one interface are lost inside the host, which forwards those of another',
   'all-but-first': 'only the first packets of a flow are forwarded, the others are lost inside the host',
   'never-left': 'what a rule sends to another host is lost inside this one',
+}
+
+/** What rules that were given say: those that dropped the packets when they were replayed. */
+function rulesThatDrop({ reasons }: Facts): string[] {
+  return reasons.filter(({ code }) => code === 'rule-drops').map(({ values }) => ruleThatDrops(values))
+}
+
+/** Why the host dropped them itself, by what was given of it; null: it did not. */
+function whyHostDrops({ reasons }: Facts): string | null {
+  const dropped = reasons.find(({ code }) => code === 'host-drops')
+  return dropped === undefined ? null : text(dropped.values, 'why')
 }
 
 function codeOf({ reasons }: Facts): string {

@@ -110,7 +110,7 @@ export class HostRouting implements Routing {
     if (kind === 'broadcast') return LOCAL
     if (kind === 'multicast') return this.toGroup(family, destination, input)
     if (this.settings.get(family === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding') === 0) {
-      return { kind: 'drop', why: 'not for this host, and it forwards nothing' }
+      return { kind: 'drop', why: FORWARDS_NOTHING }
     }
     if (family === 6 && isLinkLocal(destination)) return null
     if (this.host?.knowsRoutes !== true) return null
@@ -141,7 +141,7 @@ export class HostRouting implements Routing {
     if (mode === 0) return null
     const isBack = this.isRoutedBack(4, source, input, mode === 2)
     if (isBack === true) return null
-    return mode === null || isBack === null ? 'unknown' : 'reverse path filter'
+    return mode === null || isBack === null ? 'unknown' : REVERSE_PATH_FILTER
   }
 
   /** kernel: IN_DEV_RPFILTER: the larger of `all` and the interface's; null where that is not known. */
@@ -178,6 +178,8 @@ const LOCAL = { kind: 'local' } as const
 const FORWARD = { kind: 'forward' } as const
 
 const MARTIAN = 'martian source'
+export const FORWARDS_NOTHING = 'not for this host, and it forwards nothing'
+export const REVERSE_PATH_FILTER = 'reverse path filter'
 /** 224.0.0.1 */
 const ALL_HOSTS = 0xe0000001 | 0
 
