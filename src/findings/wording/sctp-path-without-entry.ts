@@ -1,0 +1,43 @@
+// The words of sctp-path-without-entry.
+import { conntrack, forEachFlow } from './conntrack-command.ts'
+import { advice, end, iptables, type Wording } from './wording.ts'
+
+export const sctpPathWithoutEntry: Wording = {
+  title: () => 'SCTP data on a second path before a HEARTBEAT has made its entry: INVALID',
+  cause: () =>
+    'to conntrack each pair of addresses of an association is a connection of its own, which an INIT or a HEARTBEAT begins. ' +
+    'Data that come first find no entry: they are INVALID and lost where rules drop that, so a switch to the other path fails',
+  fix: facts => [
+    advice(
+      'on both ends: HEARTBEATs on idle paths, so that each has its entry before data come',
+      'sysctl -w net.sctp.hb_interval=10000',
+    ),
+    advice(
+      'or do not track the association',
+      ...facts.flows
+        .slice(0, 1)
+        .flatMap(({ server }) => [
+          `${iptables(facts)} -t raw -A PREROUTING -p sctp --dport ${server.port} -j CT --notrack`,
+          `${iptables(facts)} -t raw -A PREROUTING -p sctp --sport ${server.port} -j CT --notrack`,
+        ]),
+    ),
+  ],
+  check: facts => [
+    advice(
+      'an entry for each path',
+      ...forEachFlow(facts, ({ protocol, client, server }) =>
+        conntrack('-L', { protocol, source: client, destination: server }),
+      ),
+    ),
+  ],
+  reasons: {
+    lost: () =>
+      'ports and verification tag are those of an association that was opened here on other addresses; the packets do not leave this host',
+    invalid: () =>
+      'ports and verification tag are those of an association that was opened here on other addresses',
+  },
+  steps: {
+    data: values =>
+      `packets of the association of ${end(values, 'from')} with ${end(values, 'to')} on another pair of addresses`,
+  },
+}
