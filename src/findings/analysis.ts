@@ -51,7 +51,9 @@ import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { OwnPorts } from './detectors/stale-source-port.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
+import { synFloodsOfSources, udpFloods } from './detectors/udp-flood.ts'
 import type { Budget } from './evidence/budget.ts'
+import { Bursts } from './evidence/bursts.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
@@ -118,6 +120,7 @@ export class Analysis implements Observer, Witness {
   private readonly pathMtus: PathMtus
   private readonly halfUntracked: HalfUntracked
   private readonly sctpPaths: SctpPaths
+  private readonly bursts: Bursts
   private readonly announced = new AnnouncedFlows()
   private readonly ownPorts: OwnPorts
   private readonly groupAnswers = new GroupAnswers()
@@ -159,6 +162,7 @@ export class Analysis implements Observer, Witness {
     this.pathMtus = new PathMtus(this.transits)
     this.halfUntracked = new HalfUntracked(this.table)
     this.sctpPaths = new SctpPaths(this.transits)
+    this.bursts = new Bursts(this.table)
     this.ownPorts = new OwnPorts(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
@@ -257,6 +261,7 @@ export class Analysis implements Observer, Witness {
   async conclude(end: number): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
+    const bursts = this.bursts.conclude()
     const found = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(),
@@ -267,6 +272,8 @@ export class Analysis implements Observer, Witness {
       ...this.pathMtus.conclude(),
       ...this.halfUntracked.conclude(),
       ...this.sctpPaths.conclude(),
+      ...udpFloods(bursts),
+      ...synFloodsOfSources(bursts),
       ...this.announced.conclude(),
       ...this.ownPorts.conclude(),
       ...this.groupAnswers.conclude(),
@@ -294,6 +301,7 @@ export class Analysis implements Observer, Witness {
     this.announced.created(this.table, this.fresh, packet, point)
     this.groupAnswers.created(this.table, this.fresh, packet, point)
     this.sctpPaths.created(this.fresh, packet)
+    this.bursts.created(this.fresh, packet, point)
     this.fresh = -1
   }
 

@@ -104,6 +104,21 @@ const FORMS: readonly Facts[] = [
       { reason: phrase('not-repeated') },
     ),
   ),
+  ...(['udp-flood', 'syn-flood'] as const).flatMap(id =>
+    (id === 'udp-flood' ? ['burst-service', 'burst-address', 'burst-source'] : ['burst-source']).map(code =>
+      factsOf(
+        id,
+        {
+          ...FLOW,
+          protocol: id === 'udp-flood' ? IPPROTO_UDP : IPPROTO_TCP,
+          client: code === 'burst-source' ? { ...CLIENT, port: -1 } : null,
+          server: code === 'burst-address' ? { ...SERVICE, port: -1 } : SERVICE,
+          counts: { flows: 2000, answered: 1, completed: 0 },
+        },
+        { reason: phrase(code, { busiest: 1500, others: 99, milliseconds: 900 }) },
+      ),
+    ),
+  ),
   ...(['error', 'info'] as const).map(severity =>
     factsOf('dns-race', FLOW, {
       severity,

@@ -29,6 +29,7 @@ export const FINDING_IDS = [
   'idle-timeout-remapped',
   'snat-insert-race',
   'syn-flood',
+  'udp-flood',
   'dns-race',
   'port-reuse',
   'idle-gap',

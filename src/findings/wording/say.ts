@@ -43,6 +43,7 @@ import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
 import { twoAnswerers } from './two-answerers.ts'
+import { udpFlood } from './udp-flood.ts'
 import { untranslatedSource } from './untranslated-source.ts'
 import { vxlanChecksum } from './vxlan-checksum.ts'
 import { counted, type Wording } from './wording.ts'
@@ -88,6 +89,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
   'two-answerers': twoAnswerers,
+  'udp-flood': udpFlood,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,
 }
