@@ -41,6 +41,7 @@ import { namedFiles } from './options/named-files.ts'
 import {
   type AnalyzeFlags,
   analyzeOptions,
+  DEFAULT_TOP,
   oneOf,
   type SysctlFlags,
   sysctlsOf,
@@ -50,6 +51,7 @@ import {
 import { CORES_HELP, PRESET_HELP, PRESET_LIST } from './options/preset.ts'
 import { SET_HELP, SYSCTL_HELP } from './options/sysctl.ts'
 import { TABLE_HELP, type TableFlags, tableOf } from './options/table-file.ts'
+import { DEFAULT_TZ, TZ_HELP, zoneOf } from './options/time-zone.ts'
 import { NOTRACK_HELP, PRESETS_HELP, SCENARIO_HELP, SWEEP_HELP } from './options/what-if-options.ts'
 import { FILTER_HELP, filterOf } from './replay/filtered-source.ts'
 import {
@@ -120,10 +122,16 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .command('analyze', { isDefault: true })
     .description('replay captures and print the report: verdict, flows, the table, what cannot be known')
     .argument('<capture...>', CAPTURES_HELP)
+    .option('--brief', 'print the verdict alone')
+    .option('--details', 'print all details: the largest flows, who holds the table, each point')
     .option('--json', 'print the report as one JSON document (docs/report-schema.md)')
+    .option('--tz <zone>', TZ_HELP, DEFAULT_TZ)
     .option('--flows <file>', 'write every flow as it ends to FILE, named .ndjson or .csv')
-    .option('--top <n>', 'how many of the largest flows to show', '5')
-    .option('--sort <key>', `what the largest flows are largest in: ${SORT_KEYS.join(', ')}`, 'bytes')
+    .option('--top <n>', `how many of the largest flows to list (default: ${DEFAULT_TOP}, with --details)`)
+    .option(
+      '--sort <key>',
+      `what the largest flows are largest in: ${SORT_KEYS.join(', ')} (default: ${SORT_KEYS[0]})`,
+    )
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
@@ -239,6 +247,7 @@ function addSize(program: Command, io: Io): void {
     .option('--series <file>', SERIES_HELP)
     .option('--every <seconds>', 'time between two samples of --series', '1')
     .option('--json', 'print the report as one JSON document (docs/size-schema.md)')
+    .option('--tz <zone>', TZ_HELP, DEFAULT_TZ)
     .option('--ascii', 'draw the chart in ASCII')
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
@@ -308,6 +317,7 @@ function addRules(program: Command, io: Io): void {
 
 interface InfoFlags extends SysctlFlags {
   json?: boolean
+  tz: string
   filter?: string
   color: boolean
 }
@@ -320,6 +330,7 @@ function addInfo(program: Command, io: Io): void {
     )
     .argument('<capture...>', CAPTURES_HELP)
     .option('--json', 'print it as one JSON document (docs/info-schema.md)')
+    .option('--tz <zone>', TZ_HELP, DEFAULT_TZ)
     .option('--filter <expr>', FILTER_HELP)
     .option('--set <name=value>', SET_HELP, collect, [])
     .option('--sysctl <file>', SYSCTL_HELP, collect, [])
@@ -334,6 +345,7 @@ function addInfo(program: Command, io: Io): void {
         json: all.json === true,
         color: wantsColor(io, all.color),
         width: widthOf(io),
+        zone: zoneOf(all.tz),
       }
       const hosts = mapNonEmpty(hostParts(captures, all), ({ host, captures, flags }) => ({
         ...common,

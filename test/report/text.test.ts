@@ -15,7 +15,8 @@ async function reportOf(capture: CaptureBuilder, ...args: string[]): Promise<Rep
   return report
 }
 
-const render = (report: Report, width = 120): string => renderText(report, { color: false, width })
+const PLAIN = { color: false, zone: 'UTC', extent: 'full', showsFlows: false, repeatsVerdict: false } as const
+const render = (report: Report, width = 120): string => renderText(report, { ...PLAIN, width })
 
 describe('the report as text', () => {
   it('has its five sections in order', async () => {

@@ -259,7 +259,7 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
 
 async function print(
   reports: readonly OfHost<Report>[],
-  options: Pick<AnalyzeOptions, 'json' | 'quiet' | 'color' | 'width'>,
+  options: Pick<AnalyzeOptions, 'json' | 'quiet' | 'text'>,
   io: Io,
   generator: string,
 ): Promise<void> {
@@ -267,5 +267,5 @@ async function print(
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderHosts } = await import('../../report/analyze/text.ts')
-  await writeText(io.stdout, renderHosts(reports, options))
+  await writeText(io.stdout, renderHosts(reports, options.text))
 }
