@@ -49,6 +49,19 @@ export class WallClock {
     return `${from.day} ${from.time}${zone} to ${day}${to.time} ${to.zone} (${formatDuration(Number(last - first) / 1e9)})`
   }
 
+  /** Nanoseconds since 1970 of a local time, given as if it were one in UTC; of two such instants the first. */
+  ofLocal(local: bigint): bigint {
+    const first = local - this.offsetAt(local)
+    return local - this.offsetAt(first)
+  }
+
+  /** Nanoseconds that the zone is ahead of UTC. */
+  private offsetAt(instant: bigint): bigint {
+    const [, sign, hours = '0', minutes = '0'] = /([+-])(\d\d):(\d\d)/.exec(this.read(instant).zone) ?? []
+    const offset = BigInt(Number(hours) * 60 + Number(minutes)) * 60_000_000_000n
+    return sign === '-' ? -offset : offset
+  }
+
   private read(instant: bigint): { day: string; time: string; zone: string } {
     const milliseconds = floorDivide(instant, NANOSECONDS_A_MILLISECOND)
     if (milliseconds > MOST_MILLISECONDS || milliseconds < -MOST_MILLISECONDS)
