@@ -67,7 +67,10 @@ export class Losses {
   /** Flows that were forwarded, ever. */
   private forwarded = 0
   private current = new Streak()
-  private longest = new Streak()
+  /** Those that are long enough to be told. */
+  private readonly long: Streak[] = []
+  /** Legs of all of them. */
+  private named = 0
   private races = 0
 
   constructor(legs: Legs, collector: Collector) {
@@ -108,30 +111,33 @@ export class Losses {
   /** Looks once more at what was lost: a packet may have been seen late, or its repetition have passed. */
   conclude(): void {
     this.endStreak()
-    const { longest, forwarded } = this
-    const lost = [
-      ...longest.gone,
-      ...longest.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg)),
-    ]
-    if (lost.length < LEAST_LOST) return
-    const isSure = longest.passing > 0
-    const { count, isCutShort } = longest
-    const reason = phrase('streak', { lost: count, forwarded, isSure, isCutShort })
-    for (const flow of lost) {
-      this.collector.add({
-        id: 'conntrack-table-full',
-        severity: 'error',
-        confidence: isSure ? 'likely' : 'possible',
-        reason,
-        ...flow,
-      })
+    const { forwarded } = this
+    // the reason that is given is that of the longest
+    for (const streak of this.long.toSorted((a, b) => b.count - a.count)) {
+      const lost = [
+        ...streak.gone,
+        ...streak.lost.filter(leg => this.isLost(leg)).map(leg => this.describe(leg)),
+      ]
+      if (lost.length < LEAST_LOST) continue
+      const isSure = streak.passing > 0
+      const { count, isCutShort } = streak
+      const reason = phrase('streak', { lost: count, forwarded, isSure, isCutShort })
+      for (const flow of lost) {
+        this.collector.add({
+          id: 'conntrack-table-full',
+          severity: 'error',
+          confidence: isSure ? 'likely' : 'possible',
+          reason,
+          ...flow,
+        })
+      }
     }
   }
 
   /** A leg goes, whose flow may have been lost. */
   ended(leg: number): void {
     if (!this.legs.has(leg, LEG_LOST)) return
-    for (const streak of [this.current, this.longest]) {
+    for (const streak of [this.current, ...this.long]) {
       const index = streak.lost.indexOf(leg)
       if (index < 0) continue
       streak.lost.splice(index, 1)
@@ -184,7 +190,7 @@ export class Losses {
     current.count++
     current.hasKnownClient ||= this.wentThroughBefore(leg)
     current.capture = legs.capture(leg)
-    if (current.lost.length + current.gone.length === MOST_NAMED) return
+    if (this.named + current.lost.length + current.gone.length === MOST_NAMED) return
     legs.mark(leg, LEG_LOST)
     current.lost.push(leg)
   }
@@ -192,8 +198,9 @@ export class Losses {
   private endStreak(): void {
     const { current } = this
     if (current.count === 0) return
-    if (current.hasKnownClient && current.count > this.longest.count) {
-      this.longest = current
+    if (current.hasKnownClient && current.count >= LEAST_LOST && this.named < MOST_NAMED) {
+      this.long.push(current)
+      this.named += current.lost.length + current.gone.length
       // the capture of the other side may simply have ended
       current.isCutShort = this.exitCapture !== current.capture && this.lastTimes[this.exit] <= current.start
     }
