@@ -1,5 +1,5 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
@@ -15,6 +15,7 @@ import { Eviction } from './eviction.ts'
 import { Assigned, isRelated } from './expect/assigned.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
+import type { HelperName } from './helper-assignment.ts'
 import {
   allowsClash,
   judgeTranslation,
@@ -82,7 +83,7 @@ export class Engine {
   private readonly eviction: Eviction
   private readonly icmpErrors: IcmpErrors
   /** Entries with helpers; null where the rules assign none. */
-  private readonly assigned: Assigned | null
+  protected assigned: Assigned | null = null
   private readonly tuple = new Tuple()
   private readonly reply = new Tuple()
   private readonly observer: Observer
@@ -114,9 +115,12 @@ export class Engine {
     )
     this.eviction = new Eviction(this.table, (ct, cause) => this.destroy(ct, cause))
     this.context = new Context(settings, this.table, this.wheel)
-    const { helpers, nf_conntrack_expect_max } = settings
-    this.assigned = helpers.length === 0 ? null : new Assigned(helpers, nf_conntrack_expect_max, this.context)
+    if (settings.helpers.length > 0) this.enableHelpers(settings)
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
+  }
+
+  protected enableHelpers({ helpers, nf_conntrack_expect_max }: Settings): void {
+    this.assigned ??= new Assigned(helpers, nf_conntrack_expect_max, this.context)
   }
 
   /** To be called before packets that come are tracked, at most MOST_AHEAD: reads what they need of the table. */
@@ -157,15 +161,25 @@ export class Engine {
       if (error === ERROR_RELATED) return this.settleRelated()
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
-    if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
+    if (!this.readTuple(packet)) return this.settle(STATE_INVALID, -1, -1)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
+    if (this.assigned?.hasDoomed === true) this.endDoomed(this.assigned)
     return this.state
+  }
+
+  /** Whether the packet has a tuple, which is in `tuple` then. kernel: nf_ct_get_tuple(), gre_pkt_to_tuple() */
+  private readTuple(packet: Packet): boolean {
+    const { tuple, assigned } = this
+    if (!trackedTuple(packet, tuple, this.context.traits)) return false
+    if (packet.protocol === IPPROTO_GRE && assigned !== null && packet.destinationPort !== 0)
+      tuple.ports = (assigned.greKey(tuple) << 16) | packet.destinationPort
+    return true
   }
 
   /** Takes in how a packet that was tracked earlier turned out to be translated. */
   learn(packet: Packet, translation: Translation): void {
-    if (!trackedTuple(packet, this.tuple, this.context.traits)) return
+    if (!this.readTuple(packet)) return
     const key = this.table.find(this.tuple, hashTuple(this.tuple))
     if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.learnOf(key >> 1, translation)
   }
@@ -177,9 +191,8 @@ export class Engine {
     if (key >= 0 && packet.protocol === IPPROTO_TCP && translation === null) {
       const ct = key >> 1
       if (plainSegment(this.context, ct, packet, key & 1)) {
-        if (this.hasEvents(ct)) this.deliver(ct)
+        if (this.passesHelper(ct, packet, STATE_ESTABLISHED, key & 1) && this.hasEvents(ct)) this.deliver(ct)
         this.settle(STATE_ESTABLISHED, key & 1, ct)
-        this.assigned?.help(ct, packet, STATE_ESTABLISHED, key & 1)
         return ACCEPT
       }
     }
@@ -214,19 +227,31 @@ export class Engine {
       this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_SEEN_REPLY
       this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] |= IPCT_REPLY
     }
-    if (isNew && !this.leaves(ct, packet)) {
+    const isAnswered = direction === DIRECTION_REPLY || seenReply
+    const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
+    const state = isAnswered ? STATE_ESTABLISHED : first
+    const leaves =
+      (!isNew || this.leaves(ct, packet, state)) && this.passesHelper(ct, packet, state, direction)
+    if (isNew && !leaves) {
       this.discard(ct)
       this.key = -1
-      this.settle(STATE_NEW, DIRECTION_ORIGINAL, -1)
+      this.settle(state, DIRECTION_ORIGINAL, -1)
       return ACCEPT
     }
     if (isNew) this.confirm(ct)
-    else if (this.hasEvents(ct)) this.deliver(ct)
-    const isAnswered = direction === DIRECTION_REPLY || seenReply
-    const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
-    this.settle(isAnswered ? STATE_ESTABLISHED : first, direction, ct)
-    this.assigned?.help(ct, packet, this.state, direction)
+    else if (leaves && this.hasEvents(ct)) this.deliver(ct)
+    this.settle(state, direction, ct)
     return ACCEPT
+  }
+
+  /** Whether the entry's helper, if it has one, lets the packet go; events of one that it drops wait for the next. kernel: nf_confirm() */
+  private passesHelper(ct: number, packet: Packet, state: number, direction: number): boolean {
+    return this.assigned === null || this.assigned.help(ct, packet, state, direction)
+  }
+
+  /** Ends flows that a helper said are over. */
+  private endDoomed(assigned: Assigned): void {
+    assigned.endDoomed(ct => this.destroy(ct, CAUSE_DELETED))
   }
 
   /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
@@ -267,8 +292,13 @@ export class Engine {
     return ACCEPT
   }
 
+  /** The helper that a rule in front of conntrack assigned to the entry of the packet under way. kernel: xt_ct_target() */
+  protected get helperInFront(): HelperName | null {
+    return null
+  }
+
   /** Whether the packet that made entry `ct` leaves the stack; without rules each does. kernel: nf_confirm() */
-  protected leaves(_ct: number, _packet: Packet): boolean {
+  protected leaves(_ct: number, _packet: Packet, _state: number): boolean {
     return true
   }
 
@@ -300,7 +330,7 @@ export class Engine {
       return CREATE_FULL
     }
     const ct = this.table.allocate(this.tuple, this.reply, this.context.time, packet.frame)
-    const expected = this.assigned?.begins(ct, this.tuple) ?? 0
+    const expected = this.assigned?.begins(ct, this.tuple, this.helperInFront) ?? 0
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat | expected
     return ct
   }
@@ -358,8 +388,10 @@ export class Engine {
       }
       this.setClock(this.gc.nextRun)
       this.gc.run()
+      if (this.assigned?.hasDoomed === true) this.endDoomed(this.assigned)
     }
     this.setClock(jiffy)
+    this.assigned?.expectations.expire(this.context.jiffies)
   }
 
   private setClock(jiffy: number): void {

@@ -4,13 +4,14 @@ import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { Observer } from './events.ts'
 import type { Gate } from './gate.ts'
+import type { HelperName } from './helper-assignment.ts'
 import { readKey } from './key-tuple.ts'
 import { KnownEngine } from './known-engine.ts'
 import type { Translation } from './nat.ts'
 import { ENTERS, LEAVES, type Passage, type Redirection, type Seen, STAYS_RESET } from './passage.ts'
 import { TCP_CLOSE } from './proto/tcp-table.ts'
 import type { Settings } from './settings.ts'
-import { DIRECTION_ORIGINAL, IPCT_PROTOINFO, IPS_DST_NAT, STATE_NEW, STATE_UNTRACKED } from './status.ts'
+import { DIRECTION_ORIGINAL, IPCT_PROTOINFO, IPS_DST_NAT, STATE_UNTRACKED } from './status.ts'
 import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from './table-layout.ts'
 import { hashTuple, invertTuple, KIND_IPV6, Tuple } from './tuple.ts'
 
@@ -30,6 +31,7 @@ export class RuledEngine extends KnownEngine {
   ) {
     super(settings, observer, enforced, gate)
     this.passage = passage
+    if (passage.assignsHelpers) this.enableHelpers(settings)
   }
 
   override track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): number {
@@ -66,11 +68,16 @@ export class RuledEngine extends KnownEngine {
     return (this.table.status(asked >> 1) & IPS_DST_NAT) === 0 ? -1 : asked ^ 1
   }
 
-  protected override leaves(ct: number, packet: Packet): boolean {
+  protected override get helperInFront(): HelperName | null {
+    return this.passage.helper
+  }
+
+  protected override leaves(ct: number, packet: Packet, state: number): boolean {
     this.isTold = true
     const { table, seen, passage } = this
-    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true)
+    const end = passage.leave(packet, seen, table, ct, state, DIRECTION_ORIGINAL, true)
     if (end === LEAVES && passage.redirection !== null) this.redirect(ct, passage.redirection)
+    if (end === LEAVES && passage.helper !== null) this.assigned?.assign(ct, passage.helper)
     return end === LEAVES
   }
 

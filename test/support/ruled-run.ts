@@ -57,7 +57,10 @@ export async function replayRuled(folder: string, capture: string, rules: string
   const sysctls = readSysctls([{ path, text: readFileSync(path, 'utf8') }], [])
   const created: string[] = []
   const source = await openCaptures([join(folder, capture)])
-  const window = new SightingWindow(source, { bridgeCalls: bridgeCallsOf(sysctls.host), keepsPayload: false })
+  const window = new SightingWindow(source, {
+    bridgeCalls: bridgeCallsOf(sysctls.host),
+    keepsPayload: knowledge.rules?.ruleset.assignsHelpers === true,
+  })
   const replayed = replayedRules(knowledge, sysctls, source, window)
   if (replayed === null) throw new Error(`no rules in ${rules.join()}`)
   const observer = {

@@ -44,7 +44,7 @@ export async function analyze(options: AnalyzeOptions, io: Io, generator: string
     interrupt: Interrupt,
     output: OutputFile | null,
   ): Promise<boolean> => {
-    const window = windowFor(source, options.sysctls, options.replay)
+    const window = windowFor(source, options.sysctls, options.replay, options.knowledge)
     const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const ownerThread = await ownerThreadFor(options, io)
     try {

@@ -61,7 +61,7 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
     const paced = new PacedSource(source, output)
-    const window = windowFor(paced, sysctls, options.replay)
+    const window = windowFor(paced, sysctls, options.replay, options.knowledge)
     // what comes out of a tunnel passes other hooks
     const rules = tunnels === 'inner' ? null : replayedRules(options.knowledge, sysctls, source, window)
     const engine = makeEngine(sysctls, printer, options, rules)

@@ -46,7 +46,7 @@ export async function printRules(options: RulesOptions, io: Io, generator: strin
     options,
     io,
     async (source, interrupt) => {
-      const window = windowFor(source, sysctls, 'auto')
+      const window = windowFor(source, sysctls, 'auto', knowledge)
       const rules = replayedRules(knowledge, sysctls, source, window)
       if (rules === null) throw new UsageError('give the rules of the host with --rules FILE')
       const engine = makeEngine(sysctls, SILENT, { knowledge, table: null }, rules)

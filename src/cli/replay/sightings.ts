@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { CaptureError } from '../../capture/error.ts'
 import type { FrameSource } from '../../capture/frame.ts'
 import { openCaptures } from '../../capture/open/open.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
 import { clockText } from '../../report/analyze/sightings-report.ts'
 import {
   type ClockOffset,
@@ -26,16 +27,21 @@ export const REPLAY_HELP: Record<Replay, string> = {
 /** A set of more captures is a rotated one, of one clock. */
 const MOST_CLOCKS = 32
 
-/** The window for a replay of `source`, or null where frames are replayed as they come. */
+/**
+ * The window for a replay of `source`, or null where frames are replayed as they come.
+ * @param knowledge rules that are replayed, too
+ */
 export function windowFor(
   source: FrameSource,
   { settings, host }: Sysctls,
   replay: Replay,
+  knowledge: Knowledge | null = null,
 ): SightingWindow | null {
   if (replay === 'frames') return null
+  const readsPayload = settings.helpers.length > 0 || knowledge?.rules?.ruleset.assignsHelpers === true
   return new SightingWindow(source, {
     bridgeCalls: bridgeCallsOf(host),
-    keepsPayload: settings.nf_conntrack_checksum !== 0,
+    keepsPayload: settings.nf_conntrack_checksum !== 0 || readsPayload,
   })
 }
 

@@ -3,6 +3,7 @@ import { IPS_ASSURED, IPS_CONFIRMED, IPS_EXPECTED, IPS_SEEN_REPLY } from '../../
 import { contains, type Family, parseNetwork } from '../files/network.ts'
 import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
+  anyHelperAsk,
   connMarkAsk,
   isLaterFragment,
   ofAddressKind,
@@ -127,6 +128,8 @@ export function packetMatch(asked: MatchOption): Test | null {
     }
     case '--every':
       return turnTest(asked)
+    case '--helper':
+      return asked.match === 'helper' ? ofEntry(isNegated, isNegated, anyHelperAsk(value)) : null
     case '--mark':
       return asked.match === 'connmark' ? connMarkTest(value, isNegated) : null
     // of a match whose meaning is in another option

@@ -9,12 +9,30 @@ import type { Action, NatTarget, Step } from './ruleset.ts'
 import { isFamily, ofProtocol, perhaps } from './subject.ts'
 
 /** Statements that change nothing of the packet's way. */
-const PASSING = new Set(['log', 'set', 'map', 'meter', 'dup', 'last', 'secmark', 'ct helper', 'ct timeout'])
+const PASSING = new Set([
+  'log',
+  'set',
+  'map',
+  'meter',
+  'dup',
+  'last',
+  'secmark',
+  'ct timeout',
+  'ct expectation',
+])
 /** Extensions of iptables that match whatever they are given. */
 const XT_SILENT = new Set(['comment', 'tcp', 'udp'])
 
+/** Helpers of a table that are modelled, by the names of their objects. */
+export type NftHelpers = ReadonlyMap<string, Action>
+
 /** The steps of one statement, or what is wrong with it. */
-export function stepsOf(statement: unknown, sets: NftSets, wheel: () => number): Step[] | string {
+export function stepsOf(
+  statement: unknown,
+  sets: NftSets,
+  wheel: () => number,
+  helpers: NftHelpers = new Map(),
+): Step[] | string {
   const object = asObject(statement)
   const kind = object === null ? undefined : Object.keys(object)[0]
   if (object === null || kind === undefined) return 'expected a statement'
@@ -59,6 +77,10 @@ export function stepsOf(statement: unknown, sets: NftSets, wheel: () => number):
     case 'ct count':
     case 'connlimit':
       return [{ test: perhaps }]
+    case 'ct helper': {
+      const action = helpers.get(asText(value))
+      return action === undefined ? [] : [{ action }]
+    }
     case 'xt':
       return xtSteps(own)
   }
@@ -202,7 +224,7 @@ function markSteps({ key, value }: JsonObject, sets: NftSets, wheel: () => numbe
 function zoneAction(ct: JsonObject, value: unknown): Action {
   if (typeof value !== 'number') return { kind: 'unknown' }
   const direction = ct.dir === 'original' || ct.dir === 'reply' ? ct.dir : null
-  return { kind: 'zone', zone: value, direction, tracksAgain: true }
+  return { kind: 'zone', zone: value, direction, tracksAgain: true, helper: null }
 }
 
 /** What a mark is set to: a number, its own with bits set, flipped or cleared, or the other one. */

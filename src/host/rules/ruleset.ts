@@ -1,4 +1,5 @@
 // Rules as they are walked: chains of rules, each a list of conditions and actions, whoever wrote them down.
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import type { Family, Network } from '../files/network.ts'
 import type { PortRange, Subject, Test } from './subject.ts'
 
@@ -40,9 +41,17 @@ export type Action =
   | { kind: 'save-mark' | 'restore-mark'; packetMask: number; connectionMask: number }
   /**
    * The packet is looked up in this zone; `direction` where only the tuples of one direction are; `tracksAgain` if it
-   * undoes NOTRACK, as in nft.
+   * undoes NOTRACK, as in nft. An entry that it makes gets `helper`. kernel: the template of xt_CT
    */
-  | { kind: 'zone'; zone: number; direction: 'original' | 'reply' | null; tracksAgain: boolean }
+  | {
+      kind: 'zone'
+      zone: number
+      direction: 'original' | 'reply' | null
+      tracksAgain: boolean
+      helper: HelperName | null
+    }
+  /** An entry that is not confirmed gets a helper, if it is of that protocol and one of these families. kernel: nft_ct_helper_obj_eval() */
+  | { kind: 'helper'; helper: HelperName; protocol: number; families: readonly Family[] }
   /** A verdict that goes on behind the rule's statement: `continue` of a map. */
   | { kind: 'continue' }
   /** nft's `counter` that does not stand at the end: what gets here is counted. */
@@ -88,6 +97,12 @@ export interface Chain {
   rules: Rule[]
 }
 
+function assignsHelper(step: Step): boolean {
+  if (!('action' in step)) return false
+  const { action } = step
+  return action.kind === 'helper' || (action.kind === 'zone' && action.helper !== null)
+}
+
 /** Rules above this in a chain are looked up by their destination. */
 const LONG_CHAIN = 16
 
@@ -100,6 +115,11 @@ export class Ruleset {
   private readonly byName = new Map<string, Chain>()
   private readonly indexes = new Map<Chain, ChainIndex>()
   private destinations: DestinationNumbers | null = null
+
+  /** Whether a rule assigns a helper. */
+  get assignsHelpers(): boolean {
+    return this.chains.some(({ rules }) => rules.some(({ steps }) => steps.some(assignsHelper)))
+  }
 
   /** A number for the wheel of a rule that counts packets by turns; see Turns. */
   newWheel(): number {

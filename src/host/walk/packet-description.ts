@@ -1,6 +1,6 @@
 // A packet and its entry as rules see them, written into the records that conditions read.
 import type { Seen } from '../../conntrack/passage.ts'
-import { IPS_CONFIRMED, IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
+import { IPS_CONFIRMED, IPS_DST_NAT, IPS_SRC_NAT, MASTER_HELPER_MASK } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { PacketFacts, TupleEnd } from '../rules/packet-facts.ts'
@@ -9,7 +9,7 @@ import type { FirstNat, SeenNat } from './packet-end.ts'
 import { addressesOf } from './refusals.ts'
 
 /** Bits of an entry's status that rules can ask about. */
-export const ASKED_STATUS = 0x3f | (1 << 9)
+export const ASKED_STATUS = 0x3f | (1 << 9) | MASTER_HELPER_MASK
 
 /** Whether rules can name ports of a protocol. */
 export function hasPorts(protocol: number): boolean {

@@ -1,4 +1,5 @@
 // What tells packets apart as far as rules can ask: the words that a walk is kept under, and which of them a question is about.
+import { helperNumber } from '../../conntrack/helper-assignment.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { Packet } from '../../packet/packet.ts'
 import {
@@ -125,9 +126,14 @@ export function addEntry(key: Int32Array, table: Table, ct: number, direction: n
  */
 export function addWay(key: Int32Array, ways: readonly Way[], isOnly: boolean, isUnknown: boolean): boolean {
   if (ways.length !== 1 || !isOnly) return false
-  const { mark, isUntracked, isFixed, zone } = ways[0]
+  const { mark, isUntracked, isFixed, zone, helper } = ways[0]
   key[WAY_MARK] = mark ?? 0
   key[WAY] =
-    (mark === null ? 1 : 0) | (isUnknown ? 2 : 0) | (isUntracked ? 4 : 0) | (isFixed ? 8 : 0) | (zone << 4)
+    (mark === null ? 1 : 0) |
+    (isUnknown ? 2 : 0) |
+    (isUntracked ? 4 : 0) |
+    (isFixed ? 8 : 0) |
+    (zone << 4) |
+    (helperNumber(helper) << 20)
   return true
 }

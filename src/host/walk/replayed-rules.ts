@@ -1,4 +1,5 @@
 // The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import {
   ENTERS,
   LEAVES,
@@ -51,6 +52,8 @@ export class ReplayedRules implements Passage {
   readonly counts: RuleCounts
   zone = 0
   isOwn = false
+  readonly assignsHelpers: boolean
+  helper: HelperName | null = null
   redirection: Redirection | null = null
   // what became of the packet under way
   fate: Fate = 'unknown'
@@ -99,6 +102,7 @@ export class ReplayedRules implements Passage {
     this.spares = spares
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
+    this.assignsHelpers = ruleset.assignsHelpers
     this.numbers = new RuleNumbers(ruleset)
     this.counts = new RuleCounts(this.numbers.all.length)
     this.openings = new DroppedOpenings(this.numbers.all.length)
@@ -127,13 +131,14 @@ export class ReplayedRules implements Passage {
     this.zone = 0
     this.isOwn = course.origin === 'out'
     this.redirection = null
+    this.helper = null
     this.ways = [FIRST_WAY]
     this.isOnly = true
     this.early = null
     this.isAnswer = false
     this.isBlind = false
     if (course.origin === 'out' && this.answers(packet)) return PASSES_BY
-    if (course.origin === null) return this.spares?.(packet) === true ? PASSES_BY : ENTERS
+    if (course.origin === null) return this.enterUnplaced(packet, course)
     if (!this.front[packet.family === 6 ? 1 : 0]) return ENTERS
     const trail = this.walkFront(packet)
     this.ways = trail.ways
@@ -147,6 +152,20 @@ export class ReplayedRules implements Passage {
     // a zone of one direction alone, or of some ways alone, is not modelled
     this.isBlind = trail.ways.length > 1 ? haveZones(trail.ways) : way?.zoneDirection !== null
     if (!this.isBlind && way !== undefined) this.zone = way.zone
+    if (this.isOnly && way !== undefined) this.helper = way.helper
+    return ENTERS
+  }
+
+  /** A packet of which nobody knows whether the host sent or received it. */
+  private enterUnplaced(packet: Packet, course: Course): number {
+    if (this.spares?.(packet) === true) return PASSES_BY
+    const isAsked = this.assignsHelpers && this.front[packet.family === 6 ? 1 : 0] && course.asIn !== null
+    if (!isAsked || course.asIn === null) return ENTERS
+    // what is forwarded and what comes in is met by the same rules in front of conntrack
+    this.course = course.asIn
+    const { ways, isOnly } = this.trailInFront(packet)
+    this.course = course
+    if (isOnly && ways.length === 1) this.helper = ways[0]?.helper ?? null
     return ENTERS
   }
 
@@ -181,6 +200,7 @@ export class ReplayedRules implements Passage {
     if (ct >= 0) this.entries.note(ct, end, isFirst)
     if (isFirst) {
       this.redirection = redirectionOf(end)
+      this.helper = end.helper
       this.last.forget(ct)
     }
     return this.finish(packet, end, ct, direction, isFirst)
@@ -265,6 +285,12 @@ export class ReplayedRules implements Passage {
   }
 
   private walkFront(packet: Packet): Trail {
+    const trail = this.trailInFront(packet)
+    this.count(trail, packet)
+    return trail
+  }
+
+  private trailInFront(packet: Packet): Trail {
     fillKey(this.memory.key, packet, STATE_FRONT, 0, 0, this.course.number)
     this.addRoutes(packet, null, -1, 0)
     let trail = this.memory.find()
@@ -275,7 +301,6 @@ export class ReplayedRules implements Passage {
       const isDropped = journey.front().length === 0
       trail = this.ended(isDropped ? journey.droppedInFront() : null)
     }
-    this.count(trail, packet)
     return trail
   }
 

@@ -1,6 +1,6 @@
 // Lines of `conntrack -L`, `-L -o extended`, `-E` and /proc/net/nf_conntrack (libnetfilter_conntrack's snprintf_default.c; ct_seq_show()).
-import { helperName } from '../../conntrack/helper-assignment.ts'
-import { IPS_ASSURED, IPS_HELPER, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
+import { helperOf } from '../../conntrack/helper-assignment.ts'
+import { IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { zoneOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../../net/numbers.ts'
@@ -117,7 +117,8 @@ function writeZone(out: Ascii, table: Table, ct: number): void {
 }
 
 function writeHelper(out: Ascii, table: Table, ct: number): void {
-  if ((table.status(ct) & IPS_HELPER) !== 0) out.text(`helper=${helperName(table.protocol(ct))} `)
+  const helper = helperOf(table.status(ct))
+  if (helper !== null) out.text(`helper=${helper} `)
 }
 
 function writeAge(out: Ascii, shown: Shown): void {
