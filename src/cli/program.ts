@@ -188,13 +188,15 @@ function addEvents(program: Command, io: Io): void {
   addLineCommand(program, 'events', summary, EVENT_FORMATS)
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
-    .action(async (captures: string[], flags: LineFlags & { replay: Replay }) => {
+    .option('--expect', 'events of expectations instead, as `conntrack -E expect -o timestamp` prints them')
+    .action(async (captures: string[], flags: LineFlags & { replay: Replay; expect?: boolean }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
       await printEvents(
         {
           captures,
           filter: filterOf(flags),
           format,
+          ofExpectations: flags.expect === true,
           sysctls: sysctlsOf(flags),
           table: tableOf(flags),
           replay: flags.replay,

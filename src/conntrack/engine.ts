@@ -13,6 +13,7 @@ import {
 } from './events.ts'
 import { Eviction } from './eviction.ts'
 import { Assigned, isRelated } from './expect/assigned.ts'
+import type { ExpectationObserver } from './expect/expectations.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import type { HelperName } from './helper-assignment.ts'
@@ -121,6 +122,16 @@ export class Engine {
 
   protected enableHelpers({ helpers, nf_conntrack_expect_max }: Settings): void {
     this.assigned ??= new Assigned(helpers, nf_conntrack_expect_max, this.context)
+  }
+
+  /** Tells of expectations that begin and end. */
+  watchExpectations(observer: ExpectationObserver): void {
+    if (this.assigned !== null) this.assigned.expectations.observer = observer
+  }
+
+  /** The capture time at which a jiffy began, or will. */
+  timeOf(jiffy: number): number {
+    return (this.wheel.now + ((jiffy - this.context.jiffies) | 0)) * this.table.jiffy
   }
 
   /** To be called before packets that come are tracked, at most MOST_AHEAD: reads what they need of the table. */

@@ -255,6 +255,36 @@ describe.runIf(cases.length > 0)('events of 6.18 with helpers', () => {
   })
 })
 
+describe.runIf(cases.length > 0)('expectations of 6.18', () => {
+  const withLines = cases.filter(name => existsSync(join(RECORDED, name, 'expectations-6.18.44.txt')))
+
+  it.each(withLines.filter(name => !BY_NFT.includes(name)))('%s', async name => {
+    const folder = join(RECORDED, name)
+    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
+    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
+    const options = helpers.flatMap(({ helper, port }) => ['--helper', `${helper}:${port}`])
+    const command = [
+      'events',
+      '--expect',
+      '--set',
+      'checksum=1',
+      '--replay',
+      'frames',
+      ...options,
+      join(folder, capture),
+    ]
+    const { stdout } = await runCli(command)
+    const kernel = readFileSync(join(folder, 'expectations-6.18.44.txt'), 'utf8')
+    expect(expected(stdout)).toEqual(expected(kernel))
+  })
+})
+
+/** Lines of `conntrack -E expect` without time and what is left of their own; by whatever order those of one instant came. */
+function expected(text: string): string[] {
+  const lines = text.split('\n').filter(line => line !== '')
+  return lines.map(line => line.replace(/^\S+\t\s*(\[\w+\]) \d+ /, '$1 ')).toSorted()
+}
+
 /** Lines of `conntrack -E` without time and id, and without ends, which timers bring. */
 function changes(text: string): string[] {
   const lines = text.split('\n').filter(line => /\[(NEW|UPDATE)\]/.test(line))
