@@ -120,8 +120,8 @@ export class Engine {
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
   }
 
-  protected enableHelpers({ helpers, nf_conntrack_expect_max }: Settings): void {
-    this.assigned ??= new Assigned(helpers, nf_conntrack_expect_max, this.context)
+  protected enableHelpers(settings: Settings): void {
+    this.assigned ??= new Assigned(settings, this.context)
   }
 
   /** Tells of expectations that begin and end. */

@@ -11,6 +11,8 @@ export const HELPERS = {
   sip: { protocols: [IPPROTO_TCP, IPPROTO_UDP], port: 5060, isIpv4Only: false },
   amanda: { protocols: [IPPROTO_UDP], port: 10080, isIpv4Only: false },
   sane: { protocols: [IPPROTO_TCP], port: 6566, isIpv4Only: false },
+  'netbios-ns': { protocols: [IPPROTO_UDP], port: 137, isIpv4Only: true },
+  snmp: { protocols: [IPPROTO_UDP], port: 161, isIpv4Only: true },
 } as const satisfies Record<string, { protocols: readonly number[]; port: number; isIpv4Only: boolean }>
 
 export type HelperName = keyof typeof HELPERS
@@ -28,6 +30,13 @@ export interface HelperAssignment {
   helper: HelperName
   /** Destination port of the first packet. */
   port: number
+}
+
+/** An IPv4 network that the host is in: its own address there, the one that reaches all hosts of it, and its mask. */
+export interface BroadcastNetwork {
+  own: number
+  broadcast: number
+  mask: number
 }
 
 export function isHelperName(name: string): name is HelperName {

@@ -127,7 +127,8 @@ export function makeEngine(
   rules: ReplayedRules | null = null,
 ): Engine {
   const refusals = enforcesMaximum(sysctls) ? new Refusals(sysctls.settings) : null
-  return engineFor(sysctls.settings, observer, refusals, untrackedBy(knowledge), table !== null, rules)
+  const settings = { ...sysctls.settings, networks: knowledge?.networks ?? [] }
+  return engineFor(settings, observer, refusals, untrackedBy(knowledge), table !== null, rules)
 }
 
 /** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */

@@ -1,15 +1,18 @@
 // Entries that a helper was assigned to, and what it makes of their packets: nf_conntrack_helper.c, and help() of each helper.
-import { IPPROTO_GRE, IPPROTO_TCP } from '../../net/numbers.ts'
+import { IPPROTO_GRE, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { UDP_HEADER_LENGTH } from '../../packet/udp.ts'
 import type { Context } from '../context.ts'
 import {
+  type BroadcastNetwork,
+  HELPERS,
   type HelperAssignment,
   type HelperName,
   helperBits,
   masterHelperBits,
   takesEntries,
 } from '../helper-assignment.ts'
+import type { Settings } from '../settings.ts'
 import {
   DIRECTION_ORIGINAL,
   DIRECTION_REPLY,
@@ -22,7 +25,7 @@ import {
 import { ENTRY_SHIFT, KEY_PORTS, KEY_SHIFT, STATUS } from '../table-layout.ts'
 import { hashTuple, KIND_IPV6, type Tuple } from '../tuple.ts'
 import { readPorts } from './amanda.ts'
-import { type Expectation, Expectations } from './expectations.ts'
+import { EXPECT_PERMANENT, type Expectation, Expectations } from './expectations.ts'
 import { Expecting } from './expecting.ts'
 import { LineEnds, readFtp } from './ftp.ts'
 import { type CallSide, GreKeys, tupleOfSide } from './gre-keys.ts'
@@ -47,23 +50,24 @@ type Master =
   | { helper: 'pptp'; session: PptpSession }
   | { helper: 'sip'; session: SipSession }
   | { helper: 'sane'; hasStarted: boolean }
-  | { helper: 'tftp' | 'irc' | 'amanda' }
+  | { helper: 'tftp' | 'irc' | 'amanda' | 'netbios-ns' | 'snmp' }
 
 export class Assigned {
   readonly expectations: Expectations
   private readonly assignments: readonly HelperAssignment[]
   private readonly context: Context
   private readonly expecting: Expecting
+  private readonly networks: readonly BroadcastNetwork[]
   private readonly greKeys = new GreKeys()
   private readonly masters = new Map<number, Master>()
   /** Tuples of flows that end because the call that announced them has. */
   private readonly doomed: Tuple[] = []
 
-  /** @param maximum nf_conntrack_expect_max */
-  constructor(assignments: readonly HelperAssignment[], maximum: number, context: Context) {
-    this.assignments = assignments
+  constructor({ helpers, networks, nf_conntrack_expect_max }: Settings, context: Context) {
+    this.assignments = helpers
+    this.networks = networks
     this.context = context
-    this.expectations = new Expectations(maximum)
+    this.expectations = new Expectations(nf_conntrack_expect_max)
     this.expecting = new Expecting(context, this.expectations)
   }
 
@@ -171,6 +175,10 @@ export class Assigned {
       case 'pptp':
         this.helpPptp(ct, data, direction, master.session)
         return true
+      case 'netbios-ns':
+      case 'snmp':
+        if (direction === DIRECTION_ORIGINAL) this.helpBroadcast(ct, master.helper)
+        return true
     }
   }
 
@@ -258,6 +266,26 @@ export class Assigned {
     if (view.getInt32(0) !== 0 || view.getUint16(4) !== 0) return true
     const wanted = { ...this.forth(ct), protocol: IPPROTO_TCP, port: view.getUint16(6) }
     return this.expecting.expect(ct, 'sane', wanted) === 'added'
+  }
+
+  /** The host's own question to all of a network: each of them may answer. kernel: nf_conntrack_broadcast_help() */
+  private helpBroadcast(ct: number, helper: 'netbios-ns' | 'snmp'): void {
+    const { expecting, context } = this
+    const { source, destination } = this.forth(ct)
+    const asked = this.networks.find(
+      ({ own, broadcast }) => own === source[0] && broadcast === destination[0],
+    )
+    if (asked === undefined) return
+    expecting.expect(ct, helper, {
+      protocol: IPPROTO_UDP,
+      source: expecting.addressOf(ct, DIRECTION_REPLY, true),
+      mask: [asked.mask],
+      sourcePort: HELPERS[helper].port,
+      destination: expecting.addressOf(ct, DIRECTION_REPLY, false),
+      port: expecting.portOf(ct, DIRECTION_REPLY, false),
+      flags: EXPECT_PERMANENT,
+    })
+    context.extend(ct, expecting.lifetimeOf(helper))
   }
 
   /** From the client to the server, as the first packet went. */

@@ -15,6 +15,8 @@ export interface Expectation {
   kind: number
   /** Words of the addresses; IPv4 has the first alone. No source: any. */
   source: readonly number[] | null
+  /** Bits of the source that tell, null for all. */
+  mask: readonly number[] | null
   /** The port or key that it comes from, null for any. */
   sourcePort: number | null
   destination: readonly number[]
@@ -145,6 +147,7 @@ function isSame(a: Expectation, b: Expectation): boolean {
     a.port === b.port &&
     a.sourcePort === b.sourcePort &&
     (a.source === null || b.source === null ? a.source === b.source : sameWords(a.source, b.source)) &&
+    (a.mask === null || b.mask === null ? a.mask === b.mask : sameWords(a.mask, b.mask)) &&
     sameWords(a.destination, b.destination)
   )
 }
@@ -155,17 +158,18 @@ function overlaps(a: Expectation, b: Expectation): boolean {
     a.kind === b.kind &&
     a.port === b.port &&
     (a.sourcePort === null || b.sourcePort === null || a.sourcePort === b.sourcePort) &&
-    (a.source === null || b.source === null || sameWords(a.source, b.source)) &&
+    (a.source === null || b.source === null || sameWithin(a.source, b.source, a.mask, b.mask)) &&
     sameWords(a.destination, b.destination)
   )
 }
 
 /** kernel: nf_ct_tuple_mask_cmp() */
-function fits({ kind, port, sourcePort, source, destination }: Expectation, tuple: Tuple): boolean {
+function fits({ kind, port, sourcePort, source, mask, destination }: Expectation, tuple: Tuple): boolean {
   if (kind !== tuple.kind || port !== (tuple.ports & 0xffff)) return false
   if (sourcePort !== null && sourcePort !== tuple.ports >>> 16) return false
   if (kind < KIND_IPV6) {
-    return (source === null || source[0] === tuple.source) && destination[0] === tuple.destination
+    const isSource = source === null || ((source[0] ^ tuple.source) & (mask === null ? -1 : mask[0])) === 0
+    return isSource && destination[0] === tuple.destination
   }
   const { source0, source1, source2, source3 } = tuple
   const { destination0, destination1, destination2, destination3 } = tuple
@@ -173,6 +177,15 @@ function fits({ kind, port, sourcePort, source, destination }: Expectation, tupl
     (source === null || sameWords(source, [source0, source1, source2, source3])) &&
     sameWords(destination, [destination0, destination1, destination2, destination3])
   )
+}
+
+function sameWithin(
+  a: readonly number[],
+  b: readonly number[],
+  ofA: readonly number[] | null,
+  ofB: readonly number[] | null,
+): boolean {
+  return a.every((word, i) => ((word ^ b[i]) & (ofA?.[i] ?? -1) & (ofB?.[i] ?? -1)) === 0)
 }
 
 function sameWords(a: readonly number[], b: readonly number[]): boolean {

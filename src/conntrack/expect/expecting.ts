@@ -19,6 +19,8 @@ const POLICIES: Readonly<Record<HelperName, readonly { most: number; lifetime: n
   ],
   amanda: [{ most: 4, lifetime: 180 }],
   sane: [{ most: 1, lifetime: 300 }],
+  'netbios-ns': [{ most: 1, lifetime: 3 }],
+  snmp: [{ most: 1, lifetime: 30 }],
 }
 
 /** A flow to announce. */
@@ -26,6 +28,8 @@ export interface Announcement {
   protocol: number
   /** Words of the addresses; no source: any. */
   source: readonly number[] | null
+  /** Bits of the source that tell; none: all. */
+  mask?: readonly number[]
   /** The port or key that it comes from; none: any. */
   sourcePort?: number
   destination: readonly number[]
@@ -51,13 +55,22 @@ export class Expecting {
   /** Expects a flow that entry `ct`, which has `helper`, announced. kernel: nf_ct_expect_related() */
   expect(ct: number, helper: HelperName, announced: Announcement): Added {
     const { table, jiffies } = this.context
-    const { protocol, sourcePort = null, class: own = 0, flags = 0, assigns = null, ofAny } = announced
+    const {
+      protocol,
+      mask = null,
+      sourcePort = null,
+      class: own = 0,
+      flags = 0,
+      assigns = null,
+      ofAny,
+    } = announced
     const { most, lifetime } = POLICIES[helper][own]
     const wanted = {
       master: ct,
       helper,
       kind: (table.kind(ct) & ~0xff) | protocol,
       source: announced.source,
+      mask,
       sourcePort,
       destination: announced.destination,
       port: announced.port,
@@ -67,6 +80,11 @@ export class Expecting {
       deadline: (jiffies + lifetime * table.hz) | 0,
     }
     return this.expectations.add(wanted, most, jiffies, ofAny)
+  }
+
+  /** Jiffies for which the expectations of a helper last. */
+  lifetimeOf(helper: HelperName): number {
+    return POLICIES[helper][0].lifetime * this.context.table.hz
   }
 
   /** The words of the source or the destination address of a direction. */

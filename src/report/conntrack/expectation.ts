@@ -21,7 +21,7 @@ export function writeExpectationLine(
   event: 'NEW' | 'DESTROY',
   seconds: number,
 ): void {
-  const { kind, source, destination, sourcePort, port, master, flags, helper } = expectation
+  const { kind, source, mask, destination, sourcePort, port, master, flags, helper } = expectation
   const protocol = kind & 0xff
   const isIpv6 = kind >= KIND_IPV6
   const all = isIpv6 ? [-1, -1, -1, -1] : [-1]
@@ -29,7 +29,7 @@ export function writeExpectationLine(
   out.text(`${TAGS[event]}${seconds} proto=${protocol} `)
   writeEnds(out, '', source ?? none, destination, isIpv6)
   writePorts(out, protocol, sourcePort ?? 0, port)
-  writeEnds(out, 'mask-', source === null ? none : all, all, isIpv6)
+  writeEnds(out, 'mask-', source === null ? none : (mask ?? all), all, isIpv6)
   writePorts(out, protocol, sourcePort === null ? 0 : ALL_PORTS, ALL_PORTS)
   writeEnds(out, 'master-', wordsOf(table, master, true), wordsOf(table, master, false), isIpv6)
   const ports = table.ports(master * 2)
