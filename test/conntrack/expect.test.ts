@@ -1,25 +1,17 @@
-// Helpers: what FTP's lines say and what is dropped, flows that are expected, and recordings of kernels with helpers.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+// Helpers: what FTP's lines say and what is dropped, flows that are expected; recordings of kernels: helper-recordings.test.ts.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { type Expectation, Expectations } from '../../src/conntrack/expect/expectations.ts'
 import { LineEnds, readFtp } from '../../src/conntrack/expect/ftp.ts'
 import type { Span } from '../../src/conntrack/expect/payload.ts'
-import { type HelperAssignment, isHelperName } from '../../src/conntrack/helper-assignment.ts'
-import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { STATE_NAMES } from '../../src/conntrack/status.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
 import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { runModel } from '../kernel/model.ts'
-import { runCli } from '../support/cli.ts'
 import { ethernet, frameOf, ipv4, tcp } from '../support/frames.ts'
-import { knowledgeFrom } from '../support/knowledge.ts'
 import { SILENT } from '../support/segments.ts'
 
 const text = (line: string): Uint8Array => new Uint8Array(Buffer.from(line, 'latin1'))
@@ -185,131 +177,3 @@ describe('an entry that a helper was assigned to', () => {
     expect(states).toEqual(['new', 'new', 'established', 'established', 'established', 'new'])
   })
 })
-
-/** 6.1.176 gives expected flows their master's helper, which 6.1.192 does not: media live as long as signalling. */
-const NOT_OF_THE_NEWEST = ['sip-rtp-pause 6.1.176']
-
-// recordings with helpers assigned: five kernels, state, direction, SEEN_REPLY and ASSURED of every frame
-const RECORDED = join(process.env.CTPCAP_CORPUS ?? '', 'helpers')
-const KERNELS: Readonly<Record<string, readonly [release: string, hz: number]>> = {
-  '5.10.46': ['5.10.46', 100],
-  '6.1.176': ['6.1.176', 100],
-  '6.12.113': ['6.12.113', 100],
-  '6.18.44': ['6.18.44', 250],
-  '7.2.7': ['7.2.7', 100],
-}
-const cases =
-  process.env.CTPCAP_CORPUS !== undefined && existsSync(RECORDED)
-    ? readdirSync(RECORDED).filter(name => name !== 'SOURCES.tsv' && name !== 'kernels.json')
-    : []
-
-describe.runIf(cases.length > 0)('recorded with helpers', () => {
-  it('has cases', () => expect(cases.length).toBeGreaterThan(15))
-
-  it.each(cases)('%s', async name => {
-    const folder = join(RECORDED, name)
-    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
-    const { undecided = {} } = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8'))
-    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
-    const topology = join(folder, 'topology.txt')
-    const { networks } = knowledgeFrom([], existsSync(topology) ? [topology] : [])
-    for (const [recorded, [release, hz]] of Object.entries(KERNELS)) {
-      // what the node itself sent was not recorded of 7.2
-      if (
-        ![`verdicts-${recorded}.tsv`, `verdicts-${recorded}.tsv.gz`].some(file =>
-          existsSync(join(folder, file)),
-        )
-      )
-        continue
-      const rows = rowsOf(join(folder, `verdicts-${recorded}.tsv`))
-      let last = 0
-      const times = rows.map(([, sent]) => {
-        last = Math.max(last, Number(sent) || last)
-        return last
-      })
-      const kernel = withHz(kernelOf(release, 'option') as Kernel, hz)
-      const sysctls = { nf_conntrack_checksum: 1 }
-      const model = await runModel(join(folder, capture), sysctls, 0, 0, kernel, times, helpers, networks)
-      if (NOT_OF_THE_NEWEST.includes(`${name} ${recorded}`)) continue
-      const differing = rows.flatMap(([frame, , state, direction, seenReply, assured], i) => {
-        if (['skipped', 'dropped', 'frag'].includes(state) || JSON.stringify(undecided).includes(frame))
-          return []
-        const ours = model.verdicts[i]
-        const mine = [ours?.state, ours?.direction, ours?.seenReply, ours?.assured].join(' ')
-        const theirs = [state, direction, seenReply, assured].join(' ')
-        return mine === theirs ? [] : [`${recorded}, frame ${frame}: kernel ${theirs}, model ${mine}`]
-      })
-      expect(differing).toEqual([])
-    }
-  })
-})
-
-/** Where nftables' `ct helper set` gives an expected flow a helper, which `CT --helper` does not. */
-const BY_NFT = ['ftp-data-to-control-port', 'tftp-request-from-69']
-
-describe.runIf(cases.length > 0)('events of 6.18 with helpers', () => {
-  // of one the recorder wrote none
-  const withEvents = cases.filter(name => {
-    const path = join(RECORDED, name, 'events-6.18.44.txt')
-    return existsSync(path) && readFileSync(path, 'utf8') !== ''
-  })
-
-  it.each(withEvents.filter(name => !BY_NFT.includes(name)))('%s', async name => {
-    const folder = join(RECORDED, name)
-    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
-    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
-    const options = helpers.flatMap(({ helper, port }) => ['--helper', `${helper}:${port}`])
-    const command = ['events', '--replay', 'frames', '--set', 'checksum=1', ...options, join(folder, capture)]
-    const { stdout } = await runCli(command)
-    const kernel = readFileSync(join(folder, 'events-6.18.44.txt'), 'utf8')
-    expect(changes(stdout)).toEqual(changes(kernel))
-  })
-})
-
-describe.runIf(cases.length > 0)('expectations of 6.18', () => {
-  const withLines = cases.filter(name => existsSync(join(RECORDED, name, 'expectations-6.18.44.txt')))
-
-  it.each(withLines.filter(name => !BY_NFT.includes(name)))('%s', async name => {
-    const folder = join(RECORDED, name)
-    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
-    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
-    const options = helpers.flatMap(({ helper, port }) => ['--helper', `${helper}:${port}`])
-    const command = [
-      'events',
-      '--expect',
-      '--set',
-      'checksum=1',
-      '--replay',
-      'frames',
-      ...options,
-      join(folder, capture),
-    ]
-    const { stdout } = await runCli(command)
-    const kernel = readFileSync(join(folder, 'expectations-6.18.44.txt'), 'utf8')
-    expect(expected(stdout)).toEqual(expected(kernel))
-  })
-})
-
-/** Lines of `conntrack -E expect` without time and what is left of their own; by whatever order those of one instant came. */
-function expected(text: string): string[] {
-  const lines = text.split('\n').filter(line => line !== '')
-  return lines.map(line => line.replace(/^\S+\t\s*(\[\w+\]) \d+ /, '$1 ')).toSorted()
-}
-
-/** Lines of `conntrack -E` without time and id, and without ends, which timers bring. */
-function changes(text: string): string[] {
-  const lines = text.split('\n').filter(line => /\[(NEW|UPDATE)\]/.test(line))
-  return lines.map(line => line.replace(/^.*?(?=\[(NEW|UPDATE)\])/, '').replace(/ id=\d+$/, ''))
-}
-
-function assignment(line: string): HelperAssignment {
-  const [helper, , port] = line.split(':')
-  if (!isHelperName(helper)) throw new Error(line)
-  return { helper, port: Number(port) }
-}
-
-function rowsOf(path: string): string[][] {
-  const bytes = existsSync(path) ? readFileSync(path) : gunzipSync(readFileSync(`${path}.gz`))
-  const lines = bytes.toString().split('\n').slice(1, -1)
-  return lines.map(line => line.split('\t'))
-}
