@@ -141,6 +141,17 @@ describe('a helper that rules assign', () => {
     expect(states.filter(state => state !== 'copy')).toEqual(ASSIGNED)
   })
 
+  it('by a rule, which the report names', async () => {
+    using folder = new Folder()
+    const files = captureOf(ANSWERED).map((side, i) => folder.write(`${i}.pcap`, side.bytes()))
+    const rules = folder.write(
+      'rules.txt',
+      iptables('-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp'),
+    )
+    const { stdout } = await runCli(['analyze', '--json', ...files, '--rules', rules])
+    expect(JSON.parse(stdout).helpers).toEqual(['ftp by rules.txt:3'])
+  })
+
   it('by a listing of nft as JSON', async () => {
     const table = { family: 'ip', table: 'filter' }
     const expr = [{ 'ct helper': 'std' }]

@@ -59,7 +59,7 @@ export async function replayRuled(folder: string, capture: string, rules: string
   const source = await openCaptures([join(folder, capture)])
   const window = new SightingWindow(source, {
     bridgeCalls: bridgeCallsOf(sysctls.host),
-    keepsPayload: knowledge.rules?.ruleset.assignsHelpers === true,
+    keepsPayload: knowledge.rules?.ruleset.helpers.length !== 0,
   })
   const replayed = replayedRules(knowledge, sysctls, source, window)
   if (replayed === null) throw new Error(`no rules in ${rules.join()}`)

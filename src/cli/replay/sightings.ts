@@ -38,7 +38,7 @@ export function windowFor(
   knowledge: Knowledge | null = null,
 ): SightingWindow | null {
   if (replay === 'frames') return null
-  const readsPayload = settings.helpers.length > 0 || knowledge?.rules?.ruleset.assignsHelpers === true
+  const readsPayload = settings.helpers.length > 0 || (knowledge?.rules?.ruleset.helpers.length ?? 0) > 0
   return new SightingWindow(source, {
     bridgeCalls: bridgeCallsOf(host),
     keepsPayload: settings.nf_conntrack_checksum !== 0 || readsPayload,

@@ -97,10 +97,11 @@ export interface Chain {
   rules: Rule[]
 }
 
-function assignsHelper(step: Step): boolean {
-  if (!('action' in step)) return false
+function helperOf(step: Step, place: string): { helper: HelperName; place: string }[] {
+  if (!('action' in step)) return []
   const { action } = step
-  return action.kind === 'helper' || (action.kind === 'zone' && action.helper !== null)
+  if (action.kind !== 'helper' && action.kind !== 'zone') return []
+  return action.helper === null ? [] : [{ helper: action.helper, place }]
 }
 
 /** Rules above this in a chain are looked up by their destination. */
@@ -116,9 +117,10 @@ export class Ruleset {
   private readonly indexes = new Map<Chain, ChainIndex>()
   private destinations: DestinationNumbers | null = null
 
-  /** Whether a rule assigns a helper. */
-  get assignsHelpers(): boolean {
-    return this.chains.some(({ rules }) => rules.some(({ steps }) => steps.some(assignsHelper)))
+  /** Helpers that rules assign, and the places of these rules. */
+  get helpers(): { helper: HelperName; place: string }[] {
+    const rules = this.chains.flatMap(chain => chain.rules)
+    return rules.flatMap(({ steps, source: { place } }) => steps.flatMap(step => helperOf(step, place)))
   }
 
   /** A number for the wheel of a rule that counts packets by turns; see Turns. */

@@ -52,7 +52,8 @@ export class ReplayedRules implements Passage {
   readonly counts: RuleCounts
   zone = 0
   isOwn = false
-  readonly assignsHelpers: boolean
+  /** Helpers that rules assign, and where these stand. */
+  readonly helpers: Ruleset['helpers']
   helper: HelperName | null = null
   redirection: Redirection | null = null
   // what became of the packet under way
@@ -102,7 +103,7 @@ export class ReplayedRules implements Passage {
     this.spares = spares
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
-    this.assignsHelpers = ruleset.assignsHelpers
+    this.helpers = ruleset.helpers
     this.numbers = new RuleNumbers(ruleset)
     this.counts = new RuleCounts(this.numbers.all.length)
     this.openings = new DroppedOpenings(this.numbers.all.length)
@@ -118,6 +119,10 @@ export class ReplayedRules implements Passage {
     }
     this.journey = new Journey(ruleset, this.numbers, this.routing, notes, this.wheels)
     this.front = [this.journey.hasFront(4), this.journey.hasFront(6)]
+  }
+
+  get assignsHelpers(): boolean {
+    return this.helpers.length > 0
   }
 
   /** Packets that rules given dropped and that went on all the same. */
