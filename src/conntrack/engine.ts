@@ -1,5 +1,5 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
 import type { Packet } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
@@ -172,25 +172,18 @@ export class Engine {
       if (error === ERROR_RELATED) return this.settleRelated()
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
-    if (!this.readTuple(packet)) return this.settle(STATE_INVALID, -1, -1)
+    if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
+    if (this.assigned !== null) this.assigned.addGreKey(this.tuple)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
-    if (this.assigned?.hasDoomed === true) this.endDoomed(this.assigned)
+    if (this.assigned !== null) this.endDoomed(this.assigned)
     return this.state
-  }
-
-  /** Whether the packet has a tuple, which is in `tuple` then. kernel: nf_ct_get_tuple(), gre_pkt_to_tuple() */
-  private readTuple(packet: Packet): boolean {
-    const { tuple, assigned } = this
-    if (!trackedTuple(packet, tuple, this.context.traits)) return false
-    if (packet.protocol === IPPROTO_GRE && assigned !== null && packet.destinationPort !== 0)
-      tuple.ports = (assigned.greKey(tuple) << 16) | packet.destinationPort
-    return true
   }
 
   /** Takes in how a packet that was tracked earlier turned out to be translated. */
   learn(packet: Packet, translation: Translation): void {
-    if (!this.readTuple(packet)) return
+    if (!trackedTuple(packet, this.tuple, this.context.traits)) return
+    if (this.assigned !== null) this.assigned.addGreKey(this.tuple)
     const key = this.table.find(this.tuple, hashTuple(this.tuple))
     if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.learnOf(key >> 1, translation)
   }
@@ -262,7 +255,7 @@ export class Engine {
 
   /** Ends flows that a helper said are over. */
   private endDoomed(assigned: Assigned): void {
-    assigned.endDoomed(ct => this.destroy(ct, CAUSE_DELETED))
+    if (assigned.hasDoomed) assigned.endDoomed(ct => this.destroy(ct, CAUSE_DELETED))
   }
 
   /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
@@ -399,7 +392,7 @@ export class Engine {
       }
       this.setClock(this.gc.nextRun)
       this.gc.run()
-      if (this.assigned?.hasDoomed === true) this.endDoomed(this.assigned)
+      if (this.assigned !== null) this.endDoomed(this.assigned)
     }
     this.setClock(jiffy)
     this.assigned?.expectations.expire(this.context.jiffies)

@@ -65,10 +65,14 @@ export function masterHelperBits(helper: HelperName): number {
 
 /** The helper of an entry, by its status; null for none. */
 export function helperOf(status: number): HelperName | null {
-  return HELPER_NAMES[((status >>> HELPER_SHIFT) & 0xf) - 1] ?? null
+  return nameOf((status >>> HELPER_SHIFT) & 0xf)
 }
 
 /** The helper of the flow that announced an entry; null for an entry that nobody announced. */
 export function masterHelperOf(status: number): HelperName | null {
-  return HELPER_NAMES[((status >>> MASTER_HELPER_SHIFT) & 0xf) - 1] ?? null
+  return nameOf((status >>> MASTER_HELPER_SHIFT) & 0xf)
+}
+
+function nameOf(number: number): HelperName | null {
+  return number === 0 ? null : (HELPER_NAMES[number - 1] ?? null)
 }

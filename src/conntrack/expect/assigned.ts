@@ -140,9 +140,10 @@ export class Assigned {
     return this.doomed.length > 0
   }
 
-  /** The key that a GRE packet comes from, by the calls that are known; 0 for none. kernel: gre_keymap_lookup() */
-  greKey(tuple: Tuple): number {
-    return this.greKeys.find(tuple)
+  /** Gives the tuple of a GRE packet the key that it comes from, by the calls that are known. kernel: gre_pkt_to_tuple() */
+  addGreKey(tuple: Tuple): void {
+    if ((tuple.kind & 0xff) !== IPPROTO_GRE || tuple.ports === 0) return
+    tuple.ports = (this.greKeys.find(tuple) << 16) | (tuple.ports & 0xffff)
   }
 
   /**
