@@ -164,10 +164,10 @@ export class ReplayedRules implements Passage {
   /** A packet of which nobody knows whether the host sent or received it. */
   private enterUnplaced(packet: Packet, course: Course): number {
     if (this.spares?.(packet) === true) return PASSES_BY
-    const isAsked = this.assignsHelpers && this.front[packet.family === 6 ? 1 : 0] && course.asIn !== null
-    if (!isAsked || course.asIn === null) return ENTERS
+    const { asIn } = course
+    if (asIn === null || !this.assignsHelpers || !this.front[packet.family === 6 ? 1 : 0]) return ENTERS
     // what is forwarded and what comes in is met by the same rules in front of conntrack
-    this.course = course.asIn
+    this.course = asIn
     const { ways, isOnly } = this.trailInFront(packet)
     this.course = course
     if (isOnly && ways.length === 1) this.helper = ways[0]?.helper ?? null
