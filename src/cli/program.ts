@@ -201,9 +201,11 @@ function addEvents(program: Command, io: Io): void {
   addLineCommand(program, 'events', summary, EVENT_FORMATS)
     .addOption(replayOption(REPLAYS))
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
-    .action(async (captures: string[], flags: LineFlags) => {
+    .option('--expect', 'events of expectations instead, as `conntrack -E expect -o timestamp` prints them')
+    .action(async (captures: string[], flags: LineFlags & { expect?: boolean }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
+      const asked = { format, ofExpectations: flags.expect === true }
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), ...asked }))
       for (const options of hosts) await printEvents(options, io)
     })
 }
