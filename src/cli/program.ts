@@ -103,7 +103,7 @@ export function createProgram(
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()
     .hook('preAction', (_program, command) => {
-      refuseClashes(namedFiles(command.processedArgs[0] as string[], command.opts()), io.descriptors)
+      refuseClashes(namedFiles(capturesOf(command), command.opts()), io.descriptors)
     })
   addAnalyze(program, io, finish)
   addPackets(program, io)
@@ -112,6 +112,7 @@ export function createProgram(
   addSize(program, io)
   addRules(program, io)
   addInfo(program, io)
+  addExplain(program, io)
   return program
 }
 
@@ -381,4 +382,25 @@ function tunnelsOption(choices: readonly string[], help: string): Option {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]
+}
+
+function addExplain(program: Command, io: Io): void {
+  program
+    .command('explain')
+    .description('explain a finding, what conntrack logs of a packet, or a sysctl; alone, list what there is')
+    .argument(
+      '[name...]',
+      "an id (asymmetric-same-bridge-return), a text ('SEQ is over upper bound'), or a sysctl",
+    )
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .action(async (words: string[], flags: { color: boolean }) => {
+      // its texts are read only when it runs
+      const { printExplanation } = await import('./commands/explain.ts')
+      await printExplanation(words, flags, io)
+    })
+}
+
+/** The captures that a command was given; `explain` takes none. */
+function capturesOf(command: Command): string[] {
+  return command.name() === 'explain' ? [] : (command.processedArgs[0] as string[])
 }
