@@ -36,8 +36,13 @@ export async function printExplanation(
 }
 
 function unknown(name: string): string {
-  const near = nearestWithin(name, topicNames())
+  const near = nearestWithin(name, topicNames(), bare)
   return near === null
     ? 'no finding, no reason of conntrack and no sysctl; `ctpcap explain` lists all of them'
     : `no such finding, reason or sysctl; did you mean ${near}?`
+}
+
+/** Without what stands in front of every sysctl, and in small letters. */
+function bare(name: string): string {
+  return name.toLowerCase().replace(/^(net[./]netfilter[./])?(nf_conntrack_)?/, '')
 }

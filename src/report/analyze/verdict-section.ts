@@ -25,7 +25,7 @@ export function verdictLines(report: Report, style: Style): string[] {
     ...unrepliedLines(report, style),
     ...unfinishedLines(report),
     ...harmlessLines(report),
-    ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
+    ...report.findings.filter(finding => finding.severity === 'info').flatMap(f => infoLines(f, report)),
   ]
   const clean = cleanText(report)
   if (clean !== '') lines.unshift(style.green(clean))
@@ -85,6 +85,7 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
     ...adviceLines('check:', finding.check),
   ]
   if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
+  lines.push(`  more:  ctpcap explain ${finding.id}`)
   return lines
 }
 
@@ -110,9 +111,12 @@ function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
   )
 }
 
-function infoLine(finding: FindingReport, { captures }: Report): string {
+function infoLines(finding: FindingReport, { captures }: Report): string[] {
   const frames = frameNames(finding.frames.slice(0, NAMED), captures)
-  return `info ${finding.id}: ${finding.title}${frames === '' ? '' : ` (${frames})`}`
+  return [
+    `info ${finding.id}: ${finding.title}${frames === '' ? '' : ` (${frames})`}`,
+    `  more:  ctpcap explain ${finding.id}`,
+  ]
 }
 
 const plain = (text: string): string => text

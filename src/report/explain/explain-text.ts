@@ -11,7 +11,7 @@ import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import type { Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
 import type { Explanation, Line, ReasonExplanation } from './explanation.ts'
-import { FINDING_EXPLANATIONS } from './findings/all.ts'
+import { FINDING_EXPLANATIONS } from './finding-explanations.ts'
 import { REASONS, type Reason, reasonsNamed } from './reasons.ts'
 import { SYSCTL_EXPLANATIONS } from './sysctls.ts'
 

@@ -99,8 +99,9 @@ const EXPLANATIONS: readonly ReasonExplanation[] = [
     source: WINDOW,
   },
   {
-    text: prose`INVALID: the segment begins or ends beyond what the receiver has allowed, by the last window conntrack saw from it. The
-      number in the message is that bound.`,
+    text: prose`INVALID: the segment begins beyond what the receiver has allowed, by the last window that conntrack saw from it, and
+      ends further beyond than the largest window it ever offered (before Linux 6.1: beyond at all). The number in the
+      message is that bound.`,
     origin: GAP_ORIGIN,
     remedy: INVALID_REMEDY,
     source: WINDOW,

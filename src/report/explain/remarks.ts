@@ -1,5 +1,5 @@
 // Explanations of what is worth knowing, and seldom a fault by itself.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 export const vxlanChecksum: Explanation = {
   title: 'a connection through a tunnel was answered after half a minute of repeated SYNs',

@@ -1,5 +1,5 @@
 // Explanations of connections whose entry went while they were idle.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 const CONFIRM = [
   line(

@@ -1,5 +1,5 @@
 // Explanations of answers and requests that go past the translation they need.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 const MASQUERADE_COST = prose`the backend sees an address of the node instead of the client's: access rules and logs
   that go by the client's address no longer work for this traffic`

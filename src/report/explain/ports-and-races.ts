@@ -1,5 +1,5 @@
 // Explanations of source ports that run out, come back too early, or are fought for.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 const INSERT_FAILED = line('insert_failed grows:', 'conntrack -S')
 

@@ -1,5 +1,5 @@
 // Explanations of a table that is full, that is being filled, or that was listed at another moment.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 const COUNTS = line(
   'how full it is, and what the kernel said:',
@@ -9,7 +9,7 @@ const COUNTS = line(
 
 export const conntrackTableFull: Explanation = {
   title: 'the connection table is full, and new connections are dropped',
-  severity: 'error; warning where retries got in',
+  severity: 'error',
   kernel: prose`Each new entry is counted before its packet goes on. With nf_conntrack_max entries in the table the kernel looks at
     eight buckets for entries that are not ASSURED, and deletes those of the first bucket that has any. Where there are none
     it drops the packet: "nf_conntrack: table full, dropping packet". What has an entry goes on undisturbed. Expired entries

@@ -1,5 +1,5 @@
 // Explanations of entries that outlive what they were made for.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 const DELETE_COST =
   'the next packet meets the rules of now; whoever still needed the old translation loses it'

@@ -1,5 +1,5 @@
 // Explanations of packets that NAT leaves alone because conntrack calls them INVALID.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 const CONFIRM = [
   line('invalid= grows:', 'conntrack -S'),

@@ -1,5 +1,5 @@
 // Explanations of packets that are lost in the host, or leave it as they should not.
-import { type Explanation, line, prose, remedy } from '../explanation.ts'
+import { type Explanation, line, prose, remedy } from './explanation.ts'
 
 export const lostInHost: Explanation = {
   title: 'packets come in and do not leave, where others of their kind do',

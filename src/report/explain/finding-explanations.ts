@@ -1,6 +1,6 @@
 // The explanation of every finding, by its id: docs/findings.md is written from these.
-import type { FindingId } from '../../../findings/facts/facts.ts'
-import type { Explanation } from '../explanation.ts'
+import type { FindingId } from '../../findings/facts/facts.ts'
+import type { Explanation } from './explanation.ts'
 import {
   loopbackSource,
   lostInHost,
