@@ -39,6 +39,7 @@ import { AT_HELP, parseInstant } from './options/instant.ts'
 import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import { namedFiles } from './options/named-files.ts'
 import {
+  ANALYZE_FORMATS,
   type AnalyzeFlags,
   analyzeOptions,
   oneOf,
@@ -122,6 +123,10 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .description('replay captures and print the report: verdict, flows, the table, what cannot be known')
     .argument('<capture...>', CAPTURES_HELP)
     .option('--json', 'print the report as one JSON document (docs/report-schema.md)')
+    .option(
+      '--format <format>',
+      `${ANALYZE_FORMATS.join(', ')}: for people, as --json, for a ticket with diagrams`,
+    )
     .option('--flows <file>', 'write every flow as it ends to FILE, named .ndjson or .csv')
     .option('--top <n>', 'how many of the largest flows to show', '5')
     .option('--sort <key>', `what the largest flows are largest in: ${SORT_KEYS.join(', ')}`, 'bytes')
@@ -146,7 +151,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
     .option(
       '-q, --quiet',
-      'no report (but --json and --flows), no warnings, no progress: errors and the exit code',
+      'no report (but --json, --format and --flows), no warnings, no progress: errors and the exit code',
     )
     .action(async (captures: string[], flags: AnalyzeFlags) => {
       const hosts = mapNonEmpty(hostParts(captures, flags), part => analyzeOptions(part, io))

@@ -26,6 +26,7 @@ import { type TableFlags, tableOf } from './table-file.ts'
 export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, FindingFlags {
   filter?: string
   json?: boolean
+  format?: string
   flows?: string
   top: string
   sort: string
@@ -42,7 +43,7 @@ export interface AnalyzeOptions {
   host: string
   captures: string[]
   filter: Filter | null
-  json: boolean
+  format: (typeof ANALYZE_FORMATS)[number]
   /** File for every flow, or null. */
   flows: string | null
   /** How many of the largest flows are shown. */
@@ -73,6 +74,9 @@ export interface AnalyzeOptions {
   quiet: boolean
 }
 
+/** Forms of the report, the one for people first. */
+export const ANALYZE_FORMATS = ['text', 'json', 'markdown'] as const
+
 /** Columns of a report that goes to a file or a pipe, and the bounds of a terminal's. */
 const PLAIN_WIDTH = 120
 const LEAST_WIDTH = 60
@@ -93,7 +97,7 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     host,
     captures,
     filter: filterOf(flags),
-    json: flags.json === true,
+    format: formatOf(flags),
     flows,
     top: wholeNumber('--top', flags.top, MOST_TOP),
     sort: oneOf('--sort', flags.sort, SORT_KEYS),
@@ -112,6 +116,14 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     width: widthOf(io),
     quiet: flags.quiet === true,
   }
+}
+
+/** `--json` is the older name of `--format json`. @throws UsageError */
+function formatOf({ json, format }: AnalyzeFlags): AnalyzeOptions['format'] {
+  if (json !== true) return format === undefined ? 'text' : oneOf('--format', format, ANALYZE_FORMATS)
+  if (format !== undefined && format !== 'json')
+    throw new UsageError(`--json and --format ${format}: expected one of them`)
+  return 'json'
 }
 
 /** Flags that every command has for the sysctls of its replay. */

@@ -255,7 +255,7 @@ function isClean(report: Report): boolean {
 }
 
 /** What was looked at and is as it should be. */
-function orderlyItems(report: Report): string[] {
+export function orderlyItems(report: Report): string[] {
   const { packets, unreplied, flows, table } = report
   const items: string[] = []
   if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
