@@ -50,7 +50,7 @@ describe('one direction untracked', () => {
     )
     const { findings } = await report('partial-notrack', answers)
     expect(findings.map(({ id }) => id)).toContain('partial-notrack')
-    expect(findings.find(({ id }) => id === 'partial-notrack')?.title).toContain('matches the answers')
+    expect(findings.find(({ id }) => id === 'partial-notrack')?.title).toContain('matches answers of')
   })
 })
 

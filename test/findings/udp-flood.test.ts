@@ -60,7 +60,7 @@ describe('a flood', () => {
     const { findings } = await reportOf(bytes)
     expect(findings).toHaveLength(1)
     expect(findings[0]).toMatchObject({ id: 'udp-flood', severity: 'warning', confidence: 'likely' })
-    expect(findings[0]?.title).toContain('192.0.2.10:5060: of 3000 entries 0 got an answer')
+    expect(findings[0]?.title).toContain('192.0.2.10:5060: 0 of 3,000 entries answered')
     const ipv6 = await reportOf(asIpv6(bytes))
     expect(ipv6.findings.map(({ id }) => id)).toEqual(['udp-flood'])
   })
@@ -89,7 +89,7 @@ describe('a flood', () => {
     const { findings } = await reportOf(datagrams(4000, 2500, scan).bytes())
     expect(findings).toHaveLength(1)
     expect(findings[0]).toMatchObject({ id: 'udp-flood', confidence: 'possible' })
-    expect(findings[0]?.title).toContain('from 10.0.0.9 to 4000 addresses')
+    expect(findings[0]?.title).toContain('from 10.0.0.9 to 4,000 addresses')
   })
 
   it('of SYNs of one source is a flood of SYNs', async () => {
@@ -130,6 +130,16 @@ describe('no flood', () => {
       destinationPort: 6881,
     })
     expect(await found(datagrams(5000, 900, dht))).toEqual([])
+  })
+
+  it('is the outside of a tunnel, whose source ports are hashes', async () => {
+    const vxlan = (i: number) => ({
+      source: '10.0.0.9',
+      destination: SERVER,
+      sourcePort: 32_768 + i,
+      destinationPort: 8472,
+    })
+    expect(await found(datagrams(4000, 2500, vxlan))).toEqual([])
   })
 
   it('are as many in a longer time', async () => {

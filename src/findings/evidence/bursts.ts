@@ -3,7 +3,7 @@
 import { IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
-import { IPPROTO_TCP, IPPROTO_UDP, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
+import { IPPROTO_TCP, IPPROTO_UDP, isOverlayPort, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { FrameReference } from '../facts/facts.ts'
 import { endKey } from './end-key.ts'
@@ -70,7 +70,7 @@ export class Bursts {
   created(ct: number, packet: Packet, point: number): void {
     const { protocol, tcpFlags } = packet
     const isSyn = protocol === IPPROTO_TCP && (tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN
-    if (!isSyn && protocol !== IPPROTO_UDP) return
+    if (!isSyn && (protocol !== IPPROTO_UDP || isOverlayPort(packet.destinationPort))) return
     const at = this.count++ & (ROOM - 1)
     this.cts[at] = ct
     this.starts[at] = packet.time

@@ -7,6 +7,7 @@ import {
   advice,
   counted,
   firstFlow,
+  grouped,
   iptables,
   number,
   protocolArgument,
@@ -24,12 +25,13 @@ export function isOfSource({ reasons }: Facts): boolean {
   return reasons[0]?.code === 'burst-source'
 }
 
-/** @param what the source sends, in the plural */
+/** @param what `SYN flood` */
 export function floodOfSource(facts: Facts, what: string): string {
   const flow = firstFlow(facts)
   const others = facts.reasons[0]?.values.others
-  const to = typeof others === 'number' ? `${others} addresses` : 'many addresses'
-  return `a flood of ${what} from ${flow?.client == null ? 'one source' : addressText(flow.client)} to ${to}: of ${counted(flow?.counts?.flows ?? 0, 'entry', 'entries')} ${flow?.counts?.answered ?? 0} got an answer`
+  const from = flow?.client == null ? '' : ` from ${addressText(flow.client)}`
+  const to = typeof others === 'number' ? ` to ${counted(others, 'address', 'addresses')}` : ''
+  return `${what}${from}${to}: ${grouped(flow?.counts?.answered ?? 0)} of ${counted(flow?.counts?.flows ?? 0, 'entry', 'entries')} answered`
 }
 
 export function stopSource(facts: Facts): Advice[] {

@@ -9,8 +9,8 @@ export const partialNotrack: Wording = {
     const flow = firstFlow(facts)
     const whose = flow === null ? 'a connection' : `${protocolText(flow.protocol)}${portText(flow.server)}`
     return ofRequests(facts)
-      ? `NOTRACK matches the requests of ${whose} and not the answers`
-      : `NOTRACK matches the answers of ${whose} and not the requests`
+      ? `NOTRACK matches requests of ${whose}, but not the answers`
+      : `NOTRACK matches answers of ${whose}, but not the requests`
   },
   cause: facts => {
     const drops = facts.reasons

@@ -20,8 +20,7 @@ const HEADERS = 40
 const HEADERS_IPV6 = 60
 
 export const pmtuBlackhole: Wording = {
-  title: facts =>
-    `packets larger than the path's MTU${mtuOf(facts)} are lost: their sender does not heed the router that says so`,
+  title: facts => `Packets above the path MTU${mtuOf(facts)} are lost: the sender does not learn of it`,
   cause: facts => {
     const rules = facts.reasons
       .filter(({ code }) => code === 'rule-drops')

@@ -3,7 +3,7 @@ import { conntrack, forEachFlow } from './conntrack-command.ts'
 import { advice, end, iptables, type Wording } from './wording.ts'
 
 export const sctpPathWithoutEntry: Wording = {
-  title: () => 'SCTP data on a second path before a HEARTBEAT has made its entry: INVALID',
+  title: () => 'SCTP data on a second path are INVALID: no HEARTBEAT has made its entry',
   cause: () =>
     'to conntrack each pair of addresses of an association is a connection of its own, which an INIT or a HEARTBEAT begins. ' +
     'Data that come first find no entry: they are INVALID and lost where rules drop that, so a switch to the other path fails',

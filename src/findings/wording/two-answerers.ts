@@ -5,8 +5,9 @@ import { addressText, advice, end, endText, firstFlow, type Wording } from './wo
 export const twoAnswerers: Wording = {
   title: facts => {
     const flow = firstFlow(facts)
-    if (flow?.answerer === undefined) return 'one connection is answered from two addresses'
-    return `one connection is answered from two addresses: ${endText(flow.server)}, which was asked, and ${endText(flow.answerer)}, which the client resets`
+    return flow?.answerer === undefined
+      ? 'Two addresses answer one connection'
+      : `Two addresses answer one connection: the client resets ${endText(flow.answerer)}`
   },
   cause: () =>
     'two hosts get the request: a bridge or switch delivers it twice, or one answers past the translation beside the answer that is translated back. ' +

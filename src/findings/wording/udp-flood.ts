@@ -1,14 +1,24 @@
 // The words of udp-flood.
 import { conntrack } from './conntrack-command.ts'
 import { BURST_REASONS, floodOfSource, isOfSource, listSource, stopSource } from './flood.ts'
-import { advice, counted, endText, firstFlow, fromEnd, iptables, toEnd, type Wording } from './wording.ts'
+import {
+  advice,
+  counted,
+  endText,
+  firstFlow,
+  fromEnd,
+  grouped,
+  iptables,
+  toEnd,
+  type Wording,
+} from './wording.ts'
 
 export const udpFlood: Wording = {
   countsItself: true,
   title: facts => {
-    if (isOfSource(facts)) return floodOfSource(facts, 'datagrams')
+    if (isOfSource(facts)) return floodOfSource(facts, 'UDP flood')
     const flow = firstFlow(facts)
-    return `a flood of datagrams to ${flow === null ? 'one destination' : endText(flow.server)}: of ${counted(flow?.counts?.flows ?? 0, 'entry', 'entries')} ${flow?.counts?.answered ?? 0} got an answer`
+    return `UDP flood to ${flow === null ? 'one destination' : endText(flow.server)}: ${grouped(flow?.counts?.answered ?? 0)} of ${counted(flow?.counts?.flows ?? 0, 'entry', 'entries')} answered`
   },
   cause: () =>
     'each first datagram holds an entry for nf_conntrack_udp_timeout (30 s unless set), whether anybody wants it or not',
