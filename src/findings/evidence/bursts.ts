@@ -174,11 +174,19 @@ export class Bursts {
       start: this.starts[at] ?? 0,
       latest: 0,
       point: this.points[at] ?? 0,
-      frames: group.slice(0, NAMED).map(i => ({
-        capture: this.captures[i & (ROOM - 1)] ?? 0,
-        frame: this.frames[i & (ROOM - 1)] ?? 0,
-      })),
+      frames: this.framesOf(group),
     }
+  }
+
+  /** The frames of the first few. */
+  private framesOf(group: readonly number[]): FrameReference[] {
+    const frames: FrameReference[] = []
+    for (const i of group) {
+      if (frames.length === NAMED) break
+      const at = i & (ROOM - 1)
+      frames.push({ capture: this.captures[at] ?? 0, frame: this.frames[at] ?? 0 })
+    }
+    return frames
   }
 
   private added(burst: Burst, group: readonly number[]): Burst {

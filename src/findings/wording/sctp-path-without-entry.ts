@@ -1,6 +1,7 @@
 // The words of sctp-path-without-entry.
+import type { Facts } from '../facts/facts.ts'
 import { conntrack, forEachFlow } from './conntrack-command.ts'
-import { advice, end, iptables, type Wording } from './wording.ts'
+import { advice, end, firstFlow, iptables, type Wording } from './wording.ts'
 
 export const sctpPathWithoutEntry: Wording = {
   title: () => 'SCTP data on a second path are INVALID: no HEARTBEAT has made its entry',
@@ -12,15 +13,7 @@ export const sctpPathWithoutEntry: Wording = {
       'on both ends: HEARTBEATs on idle paths, so that each has its entry before data come',
       'sysctl -w net.sctp.hb_interval=10000',
     ),
-    advice(
-      'or do not track the association',
-      ...facts.flows
-        .slice(0, 1)
-        .flatMap(({ server }) => [
-          `${iptables(facts)} -t raw -A PREROUTING -p sctp --dport ${server.port} -j CT --notrack`,
-          `${iptables(facts)} -t raw -A PREROUTING -p sctp --sport ${server.port} -j CT --notrack`,
-        ]),
-    ),
+    advice('or do not track the association', ...notTracked(facts)),
   ],
   check: facts => [
     advice(
@@ -40,4 +33,12 @@ export const sctpPathWithoutEntry: Wording = {
     data: values =>
       `packets of the association of ${end(values, 'from')} with ${end(values, 'to')} on another pair of addresses`,
   },
+}
+
+function notTracked(facts: Facts): string[] {
+  const flow = firstFlow(facts)
+  if (flow === null) return []
+  return ['dport', 'sport'].map(
+    port => `${iptables(facts)} -t raw -A PREROUTING -p sctp --${port} ${flow.server.port} -j CT --notrack`,
+  )
 }
