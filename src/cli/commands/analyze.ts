@@ -10,11 +10,10 @@ import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { FRAME_TRACKED, replay, type Witness } from '../../replay.ts'
 import { buildReport, type Tracked } from '../../report/analyze/build.ts'
 import { FlowReporter } from '../../report/analyze/flow-report.ts'
-import { analyzeDocument } from '../../report/analyze/joined-flows.ts'
+import { analyzeDocument, type JoinedHosts, joinHosts } from '../../report/analyze/joined-flows.ts'
 import type { Report } from '../../report/analyze/model.ts'
 import { sightingsReport } from '../../report/analyze/sightings-report.ts'
 import { renderJson } from '../../report/json.ts'
-import type { OfHost } from '../../report/text/hosts.ts'
 import type { Flow } from '../../sizing/flow.ts'
 import type { OwnerSink } from '../../sizing/owners/owners.ts'
 import { Points } from '../../vantage/record/points.ts'
@@ -48,7 +47,7 @@ export async function analyze(hosts: Hosts<AnalyzeOptions>, io: Io, generator: s
   const reports = await reportsOf(hosts, options => analyzeHost(options, io, generator))
   // all but the files is the same for each
   const [{ failOn, ...options }] = hosts
-  await print(reports, options, io, generator)
+  await print(joinHosts(reports), options, io, generator)
   const tables = reports.flatMap(({ report }) => [report, ...report.tunnels])
   const findings = tables.flatMap(table => table.findings)
   return failOn !== null && findings.some(({ severity }) => isAtLeast(severity, failOn))
@@ -258,14 +257,14 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
 }
 
 async function print(
-  reports: readonly OfHost<Report>[],
+  joined: JoinedHosts,
   options: Pick<AnalyzeOptions, 'json' | 'quiet' | 'color' | 'width'>,
   io: Io,
   generator: string,
 ): Promise<void> {
-  if (options.json) return await writeText(io.stdout, renderJson(analyzeDocument(generator, reports)))
+  if (options.json) return await writeText(io.stdout, renderJson(analyzeDocument(generator, joined)))
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderHosts } = await import('../../report/analyze/text.ts')
-  await writeText(io.stdout, renderHosts(reports, options))
+  await writeText(io.stdout, renderHosts(joined, options))
 }

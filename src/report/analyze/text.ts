@@ -1,7 +1,7 @@
 // The report on one screen: a pure function of the Report, section by section.
 
 import { plural } from '../text/format.ts'
-import { type OfHost, textOfHosts } from '../text/hosts.ts'
+import { textOfHosts } from '../text/hosts.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
@@ -9,6 +9,7 @@ import { captureLines } from './capture-section.ts'
 import { changeLines } from './change-report.ts'
 import { flowLines } from './flow-section.ts'
 import { hostLines } from './hosts-section.ts'
+import type { JoinedHosts } from './joined-flows.ts'
 import { knowledgeLines } from './knowledge-report.ts'
 import type { Report, TunnelReport } from './model.ts'
 import { tableLines } from './table-section.ts'
@@ -50,10 +51,11 @@ function tunnelText({ name, ids, hasMoreIds, packets }: TunnelReport): string {
 }
 
 /** Renders the reports of all hosts for people; where several were named, first what was found where. */
-export function renderHosts(hosts: readonly OfHost<Report>[], options: TextOptions): string {
+export function renderHosts(joined: JoinedHosts, options: TextOptions): string {
   const style = createStyle(options.color)
+  const { hosts } = joined
   const all = textOfHosts(hosts, report => renderText(report, options))
-  return hosts.length === 1 ? all : `${renderSections([['Hosts', hostLines(hosts, style)]], style)}\n${all}`
+  return hosts.length === 1 ? all : `${renderSections([['Hosts', hostLines(joined, style)]], style)}\n${all}`
 }
 
 /** Renders the report for people. */

@@ -80,12 +80,20 @@ function findingLines(finding: FindingReport, report: Report, style: Style): str
           `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${finding.points.map(printable).join(', ')}`,
         ]),
     ...(finding.kernels ?? []).map(text => `  other kernels: ${text}`),
-    `  cause: ${printable(finding.cause)}`,
-    ...adviceLines('fix:', finding.fix),
+    ...causeLines(finding),
     ...adviceLines('check:', finding.check),
   ]
   if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
   return lines
+}
+
+/** What is wrong, and what to do; where another host does it, that host's finding tells. */
+function causeLines({ cause, causedBy, fix }: FindingReport): string[] {
+  if (causedBy === undefined) return [`  cause: ${printable(cause)}`, ...adviceLines('fix:', fix)]
+  return [
+    `  cause: ${causedBy.id} on ${causedBy.host}, of which this is what it looks like here`,
+    `  fix:   on ${causedBy.host}, as told there`,
+  ]
 }
 
 /** What to do or to look at, each with the commands below it, which are to be typed as they are. */
