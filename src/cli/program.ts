@@ -34,10 +34,11 @@ import {
   SIZE_RULES_HELP,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
-import { CAPTURES_HELP, type HostPart, hostParts, SIDE_FILES_HELP } from './options/hosts.ts'
+import { CAPTURES_HELP, type HostPart, type Hosts, hostParts, SIDE_FILES_HELP } from './options/hosts.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
 import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import { namedFiles } from './options/named-files.ts'
+import { type NamespaceFlags, withNamespaces } from './options/namespaces.ts'
 import {
   type AnalyzeFlags,
   analyzeOptions,
@@ -148,10 +149,20 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
       'no report (but --json and --flows), no warnings, no progress: errors and the exit code',
     )
     .action(async (captures: string[], flags: AnalyzeFlags) => {
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => analyzeOptions(part, io))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => analyzeOptions(part, io))
       const failed = await analyze(hosts, io, programVersion())
       finish(failed ? 1 : 0)
     })
+}
+
+/** A command line for each host or network namespace that it or the topology names. @throws UsageError */
+async function partsOf<F extends NamespaceFlags>(
+  captures: readonly string[],
+  flags: F,
+  io: Io,
+): Promise<Hosts<HostPart<F>>> {
+  const named = await withNamespaces(captures, flags, io)
+  return hostParts(named.captures, named.flags)
 }
 
 /** Flags of the commands that print a line for a frame, an event or an entry. */
@@ -172,7 +183,7 @@ function lineOptions({ captures, flags, ...place }: HostPart<LineFlags>, io: Io)
     table: tableOf(flags),
     replay: flags.replay,
     tunnels: flags.tunnels,
-    knowledge: knowledgeOf(flags, io.stderr),
+    knowledge: knowledgeOf(flags, io.stderr, place.host),
   }
 }
 
@@ -186,7 +197,7 @@ function addPackets(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, PACKET_FORMATS)
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
         ...lineOptions(part, io),
         format,
         only,
@@ -203,7 +214,10 @@ function addEvents(program: Command, io: Io): void {
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .action(async (captures: string[], flags: LineFlags) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
+        ...lineOptions(part, io),
+        format,
+      }))
       for (const options of hosts) await printEvents(options, io)
     })
 }
@@ -217,7 +231,7 @@ function addList(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, LIST_FORMATS)
       const at = parseInstant(flags.at)
       const program = programVersion()
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
         ...lineOptions(part, io),
         format,
         at,
@@ -258,7 +272,7 @@ function addSize(program: Command, io: Io): void {
     .addOption(tunnelsOption(ONE_TABLE_TUNNELS, ONE_TABLE_TUNNELS_HELP))
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => sizeOptions(part, io))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => sizeOptions(part, io))
       await size(hosts, io, programVersion())
     })
 }
@@ -296,8 +310,8 @@ function addRules(program: Command, io: Io): void {
         width: widthOf(io),
         quiet,
       }
-      const hosts = mapNonEmpty(hostParts(captures, all), ({ host, captures, flags }) => {
-        const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
+      const hosts = mapNonEmpty(await partsOf(captures, all, io), ({ host, captures, flags }) => {
+        const knowledge = knowledgeOf(flags, quiet ? null : io.stderr, host)
         const shown = { replay: 'auto', tunnels: 'outer' } as const
         const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
         return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, after }
