@@ -151,9 +151,29 @@ export class Host {
     return best === null || (isOnLink && !best.isOnLink) || best.device === '' ? null : best.device
   }
 
-  /** All routes, those to an interface's own network among them, the narrowest first. */
-  get routesByLength(): Route[] {
-    return [...this.allRoutes()].sort((a, b) => compareAddresses(spanOf(a.network), spanOf(b.network)))
+  /** All routes of a VRF, or (`''`) those of none, those to an interface's own network among them, the narrowest first. */
+  routesOf(vrf: string): Route[] {
+    const owners = this.tableOwners()
+    return [...this.allRoutes()]
+      .filter(({ table }) => (owners.get(table) ?? '') === vrf)
+      .sort((a, b) => compareAddresses(spanOf(a.network), spanOf(b.network)))
+  }
+
+  /** Whether routes of a VRF, or (`''`) of none, were told. */
+  knowsRoutesOf(vrf: string): boolean {
+    const owners = this.tableOwners()
+    return this.routes.some(({ table }) => (owners.get(table) ?? '') === vrf)
+  }
+
+  /** VRFs by their tables: `ip route show table all` has a number, or the name that it has in rt_tables. */
+  private tableOwners(): Map<string, string> {
+    const owners = new Map<string, string>()
+    for (const { name, vrfTable } of this.interfaces.values()) {
+      if (vrfTable === null) continue
+      owners.set(name, name)
+      if (vrfTable !== '') owners.set(vrfTable, name)
+    }
+    return owners
   }
 
   /** What an interface is, for people: `bridge`, `port of cni0`, or nothing. */
@@ -166,7 +186,7 @@ export class Host {
   private *allRoutes(): Generator<Route> {
     yield* this.routes
     for (const { name, addresses } of this.interfaces.values()) {
-      const table = this.interfaces.get(this.vrfOf(name))?.vrfTable ?? ''
+      const table = this.vrfOf(name)
       for (const { network } of addresses) yield { network, device: name, isOnLink: true, table }
     }
   }

@@ -33,6 +33,8 @@ export class Journey {
   private ended: Ending[] = []
   private lastPassed = -1
   private course!: Course
+  /** Whether the packet came through its VRF, so that hooks see that as the interface it came in by. */
+  private isInVrf = false
   private readonly first: FirstTranslation
   /** Where a later packet of a translated entry is sent, and what source it leaves with. */
   laterDestination: Turned | null = null
@@ -80,6 +82,8 @@ export class Journey {
   /** Begins with a packet that `subject` and `facts` describe. */
   begin(course: Course): void {
     this.course = course
+    this.isInVrf = false
+    this.routing.enter(course.vrf)
     this.ways = [FIRST_WAY]
     this.isOnly = true
     this.ended = []
@@ -103,10 +107,40 @@ export class Journey {
 
   /** The chains in front of conntrack. @returns the ways that come to it; none where it is dropped */
   front(): readonly Way[] {
+    if (this.course.vrf !== '' && this.course.origin === 'out') this.throughVrf()
     this.subject.state = 'invalid'
     this.place(this.firstHook)
     this.hook(this.firstHook, 'front')
     return this.ways
+  }
+
+  /**
+   * A packet of the host's own passes OUTPUT and POSTROUTING of its VRF, untracked, before those of the interface it
+   * leaves by. kernel: vrf_ip_out_direct(), vrf_nf_set_untracked(), vrf_nf_reset_ct()
+   */
+  private throughVrf(): void {
+    const { subject, course } = this
+    subject.state = 'untracked'
+    this.ways = this.ways.map(way => ({ ...way, isUntracked: true }))
+    subject.input = ''
+    subject.output = course.vrf
+    this.hook('output', 'front')
+    this.hook('output', 'behind')
+    this.hook('postrouting', 'behind')
+    this.ways = this.ways.map(way => (way.isFixed ? way : { ...way, isUntracked: false }))
+  }
+
+  /**
+   * PREROUTING once more, with the VRF as the interface the packet came in by: it brings its entry along, so that no rule
+   * changes its zone any more. kernel: l3mdev_ip_rcv(), vrf_rcv_nfhook()
+   */
+  private intoVrf(): void {
+    this.isInVrf = true
+    if (this.isToGroup()) return
+    this.ways = this.ways.map(way => ({ ...way, isFixed: true }))
+    this.place('prerouting')
+    this.hook('prerouting', 'front')
+    this.hook('prerouting', 'behind')
   }
 
   /** The end of a packet that the chains in front of conntrack dropped. */
@@ -130,6 +164,8 @@ export class Journey {
     this.hook(this.firstHook, 'behind', isFirst, seenNat)
     if (this.ways.length === 0) return this.conclude('unknown')
     if (course.origin !== 'in') return this.outward(isFirst, seenNat)
+    if (course.vrf !== '') this.intoVrf()
+    if (this.ways.length === 0) return this.conclude('unknown')
     return this.inward(isFirst, seenNat)
   }
 
@@ -253,6 +289,7 @@ export class Journey {
 
   private inputOf(): string | null {
     const { course, subject, routing } = this
+    if (this.isInVrf) return course.vrf
     // a capture that does not tell shows it where it lives
     return course.input ?? routing.deviceTo(subject.family, subject.source)
   }

@@ -187,7 +187,8 @@ export class ReplayedRules implements Passage {
     if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
     if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
-    if (!this.front[packet.family === 6 ? 1 : 0]) return isSpared ? PASSES_BY : ENTERS
+    const isOutOfVrf = course.vrf !== '' && course.origin === 'out'
+    if (!this.front[packet.family === 6 ? 1 : 0] && !isOutOfVrf) return isSpared ? PASSES_BY : ENTERS
     const trail = this.walkFront(packet)
     this.ways = trail.ways
     this.isOnly = trail.isOnly
