@@ -1,5 +1,4 @@
-// Zones that rules set, of both directions or one, by interface or VRF: events and entries as the kernel had them of two
-// networks with the same addresses.
+// Zones that rules set, by interface or VRF: events and entries as the kernel had them of networks with the same addresses.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

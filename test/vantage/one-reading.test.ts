@@ -1,5 +1,4 @@
-// However a node was captured, no more packets are INVALID than its kernel counted, and its flows are flows of the node:
-// docs/invented-invalid.md has what is not so.
+// However a node was captured, no more is INVALID than its kernel counted, and flows are its own: see docs/invented-invalid.md.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
