@@ -8,9 +8,12 @@ import {
   ENTRY,
   FLAGS,
   KIND,
+  LEG_DNS,
   LEG_FIN,
   LEG_FIN_BACK,
   LEG_ORIGINAL_ENDS,
+  LEG_SYN,
+  LEG_SYN_ACK,
   LEG_TURNED,
   LEG_WORDS,
   OPENING_COUNTS,
@@ -57,6 +60,16 @@ export class LegRecords {
 
   has(leg: number, flags: number): boolean {
     return (this.pool.get(leg, FLAGS) & flags) !== 0
+  }
+
+  /** Whether both sides have opened a connection without anything rare about it; a DNS conversation is never taken for one. */
+  isSound(leg: number): boolean {
+    const words = this.pool.chunkOf(leg)
+    const at = this.pool.at(leg)
+    return (
+      (words[at + FLAGS] & (LEG_SYN | LEG_SYN_ACK | LEG_DNS)) === (LEG_SYN | LEG_SYN_ACK) &&
+      words[at + RARE] === 0
+    )
   }
 
   mark(leg: number, flags: number): void {
