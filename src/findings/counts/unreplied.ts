@@ -78,9 +78,9 @@ export class UnrepliedFlows {
 
   /** An entry ended, or the capture did; `cause` is a CAUSE_*, `firstFrame` the first that shows the flow. */
   ended(table: Table, ct: number, cause: number, firstFrame = table.firstFrame(ct)): void {
-    const toMany = this.toMany.delete(ct)
-    const failed = this.failed.delete(ct)
-    const misheard = this.misheard.delete(ct)
+    const toMany = this.toMany.size > 0 && this.toMany.delete(ct)
+    const failed = this.failed.size > 0 && this.failed.delete(ct)
+    const misheard = this.misheard.size > 0 && this.misheard.delete(ct)
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) return
     const came = misheard ? 'invalid-answer' : failed ? 'icmp-error' : null
     const kind = toMany ? 'multicast' : (came ?? kindOf(table, ct, cause))
