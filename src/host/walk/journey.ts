@@ -1,6 +1,6 @@
 // One packet through the hooks of its way, from PREROUTING or OUTPUT to where it stays or leaves: nf_hook_slow() and the routing between.
 import type { HelperName } from '../../conntrack/helper-assignment.ts'
-import { IPS_CONFIRMED } from '../../conntrack/status.ts'
+import { IPS_CONFIRMED, IPS_NAT_DONE_MASK } from '../../conntrack/status.ts'
 import type { Family } from '../files/network.ts'
 import { ASKS_ALL, ASKS_DESTINATION, ASKS_TUPLES } from '../rules/asks.ts'
 import { HookOrder, isBehindNat, isDestinationHook, type Side } from '../rules/hook-order.ts'
@@ -326,12 +326,14 @@ export class Journey {
   /** All chains of a hook on one side of conntrack. */
   private hook(hook: Hook, side: Side, isFirst = false, seenNat: SeenNat | null = null): void {
     const { subject } = this
+    // a helper has translated it, as the flow that announced it
+    const isSettled = (this.facts.status & IPS_NAT_DONE_MASK) !== 0
     let isTranslated = false
     for (const chain of this.order.at(hook, subject.family, side)) {
       if (this.ways.length === 0) break
       if (isBehindNat(hook, chain)) this.turn(hook)
       if (chain.base?.type === 'nat') {
-        if (!isFirst || isTranslated) continue
+        if (!isFirst || isTranslated || isSettled) continue
         isTranslated = this.translate(chain, hook, seenNat)
       } else this.pass(chain)
     }
