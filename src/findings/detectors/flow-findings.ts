@@ -16,6 +16,7 @@ import { UnfinishedSums } from './offload-checksum.ts'
 import { OneWayFlows } from './one-way-flow.ts'
 import { PortReuse } from './port-reuse.ts'
 import { RecycledAddresses } from './recycled-address.ts'
+import { TwoAnswerers } from './two-answerers.ts'
 import { SynLadders } from './vxlan-checksum.ts'
 
 /** A detector that hears of one kind of occurrence. */
@@ -44,6 +45,7 @@ export class FlowFindings {
     this.all = [
       new InvalidDrops(legs, collector),
       new Hairpins(legs, collector),
+      new TwoAnswerers(legs, collector),
       new TwinQueries(legs, collector, forms),
       new PortReuse(legs, collector, forms),
       // a RST that tells of another station ends no idle connection

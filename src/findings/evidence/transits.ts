@@ -199,6 +199,11 @@ function bitOf(side: number): number {
   return point < MASKED_POINTS ? 1 << point : 0
 }
 
+/** Whether a mask of points has that of a sighting. */
+export function hasPoint(mask: number, side: number): boolean {
+  return (mask & bitOf(side)) !== 0
+}
+
 /** The lowest point of a mask, or -1. */
 export function firstPoint(mask: number): number {
   return 31 - Math.clz32(mask & -mask)
