@@ -120,7 +120,7 @@ class TextReader {
 }
 
 /** Whether frames go to a group of stations. */
-function isGroupMac(mac: string): boolean {
+export function isGroupMac(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
 }
 

@@ -33,6 +33,10 @@ export class HostRouting implements Routing {
     }
   }
 
+  knowsRoutes(family: Family): boolean {
+    return this.host?.knowsRoutes(family) === true
+  }
+
   isLocal(family: Family, address: Int32Array): boolean | null {
     const { host } = this
     if (isLoopback(family, address)) return true
@@ -53,7 +57,7 @@ export class HostRouting implements Routing {
     if (input === 'lo') return true
     if (family === 6 && isLinkLocal(source)) return true
     const kind = this.kindOf(family, source)
-    if (kind === null || this.host?.knowsRoutes !== true) return null
+    if (kind === null || !this.knowsRoutes(family)) return null
     if (kind !== 'unicast') return false
     const device = this.deviceTo(family, source)
     if (device === null) return false
@@ -87,10 +91,21 @@ export class HostRouting implements Routing {
     return addresses.find(({ address }) => address.family === family)?.address.words ?? null
   }
 
-  /** Whether a bridge would send a frame back to the port it came in by, and does not. kernel: should_deliver() */
-  isTurnedBack(family: Family, destination: Int32Array, physicalInput: string): boolean {
-    const port = this.host?.portTo(family, destination) ?? null
-    return port !== null && port.name === physicalInput && port.hairpin === false
+  /**
+   * Whether a bridge would send a frame back to the port it came in by, and does not: one port that shows a frame alone
+   * may be the one it left by, unless its sender is behind it. kernel: should_deliver()
+   */
+  isTurnedBack(
+    family: Family,
+    source: Int32Array,
+    destination: Int32Array,
+    physicalInput: string,
+    isInputTold: boolean,
+  ): boolean {
+    const { host } = this
+    const port = host?.portTo(family, destination) ?? null
+    if (host === null || port === null || port.name !== physicalInput || port.hairpin !== false) return false
+    return isInputTold || host.portTo(family, source)?.name === physicalInput
   }
 
   /** What becomes of a packet from outside behind PREROUTING. */
@@ -113,7 +128,7 @@ export class HostRouting implements Routing {
       return { kind: 'drop', why: FORWARDS_NOTHING }
     }
     if (family === 6 && isLinkLocal(destination)) return null
-    if (this.host?.knowsRoutes !== true) return null
+    if (!this.knowsRoutes(family)) return null
     if (this.deviceTo(family, destination) === null) return { kind: 'drop', why: 'no route' }
     if (ttl <= 1) return { kind: 'drop', why: 'TTL exceeded' }
     return FORWARD
