@@ -32,6 +32,7 @@ import { type CheckedTranslations, TranslationCheck } from './counts/translation
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
 import { TableFull } from './detectors/conntrack-table-full.ts'
+import { DroppedByRule } from './detectors/dropped-by-rule.ts'
 import { ForwardedFlows } from './detectors/forwarded-flows.ts'
 import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
@@ -46,7 +47,8 @@ import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
 import type { TwoLives } from './evidence/two-lives.ts'
-import type { FindingId } from './facts/facts.ts'
+import { keyOf } from './facts/collector.ts'
+import type { Facts, FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
 import type { Finding } from './wording/finding.ts'
@@ -102,6 +104,8 @@ export class Analysis implements Observer, Witness {
   private readonly differences: KernelDifferences
   /** What the rules did to INVALID packets; null without rules. */
   readonly invalidFates: InvalidFates | null
+  /** First packets that the rules refused; null without rules. */
+  private readonly droppedByRule: DroppedByRule | null
   private readonly tableFull: TableFull
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
@@ -133,6 +137,7 @@ export class Analysis implements Observer, Witness {
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.rules = needs.rules ?? null
     this.invalidFates = this.rules === null ? null : new InvalidFates(this.rules)
+    this.droppedByRule = this.rules === null ? null : new DroppedByRule(this.rules)
     // rules that are replayed know of NOTRACK
     const untracked = this.rules === null ? untrackedBy(knowledge) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null, this.rules)
@@ -167,6 +172,7 @@ export class Analysis implements Observer, Witness {
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
+        if (this.rules?.isRefused === true) this.droppedByRule?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
@@ -239,13 +245,15 @@ export class Analysis implements Observer, Witness {
   async conclude(end: number): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
+    const forwarded = this.forwarded.conclude(this.tracker.clients)
     const found = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(),
       ...this.portPressure.conclude(),
       ...flows,
       ...this.staleMappings.conclude(this.tracker.clients),
-      ...this.forwarded.conclude(this.tracker.clients),
+      ...forwarded,
+      ...(this.droppedByRule?.conclude(clientsOf(this.tracker.clients, forwarded)) ?? []),
       ...this.announced.conclude(),
       ...this.ownPorts.conclude(),
       ...this.groupAnswers.conclude(),
@@ -336,6 +344,12 @@ export class Analysis implements Observer, Witness {
     this.ownPorts.ended(this.table, ct)
     this.transits.forget(ct)
   }
+}
+
+/** Clients of flows of whom something was found out, as the collector has them. */
+function clientsOf(known: ReadonlySet<string>, found: readonly Facts[]): Set<string> {
+  const clients = found.flatMap(({ flows }) => flows.flatMap(({ client }) => client ?? []))
+  return new Set([...known, ...clients.map(keyOf)])
 }
 
 /** Whether every interface that the packet passed shows it: a capture of `any`, though one alone had traffic. */

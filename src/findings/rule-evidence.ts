@@ -2,6 +2,7 @@
 
 import { formatAddress, formatNetwork, isSingle, type Network, sameAddress } from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
+import { type Cluster, nameOf as objectName, portText } from '../host/kubernetes/cluster.ts'
 import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
 import type { Action, Rule } from '../host/rules/ruleset.ts'
 import type { Subject } from '../host/rules/subject.ts'
@@ -57,6 +58,8 @@ class Given {
   readonly values: Record<string, Value> = {}
   /** Whether it makes the finding certain. */
   isConfirmed = false
+  /** Whether it makes the finding likely at least. */
+  isSurer = false
   /** Whether it says the opposite of what the packets show: another time, or another host. */
   isContradicted = false
   /** Whether it says that no bridge of this host switched an answer past its translation; that one did. */
@@ -98,6 +101,8 @@ export function informedBy(
     if (given !== null) {
       const flows = facts.flows.slice(0, MOST_FLOWS)
       // what dropped the packets is said first
+      const isOfRule = facts.reasons.some(({ code }) => code.endsWith('-by-rule'))
+      if (isOfRule) return facts
       if (replayed !== null && facts.id === 'lost-in-host')
         for (const flow of flows) droppedBy(flow, replayed, given)
       for (const flow of flows) {
@@ -116,11 +121,16 @@ function decided(facts: Facts | null): Facts | null {
 }
 
 function withGiven(facts: Facts, given: Given): Facts | null {
-  const { reasons, rules, values, isConfirmed, isContradicted } = given
+  const { reasons, rules, values, isConfirmed, isSurer, isContradicted } = given
   if (isContradicted && facts.confidence !== 'certain') return null
   return {
     ...facts,
-    confidence: isConfirmed && !isContradicted ? 'certain' : facts.confidence,
+    confidence:
+      isConfirmed && !isContradicted
+        ? 'certain'
+        : isSurer && facts.confidence === 'possible'
+          ? 'likely'
+          : facts.confidence,
     reasons: [...facts.reasons, ...reasons],
     rules: [...facts.rules, ...rules],
     values: { ...facts.values, ...values },
@@ -185,6 +195,9 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
       break
     case 'lost-in-host':
       lost(parties, given)
+      break
+    case 'stale-mapping':
+      stale(parties, given)
       break
     case 'snat-insert-race':
       race(parties, given)
@@ -427,6 +440,59 @@ function lost(parties: Parties, given: Given): void {
   given.tell('none-drops')
   for (const { sent, way } of found.targets)
     given.tellRule('rule-sends', way, { service: found.asked, backend: sent })
+}
+
+/** Whether the rules still hold the backend, and whether the objects do. */
+function stale(parties: Parties, given: Given): void {
+  const { protocol, client, service, backend } = parties
+  if (service === null || backend === null) return
+  const { rules, cluster } = given.knowledge
+  const came = given.knowledge.subject(protocol, client, backend)
+  let isStillSent = false
+  if (rules?.hasNat(came.family) === true) {
+    const asked = given.knowledge.subject(protocol, client, service)
+    const answer = rules.destinations(asked)
+    const rule = ruleTo(answer, came, asked)
+    if (rule !== null) {
+      isStillSent = true
+      given.values.isStillSent = true
+      given.tellRule('rule-sends', [rule], { service, backend })
+    } else if (answer.choices.length > 0 && !answer.mayPass && !answer.isUnknown) {
+      given.isConfirmed = true
+      given.values.isLeft = true
+      given.tellRule('no-longer-sent', answer.choices[0].way, { service, backend })
+    }
+  }
+  const told = cluster === null ? null : endpointState(cluster, protocol, service, backend)
+  if (told === null) return
+  given.tell(told.code, { backend, object: told.name })
+  if (told.code === 'endpoint-gone') {
+    given.values.isNoEndpoint = true
+    // rules and objects together; objects alone are of one moment
+    if (isStillSent) given.isConfirmed = true
+    else given.isSurer = true
+  }
+}
+
+/** What the objects say of a backend of a Service; null: they do not know the Service. */
+function endpointState(
+  cluster: Cluster,
+  protocol: number,
+  service: Endpoint,
+  backend: Endpoint,
+): { code: string; name: string } | null {
+  const found = cluster.servicePort(protocol, addressText(service), service.port)
+  if (found === null) return null
+  const name = portText(found.service, found.port)
+  const own = cluster
+    .endpointsAt(protocol, addressText(backend), backend.port)
+    .find(each => objectName(each.service) === objectName(found.service))
+  if (own === undefined) return { code: 'endpoint-gone', name }
+  return { code: own.isReady ? 'endpoint-ready' : 'endpoint-not-ready', name }
+}
+
+function addressText({ family, words }: Endpoint): string {
+  return formatAddress(family, words)
 }
 
 function race(parties: Parties, given: Given): void {

@@ -8,6 +8,14 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'rule-leads': values => `${rule(values)} sends what it translates to ${end(values, 'backend')}`,
   'sent-elsewhere': values =>
     `the rules given send ${end(values, 'service')} elsewhere (${rule(values)}): they are of another time or host`,
+  'no-longer-sent': values =>
+    `the rules given send ${end(values, 'service')} elsewhere (${rule(values)}), and ${end(values, 'backend')} gets no new flow`,
+  'endpoint-gone': values =>
+    `${end(values, 'backend')} is no endpoint of ${text(values, 'object')} any more, by the objects given`,
+  'endpoint-not-ready': values =>
+    `${end(values, 'backend')} is an endpoint of ${text(values, 'object')} that is not ready, by the objects given`,
+  'endpoint-ready': values =>
+    `by the objects given ${end(values, 'backend')} is an endpoint of ${text(values, 'object')}, and ready`,
   'rule-masquerades': values => `${rule(values)} masquerades ${end(values, 'source')}`,
   'rule-translates': values => `${rule(values)} translates ${end(values, 'source')}`,
   'same-bridge': values =>

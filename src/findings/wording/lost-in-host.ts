@@ -1,12 +1,26 @@
 // The words of lost-in-host.
+
+import { tableName } from '../../host/rules/ruleset.ts'
 import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../host/walk/host-routing.ts'
-import type { Facts } from '../facts/facts.ts'
+import { shellWord } from '../../net/shell-word.ts'
+import type { Facts, Values } from '../facts/facts.ts'
 import { ruleThatDrops } from './given.ts'
-import { advice, counted, iptables, isIpv6, number, text, type Wording } from './wording.ts'
+import {
+  type Advice,
+  addressText,
+  advice,
+  counted,
+  iptables,
+  isIpv6,
+  number,
+  text,
+  type Wording,
+} from './wording.ts'
 
 export const lostInHost: Wording = {
-  title: facts => TITLES[codeOf(facts)] ?? '',
+  title: facts => (isByRule(facts) ? titleByRule(facts) : (TITLES[codeOf(facts)] ?? '')),
   cause: facts => {
+    if (isByRule(facts)) return causeByRule(facts)
     const rules = rulesThatDrop(facts)
     if (rules.length > 0) return `in this host: ${rules.join(', ')} drops them`
     const why = whyHostDrops(facts)
@@ -24,6 +38,7 @@ export const lostInHost: Wording = {
           `${check}, which looks up the way back from the address that DNAT gave it (ip rule), or for want of a route`
   },
   fix: facts => {
+    if (isByRule(facts)) return [fixByRule(facts)]
     const rules = rulesThatDrop(facts)
     if (rules.length > 0)
       return rules.map(rule =>
@@ -59,7 +74,7 @@ export const lostInHost: Wording = {
         ]
   },
   check: facts => [
-    ...(isAllButFirst(facts) || isIpv6(facts)
+    ...(isAllButFirst(facts) || isIpv6(facts) || isByRule(facts)
       ? []
       : [
           advice('packets dropped for their way back', 'nstat -az TcpExtIPReversePathFilter'),
@@ -68,6 +83,8 @@ export const lostInHost: Wording = {
     advice('which rule counts the packets that are lost', `${iptables(facts)}-save -c`, 'nft list ruleset'),
   ],
   reasons: {
+    'dropped-by-rule': values => `${ruleThatDrops(values)} drops them, and nobody answered`,
+    'refused-by-rule': values => `${ruleThatDrops(values)} refuses them`,
     'by-interface': values =>
       `${counted(number(values, 'stayed'), 'SYN')} came in and did not leave, and nobody answered; the same client reaches the same port by another interface`,
     'all-but-first': values =>
@@ -86,6 +103,69 @@ const TITLES: Readonly<Record<string, string>> = {
     'connections that come in by one interface are lost inside the host, which forwards those of another',
   'all-but-first': 'only the first packets of a flow are forwarded, the others are lost inside the host',
   'never-left': 'what a rule sends to another host is lost inside this one',
+}
+
+function isByRule(facts: Facts): boolean {
+  return codeOf(facts).endsWith('-by-rule')
+}
+
+function titleByRule(facts: Facts): string {
+  const { place, comment, name, table, chain } = facts.reasons[0]?.values ?? {}
+  const called = comment || name
+  const rule =
+    place === 'policy'
+      ? `the policy of ${tableName(String(table))} ${chain}`
+      : `${place}${called ? ` ("${called}")` : ''}`
+  return codeOf(facts) === 'refused-by-rule'
+    ? `${rule} refuses what clients open, and tells them so`
+    : `${rule} drops what clients open`
+}
+
+function causeByRule({ reasons: [reason] }: Facts): string {
+  const values = reason?.values ?? {}
+  const service = serviceOf(values)
+  switch (values.purpose) {
+    case 'no-local-endpoints':
+      return `${service} takes what comes to this node to its own endpoints alone (externalTrafficPolicy or internalTrafficPolicy Local), and this node has none: kube-proxy drops it, as configured`
+    case 'no-endpoints':
+      return `${service} has no endpoint that is ready: kube-proxy refuses what is sent there`
+    case 'source-ranges':
+      return `the client is outside of loadBalancerSourceRanges of ${service}: kube-proxy drops what it sends, as configured`
+    case 'no-such-service':
+      return 'no Service has this cluster address and port: kube-proxy lets nothing pass there'
+    default:
+      return 'the rule is meant for it, or came too early in its chain'
+  }
+}
+
+function fixByRule({ reasons: [reason], flows: [flow] }: Facts): Advice {
+  const values = reason?.values ?? {}
+  const [, namespace = '', name = ''] = /^([^/]+)\/([^:]+)/.exec(String(values.name ?? '')) ?? []
+  const kubectl = (what: string, more = ''): string[] =>
+    name === '' ? [] : [`kubectl -n ${shellWord(namespace)} ${what} ${shellWord(more + name)}`]
+  const slices = kubectl('get endpointslices -l', 'kubernetes.io/service-name=')
+  switch (values.purpose) {
+    case 'no-local-endpoints':
+      return advice(
+        'send to nodes that have an endpoint (a load balancer learns that at healthCheckNodePort), have one on each node, or take policy Cluster',
+        ...slices,
+      )
+    case 'no-endpoints':
+      return advice('where it should serve: find out why none of its endpoints is ready', ...slices)
+    case 'source-ranges':
+      return advice(
+        `where ${flow?.client ? addressText(flow.client) : 'the client'} is meant to reach it: add its network to loadBalancerSourceRanges`,
+        ...kubectl('edit service'),
+      )
+    case 'no-such-service':
+      return advice('ask for an address and port that a Service has', 'kubectl get services -A -o wide')
+    default:
+      return advice(`where they are meant to pass: a rule that accepts them before ${ruleThatDrops(values)}`)
+  }
+}
+
+function serviceOf({ name }: Values): string {
+  return typeof name === 'string' && name !== '' ? `Service ${name}` : 'the Service'
 }
 
 /** What rules that were given say: those that dropped the packets when they were replayed. */

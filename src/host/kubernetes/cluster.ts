@@ -166,7 +166,7 @@ export function nameOf({ namespace, name }: ObjectName): string {
 }
 
 /** `shop/web:http`, as kube-proxy names a port in the comments of its rules. */
-function portText(service: Service, { name }: ServicePort): string {
+export function portText(service: Service, { name }: ServicePort): string {
   return name === '' ? nameOf(service) : `${nameOf(service)}:${name}`
 }
 

@@ -174,6 +174,11 @@ export class ReplayedRules implements Passage {
     return this.openings.contradicted
   }
 
+  /** Whether the traffic contradicted what a rule drops. */
+  isDistrusted(number: number): boolean {
+    return this.openings.isDistrusted(number)
+  }
+
   enter(packet: Packet, seen: Seen | null): number {
     const course = this.courseOf(packet, seen)
     this.course = course
