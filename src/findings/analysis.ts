@@ -13,6 +13,7 @@ import type { Settings } from '../conntrack/settings.ts'
 import { DIRECTION_REPLY, STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
+import type { Cluster } from '../host/kubernetes/cluster.ts'
 import { untrackedBy } from '../host/untracked.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
@@ -38,12 +39,15 @@ import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
 import { AnnouncedFlows } from './detectors/missing-helper.ts'
 import { GroupAnswers } from './detectors/multicast-answer.ts'
+import { ObjectCheck, type ObjectionGroup } from './detectors/object-check.ts'
+import { RefusedByObjects } from './detectors/refused-by-objects.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { OwnPorts } from './detectors/stale-source-port.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import type { Budget } from './evidence/budget.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
+import type { Legs } from './evidence/legs.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
 import type { TwoLives } from './evidence/two-lives.ts'
@@ -106,6 +110,8 @@ export class Analysis implements Observer, Witness {
   readonly invalidFates: InvalidFates | null
   /** First packets that the rules refused; null without rules. */
   private readonly droppedByRule: DroppedByRule | null
+  /** Kubernetes objects held against the traffic, and the flows that they refuse; null without objects. */
+  private readonly objects: { check: ObjectCheck; refused: RefusedByObjects } | null
   private readonly tableFull: TableFull
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
@@ -144,6 +150,7 @@ export class Analysis implements Observer, Witness {
     this.table = this.engine.table
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
+    this.objects = objectsHeld(knowledge?.cluster ?? null, this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
     this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
       isSentOn(knowledge, flow),
@@ -237,6 +244,11 @@ export class Analysis implements Observer, Witness {
     return this.check?.conclude() ?? null
   }
 
+  /** What the Kubernetes objects given have against the flows seen; null without objects. */
+  objections(): ObjectionGroup[] | null {
+    return this.objects?.check.conclude() ?? null
+  }
+
   get twoLives(): TwoLives {
     return this.tracker.twoLives
   }
@@ -245,15 +257,16 @@ export class Analysis implements Observer, Witness {
   async conclude(end: number): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
+    const stale = this.staleMappings.conclude(this.tracker.clients)
     const forwarded = this.forwarded.conclude(this.tracker.clients)
     const found = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(),
       ...this.portPressure.conclude(),
       ...flows,
-      ...this.staleMappings.conclude(this.tracker.clients),
+      ...stale,
       ...forwarded,
-      ...(this.droppedByRule?.conclude(clientsOf(this.tracker.clients, forwarded)) ?? []),
+      ...this.refusedOnPurpose(clientsOf(this.tracker.clients, [...stale, ...forwarded])),
       ...this.announced.conclude(),
       ...this.ownPorts.conclude(),
       ...this.groupAnswers.conclude(),
@@ -269,6 +282,12 @@ export class Analysis implements Observer, Witness {
       owners,
       searches: this.tracker.exhausted,
     }
+  }
+
+  /** @param explained clients of whose flows something else was found out, as the collector has them */
+  private refusedOnPurpose(explained: ReadonlySet<string>): Facts[] {
+    const byRule = this.droppedByRule?.conclude(explained) ?? []
+    return [...byRule, ...(this.objects?.refused.conclude(clientsOf(explained, byRule)) ?? [])]
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */
@@ -336,6 +355,7 @@ export class Analysis implements Observer, Witness {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
+    this.objects?.check.ended(this.table, ct)
     this.differences.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
@@ -344,6 +364,15 @@ export class Analysis implements Observer, Witness {
     this.ownPorts.ended(this.table, ct)
     this.transits.forget(ct)
   }
+}
+
+function objectsHeld(
+  cluster: Cluster | null,
+  legs: Legs,
+): { check: ObjectCheck; refused: RefusedByObjects } | null {
+  if (cluster === null) return null
+  const refused = new RefusedByObjects(legs)
+  return { check: new ObjectCheck(cluster, (table, found) => refused.unanswered(table, found)), refused }
 }
 
 /** Clients of flows of whom something was found out, as the collector has them. */

@@ -3,6 +3,7 @@
 import { formatAddress, formatNetwork, isSingle, type Network, sameAddress } from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
 import { type Cluster, nameOf as objectName, portText } from '../host/kubernetes/cluster.ts'
+import { hasKubeProxyNftables } from '../host/rules/kube-proxy.ts'
 import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
 import type { Action, Rule } from '../host/rules/ruleset.ts'
 import type { Subject } from '../host/rules/subject.ts'
@@ -96,12 +97,13 @@ export function informedBy(
   bridgeCalls: BridgeCalls | null = null,
   replayed: ReplayedRules | null = null,
 ): Informant {
-  return facts => {
+  return seen => {
+    const facts = knowledge === null ? seen : behindBridge(seen, knowledge, bridgeCalls)
     const given = knowledge === null ? null : new Given(knowledge)
     if (given !== null) {
       const flows = facts.flows.slice(0, MOST_FLOWS)
       // what dropped the packets is said first
-      const isOfRule = facts.reasons.some(({ code }) => code.endsWith('-by-rule'))
+      const isOfRule = facts.reasons.some(({ code }) => code.endsWith('-by-rule') || code === 'not-allowed')
       if (isOfRule) return facts
       if (replayed !== null && facts.id === 'lost-in-host')
         for (const flow of flows) droppedBy(flow, replayed, given)
@@ -113,6 +115,22 @@ export function informedBy(
     const placed = PAST_TRANSLATION.includes(facts.id) ? placedBy(facts, given, bridgeCalls) : facts
     return given === null ? decided(placed) : decided(withGiven(placed, given))
   }
+}
+
+/**
+ * Requests that left by the interface they came in by: where the topology says that this is a bridge of the host, with
+ * client and server behind it, it is that bridge that switched the answers.
+ */
+function behindBridge(facts: Facts, knowledge: Knowledge, bridgeCalls: BridgeCalls | null): Facts {
+  if (!facts.reasons.some(({ code }) => code === 'sent-back')) return facts
+  const isSwitched = facts.flows.every(({ client, translated }) => {
+    const server = translated?.server
+    if (client === null || server === undefined) return false
+    const calls = bridgeCalls?.[client.family === 6 ? 'ipv6' : 'ipv4']
+    const shared = knowledge.sharedBridge(client.family, client.words, server.words)
+    return calls !== 1 && shared !== null && shared !== false
+  })
+  return isSwitched ? { ...facts, id: 'asymmetric-same-bridge-return' } : facts
 }
 
 /** What stays open is not told. */
@@ -195,6 +213,9 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
       break
     case 'lost-in-host':
       lost(parties, given)
+      break
+    case 'invalid-reset':
+      resetHere(parties, given)
       break
     case 'stale-mapping':
       stale(parties, given)
@@ -383,11 +404,25 @@ function leaked(protocol: number, source: Endpoint, destination: Endpoint, given
   if (rules === null) return
   const subject = given.knowledge.subject(protocol, source, destination)
   const { verdict, rule } = rules.invalid(subject, ['prerouting', 'forward'])
-  if (verdict === 'passes') given.tell('invalid-passes')
+  if (verdict === 'passes') {
+    given.tell('invalid-passes')
+    if (hasKubeProxyNftables(rules.ruleset)) given.values.isKubeProxyNftables = true
+  }
   if (verdict !== 'drops') return
   given.isContradicted = true
   if (rule === null) given.tell('invalid-dropped')
   else given.tellRule('invalid-dropped', [rule])
+}
+
+/** A segment that the host itself reset: rules that drop INVALID packets on their way through do not see it. */
+function resetHere({ protocol, client, backend }: Parties, given: Given): void {
+  const { rules } = given.knowledge
+  if (rules === null || backend === null) return
+  const subject = given.knowledge.subject(protocol, backend, client)
+  const here = rules.invalid(subject, ['prerouting', 'input'])
+  const through = rules.invalid(subject, ['forward'])
+  if (here.verdict !== 'passes' || through.rule === null) return
+  given.tellRule('drops-forwarded-alone', [through.rule])
 }
 
 function invalidDrop(parties: Parties, given: Given): void {

@@ -34,6 +34,8 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'invalid-dropped': values =>
     `by the rules given it would have been dropped (${values.place === undefined ? 'the policy of a chain' : rule(values)}): they are of another time or host`,
   'no-invalid-rule': () => 'no rule given drops INVALID packets: they are of another time or host',
+  'drops-forwarded-alone': values =>
+    `${rule(values)} drops INVALID packets that are forwarded; what is for the host itself no rule given drops`,
   'none-drops': () => 'no rule given drops it when it is forwarded',
   'drops-invalid': values => `${rule(values)} drops INVALID packets`,
   'may-drop-invalid': values => `${rule(values)} may drop INVALID packets`,

@@ -17,9 +17,18 @@ import {
   type Wording,
 } from './wording.ts'
 
+/** Objects that commands name. */
+const MOST_OBJECTS = 4
+
 export const lostInHost: Wording = {
-  title: facts => (isByRule(facts) ? titleByRule(facts) : (TITLES[codeOf(facts)] ?? '')),
+  title: facts =>
+    isByObjects(facts)
+      ? titleByObjects(facts)
+      : isByRule(facts)
+        ? titleByRule(facts)
+        : (TITLES[codeOf(facts)] ?? ''),
   cause: facts => {
+    if (isByObjects(facts)) return causeByObjects(facts)
     if (isByRule(facts)) return causeByRule(facts)
     const rules = rulesThatDrop(facts)
     if (rules.length > 0) return `in this host: ${rules.join(', ')} drops them`
@@ -38,6 +47,7 @@ export const lostInHost: Wording = {
           `${check}, which looks up the way back from the address that DNAT gave it (ip rule), or for want of a route`
   },
   fix: facts => {
+    if (isByObjects(facts)) return [fixByObjects(facts)]
     if (isByRule(facts)) return [fixByRule(facts)]
     const rules = rulesThatDrop(facts)
     if (rules.length > 0)
@@ -73,16 +83,25 @@ export const lostInHost: Wording = {
           ),
         ]
   },
-  check: facts => [
-    ...(isAllButFirst(facts) || isIpv6(facts) || isByRule(facts)
-      ? []
+  check: facts =>
+    isByObjects(facts)
+      ? checkByObjects(facts)
       : [
-          advice('packets dropped for their way back', 'nstat -az TcpExtIPReversePathFilter'),
-          advice('where the kernel checks it: 1', "sysctl -ar 'net.ipv4.conf.*.rp_filter'"),
-        ]),
-    advice('which rule counts the packets that are lost', `${iptables(facts)}-save -c`, 'nft list ruleset'),
-  ],
+          ...(isAllButFirst(facts) || isIpv6(facts) || isByRule(facts)
+            ? []
+            : [
+                advice('packets dropped for their way back', 'nstat -az TcpExtIPReversePathFilter'),
+                advice('where the kernel checks it: 1', "sysctl -ar 'net.ipv4.conf.*.rp_filter'"),
+              ]),
+          advice(
+            'which rule counts the packets that are lost',
+            `${iptables(facts)}-save -c`,
+            'nft list ruleset',
+          ),
+        ],
   reasons: {
+    'not-allowed': values =>
+      `${counted(number(values, 'tries'), 'try', 'tries')} without an answer, and ${objectionOf(values)}, by the objects given, which are of one moment`,
     'dropped-by-rule': values => `${ruleThatDrops(values)} drops them, and nobody answered`,
     'refused-by-rule': values => `${ruleThatDrops(values)} refuses them`,
     'by-interface': values =>
@@ -93,6 +112,8 @@ export const lostInHost: Wording = {
       `${counted(number(values, 'stayed'), 'packet')} came in, none left by any interface, and nobody answered`,
   },
   steps: {
+    unanswered: values =>
+      `${counted(number(values, 'tries'), 'packet')} without an answer: the first and the last`,
     leaves: () => 'a packet of it leaves',
     stays: () => 'packets come in and do not leave: the first and the last',
   },
@@ -103,6 +124,68 @@ const TITLES: Readonly<Record<string, string>> = {
     'connections that come in by one interface are lost inside the host, which forwards those of another',
   'all-but-first': 'only the first packets of a flow are forwarded, the others are lost inside the host',
   'never-left': 'what a rule sends to another host is lost inside this one',
+}
+
+function isByObjects(facts: Facts): boolean {
+  return codeOf(facts) === 'not-allowed'
+}
+
+function titleByObjects({ reasons: [reason] }: Facts): string {
+  const values = reason?.values ?? {}
+  return values.objection === 'policy'
+    ? `NetworkPolicy ${text(values, 'object')} does not allow what clients open, and nobody answers`
+    : `${objectionOf(values)}, and nobody answers what clients open there`
+}
+
+/** What the objects say. */
+function objectionOf(values: Values): string {
+  const { objection } = values
+  const object = text(values, 'object')
+  const detail = text(values, 'detail')
+  switch (objection) {
+    case 'policy':
+      return `NetworkPolicy ${object} isolates it (${detail}) and has no rule that allows it`
+    case 'no-endpoints':
+      return `no endpoint of ${object} is ready`
+    case 'no-local-endpoints':
+      return `${object} has traffic policy Local and no endpoint that is ready on ${detail}`
+    case 'outside-ranges':
+      return `${detail} is outside of loadBalancerSourceRanges of ${object}`
+    default:
+      return `Service ${object} has no such port`
+  }
+}
+
+function causeByObjects({ reasons: [reason] }: Facts): string {
+  const values = reason?.values ?? {}
+  return values.objection === 'policy'
+    ? `a policy, and no rule of kube-proxy: ${objectionOf(values)}. The network plugin of the pod's node enforces it`
+    : `${objectionOf(values)}: kube-proxy lets nothing pass there`
+}
+
+function fixByObjects({ reasons: [reason] }: Facts): Advice {
+  return reason?.values.objection === 'policy'
+    ? advice('where it is meant to pass: a rule of one of these policies that allows its peer and port')
+    : advice(
+        'where it should serve: an endpoint that is ready, or the policy, ports and ranges of the Service',
+      )
+}
+
+function checkByObjects({ reasons: [reason] }: Facts): Advice[] {
+  const values = reason?.values ?? {}
+  const objects = text(values, 'object').split(', ')
+  const kind = values.objection === 'policy' ? 'networkpolicy' : 'service'
+  return [
+    advice(
+      'whether they are still so',
+      ...objects
+        .filter((_, i) => i < MOST_OBJECTS)
+        .map(object => {
+          const [, namespace = '', name = ''] = /^([^/]*)\/([^:]*)/.exec(object) ?? []
+          return `kubectl -n ${shellWord(namespace)} get ${kind} ${shellWord(name)} -o yaml`
+        }),
+    ),
+  ]
 }
 
 function isByRule(facts: Facts): boolean {

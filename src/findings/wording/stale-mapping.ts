@@ -16,11 +16,11 @@ export const staleMapping: Wording = {
   },
   cause: facts =>
     isStillChosen(facts)
-      ? facts.values.isNoEndpoint === true || facts.values.isStillSent === true
-        ? 'the rules of this host still hold a backend that is gone or hangs: as long as they do, each new flow may get it, ' +
-          'too. Who writes them (kube-proxy) has stopped, is behind, or hears nothing of the API server; a backend that ' +
-          'hangs passes its readiness probe all the same'
-        : 'the backend is gone and who writes the rules (kube-proxy) does not know, or it is there and hangs'
+      ? facts.values.isNoEndpoint === true
+        ? 'the rules of this host still hold a backend that is gone: as long as they do, each new flow may get it, too. ' +
+          'Who writes them (kube-proxy) has stopped, is behind, or hears nothing of the API server'
+        : 'either the backend is gone and who writes the rules (kube-proxy) has stopped, is behind, or hears nothing of ' +
+          'the API server, or it is there, hangs, and passes its readiness probe all the same'
       : 'the translation of a connection is chosen once, with its first packet. Each datagram renews the entry: who sends ' +
         'more often than the timeout never gets another backend. SYNs keep theirs for 120 s, on older kernels for as long ' +
         'as they repeat',

@@ -12,7 +12,7 @@ const NFTABLES = /^nft (?:ip|ip6|inet) kube-proxy$/
 const ENDPOINT_CHECKS = ['nodeport-endpoints-check', 'service-endpoints-check', 'reject-chain']
 
 /** Whether a table is that of kube-proxy's mode nftables. */
-export function isKubeProxyTable(table: string): boolean {
+function isKubeProxyTable(table: string): boolean {
   return NFTABLES.test(table)
 }
 
