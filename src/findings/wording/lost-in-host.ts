@@ -120,10 +120,9 @@ export const lostInHost: Wording = {
 }
 
 const TITLES: Readonly<Record<string, string>> = {
-  'by-interface':
-    'connections that come in by one interface are lost inside the host, which forwards those of another',
-  'all-but-first': 'only the first packets of a flow are forwarded, the others are lost inside the host',
-  'never-left': 'what a rule sends to another host is lost inside this one',
+  'by-interface': 'Host loses connections of one interface and forwards those of another',
+  'all-but-first': 'Host forwards only the first packets of a flow and loses the others',
+  'never-left': 'Host loses packets that a rule sends to another host',
 }
 
 function isByObjects(facts: Facts): boolean {
@@ -134,7 +133,7 @@ function titleByObjects({ reasons: [reason] }: Facts): string {
   const values = reason?.values ?? {}
   return values.objection === 'policy'
     ? `NetworkPolicy ${text(values, 'object')} does not allow what clients open, and nobody answers`
-    : `${objectionOf(values)}, and nobody answers what clients open there`
+    : `Nobody answers what clients open: ${objectionOf(values)}`
 }
 
 /** What the objects say. */
@@ -200,8 +199,8 @@ function titleByRule(facts: Facts): string {
       ? `the policy of ${tableName(String(table))} ${chain}`
       : `${place}${called ? ` ("${called}")` : ''}`
   return codeOf(facts) === 'refused-by-rule'
-    ? `${rule} refuses what clients open, and tells them so`
-    : `${rule} drops what clients open`
+    ? `Rule refuses what clients open, and tells them so: ${rule}`
+    : `Rule drops what clients open: ${rule}`
 }
 
 function causeByRule({ reasons: [reason] }: Facts): string {

@@ -8,11 +8,11 @@ export const staleMapping: Wording = {
   title: facts => {
     if (facts.values.isStillSent === true)
       return facts.values.isNoEndpoint === true
-        ? 'the rules still send to a backend that is gone'
-        : 'the rules still send to a backend that answers nobody'
+        ? 'Rules still send to a backend that is gone'
+        : 'Rules still send to a backend that answers nobody'
     return isStillChosen(facts)
-      ? 'flows are still sent to a backend that answers none of them'
-      : 'packets still go to a backend that is gone, by an entry that was made when it was there'
+      ? 'New flows still go to a backend that answers none of them'
+      : 'Packets still go to a backend that is gone: their entry is older'
   },
   cause: facts =>
     isStillChosen(facts)
