@@ -23,7 +23,7 @@ export function ruleLimits({
   if (untoldGroups > 0) {
     limits.push({
       id: 'rules-untold-groups',
-      text: `What became of ${plural(untoldGroups, 'packet')} to multicast groups cannot be told: which of them the host is in is not known. --topology with \`bridge -j fdb\` tells.`,
+      text: `What became of ${plural(untoldGroups, 'packet')} to multicast groups cannot be told: a bridge floods them, and which groups the host is in is not known.`,
     })
   }
   const others = untold - unplaced - untoldGroups
