@@ -22,7 +22,7 @@ export const RULES_HELP =
 export const TOPOLOGY_HELP =
   'interfaces of the host, repeatable: ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb, or their text. Observation points get names, findings are surer'
 export const KUBERNETES_HELP =
-  'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes -A -o json. Addresses get the names of pods, Services and nodes'
+  'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes,networkpolicies,namespaces -A -o json. Addresses get names, and flows are held against endpoints and policies'
 
 /** Of commands that print a line for a packet, an event or an entry. */
 export const LINE_RULES_HELP =
