@@ -144,7 +144,8 @@ export class Analysis implements Observer, Witness {
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.rules = needs.rules ?? null
     this.invalidFates = this.rules === null ? null : new InvalidFates(this.rules)
-    this.droppedByRule = this.rules === null ? null : new DroppedByRule(this.rules)
+    this.droppedByRule =
+      this.rules === null ? null : new DroppedByRule(this.rules, knowledge?.cluster ?? null)
     // rules that are replayed know of NOTRACK
     const untracked = this.rules === null ? untrackedBy(knowledge) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null, this.rules)

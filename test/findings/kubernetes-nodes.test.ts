@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { FindingReport } from '../../src/report/analyze/finding-model.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
 import { runCli } from '../support/cli.ts'
+import { EVERYTHING, renumber } from '../support/renumber.ts'
 
 const FOLDER = 'fixtures/kubernetes'
 const OPTIONS: Readonly<Record<string, string>> = {
@@ -50,6 +51,40 @@ describe('SYNs to a node port without an endpoint on the node', () => {
   })
 })
 
+describe('the same by maps of nftables mode, which name no Service', () => {
+  const MAPS = `table ip kube-proxy {
+  map no-endpoint-nodeports {
+    type inet_proto . inet_service : verdict
+    elements = { tcp . 30080 : drop }
+  }
+  chain filter-input {
+    type filter hook input priority filter; policy accept;
+    ct state new jump nodeport-endpoints-check
+  }
+  chain nodeport-endpoints-check {
+    ip daddr 192.168.56.11 meta l4proto . th dport vmap @no-endpoint-nodeports
+  }
+}
+`
+
+  it('has the name that objects give it', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'ctpcap-maps-')), 'nft.txt')
+    writeFileSync(path, MAPS)
+    const folder = join(FOLDER, 'local-no-endpoint')
+    const run = async (...more: string[]): Promise<FindingReport | undefined> => {
+      const given = ['--rules', path, '--topology', join(folder, 'topology.json'), ...more]
+      const { stdout } = await runCli(['analyze', '--json', join(folder, 'any.pcap'), ...given])
+      return (JSON.parse(stdout) as Report).findings.find(({ id }) => id === 'lost-in-host')
+    }
+    const named = await run('--kubernetes', join(folder, 'cluster.json'))
+    expect(named).toMatchObject({ severity: 'warning', confidence: 'certain', flowCount: 2 })
+    expect(named?.title).toContain('("shop/web:http")')
+    const bare = await run()
+    expect(bare).toMatchObject({ severity: 'warning', confidence: 'certain', flowCount: 2 })
+    expect(bare?.cause).toContain('externalTrafficPolicy')
+  })
+})
+
 describe('datagrams that keep the entry of a backend that is gone', () => {
   const CAPTURE = 'stale-udp/any.pcap'
 
@@ -58,6 +93,15 @@ describe('datagrams that keep the entry of a backend that is gone', () => {
     expect(found).toMatchObject({ severity: 'error', flowCount: 1 })
     expect(found?.flows[0]).toBe('udp 10.244.1.2:40001 -> 10.96.0.10:53, translated to 10.244.1.3:53')
     expect(found?.steps[0]?.what).toContain('47 packets in 70 s to 10.244.1.3:53 since its last answer')
+  })
+
+  it('are so with other addresses, stations, ids and times', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'ctpcap-others-')), 'any.pcap')
+    writeFileSync(path, renumber(readFileSync(join(FOLDER, CAPTURE)), EVERYTHING))
+    const { stdout } = await runCli(['analyze', '--json', path])
+    const found = (JSON.parse(stdout) as Report).findings.find(({ id }) => id === 'stale-mapping')
+    const own = await finding('stale-mapping', CAPTURE)
+    expect(found).toMatchObject({ severity: 'error', confidence: own?.confidence, flowCount: 1 })
   })
 
   it('are confirmed by rules that send elsewhere, and by objects without the endpoint', async () => {

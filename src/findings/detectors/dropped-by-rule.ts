@@ -2,7 +2,9 @@
 
 import { STATE_NEW } from '../../conntrack/status.ts'
 import { portsOf } from '../../conntrack/tuple.ts'
+import { formatAddress } from '../../host/files/network.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
+import { type Cluster, portText } from '../../host/kubernetes/cluster.ts'
 import { type ServicePurpose, servicePurpose } from '../../host/rules/kube-proxy.ts'
 import { nameOf } from '../../host/rules/rules.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
@@ -18,6 +20,7 @@ import {
   type Facts,
   type FlowFacts,
   phrase,
+  type RuleFacts,
   type Severity,
   step,
   type Values,
@@ -42,12 +45,15 @@ interface DroppedFlow {
 
 export class DroppedByRule {
   private readonly rules: ReplayedRules
+  private readonly cluster: Cluster | null
   /** By whom they were for, then by who sent them. */
   private readonly flows = new Map<number, Map<number, DroppedFlow>>()
   private size = 0
 
-  constructor(rules: ReplayedRules) {
+  /** @param cluster names the Service where its rule does not: maps of nftables mode have addresses alone */
+  constructor(rules: ReplayedRules, cluster: Cluster | null) {
     this.rules = rules
+    this.cluster = cluster
   }
 
   /** Is shown each tracked packet that the rules refused. */
@@ -98,23 +104,36 @@ export class DroppedByRule {
 
   /** @param explained clients of whose flows something else was found out, as the collector has them */
   conclude(explained: ReadonlySet<string>): Facts[] {
-    const collectors = new Map<number, Collector>()
+    const collectors = new Map<string, { rule: RuleFacts; collector: Collector }>()
     for (const clients of this.flows.values()) {
       for (const dropped of clients.values()) {
         const { flow, rule } = dropped
         // what the traffic contradicts is not believed
         if (this.rules.isDistrusted(rule) || explained.has(keyOf(flow.client))) continue
-        const collector = collectors.get(rule) ?? new Collector()
-        collectors.set(rule, collector)
-        this.addTo(collector, dropped)
+        const name = this.nameOf(dropped)
+        const place = placeOf(this.rules.numbers, rule)?.place ?? ''
+        const key = `${rule} ${name}`
+        const known = collectors.get(key) ?? { rule: { place, name }, collector: new Collector() }
+        collectors.set(key, known)
+        this.addTo(known.collector, dropped, name)
       }
     }
-    return [...collectors].flatMap(([number, collector]) =>
-      collector.conclude().map(facts => ({ ...facts, rules: [this.ruleOf(number)] })),
+    return [...collectors.values()].flatMap(({ rule, collector }) =>
+      collector.conclude().map(facts => ({ ...facts, rules: [rule] })),
     )
   }
 
-  private addTo(collector: Collector, dropped: DroppedFlow): void {
+  private nameOf({ rule: number, flow: { protocol, server } }: DroppedFlow): string {
+    const { chain, rule } = this.rules.numbers.all[number]
+    if (rule === null) return ''
+    const name = nameOf([rule])
+    if (name !== '' || servicePurpose(chain.table, chain.name, rule) === null) return name
+    const address = formatAddress(server.family, server.words)
+    const known = this.cluster?.servicePort(protocol, address, server.port) ?? null
+    return known === null ? '' : portText(known.service, known.port)
+  }
+
+  private addTo(collector: Collector, dropped: DroppedFlow, name: string): void {
     const { flow, rule, isRejected, packets, point, time, capture, first, last } = dropped
     const purpose = this.purposeOf(rule)
     const [severity, confidence] = weightOf(purpose, isRejected, packets)
@@ -122,7 +141,7 @@ export class DroppedByRule {
       id: 'lost-in-host',
       severity,
       confidence,
-      reason: phrase(isRejected ? 'refused-by-rule' : 'dropped-by-rule', this.valuesOf(rule, purpose)),
+      reason: phrase(isRejected ? 'refused-by-rule' : 'dropped-by-rule', this.valuesOf(rule, purpose, name)),
       client: flow.client,
       flow,
       point,
@@ -142,21 +161,13 @@ export class DroppedByRule {
     return rule === null ? null : servicePurpose(chain.table, chain.name, rule)
   }
 
-  private valuesOf(number: number, purpose: ServicePurpose | null): Values {
+  private valuesOf(number: number, purpose: ServicePurpose | null, name: string): Values {
     const { rule } = this.rules.numbers.all[number]
     const place = placeOf(this.rules.numbers, number)
     return {
       ...place,
-      ...(rule === null ? {} : { name: nameOf([rule]), comment: rule.source.comment }),
+      ...(rule === null ? {} : { name, comment: rule.source.comment }),
       ...(purpose === null ? {} : { purpose }),
-    }
-  }
-
-  private ruleOf(number: number): { place: string; name: string } {
-    const { rule } = this.rules.numbers.all[number]
-    return {
-      place: placeOf(this.rules.numbers, number)?.place ?? '',
-      name: rule === null ? '' : nameOf([rule]),
     }
   }
 }
