@@ -131,7 +131,7 @@ describe('several hosts', () => {
   it('know routes of the families that were listed alone', () => {
     const routes = topologyOf('default via 192.0.2.1 dev eth0\n192.0.2.0/24 dev eth0 proto kernel scope link')
       .hosts[0]
-    expect([routes?.knowsRoutes(4), routes?.knowsRoutes(6)]).toEqual([true, false])
+    expect([routes?.knowsRoutesOf('', 4), routes?.knowsRoutesOf('', 6)]).toEqual([true, false])
   })
 })
 
