@@ -20,6 +20,7 @@ import {
 } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
+import type { Cluster } from '../host/kubernetes/cluster.ts'
 import { untrackedBy } from '../host/untracked.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
@@ -39,13 +40,16 @@ import { type CheckedTranslations, TranslationCheck } from './counts/translation
 import { UnrepliedFlows } from './counts/unreplied.ts'
 import { Verdicts } from './counts/verdicts.ts'
 import { TableFull } from './detectors/conntrack-table-full.ts'
+import { DroppedByRule } from './detectors/dropped-by-rule.ts'
 import { ForwardedFlows } from './detectors/forwarded-flows.ts'
 import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
 import { AnnouncedFlows } from './detectors/missing-helper.ts'
 import { GroupAnswers } from './detectors/multicast-answer.ts'
+import { ObjectCheck, type ObjectionGroup } from './detectors/object-check.ts'
 import { HalfUntracked } from './detectors/partial-notrack.ts'
 import { PathMtus } from './detectors/pmtu-blackhole.ts'
+import { RefusedByObjects } from './detectors/refused-by-objects.ts'
 import { SctpPaths } from './detectors/sctp-path-without-entry.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
@@ -55,10 +59,12 @@ import { synFloodsOfSources, udpFloods } from './detectors/udp-flood.ts'
 import type { Budget } from './evidence/budget.ts'
 import { Bursts } from './evidence/bursts.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
+import type { Legs } from './evidence/legs.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
 import type { TwoLives } from './evidence/two-lives.ts'
-import type { FindingId } from './facts/facts.ts'
+import { keyOf } from './facts/collector.ts'
+import type { Facts, FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
 import type { Finding } from './wording/finding.ts'
@@ -114,6 +120,10 @@ export class Analysis implements Observer, Witness {
   private readonly differences: KernelDifferences
   /** What the rules did to INVALID packets; null without rules. */
   readonly invalidFates: InvalidFates | null
+  /** First packets that the rules refused; null without rules. */
+  private readonly droppedByRule: DroppedByRule | null
+  /** Kubernetes objects held against the traffic, and the flows that they refuse; null without objects. */
+  private readonly objects: { check: ObjectCheck; refused: RefusedByObjects } | null
   private readonly tableFull: TableFull
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
@@ -150,12 +160,15 @@ export class Analysis implements Observer, Witness {
     const refusals = needs.enforceMaximum === true ? new Refusals(settings) : null
     this.rules = needs.rules ?? null
     this.invalidFates = this.rules === null ? null : new InvalidFates(this.rules)
+    this.droppedByRule =
+      this.rules === null ? null : new DroppedByRule(this.rules, knowledge?.cluster ?? null)
     // rules that are replayed know of NOTRACK
     const untracked = this.rules === null ? untrackedBy(knowledge) : null
     this.engine = engineFor(settings, this, refusals, untracked, known !== null, this.rules)
     this.table = this.engine.table
     this.tracker = new FlowTracker(this.table, points, needs.isInside ?? false)
     this.engine.accompany(this.tracker.legs)
+    this.objects = objectsHeld(knowledge?.cluster ?? null, this.tracker.legs)
     this.portPressure = new PortPressure(this.tracker.legs)
     this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
       isSentOn(knowledge, flow),
@@ -188,6 +201,7 @@ export class Analysis implements Observer, Witness {
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
+        if (this.rules?.isRefused === true) this.droppedByRule?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.halfUntracked.isAwake) this.besideUntracked(packet, sightings)
@@ -254,6 +268,11 @@ export class Analysis implements Observer, Witness {
     return this.check?.conclude() ?? null
   }
 
+  /** What the Kubernetes objects given have against the flows seen; null without objects. */
+  objections(): ObjectionGroup[] | null {
+    return this.objects?.check.conclude() ?? null
+  }
+
   get twoLives(): TwoLives {
     return this.tracker.twoLives
   }
@@ -262,14 +281,17 @@ export class Analysis implements Observer, Witness {
   async conclude(end: number): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
+    const stale = this.staleMappings.conclude(this.tracker.clients)
+    const forwarded = this.forwarded.conclude(this.tracker.clients)
     const bursts = this.bursts.conclude()
     const found = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(),
       ...this.portPressure.conclude(),
       ...flows,
-      ...this.staleMappings.conclude(this.tracker.clients),
-      ...this.forwarded.conclude(this.tracker.clients),
+      ...stale,
+      ...forwarded,
+      ...this.refusedOnPurpose(clientsOf(this.tracker.clients, [...stale, ...forwarded])),
       ...this.pathMtus.conclude(),
       ...this.halfUntracked.conclude(),
       ...this.sctpPaths.conclude(),
@@ -290,6 +312,12 @@ export class Analysis implements Observer, Witness {
       owners,
       searches: [...this.tracker.exhausted, ...[this.sctpPaths.budget].filter(({ refused }) => refused > 0)],
     }
+  }
+
+  /** @param explained clients of whose flows something else was found out, as the collector has them */
+  private refusedOnPurpose(explained: ReadonlySet<string>): Facts[] {
+    const byRule = this.droppedByRule?.conclude(explained) ?? []
+    return [...byRule, ...(this.objects?.refused.conclude(clientsOf(explained, byRule)) ?? [])]
   }
 
   /** The observer hears of a new entry before the packet that created it is shown. */
@@ -377,6 +405,7 @@ export class Analysis implements Observer, Witness {
     this.flows.ended(ct, cause, time)
     this.unreplied.ended(this.table, ct, cause, frame)
     this.check?.ended(this.table, ct)
+    this.objects?.check.ended(this.table, ct)
     this.differences.ended(this.table, ct)
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
@@ -386,6 +415,21 @@ export class Analysis implements Observer, Witness {
     this.ownPorts.ended(this.table, ct)
     this.transits.forget(ct)
   }
+}
+
+function objectsHeld(
+  cluster: Cluster | null,
+  legs: Legs,
+): { check: ObjectCheck; refused: RefusedByObjects } | null {
+  if (cluster === null) return null
+  const refused = new RefusedByObjects(legs)
+  return { check: new ObjectCheck(cluster, (table, found) => refused.unanswered(table, found)), refused }
+}
+
+/** Clients of flows of whom something was found out, as the collector has them. */
+function clientsOf(known: ReadonlySet<string>, found: readonly Facts[]): Set<string> {
+  const clients = found.flatMap(({ flows }) => flows.flatMap(({ client }) => client ?? []))
+  return new Set([...known, ...clients.map(keyOf)])
 }
 
 /** Whether every interface that the packet passed shows it: a capture of `any`, though one alone had traffic. */

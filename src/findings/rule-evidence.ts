@@ -2,6 +2,8 @@
 
 import { formatAddress, formatNetwork, isSingle, type Network, sameAddress } from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
+import { type Cluster, nameOf as objectName, portText } from '../host/kubernetes/cluster.ts'
+import { hasKubeProxyNftables } from '../host/rules/kube-proxy.ts'
 import { firstHook, leadsTo, type NatAnswer, nameOf, onlyTarget, type Rules } from '../host/rules/rules.ts'
 import type { Action, Rule } from '../host/rules/ruleset.ts'
 import type { Subject } from '../host/rules/subject.ts'
@@ -58,6 +60,8 @@ class Given {
   readonly values: Record<string, Value> = {}
   /** Whether it makes the finding certain. */
   isConfirmed = false
+  /** Whether it makes the finding likely at least. */
+  isSurer = false
   /** Whether it says the opposite of what the packets show: another time, or another host. */
   isContradicted = false
   /** Whether it says that no bridge of this host switched an answer past its translation; that one did. */
@@ -94,11 +98,14 @@ export function informedBy(
   bridgeCalls: BridgeCalls | null = null,
   replayed: ReplayedRules | null = null,
 ): Informant {
-  return facts => {
+  return seen => {
+    const facts = knowledge === null ? seen : behindBridge(seen, knowledge, bridgeCalls)
     const given = knowledge === null ? null : new Given(knowledge)
     if (given !== null) {
       const flows = facts.flows.slice(0, MOST_FLOWS)
       // what dropped the packets is said first
+      const isOfRule = facts.reasons.some(({ code }) => code.endsWith('-by-rule') || code === 'not-allowed')
+      if (isOfRule) return facts
       if (replayed !== null && facts.id === 'lost-in-host')
         for (const flow of flows) droppedBy(isOfAnswers(facts) ? answersOf(flow) : flow, replayed, given)
       if (facts.id === 'partial-notrack') halfUntracked(facts, replayed, given)
@@ -124,17 +131,38 @@ function answersOf(flow: FlowFacts): FlowFacts {
   return { ...flow, client: translated?.server ?? server, server: translated?.client ?? client ?? server }
 }
 
+/**
+ * Requests that left by the interface they came in by: where the topology says that this is a bridge of the host, with
+ * client and server behind it, it is that bridge that switched the answers.
+ */
+function behindBridge(facts: Facts, knowledge: Knowledge, bridgeCalls: BridgeCalls | null): Facts {
+  if (!facts.reasons.some(({ code }) => code === 'sent-back')) return facts
+  const isSwitched = facts.flows.every(({ client, translated }) => {
+    const server = translated?.server
+    if (client === null || server === undefined) return false
+    const calls = bridgeCalls?.[client.family === 6 ? 'ipv6' : 'ipv4']
+    const shared = knowledge.sharedBridge(client.family, client.words, server.words)
+    return calls !== 1 && shared !== null && shared !== false
+  })
+  return isSwitched ? { ...facts, id: 'asymmetric-same-bridge-return' } : facts
+}
+
 /** What stays open is not told. */
 function decided(facts: Facts | null): Facts | null {
   return facts?.isOpen === true && facts.confidence !== 'certain' ? null : facts
 }
 
 function withGiven(facts: Facts, given: Given): Facts | null {
-  const { reasons, rules, values, isConfirmed, isContradicted } = given
+  const { reasons, rules, values, isConfirmed, isSurer, isContradicted } = given
   if (isContradicted && facts.confidence !== 'certain') return null
   return {
     ...facts,
-    confidence: isConfirmed && !isContradicted ? 'certain' : facts.confidence,
+    confidence:
+      isConfirmed && !isContradicted
+        ? 'certain'
+        : isSurer && facts.confidence === 'possible'
+          ? 'likely'
+          : facts.confidence,
     reasons: [...facts.reasons, ...reasons],
     rules: [...facts.rules, ...rules],
     values: { ...facts.values, ...values },
@@ -199,6 +227,12 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
       break
     case 'lost-in-host':
       lost(parties, given)
+      break
+    case 'invalid-reset':
+      resetHere(parties, given)
+      break
+    case 'stale-mapping':
+      stale(parties, given)
       break
     case 'snat-insert-race':
       race(parties, given)
@@ -436,11 +470,25 @@ function leaked(protocol: number, source: Endpoint, destination: Endpoint, given
   if (rules === null) return
   const subject = given.knowledge.subject(protocol, source, destination)
   const { verdict, rule } = rules.invalid(subject, ['prerouting', 'forward'])
-  if (verdict === 'passes') given.tell('invalid-passes')
+  if (verdict === 'passes') {
+    given.tell('invalid-passes')
+    if (hasKubeProxyNftables(rules.ruleset)) given.values.isKubeProxyNftables = true
+  }
   if (verdict !== 'drops') return
   given.isContradicted = true
   if (rule === null) given.tell('invalid-dropped')
   else given.tellRule('invalid-dropped', [rule])
+}
+
+/** A segment that the host itself reset: rules that drop INVALID packets on their way through do not see it. */
+function resetHere({ protocol, client, backend }: Parties, given: Given): void {
+  const { rules } = given.knowledge
+  if (rules === null || backend === null) return
+  const subject = given.knowledge.subject(protocol, backend, client)
+  const here = rules.invalid(subject, ['prerouting', 'input'])
+  const through = rules.invalid(subject, ['forward'])
+  if (here.verdict !== 'passes' || through.rule === null) return
+  given.tellRule('drops-forwarded-alone', [through.rule])
 }
 
 function invalidDrop(parties: Parties, given: Given): void {
@@ -493,6 +541,59 @@ function lost(parties: Parties, given: Given): void {
   given.tell('none-drops')
   for (const { sent, way } of found.targets)
     given.tellRule('rule-sends', way, { service: found.asked, backend: sent })
+}
+
+/** Whether the rules still hold the backend, and whether the objects do. */
+function stale(parties: Parties, given: Given): void {
+  const { protocol, client, service, backend } = parties
+  if (service === null || backend === null) return
+  const { rules, cluster } = given.knowledge
+  const came = given.knowledge.subject(protocol, client, backend)
+  let isStillSent = false
+  if (rules?.hasNat(came.family) === true) {
+    const asked = given.knowledge.subject(protocol, client, service)
+    const answer = rules.destinations(asked)
+    const rule = ruleTo(answer, came, asked)
+    if (rule !== null) {
+      isStillSent = true
+      given.values.isStillSent = true
+      given.tellRule('rule-sends', [rule], { service, backend })
+    } else if (answer.choices.length > 0 && !answer.mayPass && !answer.isUnknown) {
+      given.isConfirmed = true
+      given.values.isLeft = true
+      given.tellRule('no-longer-sent', answer.choices[0].way, { service, backend })
+    }
+  }
+  const told = cluster === null ? null : endpointState(cluster, protocol, service, backend)
+  if (told === null) return
+  given.tell(told.code, { backend, object: told.name })
+  if (told.code === 'endpoint-gone') {
+    given.values.isNoEndpoint = true
+    // rules and objects together; objects alone are of one moment
+    if (isStillSent) given.isConfirmed = true
+    else given.isSurer = true
+  }
+}
+
+/** What the objects say of a backend of a Service; null: they do not know the Service. */
+function endpointState(
+  cluster: Cluster,
+  protocol: number,
+  service: Endpoint,
+  backend: Endpoint,
+): { code: string; name: string } | null {
+  const found = cluster.servicePort(protocol, addressText(service), service.port)
+  if (found === null) return null
+  const name = portText(found.service, found.port)
+  const own = cluster
+    .endpointsAt(protocol, addressText(backend), backend.port)
+    .find(each => objectName(each.service) === objectName(found.service))
+  if (own === undefined) return { code: 'endpoint-gone', name }
+  return { code: own.isReady ? 'endpoint-ready' : 'endpoint-not-ready', name }
+}
+
+function addressText({ family, words }: Endpoint): string {
+  return formatAddress(family, words)
 }
 
 function race(parties: Parties, given: Given): void {

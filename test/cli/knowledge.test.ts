@@ -197,7 +197,15 @@ describe('files that are something else', () => {
   it('are asked for by iptables-save where nft cannot show them', async () => {
     const rules = ['--rules', 'fixtures/knowledge/nft-of-iptables.json']
     const { stderr } = await runCli(['analyze', CAPTURE, ...rules])
-    expect(stderr).toContain('rules were made by iptables, which nft cannot show')
+    expect(stderr).toContain(
+      'rules were made by iptables, which nft cannot show: give the output of iptables-save, too',
+    )
+    const one = await runCli([
+      ...['analyze', CAPTURE, ...rules],
+      ...['--rules', 'fixtures/knowledge/iptables-save-counters.txt'],
+    ])
+    expect(one.stderr).toContain('give the output of ip6tables-save, too (ip6 ')
+    expect(one.stderr).not.toContain('output of iptables-save')
     const both = [
       ...rules,
       '--rules',
@@ -206,6 +214,21 @@ describe('files that are something else', () => {
       'fixtures/knowledge/ip6tables-save.txt',
     ]
     expect((await runCli(['analyze', CAPTURE, ...both])).stderr).toBe('')
+  })
+})
+
+describe('an empty file of rules', () => {
+  const NFT = 'fixtures/kubernetes/stale-udp/nft.json'
+
+  it('beside others is of a host without any, which is said', async () => {
+    const empty = fileOf('empty.txt', '\n')
+    const { code, stderr } = await runCli(['analyze', CAPTURE, '--rules', empty, '--rules', NFT])
+    expect(code).toBe(0)
+    expect(stderr).toContain(`${empty}:1: empty: taken for a host that has none of these rules`)
+  })
+
+  it('alone is refused', async () => {
+    expect((await runCli(['analyze', CAPTURE, '--rules', fileOf('empty.txt', '')])).code).toBe(2)
   })
 })
 

@@ -14,7 +14,7 @@ describe('kube-proxy in its nftables mode', () => {
   it('finds a service in a map of addresses, protocols and ports', () => {
     const answer = rules.destinations(packetOf('udp', '172.16.1.5:999', '172.20.0.10:53'))
     expect(answer).toMatchObject({ mayPass: false, isUnknown: false, marks: [0] })
-    expect(nameOf(answer.choices[0].way)).toBe('kube-system/dns/udp/dns')
+    expect(nameOf(answer.choices[0].way)).toBe('kube-system/dns:dns')
     expect(targetOf('udp', '172.16.1.5:999', '172.20.0.10:53')).toBe('172.16.1.7:53')
     expect(rules.destinations(packetOf('udp', '172.16.1.5:999', '172.20.0.10:54')).choices).toEqual([])
   })
@@ -25,7 +25,7 @@ describe('kube-proxy in its nftables mode', () => {
     expect(all.map(({ action }) => action.kind)).toEqual(['redirect', 'dnat', 'dnat'])
     const choices = all.slice(1)
     expect(mayPass).toBe(false)
-    expect(choices.map(({ way }) => nameOf(way))).toEqual(['default/web/tcp/http', 'default/web/tcp/http'])
+    expect(choices.map(({ way }) => nameOf(way))).toEqual(['default/web:http', 'default/web:http'])
   })
 
   it('masquerades by a mark', () => {

@@ -112,10 +112,26 @@ describe('several hosts', () => {
     ])
   })
 
-  it('are none of which the capture is, if an interface is missing', () => {
+  it('are none of which the capture is, if as many interfaces are missing as are there', () => {
     const topology = topologyOf(JSON_TEXT)
     expect(topology.hostWith([2, 3], [])).toBe(topology.hosts[0])
     expect(topology.hostWith([2, 9], [])).toBeNull()
+  })
+
+  it('serve where the port of a pod is gone since, the one that lacks fewest before others', () => {
+    const topology = topologyOf(JSON_TEXT)
+    expect(topology.hostWith([2, 3, 9], [])).toBe(topology.hosts[0])
+    const two = topologyOf(
+      `### namespace one\n${JSON_TEXT}\n### namespace two\n${JSON_TEXT}`,
+      '### namespace two\n[{"ifindex": 9, "ifname": "veth9"}]',
+    )
+    expect(two.hostWith([2, 3, 9, 10], [])?.name).toBe('two')
+  })
+
+  it('know routes of the families that were listed alone', () => {
+    const routes = topologyOf('default via 192.0.2.1 dev eth0\n192.0.2.0/24 dev eth0 proto kernel scope link')
+      .hosts[0]
+    expect([routes?.knowsRoutesOf('', 4), routes?.knowsRoutesOf('', 6)]).toEqual([true, false])
   })
 })
 

@@ -230,6 +230,7 @@ async function reportOf(
     settings: sysctls.settings,
     given: knowledge === null ? null : { knowledge, rules, topology, kubernetes },
     checked: analysis.checkedTranslations(),
+    objections: analysis.objections(),
     rules: analysis.rules,
     changes,
     sort,

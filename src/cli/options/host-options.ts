@@ -1,7 +1,7 @@
 // `--rules`, `--topology` and `--kubernetes FILE`: files of the host beside its captures, read into Knowledge.
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
-import { FileFault } from '../../host/files/file-fault.ts'
+import { FileFault, Remarks } from '../../host/files/file-fault.ts'
 import { Knowledge } from '../../host/knowledge.ts'
 import { Cluster } from '../../host/kubernetes/cluster.ts'
 import { readObjects } from '../../host/kubernetes/objects-file.ts'
@@ -24,7 +24,7 @@ export const RULES_HELP =
 export const TOPOLOGY_HELP =
   'interfaces of the host, repeatable: ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb, or their text. Observation points get names, findings are surer'
 export const KUBERNETES_HELP =
-  'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes -A -o json. Addresses get the names of pods, Services and nodes'
+  'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes,networkpolicies,namespaces -A -o json. Addresses get names, and flows are held against endpoints and policies'
 
 /** Of commands that print a line for a packet, an event or an entry. */
 export const LINE_RULES_HELP =
@@ -113,19 +113,32 @@ function rulesOf(option: string, paths: readonly string[], stderr: Writable | nu
   if (paths.length === 0) return null
   const ruleset = new Ruleset()
   for (const path of paths) {
-    const remarks = read(path, option, text => readRules(basename(path), text, ruleset))
+    const remarks = read(path, option, text => {
+      // iptables-save of a host without any of its rules prints nothing; beside other files that says so
+      if (paths.length > 1 && text.trim() === '') return EMPTY
+      return readRules(basename(path), text, ruleset)
+    })
     for (const { line, text } of remarks.all) {
       stderr?.write(`ctpcap: warning: ${printable(path)}:${line}: ${printable(text)}\n`)
     }
   }
   const hidden = ruleset.dropDoubles()
-  if (hidden > 0) {
+  for (const [family, command] of [
+    ['ip', 'iptables'],
+    ['ip6', 'ip6tables'],
+  ] as const) {
+    const tables = hidden.filter(({ table }) => table.startsWith(`${family} `))
+    const count = tables.reduce((sum, { rules }) => sum + rules, 0)
+    if (count === 0) continue
     stderr?.write(
-      `ctpcap: warning: ${option}: ${hidden} ${hidden === 1 ? 'rule was' : 'rules were'} made by iptables, which nft cannot show: give the output of iptables-save, too\n`,
+      `ctpcap: warning: ${option}: ${count} ${count === 1 ? 'rule was' : 'rules were'} made by ${command}, which nft cannot show: give the output of ${command}-save, too (${tables.map(({ table }) => table).join(', ')})\n`,
     )
   }
   return new Rules(ruleset)
 }
+
+const EMPTY = new Remarks()
+EMPTY.add(1, 'empty: taken for a host that has none of these rules')
 
 function read<T>(path: string, option: string, parse: (text: string) => T): T {
   try {

@@ -83,7 +83,10 @@ export class TranslationCheck {
     if ((status & IPS_SRC_NAT) !== 0) {
       const client = endOf(table, ct * 2, 'source')
       const after = this.knowledge.subject(protocol, client, target)
-      this.source(before, after, endOf(table, ct * 2 + 1, 'destination'), table.firstFrame(ct))
+      // whom the host itself asked, no capture shows: OUTPUT translated it before it left
+      const isAskedUnknown = (status & IPS_DST_NAT) === 0 && firstHook(before) === 'output'
+      if (isAskedUnknown) this.undecided++
+      else this.source(before, after, endOf(table, ct * 2 + 1, 'destination'), table.firstFrame(ct))
     }
   }
 

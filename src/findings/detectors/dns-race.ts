@@ -3,7 +3,14 @@
 import { pointOfSide } from '../../vantage/record/points.ts'
 import { Budget } from '../evidence/budget.ts'
 import { type FlowForm, type FlowForms, flowOfLegs } from '../evidence/flow-forms.ts'
-import { DNS_IS_QUERY_LAST, DNS_LAST_ID, DNS_LAST_WAY, LEG_DNS, SIDE_FRAME } from '../evidence/leg-layout.ts'
+import {
+  DNS_IS_QUERY_LAST,
+  DNS_LAST_ID,
+  DNS_LAST_WAY,
+  LEG_DNS,
+  SIDE_FRAME,
+  SIDE_PACKETS,
+} from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { DNS_HEAD, DNS_ID, DNS_QUERY, type Observation } from '../evidence/observation.ts'
 import { isFresh } from '../evidence/refused-answer.ts'
@@ -190,7 +197,6 @@ export class TwinQueries implements Detector {
 
   private twin(leg: number, id: number, seen: Observation): void {
     const { legs } = this
-    const point = legs.point(leg)
     const old = this.pairOf(leg)
     if (old !== null) this.finish(leg, old)
     this.pairs.delete(leg)
@@ -220,9 +226,22 @@ export class TwinQueries implements Detector {
       isRetryAnswered: false,
       isHopeless: false,
     })
+  }
+
+  /** Counts a pair that was answered where it was seen, and keeps the first few. */
+  private expose(leg: number, { queries: [first, second] }: Pair): void {
+    const { legs, named } = this
+    const point = legs.point(leg)
     this.exposed.set(point, (this.exposed.get(point) ?? 0) + 1)
-    if (this.named.length === NAMED_EXPOSED) return
-    this.named.push({ flow: flowOfLegs(legs, leg, leg), frames: [first.frame, second.frame], time })
+    const latest = named.at(-1)
+    if (named.length === NAMED_EXPOSED && latest !== undefined && latest.time <= second.time) return
+    named.push({
+      flow: flowOfLegs(legs, leg, leg),
+      frames: [first.frame, second.frame],
+      time: second.time,
+    })
+    named.sort((a, b) => a.time - b.time)
+    if (named.length > NAMED_EXPOSED) named.pop()
   }
 
   /** A query of a pair is sent once more. */
@@ -235,7 +254,11 @@ export class TwinQueries implements Detector {
   }
 
   private finish(leg: number, pair: Pair): void {
-    if (pair.lost === null || this.legs.serial(leg) !== pair.serial) return
+    if (this.legs.serial(leg) !== pair.serial) return
+    // a bridge may show requests behind the translation and answers in front of it: there each query looks as one that waits
+    if (this.legs.side(leg, 1, SIDE_PACKETS) === 0) return
+    this.expose(leg, pair)
+    if (pair.lost === null) return
     if (pair.isHopeless) this.otherLosses++
     else if (this.races.length < MOST_NAMED) {
       this.races.push({ pair, point: this.legs.point(leg), form: this.forms.of(leg) })

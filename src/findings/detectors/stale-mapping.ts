@@ -1,4 +1,4 @@
-// Entries whose packets go to a backend that is gone, and which those packets keep alive: seen when the entries end.
+// Entries whose packets go to a backend that is gone, kept alive by those packets or made by rules that still hold it: seen as they end.
 import { TCP_ESTABLISHED, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
@@ -21,6 +21,10 @@ const LEAST_PACKETS = 5
 const MOST_SERVICES = 512
 const MOST_BACKENDS = 16
 const MOST_STARTS = 16
+/** A flow that was answered is silent for as long: what is not answered at all would have expired by then. */
+const LEAST_SILENCE = 30e9
+/** Flows that begin together may all have been on their way when the backend went. */
+const AFTERWARDS = 1e9
 const MOST_SUSPECTS = 256
 /** Unanswered SYNs of which it is asked how often they were repeated, 0.5 kB each. */
 const MOST_LOOKS = 4096
@@ -32,8 +36,10 @@ const UNREACHABLE_IPV6 = 1
 const FEW = 2
 
 interface Backend {
-  /** When the latest flow began that was sent there. */
-  newest: number
+  /** When the latest flow began that it answered; of flows with an answer that then fell silent, not theirs. */
+  newestAnswered: number
+  /** When flows began of which it answered none, the latest few. */
+  unanswered: number[]
   /** When flows began that it answered, the latest few, with a fold of their client's address. */
   starts: number[]
   clients: number[]
@@ -50,6 +56,8 @@ interface Suspect {
   seconds: number
   isTranslated: boolean
   hasError: boolean
+  /** Whether it had answers before; `start` is when the last one came, and packets are those since then. */
+  hasReply: boolean
   asked: Asked
   /** Of a SYN, whose repetitions its entry does not count. */
   isSyn: boolean
@@ -63,8 +71,8 @@ export class StaleMappings {
   /** By destination and port as they were asked for, then by those that the flow was sent to. */
   private readonly services = new Map<number, Map<number, Backend>>()
   private readonly suspects: Suspect[] = []
-  /** Live entries without a reply that an ICMP error says cannot be reached. */
-  private readonly failed = new Set<number>()
+  /** Live entries of which an ICMP error says that nobody can be reached, and when it said so last. */
+  private readonly failed = new Map<number, number>()
   /** Suspects so far: datagrams, SYNs. */
   private readonly looks = [0, 0]
 
@@ -76,12 +84,14 @@ export class StaleMappings {
 
   /** An ICMP error is RELATED to entry `ct`. */
   related(table: Table, ct: number, error: Packet): void {
-    if ((table.status(ct) & IPS_SEEN_REPLY) === 0 && isUnreachable(error)) this.failed.add(ct)
+    const mayBeSilent = (table.status(ct) & IPS_SEEN_REPLY) === 0 || table.protocol(ct) === IPPROTO_UDP
+    if (mayBeSilent && isUnreachable(error)) this.failed.set(ct, error.time)
   }
 
   /** An entry ended, or the capture did. */
   ended(table: Table, ct: number): void {
-    const hasError = this.failed.size > 0 && this.failed.delete(ct)
+    const errorTime = this.failed.size > 0 ? this.failed.get(ct) : undefined
+    if (errorTime !== undefined) this.failed.delete(ct)
     const protocol = table.protocol(ct)
     if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) return
     const status = table.status(ct)
@@ -94,8 +104,10 @@ export class StaleMappings {
     const hasReply = (status & IPS_SEEN_REPLY) !== 0
     const isSyn = protocol === IPPROTO_TCP
     const silent = this.transits.silentCount(ct)
+    const answered = hasReply ? this.lastAnswer(ct) : Number.NEGATIVE_INFINITY
+    const hasError = errorTime !== undefined && errorTime > answered
     const isSuspect = hasReply
-      ? isSyn && this.isAbandoned(table, ct, silent)
+      ? this.isAbandoned(table, ct, silent, answered)
       : isSyn
         ? this.mayBeRepeated(table, ct)
         : isKeptAlive(table, ct)
@@ -103,8 +115,9 @@ export class StaleMappings {
     if (isTranslated && table.source(ct * 2) === table.source(ct * 2 + 1)) return
     const backend = this.backendOf(service, sent)
     if (backend === null) return
-    if (!isSuspect) backend.newest = Math.max(backend.newest, start)
+    if (!hasReply) noteStart(backend.unanswered, start)
     if (hasReply) {
+      if (!isSuspect) backend.newestAnswered = Math.max(backend.newestAnswered, start)
       backend.starts.push(start)
       backend.clients.push(table.source(ct * 2))
       if (backend.starts.length > MOST_STARTS) {
@@ -120,11 +133,12 @@ export class StaleMappings {
       backend: sent,
       backendEnd: endOfKey(table, ct * 2 + 1, true),
       client: table.source(ct * 2),
-      start: hasReply ? this.lastAnswer(ct) : start,
+      start: hasReply ? answered : start,
       packets: hasReply ? silent : table.packets(ct * 2),
-      seconds: Math.round((table.last(ct) - table.start(ct)) / 1e9),
+      seconds: Math.round((table.last(ct) - (hasReply ? answered : start)) / 1e9),
       isTranslated,
       hasError,
+      hasReply,
       asked: locate(table, ct, this.legs),
       isSyn: isSyn && !hasReply,
       silent,
@@ -135,39 +149,55 @@ export class StaleMappings {
    * @param explained clients of whose flows something else was found out, as the collector has them
    */
   conclude(explained: ReadonlySet<string>): Facts[] {
-    const collector = new Collector()
+    const leftovers = new Collector()
+    const chosen = new Collector()
     const repeated = this.suspects.filter(suspect => this.isRepeated(suspect))
     for (const suspect of repeated.slice(0, MOST_SUSPECTS)) {
       const { client } = suspect.asked.flow
       if (client !== null && explained.has(keyOf(client))) continue
       const found = suspect.isTranslated ? this.assess(suspect) : this.assessFromClient(suspect)
-      if (found !== null) addTo(collector, suspect, ...found)
+      if (found === null) continue
+      addTo(found[1].code.startsWith('still-chosen') ? chosen : leftovers, suspect, ...found)
     }
-    return collector.conclude()
+    return [...leftovers.conclude(), ...chosen.conclude()]
   }
 
-  /** A SYN that was not repeated is no suspect, but one more flow to its backend. */
-  private isRepeated({ isSyn, service, backend, start, silent, asked: { places } }: Suspect): boolean {
-    if (!isSyn || Math.max(synsOf(places), silent) >= LEAST_PACKETS) return true
-    const known = this.backendOf(service, backend)
-    if (known !== null) known.newest = Math.max(known.newest, start)
-    return false
+  private isRepeated({ isSyn, silent, asked: { places } }: Suspect): boolean {
+    return !isSyn || Math.max(synsOf(places), silent) >= LEAST_PACKETS
   }
 
-  /** Flows that began later were all sent elsewhere, and answered there. */
+  /** Flows that began later were sent elsewhere, and answered there; none was answered by this backend. */
   private assess({ service, backend, start, hasError }: Suspect): [Confidence, Phrase] | null {
     const backends = this.services.get(service)
-    if (backends === undefined) return null
-    // what is still chosen is no leftover, whether it answers or not
-    if ((backends.get(backend)?.newest ?? start) > start) return null
+    const own = backends?.get(backend)
+    // what answers is there
+    if (backends === undefined || own === undefined || own.newestAnswered > start) return null
     let later = 0
     for (const [key, other] of backends) {
       if (key !== backend) later += other.starts.filter(time => time > start).length
     }
     if (later === 0) return null
+    const chosen = this.chosenSince(service, backend)
+    if (chosen > 0) {
+      // one that hangs is silent, too: who is not there the kernel says
+      if (hasError) return ['likely', phrase('still-chosen-and-error', { later, chosen })]
+      return later < FEW ? null : ['possible', phrase('still-chosen', { later, chosen })]
+    }
     if (hasError) return ['certain', phrase('later-and-error', { later })]
     if (later < FEW) return null
     return [later >= ENOUGH ? 'likely' : 'possible', phrase('later', { later })]
+  }
+
+  /** Flows that were still sent to a backend after it had fallen silent, and which it did not answer either. */
+  private chosenSince(service: number, backend: number): number {
+    const own = this.services.get(service)?.get(backend)
+    if (own === undefined) return 0
+    const starts = own.unanswered.filter(start => start > own.newestAnswered)
+    const silences = this.suspects
+      .filter(other => other.hasReply && other.service === service && other.backend === backend)
+      .map(({ start }) => start)
+    const first = Math.min(...starts, ...silences)
+    return starts.filter(start => start > first + AFTERWARDS).length
   }
 
   /** In front of the translation: the same client's later flows to the service were answered. */
@@ -187,11 +217,11 @@ export class StaleMappings {
     )
   }
 
-  /** Whether an open connection goes on without an answer. */
-  private isAbandoned(table: Table, ct: number, silent: number): boolean {
-    return (
-      silent >= LEAST_PACKETS && table.state(ct) === TCP_ESTABLISHED && (table.status(ct) & IPS_DST_NAT) !== 0
-    )
+  /** Whether an open connection, or a flow of datagrams that was answered, goes on without an answer. */
+  private isAbandoned(table: Table, ct: number, silent: number, answered: number): boolean {
+    if (silent < LEAST_PACKETS || (table.status(ct) & IPS_DST_NAT) === 0) return false
+    if (table.protocol(ct) === IPPROTO_TCP) return table.state(ct) === TCP_ESTABLISHED
+    return table.last(ct) - answered >= LEAST_SILENCE
   }
 
   private lastAnswer(ct: number): number {
@@ -203,7 +233,8 @@ export class StaleMappings {
     const backends = valueWithin(this.services, service, MOST_SERVICES, () => new Map<number, Backend>())
     if (backends === null) return null
     return valueWithin(backends, sent, MOST_BACKENDS, () => ({
-      newest: Number.NEGATIVE_INFINITY,
+      newestAnswered: Number.NEGATIVE_INFINITY,
+      unanswered: [],
       starts: [],
       clients: [],
     }))
@@ -217,6 +248,12 @@ function isUnreachable({ protocol, destinationPort }: Packet): boolean {
   return type === UNREACHABLE && (destinationPort & 0xff) !== FRAGMENTATION_NEEDED
 }
 
+/** Keeps the latest few. */
+function noteStart(starts: number[], start: number): void {
+  starts.push(start)
+  if (starts.length > MOST_STARTS) starts.shift()
+}
+
 function isKeptAlive(table: Table, ct: number): boolean {
   return table.packets(ct * 2) >= LEAST_PACKETS && table.last(ct) - table.start(ct) >= LEAST_LIFE
 }
@@ -227,7 +264,7 @@ function synsOf(places: readonly Place[]): number {
 
 function addTo(
   collector: Collector,
-  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, silent }: Suspect,
+  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, silent, hasReply }: Suspect,
   confidence: Confidence,
   reason: Phrase,
 ): void {
@@ -244,7 +281,9 @@ function addTo(
       flow,
       point,
       time: start,
-      steps: [step(isSyn ? 'syns' : 'datagrams', [first, last], values)],
+      steps: [
+        hasReply ? step('silent', [last], values) : step(isSyn ? 'syns' : 'datagrams', [first, last], values),
+      ],
     })
   }
 }

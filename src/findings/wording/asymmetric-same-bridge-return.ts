@@ -1,5 +1,6 @@
 // The words of asymmetric-same-bridge-return.
 import { shellWord } from '../../net/shell-word.ts'
+import { SENT_BACK_REASONS, SENT_BACK_STEPS } from './lan-reflection.ts'
 import { masqueradeRule } from './masquerade.ts'
 import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
 import { advice, iptables, isIpv6, type Wording } from './wording.ts'
@@ -32,6 +33,7 @@ export const asymmetricSameBridgeReturn: Wording = {
     advice('0, or no such file, on the host of the bridge', `sysctl net.bridge.${callOf(isIpv6(facts))}`),
   ],
   reasons: {
+    ...SENT_BACK_REASONS,
     direct: () => REFUSED_REASONS.direct,
     // where one end was captured, and what was given of the host told the rest
     answered: () => REFUSED_REASONS.answered,
@@ -39,7 +41,7 @@ export const asymmetricSameBridgeReturn: Wording = {
     switched: () =>
       'the answer comes from an address the client did not ask, acknowledges its request, and no router was between (its TTL); the request had passed one',
   },
-  steps: REFUSED_STEPS,
+  steps: { ...REFUSED_STEPS, ...SENT_BACK_STEPS },
 }
 
 function callOf(isOfIpv6: boolean): string {

@@ -8,6 +8,14 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'rule-leads': values => `${rule(values)} sends what it translates to ${end(values, 'backend')}`,
   'sent-elsewhere': values =>
     `the rules given send ${end(values, 'service')} elsewhere (${rule(values)}): they are of another time or host`,
+  'no-longer-sent': values =>
+    `the rules given send ${end(values, 'service')} elsewhere (${rule(values)}), and ${end(values, 'backend')} gets no new flow`,
+  'endpoint-gone': values =>
+    `${end(values, 'backend')} is no endpoint of ${text(values, 'object')} any more, by the objects given`,
+  'endpoint-not-ready': values =>
+    `${end(values, 'backend')} is an endpoint of ${text(values, 'object')} that is not ready, by the objects given`,
+  'endpoint-ready': values =>
+    `by the objects given ${end(values, 'backend')} is an endpoint of ${text(values, 'object')}, and ready`,
   'rule-masquerades': values => `${rule(values)} masquerades ${end(values, 'source')}`,
   'rule-translates': values => `${rule(values)} translates ${end(values, 'source')}`,
   'same-bridge': values =>
@@ -26,6 +34,8 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'invalid-dropped': values =>
     `by the rules given it would have been dropped (${values.place === undefined ? 'the policy of a chain' : rule(values)}): they are of another time or host`,
   'no-invalid-rule': () => 'no rule given drops INVALID packets: they are of another time or host',
+  'drops-forwarded-alone': values =>
+    `${rule(values)} drops INVALID packets that are forwarded; what is for the host itself no rule given drops`,
   'none-drops': () => 'no rule given drops it when it is forwarded',
   'drops-invalid': values => `${rule(values)} drops INVALID packets`,
   'may-drop-invalid': values => `${rule(values)} may drop INVALID packets`,

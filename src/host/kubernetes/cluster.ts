@@ -1,64 +1,19 @@
-// Kubernetes objects by their addresses: which pod, Service or node an address is, and what is behind a Service's port.
-import type { Family, Network } from '../files/network.ts'
+// Kubernetes objects by their addresses: which pod, Service or node an address is, what is behind a Service's port, whose policies are whose.
+import type { Family } from '../files/network.ts'
 import { contains } from '../files/network.ts'
+import type {
+  Endpoint,
+  Labels,
+  NetworkPolicy,
+  Node,
+  ObjectName,
+  Pod,
+  Service,
+  ServicePort,
+} from './objects.ts'
 
-/** Transport protocols of Services, as Kubernetes spells them, by number. */
-const PROTOCOLS: Readonly<Record<number, string>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' }
-
-export interface ObjectName {
-  namespace: string
-  name: string
-}
-
-export interface Pod extends ObjectName {
-  /** In the form of formatAddress(). A pod in its node's network has none of its own. */
-  addresses: string[]
-  node: string
-  isReady: boolean
-}
-
-export interface ServicePort {
-  /** `''` where a Service has one port without a name. */
-  name: string
-  protocol: string
-  port: number
-  /** 0 for none. */
-  nodePort: number
-}
-
-export interface Service extends ObjectName {
-  type: string
-  /** Cluster addresses; of a headless Service none. */
-  clusterAddresses: string[]
-  /** externalIPs and those of load balancers. */
-  externalAddresses: string[]
-  ports: ServicePort[]
-  externalTrafficPolicy: string
-  internalTrafficPolicy: string
-  sessionAffinity: string
-  sourceRanges: string[]
-}
-
-/** An address behind a Service's port. */
-export interface Endpoint {
-  service: ObjectName
-  /** Name of the Service's port. */
-  portName: string
-  protocol: string
-  address: string
-  port: number
-  isReady: boolean
-  isServing: boolean
-  isTerminating: boolean
-  node: string
-}
-
-export interface Node {
-  name: string
-  addresses: string[]
-  /** The addresses of its pods. */
-  podNetworks: Network[]
-}
+/** Transport protocols, as Kubernetes spells them, by number. */
+export const PROTOCOLS: Readonly<Record<number, string>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' }
 
 /** All objects of the files given, of one moment. */
 export class Cluster {
@@ -66,6 +21,10 @@ export class Cluster {
   readonly services: Service[] = []
   readonly endpoints: Endpoint[] = []
   readonly nodes: Node[] = []
+  readonly policies: NetworkPolicy[] = []
+  private readonly policiesByNamespace = new Map<string, NetworkPolicy[]>()
+  private readonly namespaceLabels = new Map<string, Labels>()
+  private readonly hostPorts = new Map<string, Pod[]>()
   private readonly podByAddress = new Map<string, Pod>()
   private readonly servicesByAddress = new Map<string, Service[]>()
   private readonly nodeByAddress = new Map<string, Node>()
@@ -76,6 +35,19 @@ export class Cluster {
   addPod(pod: Pod): void {
     this.pods.push(pod)
     for (const address of pod.addresses) this.podByAddress.set(address, pod)
+    for (const { protocol, hostPort } of pod.ports) {
+      if (hostPort !== 0 && pod.addresses.length > 0)
+        listIn(this.hostPorts, `${pod.node} ${protocol} ${hostPort}`).push(pod)
+    }
+  }
+
+  addPolicy(policy: NetworkPolicy): void {
+    this.policies.push(policy)
+    listIn(this.policiesByNamespace, policy.namespace).push(policy)
+  }
+
+  addNamespace(name: string, labels: Labels): void {
+    this.namespaceLabels.set(name, labels)
   }
 
   addService(service: Service): void {
@@ -101,6 +73,27 @@ export class Cluster {
 
   pod(address: string): Pod | null {
     return this.podByAddress.get(address) ?? null
+  }
+
+  policiesOf(namespace: string): readonly NetworkPolicy[] {
+    return this.policiesByNamespace.get(namespace) ?? []
+  }
+
+  /** null where the namespace is not among the objects. */
+  labelsOfNamespace(name: string): Labels | null {
+    return this.namespaceLabels.get(name) ?? null
+  }
+
+  /** Services that have an address of their own. */
+  servicesAt(address: string): readonly Service[] {
+    return this.servicesByAddress.get(address) ?? []
+  }
+
+  /** The pod that has a port of a node for itself (hostPort), or null. */
+  podAtHostPort(protocolNumber: number, address: string, port: number): Pod | null {
+    const node = this.node(address)
+    const pods = node === null ? [] : this.hostPorts.get(`${node.name} ${PROTOCOLS[protocolNumber]} ${port}`)
+    return pods?.[0] ?? null
   }
 
   node(address: string): Node | null {
@@ -148,6 +141,8 @@ export class Cluster {
   nameAt(protocolNumber: number, address: string, port: number): string {
     const found = port < 0 ? null : this.servicePort(protocolNumber, address, port)
     if (found !== null) return `service ${portText(found.service, found.port)}`
+    const behind = port < 0 ? null : this.podAtHostPort(protocolNumber, address, port)
+    if (behind !== null) return `host port of pod ${nameOf(behind)}`
     const pod = this.pod(address)
     if (pod !== null) return `pod ${nameOf(pod)}`
     const node = this.node(address)
@@ -166,7 +161,7 @@ export function nameOf({ namespace, name }: ObjectName): string {
 }
 
 /** `shop/web:http`, as kube-proxy names a port in the comments of its rules. */
-function portText(service: Service, { name }: ServicePort): string {
+export function portText(service: Service, { name }: ServicePort): string {
   return name === '' ? nameOf(service) : `${nameOf(service)}:${name}`
 }
 

@@ -1,13 +1,18 @@
-// What `kubectl get pods,services,endpointslices,nodes -A -o json` prints, into a Cluster: Kubernetes API v1, discovery.k8s.io/v1.
+// What `kubectl get pods,services,endpointslices,nodes,networkpolicies,namespaces -A -o json` prints, into a Cluster.
 import { FileFault } from '../files/file-fault.ts'
 import { asList, asObject, asText, type JsonObject, readJsonDocuments } from '../files/json-documents.ts'
 import { formatAddress, type Network, parseAddress, parseNetwork } from '../files/network.ts'
-import type { Cluster, ServicePort } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import type { Pod, ServicePort } from './objects.ts'
+import { labelsOf, readPolicy } from './policies-file.ts'
 
 const SERVICE_OF_SLICE = 'kubernetes.io/service-name'
-const EXPECTED = 'expected what `kubectl get pods,services,endpointslices,nodes -A -o json` prints'
+const EXPECTED =
+  'expected what `kubectl get pods,services,endpointslices,nodes,networkpolicies,namespaces -A -o json` prints'
 /** What the API server takes where nothing is said. */
 const DEFAULT_PROTOCOL = 'TCP'
+/** Seconds. */
+const DEFAULT_AFFINITY = 10_800
 
 /**
  * Adds the objects of a text to a cluster: of one list, of several, or single ones. Kinds that say nothing here are passed
@@ -48,6 +53,8 @@ function readObject(object: JsonObject, kind: string, cluster: Cluster): boolean
         addresses: spec.hostNetwork === true || isOver(status) ? [] : podAddresses(status),
         node: asText(spec.nodeName),
         isReady: hasCondition(status, 'Ready'),
+        labels: labelsOf(metadata.labels),
+        ports: asList(spec.containers).flatMap(each => containerPorts(asObject(each))),
       })
       return true
     case 'Service':
@@ -66,6 +73,12 @@ function readObject(object: JsonObject, kind: string, cluster: Cluster): boolean
         ),
         podNetworks: networks([...asList(spec.podCIDRs), spec.podCIDR]),
       })
+      return true
+    case 'Namespace':
+      cluster.addNamespace(name, labelsOf(metadata.labels))
+      return true
+    case 'NetworkPolicy':
+      cluster.addPolicy({ namespace, name, ...readPolicy(spec) })
       return true
     default:
       return kind !== ''
@@ -91,6 +104,8 @@ function readService(
 ): void {
   const balancer = asList(asObject(status.loadBalancer)?.ingress)
   const own = asList(spec.clusterIPs)
+  const affinity = asObject(asObject(spec.sessionAffinityConfig)?.clientIP)
+  const ranges = asList(spec.loadBalancerSourceRanges).map(asText)
   cluster.addService({
     namespace,
     name,
@@ -105,9 +120,10 @@ function readService(
     externalTrafficPolicy: asText(spec.externalTrafficPolicy) || 'Cluster',
     internalTrafficPolicy: asText(spec.internalTrafficPolicy) || 'Cluster',
     sessionAffinity: asText(spec.sessionAffinity) || 'None',
-    sourceRanges: asList(spec.loadBalancerSourceRanges)
-      .map(asText)
-      .filter(range => range !== ''),
+    affinitySeconds:
+      typeof affinity?.timeoutSeconds === 'number' ? affinity.timeoutSeconds : DEFAULT_AFFINITY,
+    sourceRanges: ranges.filter(range => range !== ''),
+    sourceNetworks: networks(ranges.map(range => range.trim())),
   })
 }
 
@@ -121,6 +137,16 @@ function servicePort(port: JsonObject | null): ServicePort[] {
       nodePort: isPort(port.nodePort) ? port.nodePort : 0,
     },
   ]
+}
+
+function containerPorts(container: JsonObject | null): Pod['ports'] {
+  return asList(container?.ports).flatMap(item => {
+    const port = asObject(item)
+    if (port === null || !isPort(port.containerPort)) return []
+    const hostPort = isPort(port.hostPort) ? port.hostPort : 0
+    const protocol = asText(port.protocol) || DEFAULT_PROTOCOL
+    return [{ name: asText(port.name), protocol, port: port.containerPort, hostPort }]
+  })
 }
 
 function readSlice(namespace: string, slice: JsonObject, metadata: JsonObject, cluster: Cluster): void {

@@ -239,16 +239,29 @@ export function onlyTarget(
 }
 
 /**
- * What the rules call what they do: a comment (`default/web:http`), or of kube-proxy's nftables mode the name in that of
- * its chains; `''` where there is none.
+ * What the rules call what they do: a comment (`default/web:http`), or of kube-proxy's nftables mode the Service in the
+ * name of its chains, in the same form; of CNI plugins their network, without the hash of a container; `''` where there is
+ * none.
  */
 export function nameOf(way: readonly Rule[]): string {
   for (const { source } of way.toReversed()) {
-    const named = /^(?:endpoint|service|external)-[A-Z0-9]{8}-([^_]+?\/[^_]+?)(?:__.*)?$/.exec(
-      source.chain,
-    )?.[1]
-    if (named !== undefined) return named
-    if (source.comment !== '') return source.comment
+    const service = KUBE_PROXY_CHAIN.exec(source.chain)
+    if (service !== null) {
+      const [, namespace = '', name = '', port = ''] = service
+      return port === '' ? `${namespace}/${name}` : `${namespace}/${name}:${port}`
+    }
+    const network = CNI_COMMENT.exec(source.comment)
+    if (network !== null) return `${network[1] ?? ''}CNI network ${network[2]}`
+    // behind a Service's name kube-proxy says what the rule is for
+    if (source.comment !== '') return SERVICE_COMMENT.exec(source.comment)?.[1] ?? source.comment
   }
   return ''
 }
+
+/** `service-ULMVA6XW-shop/web/tcp/http`, `endpoint-6CAI2D4K-shop/web/tcp/http__10.244.1.2/8080` */
+const KUBE_PROXY_CHAIN =
+  /^(?:endpoint|service|local|external|firewall)-[A-Z0-9]{8}-([^/_]+)\/([^/_]+)\/[a-z]+\/([^_]*?)(?:__.*)?$/
+/** `name: "cbr0" id: "05d8…"`, `dnat name: "cbr0" id: "…"` */
+const CNI_COMMENT = /^(\w+ )?name: "([^"]*)" id: "[0-9a-f]+"$/
+const SERVICE_COMMENT =
+  /^([a-z0-9.-]+\/[a-z0-9.-]+(?::[a-z0-9.-]+)?) (?:->|cluster IP|has no|external|traffic|loadbalancer|route|masquerade|pod|Redirect)/

@@ -154,15 +154,15 @@ export class Ruleset {
 
   /**
    * Lets go of tables that were given twice, by nft, which cannot show all of them, and by iptables-save.
-   * @returns how many rules are left that nft cannot show
+   * @returns the tables of which rules are left that nft cannot show, `ip6 filter`, with how many
    */
-  dropDoubles(): number {
-    let left = 0
-    for (const [table, count] of this.foreign) {
+  dropDoubles(): { table: string; rules: number }[] {
+    const left: { table: string; rules: number }[] = []
+    for (const [table, rules] of this.foreign) {
       const same = tableName(table)
       if (this.chains.some(chain => chain.table === same)) {
         this.chains = this.chains.filter(chain => chain.table !== table)
-      } else left += count
+      } else left.push({ table: same, rules })
     }
     return left
   }

@@ -4,7 +4,7 @@ import { interfaceNameFault, isInterfaceName } from '../files/interface-name.ts'
 import { asList, asObject, asText, type JsonDocument, type JsonObject } from '../files/json-documents.ts'
 import { networkOf, parseAddress } from '../files/network.ts'
 import type { Host } from './topology.ts'
-import { addRoute, areOfVrf, peerNamespace } from './topology-text.ts'
+import { addRoute, areOfVrf, isGroupMac, peerNamespace } from './topology-text.ts'
 
 /**
  * Reads one document of a host.
@@ -44,7 +44,10 @@ function readForwarding(item: JsonObject, host: Host): boolean {
   const port = asText(item.ifname)
   const flags = asList(item.flags)
   const master = asText(item.master)
-  if (!flags.includes('self') && item.state !== 'permanent') host.forwarding.set(asText(item.mac), port)
+  const mac = asText(item.mac)
+  const isOwn = flags.includes('self') || item.state === 'permanent'
+  if (!isOwn) host.forwarding.set(mac, port)
+  else if (isGroupMac(mac)) host.groups.add(`${port} ${mac}`)
   if (master !== '' && master !== port) host.open(port).master = master
   return true
 }

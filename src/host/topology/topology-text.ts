@@ -143,7 +143,7 @@ export function peerNamespace(name: string): string {
 }
 
 /** Whether frames go to a group of stations. */
-function isGroupMac(mac: string): boolean {
+export function isGroupMac(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
 }
 

@@ -102,10 +102,6 @@ export class Host {
     return this.locals.size > 0
   }
 
-  get knowsRoutes(): boolean {
-    return this.routes.length > 0
-  }
-
   /** The port of a bridge of this host that an address is behind, by its neighbour and what the bridge learnt; or null. */
   portTo(family: Family, address: Int32Array): HostInterface | null {
     const mac = this.neighbours.get(keyOf(family, address))
@@ -159,10 +155,12 @@ export class Host {
       .sort((a, b) => compareAddresses(spanOf(a.network), spanOf(b.network)))
   }
 
-  /** Whether routes of a VRF, or (`''`) of none, were told. */
-  knowsRoutesOf(vrf: string): boolean {
+  /** Whether routes of a family of a VRF, or (`''`) of none, were told: `ip route` alone lists those of IPv4. */
+  knowsRoutesOf(vrf: string, family: Family): boolean {
     const owners = this.tableOwners()
-    return this.routes.some(({ table }) => (owners.get(table) ?? '') === vrf)
+    return this.routes.some(
+      ({ table, network }) => network.family === family && (owners.get(table) ?? '') === vrf,
+    )
   }
 
   /** VRFs by their tables: `ip route show table all` has a number, or the name that it has in rt_tables. */
@@ -216,16 +214,22 @@ export class Topology {
     return only(this.hosts)
   }
 
-  /** The one host that has interfaces of all these indexes, and of those names that any has; null: none, or several. */
+  /**
+   * The one host that has interfaces of these indexes, and of those names that any has; null: none, or several. Ports of
+   * pods that have gone since are missing: the host that lacks fewest serves, if it has more than it lacks.
+   */
   hostWith(indexes: readonly number[], names: readonly string[]): Host | null {
     const told = names.filter(name => this.hosts.some(host => host.interfaces.has(name)))
     if (this.hosts.length > 1 && indexes.length + told.length === 0) return null
+    const lacking = (host: Host): number =>
+      host.interfaces.size === 0 ? 0 : indexes.filter(index => host.byIndex(index) === null).length
     const fitting = this.hosts.filter(
       host =>
-        indexes.every(index => host.interfaces.size === 0 || host.byIndex(index) !== null) &&
-        told.every(name => host.interfaces.has(name)),
+        told.every(name => host.interfaces.has(name)) &&
+        lacking(host) * 2 <= indexes.length - Math.sign(lacking(host)),
     )
-    return only(fitting)
+    const fewest = Math.min(...fitting.map(lacking))
+    return only(fitting.filter(host => lacking(host) === fewest))
   }
 
   /** The port of a bridge that an address is behind, by neighbours and what the bridge learnt; or the bridge alone. */

@@ -22,7 +22,7 @@ export interface Course {
   /** Cooked packet type of the first sighting, -1 where the capture does not tell. */
   frameType: number
   number: number
-  /** Where the capture does not say, the same packet as one from outside, and as one of the host. */
+  /** Where the capture does not say, the same packet as one from outside, and as one of the host; null where it says. */
   asIn: Course | null
   asOut: Course | null
 }
@@ -179,8 +179,8 @@ export class Courses {
       asIn: null,
       asOut: null,
     }
-    if (origin !== null) return course
-    course.asIn = { ...course, origin: 'in', number: ++this.count }
+    if (first.way !== 0) return course
+    course.asIn = origin === 'in' ? course : { ...course, origin: 'in', number: ++this.count }
     course.asOut = { ...course, origin: 'out', physicalInput: '', number: ++this.count }
     return course
   }

@@ -17,7 +17,7 @@ interface Domain {
   locals6: Set<string>
   broadcasts: Set<number>
   routes: readonly Route[]
-  knowsRoutes: boolean
+  knowsRoutes: Readonly<Record<Family, boolean>>
 }
 
 export class HostRouting implements Routing {
@@ -51,6 +51,10 @@ export class HostRouting implements Routing {
     return answers
   }
 
+  knowsRoutes(family: Family): boolean {
+    return this.domain.knowsRoutes[family]
+  }
+
   isLocal(family: Family, address: Int32Array): boolean | null {
     const { host } = this
     if (isLoopback(family, address)) return true
@@ -72,7 +76,7 @@ export class HostRouting implements Routing {
     if (input === 'lo') return true
     if (family === 6 && isLinkLocal(source)) return true
     const kind = this.kindOf(family, source)
-    if (kind === null || !this.domain.knowsRoutes) return null
+    if (kind === null || !this.knowsRoutes(family)) return null
     if (kind !== 'unicast') return false
     const device = this.deviceTo(family, source)
     if (device === null) return false
@@ -110,10 +114,21 @@ export class HostRouting implements Routing {
     return addresses.find(({ address }) => address.family === family)?.address.words ?? null
   }
 
-  /** Whether a bridge would send a frame back to the port it came in by, and does not. kernel: should_deliver() */
-  isTurnedBack(family: Family, destination: Int32Array, physicalInput: string): boolean {
-    const port = this.host?.portTo(family, destination) ?? null
-    return port !== null && port.name === physicalInput && port.hairpin === false
+  /**
+   * Whether a bridge would send a frame back to the port it came in by, and does not: one port that shows a frame alone
+   * may be the one it left by, unless its sender is behind it. kernel: should_deliver()
+   */
+  isTurnedBack(
+    family: Family,
+    source: Int32Array,
+    destination: Int32Array,
+    physicalInput: string,
+    isInputTold: boolean,
+  ): boolean {
+    const { host } = this
+    const port = host?.portTo(family, destination) ?? null
+    if (host === null || port === null || port.name !== physicalInput || port.hairpin !== false) return false
+    return isInputTold || host.portTo(family, source)?.name === physicalInput
   }
 
   /** What becomes of a packet from outside behind PREROUTING. */
@@ -136,7 +151,7 @@ export class HostRouting implements Routing {
       return { kind: 'drop', why: FORWARDS_NOTHING }
     }
     if (family === 6 && isLinkLocal(destination)) return null
-    if (!this.domain.knowsRoutes) return null
+    if (!this.knowsRoutes(family)) return null
     if (this.deviceTo(family, destination) === null) return { kind: 'drop', why: 'no route' }
     if (ttl <= 1) return { kind: 'drop', why: 'TTL exceeded' }
     return FORWARD
@@ -203,7 +218,10 @@ function domainOf(host: Host | null, vrf: string): Domain {
     locals6: new Set(),
     broadcasts: new Set(),
     routes: host?.routesOf(vrf) ?? [],
-    knowsRoutes: host?.knowsRoutesOf(vrf) ?? false,
+    knowsRoutes: {
+      4: host?.knowsRoutesOf(vrf, 4) ?? false,
+      6: host?.knowsRoutesOf(vrf, 6) ?? false,
+    },
   }
   for (const { name, addresses } of host?.interfaces.values() ?? []) {
     if (host?.vrfOf(name) !== vrf) continue

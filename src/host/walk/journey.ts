@@ -233,9 +233,13 @@ export class Journey {
     const isSwitched = this.isSwitched()
     if (isSwitched) {
       facts.isBridged = true
-      const { family, destination } = subject
-      this.facts.asked |= ASKS_DESTINATION
-      if (!course.hasLeft && routing.isTurnedBack(family, destination, course.physicalInput ?? '')) {
+      const { family, source, destination } = subject
+      const { physicalInput, frameType } = course
+      this.facts.asked |= ASKS_TUPLES
+      if (
+        !course.hasLeft &&
+        routing.isTurnedBack(family, source, destination, physicalInput ?? '', frameType >= 0)
+      ) {
         return this.stackDrop('no hairpin mode')
       }
       this.place('forward')

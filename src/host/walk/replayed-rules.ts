@@ -88,6 +88,9 @@ export class ReplayedRules implements Passage {
   isContradicted = false
   /** Packets whose fate cannot be told, and those of which nobody knows where they came from. */
   untold = 0
+  /** Of those, packets to groups, of which the host may or may not be a member; families of others without routes. */
+  untoldGroups = 0
+  readonly hasUnknownRoutes = { 4: false, 6: false }
   /** Packets of which the capture does not say whether the host sent or received them. */
   unplaced = 0
   /** What was dropped, by rule and flow. */
@@ -182,6 +185,11 @@ export class ReplayedRules implements Passage {
   /** Packets that rules given dropped and that went on all the same. */
   get contradicted(): number {
     return this.openings.contradicted
+  }
+
+  /** Whether the traffic contradicted what a rule drops. */
+  isDistrusted(number: number): boolean {
+    return this.openings.isDistrusted(number)
   }
 
   enter(packet: Packet, seen: Seen | null): number {
@@ -337,7 +345,7 @@ export class ReplayedRules implements Passage {
   /** Where a packet was seen; one that comes from the host's own address is the host's, if the capture does not say. */
   private courseOf(packet: Packet, seen: Seen | null): Course {
     const course = this.courses.of(packet, seen)
-    if (course.origin !== null) return course
+    if (course.asOut === null) return course
     addressesOf(packet, this.source, this.destination)
     const isLocal = this.routing.isLocal(packet.family === 6 ? 6 : 4, this.source)
     return (isLocal === null ? course : isLocal ? course.asOut : course.asIn) ?? course
@@ -345,7 +353,7 @@ export class ReplayedRules implements Passage {
 
   private finish(packet: Packet, end: End, ct: number, direction: number, isFirst: boolean): number {
     const isGone = !end.mayLeave
-    if (end.fate === 'unknown') this.untold++
+    if (end.fate === 'unknown') this.leaveOpen(packet)
     if (isGone && !this.isWhatIf && this.course.hasLeft && this.course.origin === 'in') {
       // what was seen leaving was not dropped, whatever the rules say
       this.openings.distrust(end.decided)
@@ -368,6 +376,15 @@ export class ReplayedRules implements Passage {
     if (isTold) this.refusals.add(packet, end.isReset, ct >= 0, direction, isFirst)
     if (!isGone || end.isConfirmed) return LEAVES
     return end.isReset ? STAYS_RESET : STAYS
+  }
+
+  /** Counts a packet whose fate cannot be told, by what would tell it. */
+  private leaveOpen({ family, destination0 }: Packet): void {
+    this.untold++
+    const isToGroup = family === 6 ? destination0 >>> 24 === 0xff : destination0 >>> 28 === 14
+    if (isToGroup) this.untoldGroups++
+    else if (!this.routing.knowsRoutes(family === 6 ? 6 : 4))
+      this.hasUnknownRoutes[family === 6 ? 6 : 4] = true
   }
 
   /** Takes a packet that was dropped among its like. */

@@ -7,6 +7,7 @@ import type { CheckedTranslations } from '../../findings/counts/translation-chec
 import type { UnrepliedFlows } from '../../findings/counts/unreplied.ts'
 import type { Verdicts } from '../../findings/counts/verdicts.ts'
 import type { MidStreamPickups } from '../../findings/detectors/mid-stream-pickup.ts'
+import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
 import type { TableCheck } from '../../findings/detectors/table-file-contradicted.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
 import type { TwoLives } from '../../findings/evidence/two-lives.ts'
@@ -59,6 +60,8 @@ export interface Replayed extends Tracked {
   /** Rules and topology, where they were given. */
   given: GivenKnowledge | null
   checked: CheckedTranslations | null
+  /** What Kubernetes objects have against the traffic; null without objects. */
+  objections: readonly ObjectionGroup[] | null
   /** The rules that the packets went through, or null. */
   rules: ReplayedRules | null
   /** What other rules in their place would change, or null. */
@@ -114,7 +117,9 @@ export function buildReport(replayed: Replayed): Report {
     filter: replayed.filter,
     duration: end / 1e9,
     sightings: replayed.sightings,
-    ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
+    ...(replayed.given === null
+      ? {}
+      : { knowledge: knowledgeReport(replayed.given, replayed.checked, replayed.objections) }),
     kernel: kernelReport(replayed.settings.kernel),
     ...(helpers.length === 0 ? {} : { helpers }),
     settings,

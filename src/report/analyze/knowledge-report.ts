@@ -1,5 +1,7 @@
 // What was given beside the captures, and how it goes with them: rules held against translations, flows by rules and names.
+
 import type { CheckedTranslations, TranslationGroup } from '../../findings/counts/translation-check.ts'
+import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
 import { parseAddress } from '../../host/files/network.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Cluster } from '../../host/kubernetes/cluster.ts'
@@ -13,6 +15,7 @@ import type {
   KnowledgeReport,
   TranslationReport,
 } from './model.ts'
+import { objectionLines } from './objection-lines.ts'
 
 /** Groups of a kind that the text names, and JSON. */
 const NAMED = 5
@@ -29,6 +32,7 @@ export interface GivenKnowledge {
 export function knowledgeReport(
   { knowledge, rules, topology, kubernetes }: GivenKnowledge,
   checked: CheckedTranslations | null,
+  objections: readonly ObjectionGroup[] | null,
 ): KnowledgeReport {
   return {
     rules: knowledge.rules === null ? null : { files: [...rules], ...knowledge.rules.natRules },
@@ -41,6 +45,7 @@ export function knowledgeReport(
             interfaces: knowledge.host?.interfaces.size ?? 0,
           },
     ...(knowledge.cluster === null ? {} : { kubernetes: clusterReport(knowledge.cluster, kubernetes) }),
+    ...(objections === null ? {} : { objections: objections.slice(0, REPORTED) }),
     translations: checked === null ? null : translationsReport(checked),
   }
 }
@@ -53,6 +58,7 @@ function clusterReport(cluster: Cluster, files: readonly string[]): ClusterRepor
     services: services.length,
     endpoints: endpoints.length,
     nodes: nodes.length,
+    networkPolicies: cluster.policies.length,
   }
 }
 
@@ -139,15 +145,17 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
     lines.push(`${topology.files.map(printable).join(', ')}: ${what}`)
   }
   if (report.kubernetes !== undefined) {
-    const { files, pods, services, endpoints, nodes } = report.kubernetes
+    const { files, pods, services, endpoints, nodes, networkPolicies } = report.kubernetes
     const counts = [
       plural(pods, 'pod'),
       plural(services, 'Service'),
       plural(endpoints, 'endpoint'),
       plural(nodes, 'node'),
+      ...(networkPolicies === 0 ? [] : [plural(networkPolicies, 'NetworkPolicy', 'NetworkPolicies')]),
     ]
     lines.push(`${files.map(printable).join(', ')}: ${counts.join(', ')}`)
   }
+  lines.push(...objectionLines(report.objections ?? []).map(style.yellow))
   if (translations === null) return lines
   const { confirmed, contradicted, unknown, undecided } = translations
   if (confirmed.flows > 0) lines.push(`${plural(confirmed.flows, 'translation')} as the rules say`)

@@ -3,6 +3,7 @@
 import type { TranslationGroup } from '../../findings/counts/translation-check.ts'
 import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
+import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
 import type { Contradiction } from '../../findings/detectors/table-file-contradicted.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FlowEnd } from '../../sizing/flow.ts'
@@ -185,6 +186,8 @@ export interface KnowledgeReport {
   topology: { files: string[]; host: string | null; interfaces: number } | null
   /** Files of `--kubernetes`, and how many objects of a kind are in them; absent without. */
   kubernetes?: ClusterReport
+  /** Flows that the objects do not go with, by reason; absent without objects. */
+  objections?: ObjectionGroup[]
   /** Translations that were seen, held against the rules; null without rules. */
   translations: TranslationReport | null
 }
@@ -195,6 +198,7 @@ export interface ClusterReport {
   services: number
   endpoints: number
   nodes: number
+  networkPolicies: number
 }
 
 export interface TranslationReport {

@@ -6,6 +6,8 @@ import type { LimitReport } from './model.ts'
 /** The limits that apply. */
 export function ruleLimits({
   untold,
+  untoldGroups,
+  hasUnknownRoutes,
   unplaced,
   contradicted,
   numbers,
@@ -18,13 +20,19 @@ export function ruleLimits({
       text: `Of ${plural(unplaced, 'packet')} the captures do not say whether the host sent or received them: they went through no rules, and their entries count as confirmed. --topology with the host's addresses tells.`,
     })
   }
-  const others = untold - unplaced
+  if (untoldGroups > 0) {
+    limits.push({
+      id: 'rules-untold-groups',
+      text: `What became of ${plural(untoldGroups, 'packet')} to multicast groups cannot be told: a bridge floods them, and which groups the host is in is not known.`,
+    })
+  }
+  const others = untold - unplaced - untoldGroups
   if (others > 0) {
     const asked = numbers.all.filter(({ rule }, number) => rule !== null && (counts.untold[number] ?? 0) > 0)
     const first = asked[0]?.rule?.source.place
     const why =
       first === undefined
-        ? 'routes are not known'
+        ? whyOpen(hasUnknownRoutes)
         : `what ${plural(asked.length, 'rule')} ${asked.length === 1 ? 'asks' : 'ask'} no capture shows, ${first} the first of them`
     limits.push({
       id: 'rules-untold',
@@ -38,4 +46,14 @@ export function ruleLimits({
     })
   }
   return limits
+}
+
+/** What is missing to tell it, and the command whose output has it. */
+function whyOpen(hasUnknownRoutes: Readonly<Record<4 | 6, boolean>>): string {
+  const commands = [
+    ...(hasUnknownRoutes[4] ? ['`ip -j route`'] : []),
+    ...(hasUnknownRoutes[6] ? ['`ip -6 -j route`'] : []),
+  ]
+  if (commands.length === 0) return 'where they go on the captures do not show'
+  return `routes are not known (--topology with ${commands.join(' and ')} tells)`
 }

@@ -13,8 +13,9 @@ export const lostInHost: Explanation = {
   evidence: prose`packets of a flow come in and do not leave: all but the first ones of a datagram flow, while others leave
     there; or SYNs of one interface, whose client reaches the same port by another; or two answers or more, where requests
     have left, and none of them goes on; or, with --rules, all of a flow that rules send to another host and none of them
-    drops`,
-  certain: prose`never: likely; by rules possible`,
+    drops; or what a rule given drops or refuses on purpose (a warning of kube-proxy's rules that drop, else worth knowing);
+    or, with --kubernetes, what nobody answers and a Service or NetworkPolicy does not allow`,
+  certain: prose`by a rule that dropped it, of kube-proxy twice at least; else never: likely; by rules that drop nothing possible`,
   alike: prose`a capture of the other side that ended earlier; answers that a bridge switched; a stranger who is refused; a
     target that is gone, which an ICMP error tells`,
   confirm: [

@@ -12,11 +12,13 @@ export const staleMapping: Explanation = {
     as long as it goes on. A SYN that is repeated keeps its entry for 120 s; before Linux 5.14 each repetition renewed that.`,
   points: prose`In front of the translation: packets to the service, unanswered, while new sockets are answered. Behind it: packets
     to an address that nobody has, ARP without an answer, or ICMP errors. In the table: [UNREPLIED], with the old backend.`,
-  evidence: prose`five datagrams or more in a minute or more, or five SYNs, unanswered, on an entry translated to one backend;
-    flows that began later got another, and answers`,
-  certain: prose`with an ICMP error about the entry; likely with four later flows, possible with two; in front of the
-    translation, of UDP alone, possible if four later sockets of the same client were answered`,
-  alike: prose`a backend that later flows are sent to as well; a protocol without answers; another client's luck`,
+  evidence: prose`five datagrams or more in a minute or more, five since the last answer in 30 s or more, or five SYNs,
+    unanswered, on an entry translated to one backend; flows that began later got another, and answers. Where later flows were sent
+    to the silent backend, too, the rules still hold it: another cause, another fix`,
+  certain: prose`with an ICMP error about the entry, or rules that send there no more; likely with four later flows, possible with
+    two. Of a backend that is still chosen: with rules that hold it and objects that do not; likely with an ICMP error, else
+    possible. In front of the translation, of UDP alone, possible if four later sockets of the same client were answered`,
+  alike: prose`a backend that answers later flows; a protocol without answers; another client's luck`,
   confirm: [
     line('entries without a reply whose destination was changed:', 'conntrack -L --dst-nat | grep UNREPLIED'),
   ],

@@ -96,7 +96,8 @@ export const dnsRace: Explanation = {
   certain: prose`two points show that one left the host and its twin did not, or three lookups and no other query lost; likely
     if repeated after 5 s and not routed yet, else possible`,
   alike: prose`both lost, or single queries lost as often: the network; the repetition unanswered: a server that ignores the
-    question; both left the host: lost elsewhere; the first answered before the second was sent: no race`,
+    question; both left the host: lost elsewhere; the first answered before the second was sent: no race; a point that shows no answers, as a bridge may show
+    them under other addresses`,
   confirm: [INSERT_FAILED],
   fix: [
     remedy(
