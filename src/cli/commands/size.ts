@@ -107,7 +107,7 @@ export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: 
   const series = flags.series ?? null
   if (series !== null) seriesFormat(series)
   const stderr = flags.quiet === true ? null : io.stderr
-  const knowledge = knowledgeOf(flags, stderr)
+  const knowledge = knowledgeOf(flags, stderr, host)
   const after = rulesAfterOf(flags.rulesAfter, knowledge, flags, stderr)
   return {
     host,
