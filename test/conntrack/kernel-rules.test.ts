@@ -50,6 +50,19 @@ describe.each(['5.10.46', '5.10', '5.15', '6.1', '6.12', '6.18', '7.2'])('Linux 
     +0   < . 1:11(10) ack 1 win 1000         | ${outside('SEQ is under the lower bound', 'SEQ is under lower bound')}`)
   })
 
+  it('judges a RST behind a SYN of the same side that was let through, which it acknowledges', () => {
+    const passes = release.startsWith('5.10')
+    // numbers in scripts are relative to where their side began
+    const ownEnd = (0x10000000 + 500001 - 0x50000000) >>> 0
+    const ignored = passes
+      ? 'invalid packet ignored in state ESTABLISHED'
+      : 'packet (index 0) in dir 0 ignored'
+    play(`
+    +0.1 < . 1:1001(1000) ack 1 win 1000     | established reply ESTABLISHED assured
+    +0   > S 500000:500000(0) win 1000       | established original ESTABLISHED assured "${ignored}"
+    +0   > R. 900000:900000(0) ack ${ownEnd} win 0 | ${passes ? 'established original ESTABLISHED assured' : 'invalid "SEQ is over"'}`)
+  })
+
   it('judges a RST below what is acknowledged, of a connection that is closing', () => {
     const strict = release.startsWith('5.10')
     play(`

@@ -303,8 +303,9 @@ function reset(context: Context, ct: number, packet: Packet, direction: number, 
     // in window but not exact: the other side may answer with a challenge ACK
     state = oldState
   }
-  const answersSyn =
-    (entries[at + STATUS] & IPS_SEEN_REPLY) !== 0 && lastIndex === INDEX_SYN && lastDirection !== direction
+  // a kernel that is strict otherwise does not ask whose SYN it was
+  const isOtherSide = !tcpLenientRst || lastDirection !== direction
+  const answersSyn = (entries[at + STATUS] & IPS_SEEN_REPLY) !== 0 && lastIndex === INDEX_SYN && isOtherSide
   const answersAck = (entries[at + STATUS] & IPS_ASSURED) === 0 && lastIndex === INDEX_ACK
   if ((answersSyn || answersAck) && packet.acknowledgment === entries[at + LAST_END])
     return accepted(context, ct, packet, direction, INDEX_RST, oldState, state)
