@@ -6,6 +6,7 @@ import { formatCount, plural, printable } from '../text/format.ts'
 import type { Page } from '../text/page.ts'
 import { SECTION_MARGIN, titled } from '../text/sections.ts'
 import type { Style } from '../text/style.ts'
+import { instantOf } from '../text/wall-clock.ts'
 import { labelled, wrap } from '../text/wrap.ts'
 import { frameNames } from './capture-section.ts'
 import { allFrames } from './display-filter.ts'
@@ -55,7 +56,8 @@ export function infoBlock(
   const { width, style } = page
   const heading = `${printable(finding.title)} (${finding.confidence})`
   const frames = frameNames(finding.frames.slice(0, NAMED_FRAMES), captures)
-  const more = finding.frames.length > NAMED_FRAMES ? ' and later' : ''
+  const more =
+    finding.frameCount > NAMED_FRAMES ? ` (first ${NAMED_FRAMES} of ${formatCount(finding.frameCount)})` : ''
   return [
     ...titled(
       'INFO',
@@ -102,14 +104,18 @@ function flowLines({ flows, flowCount, amount }: FindingReport, width: number): 
   return wrap([...named, ...more, ...(amount === '' ? [] : [amount])], width)
 }
 
-/** From when to when. Of what was only counted, when that was: during the capture. */
-export function whenText(
+/** From when to when; of what was only counted, that it was at some time of the captures. */
+function whenText(
   { facts: { first, last } }: FindingReport,
   captures: readonly CaptureReport[],
   { clock }: Page,
 ): string {
-  if (first !== null && last !== null) return clock.span(BigInt(first.nanoseconds), BigInt(last.nanoseconds))
-  return captures.some(({ firstTime }) => firstTime !== null) ? 'at times of the capture' : 'at no known time'
+  if (first !== null) return clock.span(BigInt(first.nanoseconds), BigInt((last ?? first).nanoseconds))
+  const times = captures
+    .flatMap(capture => [capture.firstTime, capture.lastTime])
+    .filter(time => time !== null)
+  const [from, ...more] = times.map(instantOf).sort((a, b) => (a < b ? -1 : 1))
+  return from === undefined ? 'not known' : `within ${clock.span(from, more.at(-1) ?? from)}`
 }
 
 /** What to do or to look at, each with the commands below it, which are to be typed as they are. */
@@ -131,7 +137,7 @@ function lookLines(
   captures: readonly CaptureReport[],
   { width, style }: Page,
 ): string[] {
-  const { frames, frameCount } = finding
+  const { frames, frameCount, flowCount } = finding
   if (frames.length === 0) return []
   const named = tsharkCommands(captures, frames)
   const isPart = frameCount > frames.length
@@ -141,7 +147,7 @@ function lookLines(
     captures.length === 1 && first !== undefined ? ` from frame ${formatCount(first.frame)} on` : ''
   const what =
     all.length > 0
-      ? `${plural(frameCount, 'frame')}${from}, in all frames of these connections`
+      ? `${plural(frameCount, 'frame')}${from}; this finds all frames of ${flowCount === 1 ? 'the connection' : 'the connections'}`
       : isPart
         ? `the first ${formatCount(frames.length)} of ${plural(frameCount, 'frame')}`
         : plural(frames.length, 'frame')

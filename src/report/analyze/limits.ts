@@ -219,5 +219,5 @@ function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
       ([name, entries]) =>
         `${name.slice('nf_conntrack_'.length)} ${settings[name]} s × ${formatCount(entries)}`,
     )
-  return `The capture (${formatDuration(end / 1e9)}) is shorter than the timeouts of its entries (${named.join(', ')}): the table was still filling.`
+  return `The capture (${formatDuration(end / 1e9)}) is shorter than the timeouts of its entries (${named.join(', ')}): the table grows further if this load goes on.`
 }

@@ -112,9 +112,9 @@ function partLine({
   sysctl,
 }: ProjectionReport['parts'][number]): string {
   const name = [protocol, state].filter(word => word !== '').join(' ')
-  const held_ = held < 10 ? held.toPrecision(2) : held.toFixed(1)
+  const seconds = held < 10 ? held.toPrecision(2) : held.toFixed(1)
   const timeout = sysctl === null ? '' : ` (${sysctl.slice('nf_conntrack_'.length)})`
-  return `${formatRate(rate)} × ${Number(held_)} s = ${formatCount(entries)} ${name}${timeout}`
+  return `${formatRate(rate)} × ${Number(seconds)} s = ${formatCount(entries)} ${name}${timeout}`
 }
 
 function rising({ rising }: ProjectionReport): string {

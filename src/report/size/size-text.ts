@@ -163,8 +163,8 @@ function adviceLines({ advice, scenarios }: SizeReport, style: Style): string[] 
   const { need, isEnough, lines, noTimeout } = advice
   const { max } = scenarios[0].table
   const first = isEnough
-    ? `nf_conntrack_max ${max === 0 ? '0 is no limit' : `${max} is enough`}: ${plural(need, 'entry', 'entries')} needed`
-    : `${plural(need, 'entry', 'entries')} needed, nf_conntrack_max ${max} leaves too little room`
+    ? `nf_conntrack_max ${max === 0 ? '0 is no limit' : `${formatCount(max)} is enough`}: ${plural(need, 'entry', 'entries')} needed`
+    : `${plural(need, 'entry', 'entries')} needed, nf_conntrack_max ${formatCount(max)} leaves too little room`
   return [
     first,
     ...lines.flatMap(({ command, reason }) => [style.bold(command), `  ${reason}`]),
