@@ -63,7 +63,7 @@ describe('analyze with rules and topology', () => {
     })
     const { stdout } = await runCli(['analyze', CAPTURE, '--rules', RULES])
     expect(stdout).toContain('rules.txt:37 ("default/web:http") sends')
-    expect(stdout).toContain('1 translation as the rules say')
+    expect(stdout).toContain('1 translation confirmed by the rules')
   })
 
   it('tells translations that the rules do not have, or have otherwise', async () => {
@@ -97,7 +97,7 @@ describe('analyze with rules and topology', () => {
       rule: 'same-bridge-dnat.rules.txt:37',
     })
     expect(flow?.reply.src).toBe('10.96.45.12')
-    const { stdout } = await runCli(['analyze', VETH, '--rules', RULES])
+    const { stdout } = await runCli(['analyze', VETH, '--rules', RULES, '--details'])
     expect(stdout).toContain(
       'not seen translated; by same-bridge-dnat.rules.txt:37 it goes to 10.244.0.7:8080',
     )

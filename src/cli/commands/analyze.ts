@@ -261,7 +261,7 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
 
 async function print(
   reports: readonly OfHost<Report>[],
-  options: Pick<AnalyzeOptions, 'format' | 'quiet' | 'color' | 'width'>,
+  options: Pick<AnalyzeOptions, 'format' | 'quiet' | 'text'>,
   io: Io,
   generator: string,
 ): Promise<void> {
@@ -270,7 +270,7 @@ async function print(
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderHosts } = await import('../../report/analyze/text.ts')
-  await writeText(io.stdout, renderHosts(reports, options))
+  await writeText(io.stdout, renderHosts(reports, options.text))
 }
 
 /** Prints the reports for a ticket; the captures of those that have findings are read once more for its diagrams. */

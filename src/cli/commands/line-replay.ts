@@ -23,6 +23,7 @@ import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
 import { openOutput } from '../io/open-output.ts'
 import type { OutputFile } from '../io/output-file.ts'
+import { withProgress } from '../io/progress.ts'
 import type { HostPlace } from '../options/hosts.ts'
 import { DECODABLE } from '../replay/decodable.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
@@ -74,7 +75,9 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
     const settings = fragmentSettings(sysctls)
     const fragments = new Defragmenter(settings)
     const { engines, witness } = oneTable([engine], printer, tunnels, settings)
-    await replay(paced, engines, fragments, witness, window)
+    // on a terminal the lines themselves show how far it is
+    const progress = { quiet: io.stdout.isTTY === true, ending: interrupt.ending }
+    await withProgress(source, io, progress, () => replay(paced, engines, fragments, witness, window))
     interrupt.finish()
     await output.end()
     warnOfDamage(source.captures, io.stderr)

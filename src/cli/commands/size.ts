@@ -27,6 +27,7 @@ import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from '../options/host-
 import type { HostPart, Hosts } from '../options/hosts.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from '../options/options.ts'
 import { type TableFlags, tableOf } from '../options/table-file.ts'
+import { zoneOf } from '../options/time-zone.ts'
 import {
   capturedSpecs,
   otherRulesSpec,
@@ -64,6 +65,7 @@ export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, Knowled
   replay: Replay
   tunnels: OneTableTunnels
   ascii?: boolean
+  tz: string
   color: boolean
   quiet?: boolean
 }
@@ -93,6 +95,8 @@ export interface SizeOptions extends Selection {
   ascii: boolean
   color: boolean
   width: number
+  /** Whose times of day. */
+  zone: string
   quiet: boolean
 }
 
@@ -127,6 +131,7 @@ export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: 
     ascii: flags.ascii === true,
     color: wantsColor(io, flags.color),
     width: widthOf(io),
+    zone: zoneOf(flags.tz),
     quiet: flags.quiet === true,
   }
 }

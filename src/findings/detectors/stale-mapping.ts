@@ -45,6 +45,7 @@ interface Suspect {
   backendEnd: Endpoint
   client: number
   start: number
+  last: number
   /** Packets, and for how many seconds; SYNs are counted where they were seen. */
   packets: number
   seconds: number
@@ -122,6 +123,7 @@ export class StaleMappings {
       client: table.source(ct * 2),
       start: hasReply ? this.lastAnswer(ct) : start,
       packets: hasReply ? silent : table.packets(ct * 2),
+      last: table.last(ct),
       seconds: Math.round((table.last(ct) - table.start(ct)) / 1e9),
       isTranslated,
       hasError,
@@ -227,7 +229,7 @@ function synsOf(places: readonly Place[]): number {
 
 function addTo(
   collector: Collector,
-  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, silent }: Suspect,
+  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, last: until, silent }: Suspect,
   confidence: Confidence,
   reason: Phrase,
 ): void {
@@ -244,6 +246,7 @@ function addTo(
       flow,
       point,
       time: start,
+      until,
       steps: [step(isSyn ? 'syns' : 'datagrams', [first, last], values)],
     })
   }

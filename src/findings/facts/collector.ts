@@ -21,6 +21,11 @@ const FRAMES_OF_FLOW = 8
 const MOST_FRAMES = 120
 /** Frames of one step. */
 const STEP_FRAMES = 8
+/** Frames of a finding that are told apart when they are counted. */
+const MOST_COUNTED = 65_536
+
+/** More than there are captures, so that a frame and its capture make one number. */
+const CAPTURES = 4096
 
 /** What a detector says of one try of a flow at one point. */
 export interface Case {
@@ -33,8 +38,9 @@ export interface Case {
   client: Endpoint
   flow: FlowFacts
   point: number
-  /** Nanoseconds since the first frame. */
+  /** Nanoseconds since the first frame: when it began, and when the last packet of it came, if that was later. */
   time: number
+  until?: number
   /** What happened, in order. */
   steps: Step[]
   /** How many tries this is; 1 unless told. */
@@ -63,6 +69,8 @@ interface Group {
   /** Flows beyond MOST_FLOWS: a hash of each one's client, with the point that shows it; and the tries of all of them. */
   further: Map<number, number>
   furtherTries: number
+  /** All frames, by capture and number, as far as there is room. */
+  counted: Set<number>
   points: Set<number>
   firstTime: number
   lastTime: number
@@ -77,11 +85,12 @@ export class Collector {
     const group = this.groupOf(found)
     group.points.add(pointOfSide(found.point))
     group.firstTime = Math.min(group.firstTime, found.time)
-    group.lastTime = Math.max(group.lastTime, found.time)
+    group.lastTime = Math.max(group.lastTime, found.time, found.until ?? found.time)
     if (isSurer(found.confidence, group.confidence)) {
       group.confidence = found.confidence
       group.reason = found.reason
     }
+    countFrames(group.counted, found.steps)
     const client = keyOf(found.client)
     let flow = group.flows.get(client)
     if (flow === undefined) {
@@ -130,6 +139,7 @@ export class Collector {
         flows: new Map(),
         further: new Map(),
         furtherTries: 0,
+        counted: new Set(),
         points: new Set(),
         firstTime: Number.POSITIVE_INFINITY,
         lastTime: Number.NEGATIVE_INFINITY,
@@ -194,12 +204,19 @@ function factsOf(group: Group): Facts {
     firstTime: group.firstTime,
     lastTime: group.lastTime,
     frames: sortFrames(frames),
+    frameCount: group.counted.size,
     steps: sortSteps(group.steps),
     points: [...group.points].sort((a, b) => a - b),
     values: {},
     rules: [],
     isOpen: group.isOpen,
   }
+}
+
+function countFrames(counted: Set<number>, steps: readonly Step[]): void {
+  if (counted.size >= MOST_COUNTED) return
+  for (const { frames } of steps)
+    for (const { capture, frame } of frames) counted.add(frame * CAPTURES + capture)
 }
 
 function addFrames(frames: FrameReference[], steps: readonly Step[]): void {

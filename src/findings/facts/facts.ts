@@ -117,6 +117,8 @@ export interface Facts {
   lastTime: number | null
   /** The frames that prove it; the first few. */
   frames: FrameReference[]
+  /** How many frames that are, those that are not named included; absent where all are. */
+  frameCount?: number
   /** What happened in order, on the flow named first. */
   steps: Step[]
   /** The observation points that show it, by number. */

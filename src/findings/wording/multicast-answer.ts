@@ -2,7 +2,7 @@
 import { advice, firstFlow, fromEnd, iptables, number, protocolArgument, type Wording } from './wording.ts'
 
 export const multicastAnswer: Wording = {
-  title: () => 'answers to a query that went to a group are NEW to conntrack',
+  title: () => 'Replies to a multicast query are NEW to conntrack, not ESTABLISHED',
   cause: () =>
     "the entry of the query expects answers from the address of the group; those come from their senders' own addresses. " +
     'Rules that let in ESTABLISHED packets alone drop them',

@@ -1,5 +1,6 @@
 // Facts into a finding as it is printed: sentences and commands beside the facts they are made of.
 import type { Kernel, Traits } from '../../conntrack/kernel.ts'
+import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Facts, FindingId, Phrase } from '../facts/facts.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import { conntrackEarlyDrop } from './conntrack-early-drop.ts'
@@ -101,11 +102,13 @@ export function say(
     id: facts.id,
     severity: facts.severity,
     confidence: facts.confidence,
-    title: titleOf(facts, wording),
+    title: wording.title(facts),
+    amount: amountOf(facts, wording),
     flows: facts.flows.map(flowText),
     flowCount: facts.flowCount,
     occurrences: facts.occurrences,
     frames: facts.frames,
+    frameCount: Math.max(facts.frameCount ?? 0, facts.frames.length),
     steps: facts.steps.map(step => ({ what: sentence(wording.steps, step, facts.id), frames: step.frames })),
     points: facts.points.map(nameOf),
     reason: reasonOf(facts, wording),
@@ -117,12 +120,16 @@ export function say(
   }
 }
 
-function titleOf(facts: Facts, wording: Wording): string {
-  const title = wording.title(facts)
-  if (wording.countsItself === true || facts.values.by !== undefined || facts.values.pairs !== undefined)
-    return title
-  const often = facts.occurrences > facts.flowCount ? `, ${facts.occurrences} times` : ''
-  return `${title} (${counted(facts.flowCount, 'flow')}${often})`
+/** How many connections there are, and how often it happened: `2 connections, 6 attempts`. */
+function amountOf({ severity, flows, flowCount, occurrences, values }: Facts, wording: Wording): string {
+  if (wording.countsItself === true || values.by !== undefined || values.pairs !== undefined) return ''
+  const isTcp = flows.every(({ protocol }) => protocol === IPPROTO_TCP)
+  const noun = isTcp ? 'connection' : 'flow'
+  // one flow of facts may stand for many, which it counts
+  const listed = flows.length === flowCount ? flows.map(({ counts }) => counts?.flows ?? 1) : []
+  const count = listed.length === 0 ? flowCount : listed.reduce((sum, flows) => sum + flows, 0)
+  if (occurrences <= count) return counted(count, noun)
+  return `${counted(count, noun)}, ${severity === 'info' ? `${counted(occurrences, 'time')} in all` : counted(occurrences, 'attempt')}`
 }
 
 function reasonOf({ id, reasons }: Facts, { reasons: sentences }: Wording): string {

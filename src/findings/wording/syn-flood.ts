@@ -1,13 +1,13 @@
 // The words of syn-flood.
-import { advice, answererOf, counted, firstFlow, iptables, toEnd, type Wording } from './wording.ts'
+import { advice, answererOf, counted, firstFlow, grouped, iptables, toEnd, type Wording } from './wording.ts'
 
 export const synFlood: Wording = {
   countsItself: true,
   title: facts => {
     const counts = firstFlow(facts)?.counts
     return counts === undefined
-      ? 'a flood of SYNs, hardly any of which completes the handshake'
-      : `a flood of SYNs: of ${counted(counts.flows, 'connection')} to one destination ${counts.completed} completed the handshake`
+      ? 'SYN flood: hardly any handshake was completed'
+      : `SYN flood: ${grouped(counts.completed)} of ${counted(counts.flows, 'handshake')} completed`
   },
   cause: () => 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
   fix: facts => {

@@ -8,10 +8,14 @@ export interface FindingReport {
   severity: Severity
   confidence: Confidence
   title: string
+  /** How many flows, and how often, in words: `2 connections, 6 attempts`; `''` where the title has its own numbers. */
+  amount: string
   /** The flows, before and behind translation; the first few. */
   flows: string[]
   flowCount: number
   frames: FrameReference[]
+  /** How many frames that are, those that are not named included. */
+  frameCount: number
   /** What happened in order, on the flow named first; with the frames of each capture. */
   steps: FindingStep[]
   /** Observation points that show it. */

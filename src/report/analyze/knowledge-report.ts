@@ -1,4 +1,4 @@
-// What was given beside the captures, and how it goes with them: rules held against translations, flows by rules and names.
+// What was given beside the captures, and how it agrees with them: rules compared with translations, flows by rules and names.
 import type { CheckedTranslations, TranslationGroup } from '../../findings/counts/translation-check.ts'
 import { parseAddress } from '../../host/files/network.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
@@ -134,7 +134,9 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
     const name = topology.host === '' ? '' : ` of ${printable(topology.host ?? '')}`
     const what =
       topology.host === null
-        ? style.yellow('which of its hosts the captures are of cannot be told: no point is named by it')
+        ? style.yellow(
+            'it does not say which of its hosts the captures are of: no observation point has one of its names',
+          )
         : `${plural(topology.interfaces, 'interface')}${name}`
     lines.push(`${topology.files.map(printable).join(', ')}: ${what}`)
   }
@@ -150,20 +152,20 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
   }
   if (translations === null) return lines
   const { confirmed, contradicted, unknown, undecided } = translations
-  if (confirmed.flows > 0) lines.push(`${plural(confirmed.flows, 'translation')} as the rules say`)
+  if (confirmed.flows > 0) lines.push(`${plural(confirmed.flows, 'translation')} confirmed by the rules`)
   if (contradicted.flows > 0) {
     lines.push(
       style.yellow(
-        `${plural(contradicted.flows, 'translation')} not as the rules say: they have changed since, or are of another host`,
+        `${plural(contradicted.flows, 'translation')} contradicted by the rules: they have changed since, or are of another host`,
       ),
     )
     lines.push(...groupLines(contradicted.groups))
   }
   if (unknown.flows > 0) {
-    lines.push(`${plural(unknown.flows, 'translation')} that no rule is about`)
+    lines.push(`${plural(unknown.flows, 'translation')} without a rule about them`)
     lines.push(...groupLines(unknown.groups))
   }
-  if (undecided > 0) lines.push(`${plural(undecided, 'translation')} that the rules cannot tell of`)
+  if (undecided > 0) lines.push(`${plural(undecided, 'translation')} that the rules leave open`)
   return lines
 }
 

@@ -185,7 +185,7 @@ export interface KnowledgeReport {
   topology: { files: string[]; host: string | null; interfaces: number } | null
   /** Files of `--kubernetes`, and how many objects of a kind are in them; absent without. */
   kubernetes?: ClusterReport
-  /** Translations that were seen, held against the rules; null without rules. */
+  /** Translations that were seen, compared with the rules; null without rules. */
   translations: TranslationReport | null
 }
 
