@@ -27,6 +27,7 @@ import {
   KUBERNETES_HELP,
   knowledgeOf,
   LINE_RULES_HELP,
+  NAMES_HELP,
   RULES_AFTER_HELP,
   RULES_HELP,
   RULES_OF_HELP,
@@ -150,6 +151,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
     .option('--topology <file>', TOPOLOGY_HELP, collect, [])
     .option('--kubernetes <file>', KUBERNETES_HELP, collect, [])
+    .option('--names <file>', NAMES_HELP, collect, [])
     .optionsGroup(PRINTED)
     .option('--brief', 'print the verdict alone')
     .option('--details', 'print all details: the largest flows, who holds the table, each point')

@@ -5,6 +5,8 @@ import { FileFault } from '../../host/files/file-fault.ts'
 import { Knowledge } from '../../host/knowledge.ts'
 import { Cluster } from '../../host/kubernetes/cluster.ts'
 import { readObjects } from '../../host/kubernetes/objects-file.ts'
+import { readHosts } from '../../host/names/hosts-file.ts'
+import type { AddressNames } from '../../host/names/names.ts'
 import { Rules } from '../../host/rules/rules.ts'
 import { readRules } from '../../host/rules/rules-file.ts'
 import { Ruleset } from '../../host/rules/ruleset.ts'
@@ -48,6 +50,17 @@ export interface KnowledgeFlags {
   rules: string[]
   topology: string[]
   kubernetes?: string[]
+}
+
+/** Of the commands that print names. */
+export const NAMES_HELP =
+  'names of addresses, repeatable: lines as /etc/hosts has them. They stand beside addresses, behind names from --kubernetes'
+
+/** The names of `--names` files, by address. @throws UsageError for a file that is none */
+export function namesOf(paths: readonly string[]): AddressNames {
+  const names = new Map<string, string>()
+  for (const path of paths) read(path, '--names', text => readHosts(text, names))
+  return names
 }
 
 /**

@@ -104,11 +104,17 @@ export function label(word: string): string {
 }
 
 /** The flows, a few of them by name, and how many there are. */
-function flowLines({ flows, flowCount, amount }: FindingReport, width: number): string[] {
+function flowLines(
+  { flows, flowCount, amount, names = [], comments = [] }: FindingReport,
+  width: number,
+): string[] {
   const named = flows.slice(0, NAMED_FLOWS).map(printable)
   const more =
     flowCount > named.length && named.length > 0 ? [`and ${formatCount(flowCount - named.length)} more`] : []
-  return wrap([...named, ...more, ...(amount === '' ? [] : [amount])], width)
+  const called = names.map(({ address, name }) => `${address} is ${printable(name)}`).join(', ')
+  const written = comments.map(({ frame, text }) => `frame ${frame} has the comment: ${printable(text)}`)
+  const known = called === '' ? [] : [called]
+  return wrap([...named, ...more, ...known, ...written, ...(amount === '' ? [] : [amount])], width)
 }
 
 /** From when to when; of what was only counted, that it was at some time of the captures. */

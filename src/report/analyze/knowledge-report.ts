@@ -3,6 +3,7 @@ import type { CheckedTranslations, TranslationGroup } from '../../findings/count
 import { parseAddress } from '../../host/files/network.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Cluster } from '../../host/kubernetes/cluster.ts'
+import type { Names } from '../../host/names/names.ts'
 import { nameOf, onlyTarget } from '../../host/rules/rules.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
@@ -86,13 +87,13 @@ export function withTarget(flow: FlowReport, knowledge: Knowledge | null): FlowR
   return { ...flow, byRules: { to: target.text, name: nameOf(target.way), rule: rule.source.place } }
 }
 
-/** A flow with the names that its ends have in Kubernetes. */
-export function withNames(flow: FlowReport, cluster: Cluster | null): FlowReport {
-  if (cluster === null) return flow
+/** A flow with the names that its ends have. */
+export function withNames(flow: FlowReport, names: Names): FlowReport {
+  if (names.isEmpty) return flow
   const { protocolNumber, orig, reply } = flow
   const named = (direction: DirectionReport): DirectionReport => {
-    const srcName = cluster.nameAt(protocolNumber, direction.src, direction.sport ?? -1)
-    const dstName = cluster.nameAt(protocolNumber, direction.dst, direction.dport ?? -1)
+    const srcName = names.nameAt(protocolNumber, direction.src, direction.sport ?? -1)
+    const dstName = names.nameAt(protocolNumber, direction.dst, direction.dport ?? -1)
     const { src, dst, ...rest } = direction
     return {
       src,

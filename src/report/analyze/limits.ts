@@ -49,6 +49,8 @@ export interface Evidence {
   leftOut: number
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
+  /** Comments on packets that found no room. */
+  unkeptComments: number
   /** The rules that the packets were replayed through, or null. */
   rules: ReplayedRules | null
 }
@@ -80,6 +82,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-filter', captureFilter(evidence)],
     [LEFT_OUT, leftOut(evidence)],
     ['search-budget', stoppedSearches(evidence)],
+    ['comments-left-out', unkeptComments(evidence)],
     ['clock', clock(evidence)],
     ['other-data-plane', otherDataPlane(evidence)],
     ['default-kernel', defaultKernel(evidence)],
@@ -178,6 +181,12 @@ function clock({ captures, sightings }: Evidence): string {
       ? 'replayed in the order of the capture, at the time of the frame before'
       : 'sorted by time'
   return `${parts.join(', ')}: ${order}.`
+}
+
+function unkeptComments({ unkeptComments: count }: Evidence): string {
+  return count === 0
+    ? ''
+    : `${plural(count, 'comment')} on packets of the capture found no room: what they say is not here.`
 }
 
 function stoppedSearches({ searches }: Evidence): string {

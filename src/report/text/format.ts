@@ -86,10 +86,11 @@ export function sparkline(values: readonly number[], maximum: number, width: num
   return line
 }
 
+/** Characters that move a cursor, colour a terminal, or turn the direction of a text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
 /** Text out of a capture or a file name with its control characters made visible: nothing reaches the terminal's state. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, character => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
-  })
+  return text.replace(CONTROLS, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
