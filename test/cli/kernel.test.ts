@@ -61,7 +61,7 @@ describe('the kernel', () => {
 
   it('is not known where only sysctls were given', async () => {
     const { stdout } = await runCli([CAPTURE, '--set', 'tcp_loose=0'])
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Which kernel the node runs is not known')
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Assumes Linux 6.18: --kernel VERSION names another')
   })
 
   it('has defaults of its own, which what was given wins over', async () => {
