@@ -261,13 +261,14 @@ function addPackets(program: Command, io: Io): void {
 
 function addEvents(program: Command, io: Io): void {
   const summary = 'print the events that `conntrack -E -o timestamp` would have printed, in capture time'
-  addLineCommand(program, 'events', summary, EVENT_FORMATS).action(
-    async (captures: string[], flags: LineFlags) => {
+  addLineCommand(program, 'events', summary, EVENT_FORMATS)
+    .option('--expect', 'events of expectations instead, as `conntrack -E expect -o timestamp` prints them')
+    .action(async (captures: string[], flags: LineFlags & { expect?: boolean }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
+      const asked = { format, ofExpectations: flags.expect === true }
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), ...asked }))
       for (const options of hosts) await printEvents(options, io)
-    },
-  )
+    })
 }
 
 function addList(program: Command, io: Io): void {
