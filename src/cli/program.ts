@@ -42,6 +42,7 @@ import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import { namedFiles } from './options/named-files.ts'
 import { nearest } from './options/nearest.ts'
 import {
+  ANALYZE_FORMATS,
   type AnalyzeFlags,
   analyzeOptions,
   DEFAULT_TOP,
@@ -108,8 +109,8 @@ export function createProgram(
     .showHelpAfterError('ctpcap --help tells more')
     .exitOverride()
     .hook('preAction', (_program, command) => {
-      refuseUnknownCommand(command.processedArgs[0] as string[], program.commands)
-      refuseClashes(namedFiles(command.processedArgs[0] as string[], command.opts()), io.descriptors)
+      refuseUnknownCommand(capturesOf(command), program.commands)
+      refuseClashes(namedFiles(capturesOf(command), command.opts()), io.descriptors)
     })
   addAnalyze(program, io, finish)
   addPackets(program, io)
@@ -118,6 +119,7 @@ export function createProgram(
   addSize(program, io)
   addRules(program, io)
   addInfo(program, io)
+  addExplain(program, io)
   return program
 }
 
@@ -152,6 +154,10 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--brief', 'print the verdict alone')
     .option('--details', 'print all details: the largest flows, who holds the table, each point')
     .option('--json', 'print the report as one JSON document (docs/report-schema.md)')
+    .option(
+      '--format <format>',
+      `${ANALYZE_FORMATS.join(', ')}: for people, as --json, for a ticket with diagrams`,
+    )
     .option('--only <ids>', ONLY_HELP)
     .option('--without <ids>', WITHOUT_HELP)
     .option('--flows <file>', 'write every flow as it ends to FILE, named .ndjson or .csv')
@@ -163,7 +169,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--tz <zone>', TZ_HELP, DEFAULT_TZ)
     .option('--fail-on <severity>', `exit with 1 if a finding is that grave: ${SEVERITIES.join(', ')}`)
     .option('--no-color', NO_COLOR_HELP)
-    .option('-q, --quiet', 'print no report (but --json and --flows), warnings or progress')
+    .option('-q, --quiet', 'print no report (but --json, --format and --flows), warnings or progress')
     .action(async (captures: string[], flags: AnalyzeFlags) => {
       const hosts = mapNonEmpty(hostParts(captures, flags), part => analyzeOptions(part, io))
       const failed = await analyze(hosts, io, programVersion())
@@ -442,4 +448,25 @@ function tunnelsOption(choices: readonly string[], help: string): Option {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]
+}
+
+function addExplain(program: Command, io: Io): void {
+  program
+    .command('explain')
+    .description('explain a finding, what conntrack logs of a packet, or a sysctl; alone, list what there is')
+    .argument(
+      '[name...]',
+      "an id (asymmetric-same-bridge-return), a text ('SEQ is over upper bound'), or a sysctl",
+    )
+    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .action(async (words: string[], flags: { color: boolean }) => {
+      // its texts are read only when it runs
+      const { printExplanation } = await import('./commands/explain.ts')
+      await printExplanation(words, flags, io)
+    })
+}
+
+/** The captures that a command was given; `explain` takes none. */
+function capturesOf(command: Command): string[] {
+  return command.name() === 'explain' ? [] : (command.processedArgs[0] as string[])
 }

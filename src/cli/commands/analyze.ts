@@ -11,6 +11,7 @@ import { FRAME_TRACKED, replay, type Witness } from '../../replay.ts'
 import { buildReport, type Tracked } from '../../report/analyze/build.ts'
 import { FlowReporter } from '../../report/analyze/flow-report.ts'
 import { analyzeDocument } from '../../report/analyze/joined-flows.ts'
+import type { Told } from '../../report/analyze/markdown.ts'
 import type { Report } from '../../report/analyze/model.ts'
 import { sightingsReport } from '../../report/analyze/sightings-report.ts'
 import { renderJson } from '../../report/json.ts'
@@ -48,7 +49,8 @@ export async function analyze(hosts: Hosts<AnalyzeOptions>, io: Io, generator: s
   const reports = await reportsOf(hosts, options => analyzeHost(options, io, generator))
   // all but the files is the same for each
   const [{ failOn, ...options }] = hosts
-  await print(reports, options, io, generator)
+  if (options.format === 'markdown') await printMarkdown(reports, hosts, io)
+  else await print(reports, options, io, generator)
   const tables = reports.flatMap(({ report }) => [report, ...report.tunnels])
   const findings = tables.flatMap(table => table.findings)
   return failOn !== null && findings.some(({ severity }) => isAtLeast(severity, failOn))
@@ -259,13 +261,35 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
 
 async function print(
   reports: readonly OfHost<Report>[],
-  options: Pick<AnalyzeOptions, 'json' | 'quiet' | 'text'>,
+  options: Pick<AnalyzeOptions, 'format' | 'quiet' | 'text'>,
   io: Io,
   generator: string,
 ): Promise<void> {
-  if (options.json) return await writeText(io.stdout, renderJson(analyzeDocument(generator, reports)))
+  if (options.format === 'json')
+    return await writeText(io.stdout, renderJson(analyzeDocument(generator, reports)))
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderHosts } = await import('../../report/analyze/text.ts')
   await writeText(io.stdout, renderHosts(reports, options.text))
+}
+
+/** Prints the reports for a ticket; the captures of those that have findings are read once more for its diagrams. */
+async function printMarkdown(
+  reports: readonly OfHost<Report>[],
+  hosts: Hosts<AnalyzeOptions>,
+  io: Io,
+): Promise<void> {
+  const { renderMarkdown } = await import('../../report/analyze/markdown.ts')
+  const { packetStories } = await import('./packet-stories.ts')
+  const told: OfHost<Told>[] = []
+  for (const [i, { host, report }] of reports.entries()) {
+    const options = hosts[i]
+    const frames = report.findings.flatMap(finding => [
+      ...finding.steps.flatMap(step => step.frames),
+      ...finding.frames,
+    ])
+    const stories = options === undefined ? null : await packetStories(options, frames, io)
+    told.push({ host, report: { report, stories } })
+  }
+  await writeText(io.stdout, renderMarkdown(told))
 }

@@ -28,6 +28,7 @@ import { zoneOf } from './time-zone.ts'
 export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, FindingFlags {
   filter?: string
   json?: boolean
+  format?: string
   flows?: string
   top?: string
   sort?: string
@@ -47,7 +48,7 @@ export interface AnalyzeOptions {
   host: string
   captures: string[]
   filter: Filter | null
-  json: boolean
+  format: (typeof ANALYZE_FORMATS)[number]
   /** File for every flow, or null. */
   flows: string | null
   /** How many of the largest flows are shown. */
@@ -77,6 +78,9 @@ export interface AnalyzeOptions {
   quiet: boolean
 }
 
+/** Forms of the report, the one for people first. */
+export const ANALYZE_FORMATS = ['text', 'json', 'markdown'] as const
+
 /** Columns of a report that goes to a file or a pipe, and the bounds of a terminal's. */
 const PLAIN_WIDTH = 120
 const LEAST_WIDTH = 60
@@ -100,7 +104,7 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     host,
     captures,
     filter: filterOf(flags),
-    json: flags.json === true,
+    format: formatOf(flags),
     flows,
     top: flags.top === undefined ? DEFAULT_TOP : wholeNumber('--top', flags.top, MOST_TOP),
     sort: flags.sort === undefined ? SORT_KEYS[0] : oneOf('--sort', flags.sort, SORT_KEYS),
@@ -132,6 +136,14 @@ function textOptions(flags: AnalyzeFlags, io: Io): TextOptions {
     showsFlows: flags.top !== undefined || flags.sort !== undefined,
     repeatsVerdict: io.stdout.isTTY === true && flags.brief !== true,
   }
+}
+
+/** `--json` is the older name of `--format json`. @throws UsageError */
+function formatOf({ json, format }: AnalyzeFlags): AnalyzeOptions['format'] {
+  if (json !== true) return format === undefined ? 'text' : oneOf('--format', format, ANALYZE_FORMATS)
+  if (format !== undefined && format !== 'json')
+    throw new UsageError(`--json and --format ${format}: expected one of them`)
+  return 'json'
 }
 
 /** Flags that every command has for the sysctls of its replay. */

@@ -44,6 +44,7 @@ export function findingBlock(
     ...adviceLines('fix', finding.fix, page),
     ...adviceLines('check', finding.check, page),
     ...lookLines(finding, captures, page),
+    ...moreLines(finding, width),
   ]
 }
 
@@ -64,7 +65,12 @@ export function infoBlock(
     ),
     ...labelled(label('when'), whenText(finding, captures, page), width),
     ...(frames === '' ? [] : labelled(label('look'), frames, width)),
+    ...moreLines(finding, width),
   ]
+}
+
+function moreLines({ id }: FindingReport, width: number): string[] {
+  return labelled(label('more'), `ctpcap explain ${id}`, width)
 }
 
 /** How sure it is and why, and what happened in order: for who wants to judge for himself. */

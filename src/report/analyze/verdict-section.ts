@@ -303,7 +303,7 @@ function isClean(report: Report): boolean {
 }
 
 /** What was looked at and is as it should be. */
-function orderlyItems(report: Report): string[] {
+export function orderlyItems(report: Report): string[] {
   const { packets, unreplied, flows, table, findings, captures } = report
   const items: string[] = []
   if (packets.invalid === 0) items.push(`0 of ${plural(trackedPackets(report), 'packet')} INVALID`)
