@@ -156,7 +156,10 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--brief', 'print the verdict alone')
     .option('--details', 'print all details: the largest flows, who holds the table, each point')
     .option('--json', 'print the report as one JSON document (docs/report-schema.md)')
-    .option('--format <format>', FORMAT_HELP)
+    .option(
+      '--format <format>',
+      `${ANALYZE_FORMATS.join(', ')}: for people, as --json, for a ticket with diagrams`,
+    )
     .option('--only <ids>', ONLY_HELP)
     .option('--without <ids>', WITHOUT_HELP)
     .option('--flows <file>', 'write every flow as it ends to FILE, named .ndjson or .csv')
@@ -181,7 +184,6 @@ const READ = 'What to read:'
 const NODE = 'What the node is:'
 const PRINTED = 'What to print:'
 
-const FORMAT_HELP = `${ANALYZE_FORMATS.join(', ')}: for people, as --json, for a ticket with a table and diagrams`
 const NO_COLOR_HELP = 'print no colours; so does NO_COLOR, and output that is not a terminal'
 
 /** What is said of the options that commands share: in full at `analyze`, in short elsewhere. */
@@ -267,13 +269,14 @@ function addPackets(program: Command, io: Io): void {
 
 function addEvents(program: Command, io: Io): void {
   const summary = 'print the events that `conntrack -E -o timestamp` would have printed, in capture time'
-  addLineCommand(program, 'events', summary, EVENT_FORMATS).action(
-    async (captures: string[], flags: LineFlags) => {
+  addLineCommand(program, 'events', summary, EVENT_FORMATS)
+    .option('--expect', 'events of expectations instead, as `conntrack -E expect -o timestamp` prints them')
+    .action(async (captures: string[], flags: LineFlags & { expect?: boolean }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), format }))
+      const asked = { format, ofExpectations: flags.expect === true }
+      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), ...asked }))
       for (const options of hosts) await printEvents(options, io)
-    },
-  )
+    })
 }
 
 function addList(program: Command, io: Io): void {

@@ -32,6 +32,10 @@ export interface Traits {
   readonly icmpv6Redirect: boolean
   /** The verification tags of all chunks are checked as RFC 9260 asks; no HEARTBEAT_ACKED. nf_conntrack_sctp_packet() */
   readonly sctpTags: boolean
+  /** DCC is offered by the first text of a PRIVMSG alone, from the client's own address to a port that is one. nf_conntrack_irc.c */
+  readonly ircStrict: boolean
+  /** A port in SIP has one to five digits, or its address is none; a parameter without its number is none. sip_parse_port() */
+  readonly sipStrictPorts: boolean
   /** nf_conntrack_helper=1 assigns every helper by the port it is usually on. nf_ct_lookup_helper() */
   readonly helpersByPort: boolean
   /** FTP numbers too large for what they are make a line unreadable; without it they wrap. try_number(), get_port() */
@@ -114,6 +118,8 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   icmpv6Redirect:                '.     #     #     #     #     #     #     #',
   sctpTags:                      '.     #     #     #     #     #     #     #',
   helpersByPort:                 '#     #     #     .     .     .     .     .',
+  ircStrict:                     '.     #     #     #     #     #     #     #',
+  sipStrictPorts:                '.     #     #     #     #     #     #     #',
   ftpBoundedNumbers:             '.     .     .     .     .     .     .     #',
   logsIgnoredIndex:              '.     .     #     #     #     #     #     #',
   logsBounds:                    '.     .     .     #     #     #     #     #',

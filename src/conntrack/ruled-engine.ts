@@ -4,6 +4,7 @@ import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { Observer } from './events.ts'
 import type { Gate } from './gate.ts'
+import type { HelperName } from './helper-assignment.ts'
 import { readKey } from './key-tuple.ts'
 import { KnownEngine } from './known-engine.ts'
 import type { Translation } from './nat.ts'
@@ -15,7 +16,6 @@ import {
   DIRECTION_REPLY,
   IPCT_PROTOINFO,
   IPS_DST_NAT,
-  STATE_NEW,
   STATE_UNTRACKED,
 } from './status.ts'
 import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from './table-layout.ts'
@@ -38,6 +38,7 @@ export class RuledEngine extends KnownEngine {
     super(settings, observer, enforced, gate)
     this.passage = passage
     this.accompanyKeys(passage)
+    if (passage.assignsHelpers) this.enableHelpers(settings)
   }
 
   override track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): number {
@@ -88,11 +89,16 @@ export class RuledEngine extends KnownEngine {
     return reply >= 0 && (reply & 1) === DIRECTION_REPLY ? reply : -1
   }
 
-  protected override leaves(ct: number, packet: Packet): boolean {
+  protected override get helperInFront(): HelperName | null {
+    return this.passage.helper
+  }
+
+  protected override leaves(ct: number, packet: Packet, state: number): boolean {
     this.isTold = true
     const { table, seen, passage } = this
-    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true, ct)
+    const end = passage.leave(packet, seen, table, ct, state, DIRECTION_ORIGINAL, true, ct)
     if (end === LEAVES && passage.redirection !== null) this.redirect(ct, passage.redirection)
+    if (end === LEAVES && passage.helper !== null) this.assigned?.assign(ct, passage.helper)
     return end === LEAVES
   }
 

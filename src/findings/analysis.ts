@@ -122,7 +122,8 @@ export class Analysis implements Observer, Witness {
   private readonly check: TranslationCheck | null
 
   constructor(needs: AnalysisNeeds) {
-    const { settings, flows, points, knowledge = null, known = null } = needs
+    const { flows, points, knowledge = null, known = null } = needs
+    const settings = { ...needs.settings, networks: knowledge?.networks ?? [] }
     this.points = points
     this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge

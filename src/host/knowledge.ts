@@ -1,4 +1,5 @@
 // All that was given of the host beside the captures: rules, topology, objects, and the questions that they answer together.
+import type { BroadcastNetwork } from '../conntrack/helper-assignment.ts'
 import { type Address, type Family, sameAddress } from './files/network.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
 import type { Rules } from './rules/rules.ts'
@@ -25,6 +26,20 @@ export class Knowledge {
   /** Tells which interfaces the captures have, by index where they have one, else by name. */
   settle(indexes: readonly number[], names: readonly string[]): void {
     this.host = this.topology?.hostWith(indexes, names) ?? null
+  }
+
+  /** The IPv4 networks of the host that have a broadcast address. */
+  get networks(): BroadcastNetwork[] {
+    const addresses = [...(this.host?.interfaces.values() ?? [])].flatMap(device => device.addresses)
+    return addresses.flatMap(({ address, network }) => {
+      const [own = 0] = address.words
+      const [first = 0] = network.first
+      const [last = 0] = network.last
+      // the last of a network of two hosts, or of one, is a host
+      return address.family === 6 || (last >>> 0) - (first >>> 0) < 2
+        ? []
+        : [{ own, broadcast: last, mask: ~(first ^ last) }]
+    })
   }
 
   /** A packet from one endpoint to another. */

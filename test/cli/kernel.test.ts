@@ -61,7 +61,7 @@ describe('the kernel', () => {
 
   it('is not known where only sysctls were given', async () => {
     const { stdout } = await runCli([CAPTURE, '--set', 'tcp_loose=0'])
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Which kernel the node runs is not known')
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Assumes Linux 6.18: --kernel VERSION names another')
   })
 
   it('has defaults of its own, which what was given wins over', async () => {
@@ -129,7 +129,10 @@ describe('the kernel', () => {
     [['--kernel', 'newest'], '--kernel newest: no kernel version; expected such as 6.1 or 5.15.0-91-generic'],
     [['--hz', '0'], '--hz 0: expected a whole number from 24 to 1000'],
     [['--hz', 'x'], '--hz x: expected a whole number from 24 to 1000'],
-    [['--helper', 'sip'], '--helper sip: expected ftp, tftp'],
+    [
+      ['--helper', 'h323'],
+      '--helper h323: expected ftp, tftp, irc, pptp, sip, amanda, sane, netbios-ns, snmp',
+    ],
     [['--helper', 'ftp:0'], '--helper ftp:0: expected NAME:PORT with a port from 1 to 65535'],
     [['--helper', 'ftp:21:22'], '--helper ftp:21:22: expected NAME:PORT with a port from 1 to 65535'],
   ])('is not %j', async (options, message) => {

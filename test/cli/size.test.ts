@@ -147,7 +147,7 @@ describe('advice', () => {
       /for 119,999 entries and a quarter of headroom, 60 MiB when full \(now 50\)$/,
     )
     expect(lines[1].reason).toMatch(
-      /chains of 2 keys when full, 1\.3 MiB at once \(now 1024: chains of 320\)$/,
+      /chains of 2 keys when full, 1\.3 MiB at once \(now 1,024: chains of 320\)$/,
     )
     // whoever is silent for 20 seconds cannot be in it
     expect(lines[2].reason).toContain(
@@ -299,7 +299,7 @@ describe('--series', () => {
 
 describe('usage', () => {
   it.each([
-    [['--scenario', 'a: nonsense=1'], /--scenario nonsense: unknown sysctl; did you mean/],
+    [['--scenario', 'a: nonsense=1'], /--scenario nonsense: unknown sysctl; expected one of/],
     [['--scenario', 'a'], /--scenario a: expected name=value/],
     [['--sweep', 'udp_timeout=10'], /--sweep udp_timeout=10: expected name=from\.\.to:step/],
     [['--sweep', 'udp_timeout=30..10:5'], /expected 1 to 64 steps upwards/],
@@ -307,8 +307,8 @@ describe('usage', () => {
     [['--sweep', 'udp_timeout=1..10:0'], /expected 1 to 64 steps upwards/],
     [['--sweep', 'udp_timeout=1..40', '--sweep', 'icmp_timeout=1..40'], /80 scenarios: 64 are the most/],
     [['--notrack', 'udp port'], /--notrack udp port: column/],
-    [['--presets', 'kubeproxy'], /--presets kubeproxy: unknown; did you mean kube-proxy\?/],
-    [['--preset', 'opnwrt'], /--preset opnwrt: unknown; did you mean openwrt\?/],
+    [['--presets', 'kubeproxy'], /--presets kubeproxy: unknown preset; did you mean kube-proxy\?/],
+    [['--preset', 'opnwrt'], /--preset opnwrt: unknown preset; did you mean openwrt\?/],
     [['--cores', 'many'], /--cores many: expected a whole number/],
     [['--series', 'size.txt'], /--series size\.txt: expected a name that ends in/],
     [['--every', '0'], /--every 0: expected seconds/],

@@ -65,7 +65,7 @@ async function analyzeHost(options: AnalyzeOptions, io: Io, generator: string): 
     interrupt: Interrupt,
     output: OutputFile | null,
   ): Promise<Report> => {
-    const window = windowFor(source, options.sysctls, options.replay)
+    const window = windowFor(source, options.sysctls, options.replay, options)
     const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const ownerThread = await ownerThreadFor(options, io)
     try {
@@ -183,7 +183,7 @@ function otherRules(
 ): { engine: Engine; changes: ChangedFates } | null {
   if (knowledge === null || after === null || before === null || window === null) return null
   const rules = rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
-  const engine = makeEngine(sysctls, DEAF, { knowledge: null, table }, rules)
+  const engine = makeEngine(sysctls, DEAF, { knowledge, table }, rules)
   loadTable(engine, table)
   return { engine, changes: new ChangedFates(before, rules) }
 }

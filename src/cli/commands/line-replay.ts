@@ -68,7 +68,7 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
     const paced = new PacedSource(source, output)
-    const window = windowFor(paced, sysctls, options.replay)
+    const window = windowFor(paced, sysctls, options.replay, options)
     const { engine, rules } = ruledEngine(options, printer, source, window)
     printer.start(engine, source, output, rules)
     loadTable(engine, options.table)
@@ -163,7 +163,8 @@ export function makeEngine(
   const refusals = enforcesMaximum(sysctls) ? new Refusals(sysctls.settings) : null
   // rules that are replayed know of NOTRACK
   const untracked = rules === null ? untrackedBy(knowledge) : null
-  return engineFor(sysctls.settings, observer, refusals, untracked, table !== null, rules)
+  const settings = { ...sysctls.settings, networks: knowledge?.networks ?? [] }
+  return engineFor(settings, observer, refusals, untracked, table !== null, rules)
 }
 
 /** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */

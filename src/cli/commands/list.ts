@@ -62,7 +62,7 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const stopping = new StoppingSource(source, at)
     let made = 0
-    const window = windowFor(stopping, sysctls, options.replay)
+    const window = windowFor(stopping, sysctls, options.replay, options)
     const { engine } = ruledEngine(options, { ...DEAF, created: () => made++ }, source, window)
     loadTable(engine, options.table)
     const engines = [engine]
@@ -129,7 +129,7 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
       peak = live
       madeAtPeak = made
     }
-    const window = windowFor(source, sysctls, options.replay)
+    const window = windowFor(source, sysctls, options.replay, options)
     const { engine } = ruledEngine(options, { ...DEAF, created }, source, window)
     loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)

@@ -54,7 +54,7 @@ export async function packetStories(
     options,
     io,
     async source => {
-      const window = windowFor(source, sysctls, options.replay)
+      const window = windowFor(source, sysctls, options.replay, options)
       const points = window?.points ?? new Points(source)
       points.interfaceNames = index => knowledge?.host?.byIndex(index)?.name ?? null
       const { engine } = ruledEngine({ sysctls, knowledge, table, tunnels }, DEAF, source, window)

@@ -215,7 +215,7 @@ async function replayAll(
   const { distinct, places } = distinctSpecs(specs)
   const count = options.captured.length
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
-  const window = windowFor(source, options.sysctls, options.replay)
+  const window = windowFor(source, options.sysctls, options.replay, options)
   const rules = new Map<Scenario, ReplayedRules>()
   const scenarios = mapNonEmpty(here, (spec, i) => {
     const own = rulesAround(spec, options, source, window)
@@ -316,7 +316,7 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
   return await withCaptures(options, io, async (source, interrupt) => {
     const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)
-    const window = windowFor(first, sysctls, options.replay)
+    const window = windowFor(first, sysctls, options.replay, options)
     const rules = rulesAround(captured[0], options, source, window)
     const scenario = scenarioOf(captured[0], options, rules, false)
     const { engine, sizing } = scenario

@@ -1,4 +1,5 @@
 // One packet through the hooks of its way, from PREROUTING or OUTPUT to where it stays or leaves: nf_hook_slow() and the routing between.
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import { IPS_CONFIRMED } from '../../conntrack/status.ts'
 import type { Family } from '../files/network.ts'
 import { ASKS_ALL, ASKS_DESTINATION, ASKS_TUPLES } from '../rules/asks.ts'
@@ -360,6 +361,7 @@ export class Journey {
       isReset: false,
       isConfirmed: false,
       connMark,
+      helper: helperOf(ways),
       nat,
     }
     if (ended.length === 0) return end
@@ -377,6 +379,11 @@ export class Journey {
       isReset,
     }
   }
+}
+
+/** The helper of all ways; null where they differ. */
+function helperOf([first, ...others]: readonly Way[]): HelperName | null {
+  return first !== undefined && others.every(({ helper }) => helper === first.helper) ? first.helper : null
 }
 
 function fateOf(verdict: Verdict): Fate {

@@ -1,6 +1,6 @@
 // The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
-
 import { EntryMarks } from '../../conntrack/entry-marks.ts'
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import {
   ENTERS,
   LEAVES,
@@ -65,6 +65,9 @@ export class ReplayedRules implements Passage {
   zone = 0
   replyZone = 0
   isOwn = false
+  /** Helpers that rules assign, and where these stand. */
+  readonly helpers: Ruleset['helpers']
+  helper: HelperName | null = null
   redirection: Redirection | null = null
   // what became of the packet under way
   fate: Fate = 'unknown'
@@ -127,6 +130,7 @@ export class ReplayedRules implements Passage {
     this.notrack = notrack
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
+    this.helpers = ruleset.helpers
     this.numbers = new RuleNumbers(ruleset)
     this.ruleCounts = new RuleCounts(this.numbers.all.length)
     this.memory = new TrailMemory(this.ruleCounts)
@@ -166,6 +170,10 @@ export class ReplayedRules implements Passage {
     return this.fate === 'dropped' || this.fate === 'rejected'
   }
 
+  get assignsHelpers(): boolean {
+    return this.helpers.length > 0
+  }
+
   /** Packets that rules given dropped and that went on all the same. */
   get contradicted(): number {
     return this.openings.contradicted
@@ -178,6 +186,7 @@ export class ReplayedRules implements Passage {
     this.replyZone = 0
     this.isOwn = course.origin === 'out'
     this.redirection = null
+    this.helper = null
     this.ways = ONE_WAY
     this.isOnly = true
     this.early = null
@@ -186,7 +195,7 @@ export class ReplayedRules implements Passage {
     this.isDoubted = false
     if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
-    if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
+    if (course.origin === null) return isSpared ? PASSES_BY : this.enterUnplaced(packet, course)
     if (!this.front[packet.family === 6 ? 1 : 0]) return isSpared ? PASSES_BY : ENTERS
     const trail = this.walkFront(packet)
     this.ways = trail.ways
@@ -211,6 +220,20 @@ export class ReplayedRules implements Passage {
       this.zone = way.zoneDirection === 'reply' ? 0 : way.zone
       this.replyZone = way.zoneDirection === 'original' ? 0 : way.zone
     }
+    if (this.isOnly && way !== undefined) this.helper = way.helper
+    return ENTERS
+  }
+
+  /** A packet of which nobody knows whether the host sent or received it. */
+  private enterUnplaced(packet: Packet, course: Course): number {
+    if (this.spares?.(packet) === true) return PASSES_BY
+    const { asIn } = course
+    if (asIn === null || !this.assignsHelpers || !this.front[packet.family === 6 ? 1 : 0]) return ENTERS
+    // what is forwarded and what comes in is met by the same rules in front of conntrack
+    this.course = asIn
+    const { ways, isOnly } = this.trailInFront(packet)
+    this.course = course
+    if (isOnly && ways.length === 1) this.helper = ways[0]?.helper ?? null
     return ENTERS
   }
 
@@ -259,6 +282,7 @@ export class ReplayedRules implements Passage {
     if (ct >= 0) this.entries.note(ct, end, isFirst)
     if (isFirst) {
       this.redirection = redirectionOf(end)
+      this.helper = end.helper
       this.last.forget(ct)
     }
     const left = this.finish(packet, end, ct, direction, isFirst)
@@ -377,6 +401,12 @@ export class ReplayedRules implements Passage {
   }
 
   private walkFront(packet: Packet): Trail {
+    const trail = this.trailInFront(packet)
+    this.count(trail, packet)
+    return trail
+  }
+
+  private trailInFront(packet: Packet): Trail {
     fillKey(this.memory.key, packet, STATE_FRONT, 0, 0, this.course.number)
     this.addRoutes(packet, null, -1, 0)
     let trail = this.memory.find()
@@ -387,7 +417,6 @@ export class ReplayedRules implements Passage {
       const isDropped = journey.front().length === 0
       trail = this.ended(isDropped ? journey.droppedInFront() : null)
     }
-    this.count(trail, packet)
     return trail
   }
 

@@ -107,6 +107,10 @@ export function buildReport(replayed: Replayed): Report {
   const settings = changedSettings(replayed.settings)
   const own = tableOfFlows(replayed, replayed)
   const knownTable = replayed.known === null ? null : knownTableReport(replayed.known)
+  const helpers = [
+    ...replayed.settings.helpers.map(({ helper, port }) => `${helper}:${port}`),
+    ...(replayed.rules?.helpers ?? []).map(({ helper, place }) => `${helper} by ${place}`),
+  ]
   return {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
@@ -116,9 +120,7 @@ export function buildReport(replayed: Replayed): Report {
     sightings: replayed.sightings,
     ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
     kernel: kernelReport(replayed.settings.kernel),
-    ...(replayed.settings.helpers.length === 0
-      ? {}
-      : { helpers: replayed.settings.helpers.map(({ helper, port }) => `${helper}:${port}`) }),
+    ...(helpers.length === 0 ? {} : { helpers }),
     settings,
     knownTable,
     tunnelMode: replayed.tunnelMode,

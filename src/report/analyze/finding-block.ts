@@ -44,7 +44,7 @@ export function findingBlock(
     ...adviceLines('fix', finding.fix, page),
     ...adviceLines('check', finding.check, page),
     ...lookLines(finding, captures, page),
-    ...moreLine(finding, width),
+    ...moreLines(finding, width),
   ]
 }
 
@@ -56,9 +56,7 @@ export function infoBlock(
 ): string[] {
   const { width, style } = page
   const heading = `${printable(finding.title)} (${finding.confidence})`
-  const frames = frameNames(finding.frames.slice(0, NAMED_FRAMES), captures)
-  const more =
-    finding.frameCount > NAMED_FRAMES ? ` (first ${NAMED_FRAMES} of ${formatCount(finding.frameCount)})` : ''
+  const frames = framesText(finding, captures)
   return [
     ...titled(
       'INFO',
@@ -66,13 +64,12 @@ export function infoBlock(
       severityStyle('info', style),
     ),
     ...labelled(label('when'), whenText(finding, captures, page), width),
-    ...(frames === '' ? [] : labelled(label('look'), `${frames}${more}`, width)),
-    ...moreLine(finding, width),
+    ...(frames === '' ? [] : labelled(label('look'), frames, width)),
+    ...moreLines(finding, width),
   ]
 }
 
-/** Where the rest is told. */
-function moreLine({ id }: FindingReport, width: number): string[] {
+function moreLines({ id }: FindingReport, width: number): string[] {
   return labelled(label('more'), `ctpcap explain ${id}`, width)
 }
 
@@ -144,6 +141,12 @@ export function shellLines(command: string, width: number, style: Style): string
   return commandLines(printable(command), width, COMMAND_INDENT).map(line => style.bold(line))
 }
 
+/** `frames 3, 6, 9 (first 3 of 20)` */
+function framesText({ frames, frameCount }: FindingReport, captures: readonly CaptureReport[]): string {
+  const named = frameNames(frames.slice(0, NAMED_FRAMES), captures)
+  return frameCount > NAMED_FRAMES ? `${named} (first ${NAMED_FRAMES} of ${formatCount(frameCount)})` : named
+}
+
 /** The frames: all of them where that is short, else what finds them, and how many there are. */
 function lookLines(
   finding: FindingReport,
@@ -152,6 +155,9 @@ function lookLines(
 ): string[] {
   const { frames, frameCount, flowCount } = finding
   if (frames.length === 0) return []
+  // a pipe cannot be read again
+  if (captures.some(({ path }) => path === '-'))
+    return labelled(label('look'), framesText(finding, captures), width)
   const named = tsharkCommands(captures, frames)
   const isPart = frameCount > frames.length
   const all = isPart || named.some(command => command.length > LONG) ? allFrames(finding, captures) : []

@@ -2,7 +2,8 @@
 
 /** `1,234,567` */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+  const [whole = '', ...fraction] = String(count).split('.')
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...fraction].join('.')
 }
 
 /** `1 packet`, `2 packets`, `1,234 packets`. */
@@ -58,7 +59,7 @@ export function formatShare(part: number, whole: number): string {
   const percent = whole === 0 ? 0 : (part / whole) * 100
   if (percent === 0) return '0 %'
   if (percent < 0.01) return '<0.01 %'
-  return `${Number(percent.toPrecision(2))} %`
+  return `${formatCount(Number(percent.toPrecision(2)))} %`
 }
 
 /** Nanoseconds since 1970 as ISO 8601 in UTC, with microseconds, or nanoseconds where there are any. */
