@@ -37,10 +37,11 @@ import {
   SIZE_RULES_HELP,
   TOPOLOGY_HELP,
 } from './options/host-options.ts'
-import { CAPTURES_HELP, type HostPart, hostParts, SIDE_FILES_HELP } from './options/hosts.ts'
+import { CAPTURES_HELP, type HostPart, type Hosts, hostParts, SIDE_FILES_HELP } from './options/hosts.ts'
 import { AT_HELP, parseInstant } from './options/instant.ts'
 import { HZ_HELP, KERNEL_HELP } from './options/kernel.ts'
 import { namedFiles } from './options/named-files.ts'
+import { type NamespaceFlags, withNamespaces } from './options/namespaces.ts'
 import { nearest } from './options/nearest.ts'
 import {
   ANALYZE_FORMATS,
@@ -173,10 +174,20 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--no-color', NO_COLOR_HELP)
     .option('-q, --quiet', 'print no report (but --json, --format and --flows), warnings or progress')
     .action(async (captures: string[], flags: AnalyzeFlags) => {
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => analyzeOptions(part, io))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => analyzeOptions(part, io))
       const failed = await analyze(hosts, io, programVersion())
       finish(failed ? 1 : 0)
     })
+}
+
+/** A command line for each host or network namespace that it or the topology names. @throws UsageError */
+async function partsOf<F extends NamespaceFlags>(
+  captures: readonly string[],
+  flags: F,
+  io: Io,
+): Promise<Hosts<HostPart<F>>> {
+  const named = await withNamespaces(captures, flags, io)
+  return hostParts(named.captures, named.flags)
 }
 
 /** Headings of the options in a command's help. */
@@ -245,7 +256,7 @@ function lineOptions({ captures, flags, ...place }: HostPart<LineFlags>, io: Io)
     table: tableOf(flags),
     replay: flags.replay,
     tunnels: flags.tunnels,
-    knowledge: knowledgeOf(flags, io.stderr),
+    knowledge: knowledgeOf(flags, io.stderr, place.host),
   }
 }
 
@@ -257,7 +268,7 @@ function addPackets(program: Command, io: Io): void {
       const format = oneOf('--format', flags.format, PACKET_FORMATS)
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
         ...lineOptions(part, io),
         format,
         only,
@@ -274,7 +285,10 @@ function addEvents(program: Command, io: Io): void {
     .action(async (captures: string[], flags: LineFlags & { expect?: boolean }) => {
       const format = oneOf('--format', flags.format, EVENT_FORMATS)
       const asked = { format, ofExpectations: flags.expect === true }
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({ ...lineOptions(part, io), ...asked }))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
+        ...lineOptions(part, io),
+        ...asked,
+      }))
       for (const options of hosts) await printEvents(options, io)
     })
 }
@@ -288,7 +302,7 @@ function addList(program: Command, io: Io): void {
       const clock = new WallClock(zoneOf(flags.tz))
       const at = parseInstant(flags.at, clock)
       const program = programVersion()
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => ({
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
         ...lineOptions(part, io),
         format,
         at,
@@ -325,7 +339,7 @@ function addSize(program: Command, io: Io): void {
     .option('-q, --quiet', 'print no report (but --json and --series), warnings or progress')
     .addHelpText('after', PRESET_LIST)
     .action(async (captures: string[], flags: SizeFlags) => {
-      const hosts = mapNonEmpty(hostParts(captures, flags), part => sizeOptions(part, io))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => sizeOptions(part, io))
       await size(hosts, io, programVersion())
     })
 }
@@ -362,8 +376,8 @@ function addRules(program: Command, io: Io): void {
         width: widthOf(io),
         quiet,
       }
-      const hosts = mapNonEmpty(hostParts(captures, all), ({ host, captures, flags }) => {
-        const knowledge = knowledgeOf(flags, quiet ? null : io.stderr)
+      const hosts = mapNonEmpty(await partsOf(captures, all, io), ({ host, captures, flags }) => {
+        const knowledge = knowledgeOf(flags, quiet ? null : io.stderr, host)
         const shown = { replay: 'auto', tunnels: 'outer' } as const
         const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
         return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, after }

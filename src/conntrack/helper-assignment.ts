@@ -43,6 +43,23 @@ export function isHelperName(name: string): name is HelperName {
   return Object.hasOwn(HELPERS, name)
 }
 
+/** Helpers that translate the flows they announce as their own, where that is translated: those with a module nf_nat_*. */
+const TRANSLATING: readonly HelperName[] = ['ftp', 'tftp', 'irc', 'pptp', 'sip', 'amanda']
+
+export function translates(helper: HelperName): boolean {
+  return TRANSLATING.includes(helper)
+}
+
+/** Helpers that write other addresses into payload, of whatever length. kernel: nf_nat_mangle_tcp_packet() */
+const REWRITING: readonly HelperName[] = ['ftp', 'irc', 'sip']
+
+/** Ports of protocols whose payload differs on both sides of a translation: usual ones, and those that were given. */
+export function rewrittenPorts(given: readonly HelperAssignment[]): number[] {
+  return [...USUAL_ASSIGNMENTS, ...given].flatMap(({ helper, port }) =>
+    REWRITING.includes(helper) ? [port] : [],
+  )
+}
+
 /** Whether a helper takes entries of a protocol and a family. */
 export function takesEntries(helper: HelperName, protocol: number, isIpv6: boolean): boolean {
   const { protocols, isIpv4Only } = HELPERS[helper]

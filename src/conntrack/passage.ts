@@ -59,6 +59,8 @@ export interface Passage extends KeyCompanion {
   readonly helper: HelperName | null
   /** @returns ENTERS or PASSES_BY */
   enter(packet: Packet, seen: Seen | null): number
+  /** Whether a packet that was INVALID is looked up once more, in the zone that it has by then. */
+  entersAgain(packet: Packet): boolean
   /**
    * @param ct the packet's entry, or -1; `state` and `direction` are what conntrack said of it
    * @param isFirst whether it made the entry, which is in no bucket yet

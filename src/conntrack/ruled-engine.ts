@@ -16,6 +16,7 @@ import {
   DIRECTION_REPLY,
   IPCT_PROTOINFO,
   IPS_DST_NAT,
+  STATE_INVALID,
   STATE_UNTRACKED,
 } from './status.ts'
 import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from './table-layout.ts'
@@ -54,18 +55,26 @@ export class RuledEngine extends KnownEngine {
       passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false, -1)
       return this.state
     }
-    const { zone } = packet
-    // rules are walked outside of tunnels alone, where packets are of no zone by themselves
-    packet.zone = passage.zone
-    this.replyZoneFlip = (passage.zone ^ passage.replyZone) << ZONE_SHIFT
-    super.track(packet, translation)
-    packet.zone = zone
+    this.look(packet, translation)
+    if (this.state === STATE_INVALID && !this.isTold && passage.entersAgain(packet))
+      this.look(packet, translation)
     if (!this.isTold) {
       const { ct, state, direction } = this
       const end = passage.leave(packet, seen, this.table, ct, state, direction, false, this.key >> 1)
       if (end === STAYS_RESET && ct >= 0 && packet.protocol === IPPROTO_TCP) this.close(ct)
     }
     return this.state
+  }
+
+  /** Looks a packet up in the zone that rules gave it. */
+  private look(packet: Packet, translation: Translation | null): void {
+    const { passage } = this
+    const { zone } = packet
+    // rules are walked outside of tunnels alone, where packets are of no zone by themselves
+    packet.zone = passage.zone
+    this.replyZoneFlip = (passage.zone ^ passage.replyZone) << ZONE_SHIFT
+    super.track(packet, translation)
+    packet.zone = zone
   }
 
   /** An answer of the host to what was sent elsewhere is seen translated back: as the inverse of what was asked. */

@@ -29,6 +29,10 @@ export const IPS_SRC_NAT = 1 << 4
 export const IPS_DST_NAT = 1 << 5
 /** Whether it is translated at all. */
 export const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
+/** Its source and its destination are settled, translated or not: no rule is asked any more. */
+export const IPS_SRC_NAT_DONE = 1 << 7
+export const IPS_DST_NAT_DONE = 1 << 8
+export const IPS_NAT_DONE_MASK = IPS_SRC_NAT_DONE | IPS_DST_NAT_DONE
 export const IPS_DYING = 1 << 9
 export const IPS_FIXED_TIMEOUT = 1 << 10
 export const IPS_NAT_CLASH = 1 << 12

@@ -114,7 +114,6 @@ export class FlowTracker {
     // put together from fragments, of which the last has no ports
     if (sightings !== null && !sightings.isLate && isOfFragment(packet, sightings)) return
     this.number = (this.number + 1) | 0
-    this.seen.takeTransport(packet, this.number)
     if (sightings === null || this.isAlone(sightings)) this.alone(packet, key)
     else this.sighted(packet, sightings, ct)
     if (this.lifetimes.sweep(this.now)) this.floods.sweep()
@@ -126,6 +125,9 @@ export class FlowTracker {
    */
   outsideWindow(packet: Packet, sightings: Sightings | null, ct: number): void {
     const { seen, legs } = this
+    if ((packet.tcpFlags & TCP_SYN) !== 0) return
+    // a plain one was taken without the view
+    seen.takeTransport(packet, this.number)
     const start = sightings?.isLate ? 1 : 0
     for (let i = start; i < (sightings?.count ?? 1); i++) {
       if (sightings !== null) seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
@@ -190,6 +192,7 @@ export class FlowTracker {
     this.now = packet.time
     const point = pointOfFrame(packet, this.points.of(packet.interface, packet.interfaceIndex))
     if (key >= 0 && this.isPlain(packet, point, key)) return
+    seen.takeTransport(packet, this.number)
     seen.takeFrame(packet, point)
     this.follow(key >= 0 ? key >> 1 : this.entries.of(this.seen, packet.zone))
   }
@@ -199,12 +202,12 @@ export class FlowTracker {
    * place. False: nothing was done. One that goes through follow() comes to the same.
    */
   private isPlain(packet: Packet, point: number, key: number): boolean {
-    const { legs, seen } = this
+    const { legs } = this
     const isSegment = packet.protocol === IPPROTO_TCP
     if (isSegment && (packet.tcpFlags & (TCP_SYN | TCP_RST)) !== 0) return false
     const leg = legs.firstOf(key >> 1)
     if (leg < 0) return false
-    const words = legs.chunkOf(leg)
+    const words = legs.memory
     const at = legs.at(leg)
     const flags = words[at + FLAGS]
     if (words[at + POINT] !== point || (flags & (LEG_ORIGINAL_ENDS | LEG_DNS)) !== LEG_ORIGINAL_ENDS)
@@ -217,19 +220,20 @@ export class FlowTracker {
       const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
       if (!isSegment || words[side + SIDE_PACKETS] === 0) return false
     }
+    if (isSegment) return this.segments.goOn(leg, direction, packet)
+    const { seen } = this
     legs.direction = direction
+    seen.takeTransport(packet, this.number)
     seen.time = packet.time
     seen.frame = packet.frame
-    if (isSegment) {
-      this.segments.progress(leg, direction)
-      legs.noteTime(leg, seen)
-    } else this.progressDatagram(leg)
+    this.progressDatagram(leg)
     return true
   }
 
   private sighted(packet: Packet, sightings: Sightings, ct: number): void {
     const { seen } = this
     const start = sightings.isLate ? 1 : 0
+    seen.takeTransport(packet, this.number)
     const isTold = (this.points.all.length > 1 || hidesInterfaces(sightings.linkType(0))) && start === 0
     this.begin()
     for (let i = start; i < sightings.count; i++) {

@@ -4,6 +4,7 @@ import { type Address, type Family, sameAddress } from './files/network.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
 import type { Rules } from './rules/rules.ts'
 import type { Subject } from './rules/subject.ts'
+import type { OfNamespaces } from './topology/namespaces.ts'
 import type { BridgePort, Host, Topology } from './topology/topology.ts'
 
 export type Endpoint = Address & { port: number }
@@ -15,16 +16,23 @@ export class Knowledge {
   readonly cluster: Cluster | null
   /** The host that the captures are of, once that is known. */
   host: Host | null
+  /** Captures of several network namespaces that were taken for one; none where they were not. */
+  merged: readonly OfNamespaces[] = []
+  private readonly isNamed: boolean
 
-  constructor(rules: Rules | null, topology: Topology | null, cluster: Cluster | null = null) {
+  /** @param name of the host or namespace that the captures are of, where it is told; `''`: not told */
+  constructor(rules: Rules | null, topology: Topology | null, cluster: Cluster | null = null, name = '') {
     this.rules = rules
     this.topology = topology
     this.cluster = cluster
-    this.host = topology?.onlyHost ?? null
+    const named = name === '' ? null : (topology?.known(name) ?? null)
+    this.isNamed = named !== null
+    this.host = named ?? topology?.onlyHost ?? null
   }
 
   /** Tells which interfaces the captures have, by index where they have one, else by name. */
   settle(indexes: readonly number[], names: readonly string[]): void {
+    if (this.isNamed) return
     this.host = this.topology?.hostWith(indexes, names) ?? null
   }
 

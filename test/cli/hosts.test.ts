@@ -105,6 +105,32 @@ describe('captures of two hosts', () => {
     ])
   })
 
+  it('have one story where one host does what the other shows', async () => {
+    const { stdout } = await runCli(['analyze', ...nodes(ELSEWHERE)])
+    expect(stdout.split('\n').slice(0, 3)).toEqual([
+      'Hosts     nodeA  error dsr-untranslated-reply (because of nodeB), 1 without a reply; 6 flows, peak 3 live entries',
+      '          nodeB  error dsr-untranslated-reply, 1 without a reply; 1 flow, peak 1 live entry',
+      '          fix on nodeB: dsr-untranslated-reply; it is the cause of dsr-untranslated-reply on nodeA (1 connection)',
+    ])
+    const [, a = '', b = ''] = stdout.split(/==> node[AB] <==\n/)
+    expect(a).toContain('fix:   on nodeB, as told there')
+    expect(a).not.toContain('iptables -t nat')
+    expect(b).toContain('iptables -t nat -A POSTROUTING')
+
+    const document = JSON.parse((await runCli(['analyze', ...nodes(ELSEWHERE), '--json'])).stdout)
+    const cause = { host: 'nodeB', id: 'dsr-untranslated-reply' }
+    expect(document.connections[0].causes).toEqual([
+      { ...cause, consequences: [{ host: 'nodeA', id: 'dsr-untranslated-reply' }] },
+    ])
+    const causes = document.hosts.map((each: { report: { findings: { causedBy?: unknown }[] } }) =>
+      each.report.findings.map(({ causedBy }) => causedBy ?? null),
+    )
+    expect(causes).toEqual([
+      [cause, null],
+      [null, null],
+    ])
+  })
+
   it('whose traffic is one stream are one table without names, and two with them', async () => {
     using folder = new Folder()
     const [a, b] = twins(folder)

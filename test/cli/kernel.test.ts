@@ -43,7 +43,11 @@ describe('the kernel', () => {
     const preset = ['--preset', 'linux-4.19']
     expect(await kernelOf(...preset)).toMatchObject({ asked: '4.19', basis: 'presumed', origin: 'preset' })
     const file = ['--sysctl', node, ...preset]
-    expect(await kernelOf(...file)).toMatchObject({ replayed: '5.15', basis: 'read', origin: 'osrelease' })
+    expect(await kernelOf(...file)).toMatchObject({
+      replayed: '5.15',
+      basis: 'presumed',
+      origin: 'osrelease',
+    })
     expect(await kernelOf('--kernel', '6.1', ...file)).toMatchObject({ replayed: '6.1', origin: 'option' })
   })
 
@@ -54,9 +58,18 @@ describe('the kernel', () => {
   it('is named in the report for people, with what is known of it', async () => {
     const { stdout } = await runCli([CAPTURE, '--kernel', '5.10.100'])
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
-      'tracked as Linux 5.10.46 does (--kernel 5.10.100; presumed: the nearest that is known)',
+      'tracked as Linux 5.10.46 does (--kernel 5.10.100; presumed: the nearest older one that is known)',
     )
     expect(stdout).not.toContain('The kernel is taken to be')
+    const told = async (asked: string) =>
+      /tracked as .*?\)/.exec(
+        (await runCli([CAPTURE, '--kernel', asked])).stdout.replaceAll(/\s+/g, ' '),
+      )?.[0]
+    expect(await told('5.15.0-91-generic')).toBe(
+      "tracked as Linux 5.15 does (--kernel 5.15.0-91-generic; presumed: a vendor's build, taken for the nearest older one that is known)",
+    )
+    expect(await told('4.18.0-513.el8.x86_64')).toContain("a vendor's build, taken for the nearest newer one")
+    expect(await told('6.18.44')).toContain('(--kernel 6.18.44; verified)')
   })
 
   it('is not known where only sysctls were given', async () => {

@@ -119,6 +119,7 @@ describe('a translation that is seen later than the first packet', () => {
       answers: () => true,
       touchKey: () => 0,
       enter: () => ENTERS,
+      entersAgain: () => false,
       leave: () => LEAVES,
     }
     const engine = new RuledEngine(passage, defaultSettings(), silent, false, null)

@@ -11,7 +11,7 @@ import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { FRAME_TRACKED, replay, type Witness } from '../../replay.ts'
 import { buildReport, type Tracked } from '../../report/analyze/build.ts'
 import { FlowReporter } from '../../report/analyze/flow-report.ts'
-import { analyzeDocument } from '../../report/analyze/joined-flows.ts'
+import { analyzeDocument, type JoinedHosts, joinHosts } from '../../report/analyze/joined-flows.ts'
 import type { Told } from '../../report/analyze/markdown.ts'
 import type { Report } from '../../report/analyze/model.ts'
 import { sightingsReport } from '../../report/analyze/sightings-report.ts'
@@ -50,8 +50,9 @@ export async function analyze(hosts: Hosts<AnalyzeOptions>, io: Io, generator: s
   const reports = await reportsOf(hosts, options => analyzeHost(options, io, generator))
   // all but the files is the same for each
   const [{ failOn, ...options }] = hosts
-  if (options.format === 'markdown') await printMarkdown(reports, hosts, io)
-  else await print(reports, options, io, generator)
+  const joined = joinHosts(reports)
+  if (options.format === 'markdown') await printMarkdown(joined.hosts, hosts, io)
+  else await print(joined, options, io, generator)
   const tables = reports.flatMap(({ report }) => [report, ...report.tunnels])
   const findings = tables.flatMap(table => table.findings)
   return failOn !== null && findings.some(({ severity }) => isAtLeast(severity, failOn))
@@ -264,17 +265,17 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
 }
 
 async function print(
-  reports: readonly OfHost<Report>[],
+  joined: JoinedHosts,
   options: Pick<AnalyzeOptions, 'format' | 'quiet' | 'text'>,
   io: Io,
   generator: string,
 ): Promise<void> {
   if (options.format === 'json')
-    return await writeText(io.stdout, renderJson(analyzeDocument(generator, reports)))
+    return await writeText(io.stdout, renderJson(analyzeDocument(generator, joined)))
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderHosts } = await import('../../report/analyze/text.ts')
-  await writeText(io.stdout, renderHosts(reports, options.text))
+  await writeText(io.stdout, renderHosts(joined, options.text))
 }
 
 /** Prints the reports for a ticket; the captures of those that have findings are read once more for its diagrams. */

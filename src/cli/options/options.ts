@@ -103,7 +103,7 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
   const flows = flags.flows ?? null
   if (flows !== null) flowsFormat(flows)
   const stderr = flags.quiet === true ? null : io.stderr
-  const knowledge = knowledgeOf(flags, stderr)
+  const knowledge = knowledgeOf(flags, stderr, host)
   return {
     host,
     captures,

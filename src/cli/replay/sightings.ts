@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { CaptureError } from '../../capture/error.ts'
 import type { FrameSource } from '../../capture/frame.ts'
 import { openCaptures } from '../../capture/open/open.ts'
+import { rewrittenPorts } from '../../conntrack/helper-assignment.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Rules } from '../../host/rules/rules.ts'
 import { clockText } from '../../report/analyze/sightings-report.ts'
@@ -56,6 +57,7 @@ export function windowOver(
   return new SightingWindow(source, {
     bridgeCalls: bridgeCallsOf(host),
     keepsPayload: settings.nf_conntrack_checksum !== 0 || readsPayload,
+    rewrittenPorts: rewrittenPorts(settings.helpers),
   })
 }
 

@@ -11,6 +11,7 @@ import {
   helperBits,
   masterHelperBits,
   takesEntries,
+  translates,
 } from '../helper-assignment.ts'
 import type { Settings } from '../settings.ts'
 import {
@@ -19,13 +20,14 @@ import {
   HELPER_SHIFT,
   IPS_EXPECTED,
   IPS_HELPER,
+  IPS_NAT_DONE_MASK,
   IPS_NAT_MASK,
   STATE_ESTABLISHED,
 } from '../status.ts'
 import { ENTRY_SHIFT, KEY_PORTS, KEY_SHIFT, STATUS } from '../table-layout.ts'
 import { hashTuple, KIND_IPV6, type Tuple } from '../tuple.ts'
 import { readPorts } from './amanda.ts'
-import { EXPECT_PERMANENT, type Expectation, Expectations } from './expectations.ts'
+import { type Added, EXPECT_PERMANENT, type Expectation, Expectations } from './expectations.ts'
 import { Expecting } from './expecting.ts'
 import { LineEnds, readFtp } from './ftp.ts'
 import { type CallSide, GreKeys, tupleOfSide } from './gre-keys.ts'
@@ -83,7 +85,7 @@ export class Assigned {
     if (found !== null) {
       if (protocol === IPPROTO_GRE) this.beginCall(ct, tuple)
       const own = found.assigns === null ? 0 : this.take(ct, protocol, found.assigns)
-      return IPS_EXPECTED | masterHelperBits(found.helper) | own
+      return IPS_EXPECTED | masterHelperBits(found.helper) | own | this.natOf(found)
     }
     const name =
       helper ??
@@ -92,6 +94,12 @@ export class Assigned {
       )?.helper
     if (name === undefined || !takesEntries(name, protocol, isIpv6)) return 0
     return IPS_HELPER | this.take(ct, protocol, name)
+  }
+
+  /** A flow that a translated one announced is translated by its helper. kernel: nf_nat_follow_master() */
+  private natOf({ master, helper }: Expectation): number {
+    const isTranslated = (this.context.table.status(master) & IPS_NAT_MASK) !== 0
+    return isTranslated && translates(helper) ? IPS_NAT_DONE_MASK : 0
   }
 
   /** A rule behind conntrack assigns a helper to entry `ct`, which is not confirmed. kernel: nft_ct_helper_obj_eval() */
@@ -197,13 +205,19 @@ export class Assigned {
         if (address.every((word, i) => word === named[i])) {
           const source = expecting.addressOf(ct, 1 - direction, true)
           const wanted = { protocol: IPPROTO_TCP, source, destination: own, port: reading.port }
-          if (expecting.expect(ct, 'ftp', wanted) !== 'added') return false
+          if (!this.isAgreed(ct, expecting.expect(ct, 'ftp', wanted))) return false
         }
       }
     }
     const { bytes, start, end } = data
     if (bytes[end - 1] === NEWLINE) lines.note(direction, (sequence + end - start) | 0)
     return true
+  }
+
+  /** Behind a translation a helper offers another port than one that is taken: by chance, so that nobody knows which. kernel: nf_nat_exp_find_port() */
+  private isAgreed(ct: number, added: Added): boolean {
+    const isTranslated = (this.context.table.status(ct) & IPS_NAT_MASK) !== 0
+    return added === 'added' || (added === 'clashes' && isTranslated)
   }
 
   private helpTftp(ct: number, { bytes, start, end }: Span): boolean {
@@ -233,7 +247,7 @@ export class Assigned {
       if (!isOwn || (isStrict && port === 0)) continue
       const destination = expecting.addressOf(ct, DIRECTION_REPLY, false)
       const wanted = { protocol: IPPROTO_TCP, source: null, destination, port }
-      return expecting.expect(ct, 'irc', wanted) === 'added'
+      return this.isAgreed(ct, expecting.expect(ct, 'irc', wanted))
     }
     return true
   }

@@ -30,16 +30,21 @@ import { multicastAnswer } from './multicast-answer.ts'
 import { offloadChecksum } from './offload-checksum.ts'
 import { oneWayFlow } from './one-way-flow.ts'
 import { otherKernels } from './other-kernels.ts'
+import { partialNotrack } from './partial-notrack.ts'
+import { pmtuBlackhole } from './pmtu-blackhole.ts'
 import { portReuse } from './port-reuse.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
 import { recycledAddress } from './recycled-address.ts'
 import { replyOtherInterface } from './reply-other-interface.ts'
+import { sctpPathWithoutEntry } from './sctp-path-without-entry.ts'
 import { snatInsertRace } from './snat-insert-race.ts'
 import { snatPortPressure } from './snat-port-pressure.ts'
 import { staleMapping } from './stale-mapping.ts'
 import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
+import { twoAnswerers } from './two-answerers.ts'
+import { udpFlood } from './udp-flood.ts'
 import { untranslatedSource } from './untranslated-source.ts'
 import { vxlanChecksum } from './vxlan-checksum.ts'
 import { counted, type Wording } from './wording.ts'
@@ -66,6 +71,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'one-way-flow': oneWayFlow,
   'port-reuse': portReuse,
   'recycled-address': recycledAddress,
+  'sctp-path-without-entry': sctpPathWithoutEntry,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
@@ -74,6 +80,8 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'stale-source-mapping': staleSourceMapping,
   'reply-other-interface': replyOtherInterface,
   'lost-in-host': lostInHost,
+  'partial-notrack': partialNotrack,
+  'pmtu-blackhole': pmtuBlackhole,
   'private-destination-leak': privateDestinationLeak,
   'untranslated-source': untranslatedSource,
   'loopback-source': loopbackSource,
@@ -81,6 +89,8 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'missing-helper': missingHelper,
   'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
+  'two-answerers': twoAnswerers,
+  'udp-flood': udpFlood,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,
 }

@@ -1,16 +1,19 @@
 // The words of syn-flood.
+import { BURST_REASONS, floodOfSource, isOfSource, listSource, stopSource } from './flood.ts'
 import { advice, answererOf, counted, firstFlow, grouped, iptables, toEnd, type Wording } from './wording.ts'
 
 export const synFlood: Wording = {
   countsItself: true,
   title: facts => {
     const counts = firstFlow(facts)?.counts
+    if (counts !== undefined && isOfSource(facts)) return floodOfSource(facts, 'SYN flood')
     return counts === undefined
       ? 'SYN flood: hardly any handshake was completed'
       : `SYN flood: ${grouped(counts.completed)} of ${counted(counts.flows, 'handshake')} completed`
   },
   cause: () => 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
   fix: facts => {
+    if (isOfSource(facts)) return stopSource(facts)
     const server = answererOf(facts)
     const cookies = advice('SYN cookies on the server', 'sysctl -w net.ipv4.tcp_syncookies=1')
     // a SYN that is not tracked meets no DNAT: SYNPROXY would answer for a service that it does not reach
@@ -30,8 +33,12 @@ export const synFlood: Wording = {
       ),
     ]
   },
-  check: () => [advice('half open connections, on the server', 'ss -Htn state syn-recv | wc -l')],
+  check: facts =>
+    isOfSource(facts)
+      ? listSource(facts)
+      : [advice('half open connections, on the server', 'ss -Htn state syn-recv | wc -l')],
   reasons: {
+    ...BURST_REASONS,
     'answers-repeated': () => 'the server repeats its answers, which nobody completes',
     'not-repeated': () => 'the senders do not repeat their SYNs, as programs that want a connection do',
     'not-repeated-by-few': () =>

@@ -6,6 +6,7 @@ import { type Family, parseAddress } from '../files/network.ts'
 import { type NftHelpers, stepsOf } from './nft-statement.ts'
 import type { Action, Hook, Rule, RuleSource, Ruleset, Step } from './ruleset.ts'
 import { parseProtocol } from './subject.ts'
+import { remarkOnHelper } from './unmodelled-helper.ts'
 
 /** Longest text of a rule that is kept for reports. */
 const LONGEST_TEXT = 2000
@@ -46,7 +47,7 @@ export function readItems(
   remarks: Remarks,
 ): number {
   const sets = setsOf(items)
-  const helpers = helpersOf(items)
+  const helpers = helpersOf(items, line, remarks)
   let understood = 0
   for (const item of items) {
     const chain = asObject(asObject(item)?.chain)
@@ -88,14 +89,20 @@ function setsOf(items: readonly unknown[]): Map<string, Map<string, readonly unk
   return sets
 }
 
-/** `ct helper` objects of helpers that are modelled, by table, then name. */
-function helpersOf(items: readonly unknown[]): Map<string, Map<string, Action>> {
+/** `ct helper` objects of helpers that are modelled, by table, then name; of others a remark. */
+function helpersOf(
+  items: readonly unknown[],
+  line: number,
+  remarks: Remarks,
+): Map<string, Map<string, Action>> {
   const found = new Map<string, Map<string, Action>>()
   for (const item of items) {
     const object = asObject(asObject(item)?.['ct helper'])
     if (object === null) continue
     const helper = asText(object.type)
     const protocol = parseProtocol(asText(object.protocol))
+    const unmodelled = remarkOnHelper(helper)
+    if (unmodelled !== null) remarks.add(line, unmodelled)
     if (!isHelperName(helper) || protocol === null) continue
     const families = FAMILIES.get(asText(object.l3proto)) ?? FAMILIES.get(asText(object.family)) ?? []
     const own = found.get(spaceOf(object)) ?? new Map<string, Action>()

@@ -1,6 +1,6 @@
 // What tells packets apart as far as rules can ask: the words that a walk is kept under, and which of them a question is about.
 import { helperNumber } from '../../conntrack/helper-assignment.ts'
-import { IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
+import { IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { portsOf } from '../../conntrack/tuple.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -33,8 +33,8 @@ const LATER_ROUTE = 20
 const DESTINATION_NUMBER = 21
 const TCP_FLAGS_MASK = 0xff << 16
 
-/** Bits of an entry's status that tell whether it is translated. */
-export const NAT_STATUS = IPS_SRC_NAT | IPS_DST_NAT
+/** Bits of an entry's status that tell whether it is translated, and whether rules are asked. */
+export const NAT_STATUS = IPS_SRC_NAT | IPS_DST_NAT | IPS_NAT_DONE_MASK
 
 /** Bits of each word that packets have in common for which a walk that asked for `asks` is the same. */
 export function maskOf(asks: number): Int32Array {

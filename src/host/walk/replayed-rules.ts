@@ -56,6 +56,9 @@ import { Wheels } from './wheels.ts'
 /** Of a packet that met no rule yet. */
 const ONE_WAY: readonly Way[] = [FIRST_WAY]
 
+/** In keys: the packet was looked up twice. */
+const FLAG_AGAIN = 1 << 6
+
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
 const STATE_ANSWER = 16
@@ -110,6 +113,8 @@ export class ReplayedRules implements Passage {
   private course!: Course
   private ways: readonly Way[] = ONE_WAY
   private isOnly = true
+  /** Whether the packet was INVALID by its interface, and is looked up again by its VRF. */
+  private isFoundAgain = false
   private isAnswer = false
   /** Whether rules in front of conntrack drop the packet that are not believed. */
   private isDoubted = false
@@ -190,13 +195,15 @@ export class ReplayedRules implements Passage {
     this.ways = ONE_WAY
     this.isOnly = true
     this.early = null
+    this.isFoundAgain = false
     this.isAnswer = false
     this.isBlind = false
     this.isDoubted = false
     if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
     if (course.origin === null) return isSpared ? PASSES_BY : this.enterUnplaced(packet, course)
-    if (!this.front[packet.family === 6 ? 1 : 0]) return isSpared ? PASSES_BY : ENTERS
+    const isOutOfVrf = course.vrf !== '' && course.origin === 'out'
+    if (!this.front[packet.family === 6 ? 1 : 0] && !isOutOfVrf) return isSpared ? PASSES_BY : ENTERS
     const trail = this.walkFront(packet)
     this.ways = trail.ways
     this.isOnly = trail.isOnly
@@ -235,6 +242,20 @@ export class ReplayedRules implements Passage {
     this.course = course
     if (isOnly && ways.length === 1) this.helper = ways[0]?.helper ?? null
     return ENTERS
+  }
+
+  entersAgain(packet: Packet): boolean {
+    const { journey, course } = this
+    if (course.vrf === '' || this.early !== null || this.isBlind) return false
+    this.begin(packet)
+    journey.resume(course, this.ways, this.isOnly, true)
+    const [way, ...others] = journey.frontAgain() ?? []
+    // where nobody knows in which zone, what was said first stands
+    if (way === undefined || others.length > 0 || way.isUntracked) return false
+    this.zone = way.zoneDirection === 'reply' ? 0 : way.zone
+    this.replyZone = way.zoneDirection === 'original' ? 0 : way.zone
+    this.isFoundAgain = true
+    return true
   }
 
   leave(
@@ -430,7 +451,12 @@ export class ReplayedRules implements Passage {
   ): Trail {
     const status = ct < 0 ? 0 : (table.status(ct) | this.entries.bits(ct)) & ASKED_STATUS
     const connMark = ct < 0 || isFirst ? 0 : this.entries.mark(ct)
-    const flags = (this.stateNumber << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
+    const flags =
+      (this.stateNumber << 3) |
+      (isFirst ? 4 : 0) |
+      (ct >= 0 ? 2 : 0) |
+      (direction === 1 ? 1 : 0) |
+      (this.isFoundAgain ? FLAG_AGAIN : 0)
     const key = ct * 2 + direction
     const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
     const kept = isPlain ? this.last.find(key, packet, flags, status, this.course.number, connMark) : null
@@ -453,7 +479,7 @@ export class ReplayedRules implements Passage {
     if (trail === null) {
       const { journey } = this
       this.begin(packet)
-      journey.resume(this.course, this.waysWith(connMark), this.isOnly)
+      journey.resume(this.course, this.waysWith(connMark), this.isOnly, this.isFoundAgain)
       const guess = ct < 0 || isFirst ? null : this.entries.nat(ct)
       describeEntry(journey.facts, table, ct, direction, status, isFirst, guess)
       const seenNat = isFirst ? seenNatOf(packet, seen, this.after) : null

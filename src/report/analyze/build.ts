@@ -133,6 +133,7 @@ export function buildReport(replayed: Replayed): Report {
       ...tableOfFlows(tracked, replayed),
     })),
     limits: limitsOf({
+      merged: replayed.given?.knowledge.merged ?? [],
       captures,
       filter: replayed.filter,
       sightings: replayed.sightings,

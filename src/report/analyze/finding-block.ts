@@ -40,12 +40,23 @@ export function findingBlock(
       paint,
     ),
     ...labelled(label('when'), whenText(finding, captures, page), width),
-    ...labelled(label('why'), printable(finding.cause), width),
-    ...adviceLines('fix', finding.fix, page),
+    ...labelled(label('why'), printable(causeText(finding)), width),
+    ...adviceLines('fix', remediesOf(finding), page),
     ...adviceLines('check', finding.check, page),
     ...lookLines(finding, captures, page),
     ...moreLines(finding, width),
   ]
+}
+
+/** What is wrong; where another host does it, that host's finding tells. */
+export function causeText({ cause, causedBy }: FindingReport): string {
+  if (causedBy === undefined) return cause
+  return `${causedBy.id} on ${causedBy.host}, of which this is what it looks like here`
+}
+
+/** What to do about it, on this host or on the one that does it. */
+export function remediesOf({ fix, causedBy }: FindingReport): readonly Advice[] {
+  return causedBy === undefined ? fix : [{ text: `on ${causedBy.host}, as told there`, commands: [] }]
 }
 
 /** A finding that is worth knowing and no fault: what, to whom, when, and the frames. */

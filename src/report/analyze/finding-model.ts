@@ -31,6 +31,8 @@ export interface FindingReport {
   /** What other kernels make of packets of these flows that this one judged otherwise. */
   kernels?: string[]
   cause: string
+  /** Of several hosts: whose finding this one comes of; it is to be fixed there. */
+  causedBy?: { host: string; id: string }
   /** What to do, the best first; how to make sure of it on the host. Each line is a whole command. */
   fix: Advice[]
   check: Advice[]

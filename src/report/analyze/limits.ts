@@ -4,6 +4,7 @@ import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
 import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
+import type { OfNamespaces } from '../../host/topology/namespaces.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import { shellWord } from '../../net/shell-word.ts'
@@ -53,6 +54,8 @@ export interface Evidence {
   unkeptComments: number
   /** The rules that the packets were replayed through, or null. */
   rules: ReplayedRules | null
+  /** Captures of several network namespaces by the topology, which were taken for one; none where they were not. */
+  merged: readonly OfNamespaces[]
 }
 
 function oneSided({ sightings }: Evidence): string {
@@ -71,6 +74,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-drops', drops(evidence)],
     ['several-points', severalPoints(evidence)],
     ['several-tables', severalTables(evidence)],
+    ['several-namespaces', evidence.merged.length === 0 ? '' : mergedNamespaces(evidence.merged)],
     ['two-lives', twoLives(evidence)],
     ['open-before', openBefore(evidence)],
     ...(evidence.knownTable === null ? [] : knownTableLimits(evidence.knownTable)),
@@ -126,6 +130,15 @@ function severalTables({ captures, sightings }: Evidence): string {
   const { packets, from, to } = passed
   const path = ({ capture }: FrameReference): string => printable(captures[capture]?.path ?? '')
   return `${plural(packets, 'packet')} went from ${path(from)} (frame ${from.frame}) to ${path(to)} (frame ${to.frame}), by a wire or past a router: if these are captures of several hosts or network namespaces, their tables were taken for one. NAME=FILE tells them apart (nodeA=${shellWord(path(from))} nodeB=${shellWord(path(to))}).`
+}
+
+/** That captures of several network namespaces are taken for one, and how to name each, and the files that are one's own. */
+export function mergedNamespaces(merged: readonly OfNamespaces[]): string {
+  const labels = merged.map(({ path, namespaces: [first = 'NAME', ...others] }) => {
+    const label = others.length === 0 ? first : [first, ...others].join('|')
+    return shellWord(`${label}=${path}`)
+  })
+  return `By --topology these captures are, or may be, of several network namespaces, whose tables were taken for one: name each, ${labels.join(' ')}, and the files of --rules, --rules-after and --table that are one's own likewise.`
 }
 
 function twoLives({ twoLives: { count, frames }, captures }: Evidence): string {

@@ -4,6 +4,7 @@ import type { Advice } from '../../findings/wording/wording.ts'
 import { formatBytes, formatCount, formatDuration, formatInstant, plural } from '../text/format.ts'
 import type { OfHost } from '../text/hosts.ts'
 import { frameNames, groupFrames } from './capture-section.ts'
+import { causeText, remediesOf } from './finding-block.ts'
 import type { FindingReport, InstantReport } from './finding-model.ts'
 import { markdownBlock, markdownCode, markdownText } from './markdown-text.ts'
 import type { CaptureReport, DirectionReport, FlowReport, Report } from './model.ts'
@@ -74,8 +75,7 @@ function headline(grave: readonly FindingReport[], report: Report): string {
 
 /** What happened, why, and what to do: what a reader needs first. */
 function verdictBlock(finding: FindingReport, inside: string): string[] {
-  const { severity, id, title, confidence, reason, points, cause, fix, check, tshark, flows, flowCount } =
-    finding
+  const { severity, id, title, confidence, reason, points, check, tshark, flows, flowCount } = finding
   const { names = [], comments = [] } = finding
   const where = points.length === 0 ? '' : `; seen at ${points.map(markdownCode).join(', ')}`
   const within = inside === '' ? '' : ` (inside of ${markdownText(inside)})`
@@ -91,9 +91,9 @@ function verdictBlock(finding: FindingReport, inside: string): string[] {
     ...names.map(({ address, name }) => `- ${address} is ${markdownText(name)}`),
     ...comments.map(({ frame, text }) => `- frame ${frame} has the comment: ${markdownText(text)}`),
     '',
-    `**Why**: ${markdownText(cause)}`,
+    `**Why**: ${markdownText(causeText(finding))}`,
     '',
-    ...adviceLines('Fix', fix),
+    ...adviceLines('Fix', remediesOf(finding)),
     ...adviceLines('Check', check),
     ...(tshark === '' ? [] : ['**Look**', '', ...markdownBlock('sh', tshark.split('; ')), '']),
     `More: ${markdownCode(`ctpcap explain ${id}`)}`,

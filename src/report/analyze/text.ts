@@ -1,7 +1,7 @@
 // The report for people, a pure function of the Report: the verdict first, then the details section by section.
 
 import { plural, printable } from '../text/format.ts'
-import { type OfHost, textOfHosts } from '../text/hosts.ts'
+import { textOfHosts } from '../text/hosts.ts'
 import type { Page } from '../text/page.ts'
 import { renderSections, SECTION_MARGIN, titled } from '../text/sections.ts'
 import { createStyle } from '../text/style.ts'
@@ -12,6 +12,7 @@ import { changeLines } from './change-report.ts'
 import { evidenceLines } from './finding-block.ts'
 import { flowLines, shortFlowLines } from './flow-section.ts'
 import { hostLines } from './hosts-section.ts'
+import type { JoinedHosts } from './joined-flows.ts'
 import { knowledgeLines } from './knowledge-report.ts'
 import type { Report, TunnelReport } from './model.ts'
 import { shortTableLines, tableLines } from './table-section.ts'
@@ -45,15 +46,16 @@ export interface TextOptions {
 }
 
 /** Renders the reports of all hosts for people; where several were named, first what was found where. */
-export function renderHosts(hosts: readonly OfHost<Report>[], options: TextOptions): string {
+export function renderHosts(joined: JoinedHosts, options: TextOptions): string {
   const page = pageOf(options)
+  const { hosts } = joined
   const [only] = hosts
   if (hosts.length === 1 && only !== undefined)
     return textOfHosts(hosts, report => renderText(report, options))
   const each = textOfHosts(hosts, report => renderText(report, { ...options, repeatsVerdict: false }))
   const repeated = hosts.flatMap(({ host, report }) => verdictLine(report, page, `${printable(host)}: `))
   return [
-    renderSections([['Hosts', wrap(hostLines(hosts, page.style), page.width - SECTION_MARGIN)]], page.style),
+    renderSections([['Hosts', wrap(hostLines(joined, page.style), page.width - SECTION_MARGIN)]], page.style),
     each,
     ...(options.repeatsVerdict ? [`${repeated.join('\n')}\n`] : []),
   ].join('\n')

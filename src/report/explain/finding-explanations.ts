@@ -15,6 +15,7 @@ import {
   idleTimeoutUntranslatedReply,
 } from './idle-connections.ts'
 import { invalidLeak, invalidLeakPrivateSource, invalidReset } from './invalid-packets.ts'
+import { partialNotrack, pmtuBlackhole, sctpPathWithoutEntry } from './lost-on-the-way.ts'
 import { entryOlderThanRule, recycledAddress, staleMapping, staleSourceMapping } from './old-entries.ts'
 import {
   asymmetricSameBridgeReturn,
@@ -24,11 +25,12 @@ import {
   hairpinNoMasquerade,
   lanReflection,
   replyOtherInterface,
+  twoAnswerers,
   wrongSourceAnswer,
 } from './past-the-translation.ts'
 import { dnsRace, portReuse, snatInsertRace, snatPortPressure } from './ports-and-races.ts'
 import { midStreamPickup, multicastAnswer, offloadChecksum, oneWayFlow, vxlanChecksum } from './remarks.ts'
-import { conntrackEarlyDrop, conntrackTableFull, synFlood, tableFileContradicted } from './table.ts'
+import { conntrackEarlyDrop, conntrackTableFull, synFlood, tableFileContradicted, udpFlood } from './table.ts'
 
 export const FINDING_EXPLANATIONS: Readonly<Record<FindingId, Explanation>> = {
   'asymmetric-same-bridge-return': asymmetricSameBridgeReturn,
@@ -55,16 +57,21 @@ export const FINDING_EXPLANATIONS: Readonly<Record<FindingId, Explanation>> = {
   'multicast-answer': multicastAnswer,
   'offload-checksum': offloadChecksum,
   'one-way-flow': oneWayFlow,
+  'partial-notrack': partialNotrack,
+  'pmtu-blackhole': pmtuBlackhole,
   'port-reuse': portReuse,
   'private-destination-leak': privateDestinationLeak,
   'recycled-address': recycledAddress,
   'reply-other-interface': replyOtherInterface,
+  'sctp-path-without-entry': sctpPathWithoutEntry,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
   'stale-source-mapping': staleSourceMapping,
   'syn-flood': synFlood,
   'table-file-contradicted': tableFileContradicted,
+  'two-answerers': twoAnswerers,
+  'udp-flood': udpFlood,
   'untranslated-source': untranslatedSource,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,

@@ -307,3 +307,28 @@ export const replyOtherInterface: Explanation = {
   source: ['ip_route_input_slow() (net/ipv4/route.c)', 'nf_nat_packet() (net/netfilter/nf_nat_core.c)'],
   reports: ['openwrt/packages#13909', 'openwrt/packages#16240', 'opnsense/core#9806', 'openwrt/firewall4#93'],
 }
+
+export const twoAnswerers: Explanation = {
+  title: 'one connection is answered from two addresses, and the client resets one of them',
+  severity: 'error, warning',
+  kernel: prose`The request comes to two sockets, or twice to one: a bridge in promiscuous mode delivers what it also routes, a mirror
+    answers, an address is on two hosts. The answer of the address that was asked opens the connection. The other one meets no
+    socket of the client, which sends a RST with the number that it acknowledged. Where both answers are of one server, that
+    RST ends its half of the connection.`,
+  points: prose`At the client: two SYN-ACKs to one SYN, from two addresses, and a RST to one of them. On the bridge: the SYN twice, with
+    and without its translation.`,
+  evidence: prose`a client resets the answer of one address with the number of its own SYN to another, which answers it, too; a
+    warning where the connection goes on`,
+  certain: prose`always`,
+  alike: prose`a scanner whose RST is seen behind a translation; an answer past its translation that is the only one`,
+  confirm: [line('the stations of both addresses, on the client:', 'ip neigh show')],
+  fix: [
+    remedy(
+      'let one of them have the request: no address on two hosts, no bridge that passes on what it also routes',
+      'promiscuous mode stood in for hairpin mode: ports that need it have to be told so',
+      'ip -d link show type bridge',
+    ),
+  ],
+  source: ['br_pass_frame_up() (net/bridge/br_input.c)', 'tcp_v4_send_reset() (net/ipv4/tcp_ipv4.c)'],
+  reports: ['kubernetes/kubernetes#25793', 'kubernetes/kubernetes#28650'],
+}

@@ -118,6 +118,43 @@ export const synFlood: Explanation = {
   reports: ['hackerschoice/segfault#50', 'cilium/cilium#3232'],
 }
 
+export const udpFlood: Explanation = {
+  title: 'datagrams make very many entries a second that nobody answers',
+  severity: 'warning',
+  kernel: prose`Each datagram with new addresses or ports makes an entry, which lives for nf_conntrack_udp_timeout (30 s) whether it is
+    answered or not, and whether anybody listens or not: 4,000 a second hold 120,000 entries. None is ASSURED, so that they are the first
+    to go when the table is full; until then each costs a lookup, an insertion, and 384 bytes.`,
+  points: prose`In front of the server: datagrams from very many addresses, or from one to very many. In the table: udp [UNREPLIED] by
+    the thousand.`,
+  evidence: prose`more than 512 new UDP entries within a second that nobody answers, to one port, to one address, or from one
+    source; less than a tenth of all such are answered. The same of SYNs from one source is syn-flood`,
+  certain: prose`never: likely from 64 addresses or more; from fewer, and of one source, possible, and from a thousand within a
+    second on`,
+  alike: prose`clients that are answered; the outside of tunnels (VXLAN, Geneve), whose source ports are hashes; one-way protocols
+    (syslog, statsd, flow export) and hosts that ask many peers (DHT): less than a thousand a second`,
+  confirm: [
+    line('how many there are, on the node:', 'conntrack -L -p udp | grep -c UNREPLIED'),
+    line('how full the table is:', 'sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max'),
+  ],
+  fix: [
+    remedy(
+      'drop in table raw what is more than the service can take, as the report has it',
+      'honest datagrams above the rate are lost, too',
+    ),
+    remedy(
+      'or do not track the service',
+      'no translation, and rules that go by state do not match it any more',
+    ),
+    remedy(
+      'or a shorter time for what nobody answers',
+      'an answer that takes longer finds no entry',
+      'sysctl -w net.netfilter.nf_conntrack_udp_timeout=10',
+    ),
+  ],
+  source: ['nf_conntrack_udp_packet() (net/netfilter/nf_conntrack_proto_udp.c)'],
+  reports: ['moby/moby#44877'],
+}
+
 export const tableFileContradicted: Explanation = {
   title: 'the traffic contradicts the table that was given',
   severity: 'warning',
