@@ -146,8 +146,9 @@ describe('names out of a capture', () => {
       expect(columnsOf(diagram).length).toBe(4)
       expect(diagram.replace(/#\d+;|-+>>/g, '')).not.toMatch(/[<>%{}`$|;]/)
     }
-    expect(hostile).not.toContain('<script')
-    expect(hostile).toBe(printable(hostile).replaceAll('\\x0a', '\n'))
+    // what stands in code is no markup
+    expect(hostile.replace(/(`+)[^\n]*?[^`\n]\1(?!`)/g, '')).not.toContain('<script')
+    for (const line of hostile.split('\n')) expect(printable(line)).toBe(line)
   })
 
   it.each(HOSTILE)('are shown as they are by mermaid: %j', async name => {
