@@ -101,7 +101,7 @@ describe('a report as Markdown', () => {
 
   it('of a sound capture says so', async () => {
     const markdown = await markdownOf('fixtures/findings/same-bridge-dnat-control.cni0.pcap')
-    expect(markdown.split('\n')[0]).toBe('## nothing wrong found')
+    expect(markdown.split('\n')[0]).toBe('## Nothing wrong found')
     expect(markdown).toContain('Checked and in order: no INVALID')
   })
 
@@ -114,7 +114,7 @@ describe('a report as Markdown', () => {
   it('is the same as text about INVALID packets', async () => {
     const markdown = await markdownOf('fixtures/report/handshake-reordered.pcap')
     expect(markdown).toContain('- 8 packets INVALID\n')
-    expect(markdown).toContain('7 × packet invalid in this state: frames 3, 4, 10, 11, 12, …')
+    expect(markdown).toContain('7 × packet invalid in this state: frames 3, 4, 10, 11, 12 (first 5 of 7)')
   })
 
   it.each([
