@@ -74,6 +74,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'host/files': [],
   'host/kubernetes': ['host/files'],
   'host/walk': ['host/files', 'host/rules', 'host/topology'],
+  'host/names': ['host/files', 'host/kubernetes'],
   'host/listing': [],
   'host/rules': ['host/files'],
   'host/topology': ['host/files'],

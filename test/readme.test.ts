@@ -1,4 +1,4 @@
-// Holds README.md to the truth: what it shows is what the program prints, and the files it names are there.
+// Holds README.md, and the tables of docs/scenarios.md, to the truth: what the program prints, and files that are there.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -71,6 +71,7 @@ describe('README.md', () => {
 
   it('tells what is found in each recorded scenario', () => {
     const matrix = readFileSync(join(ROOT, 'fixtures/lab/lab-matrix.tsv'), 'utf8')
-    expect(readme.split('\n').filter(line => /^\| [a-z-]+ \| `/.test(line))).toEqual(scenarioRows(matrix))
+    const scenarios = readFileSync(join(ROOT, 'docs/scenarios.md'), 'utf8')
+    expect(scenarios.split('\n').filter(line => /^\| [a-z-]+ \| `/.test(line))).toEqual(scenarioRows(matrix))
   })
 })

@@ -27,6 +27,7 @@ import {
   KUBERNETES_HELP,
   knowledgeOf,
   LINE_RULES_HELP,
+  NAMES_HELP,
   RULES_AFTER_HELP,
   RULES_HELP,
   RULES_OF_HELP,
@@ -151,6 +152,7 @@ function addAnalyze(program: Command, io: Io, finish: (exitCode: number) => void
     .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
     .option('--topology <file>', TOPOLOGY_HELP, collect, [])
     .option('--kubernetes <file>', KUBERNETES_HELP, collect, [])
+    .option('--names <file>', NAMES_HELP, collect, [])
     .optionsGroup(PRINTED)
     .option('--brief', 'print the verdict alone')
     .option('--details', 'print all details: the largest flows, who holds the table, each point')
@@ -472,7 +474,7 @@ function addExplain(program: Command, io: Io): void {
       '[name...]',
       "an id (asymmetric-same-bridge-return), a text ('SEQ is over upper bound'), or a sysctl",
     )
-    .option('--no-color', 'no colours; also by NO_COLOR, and when stdout is no terminal')
+    .option('--no-color', NO_COLOR_HELP)
     .action(async (words: string[], flags: { color: boolean }) => {
       // its texts are read only when it runs
       const { printExplanation } = await import('./commands/explain.ts')

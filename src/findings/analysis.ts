@@ -83,7 +83,7 @@ export interface Conclusion {
 export interface AnalysisNeeds {
   settings: Settings
   flows: FlowsOptions
-  /** The window's; without a window points of one's own. */
+  /** Those of the window, or a separate instance where there is no window. */
   points: Points
   /** Whether the table refuses what exceeds nf_conntrack_max, or grows as the traffic needs. */
   enforceMaximum?: boolean

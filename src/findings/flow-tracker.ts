@@ -81,7 +81,7 @@ export class FlowTracker {
 
   /**
    * @param table the engine's
-   * @param points the window's; without a window points of one's own
+   * @param points those of the window, or a separate instance where there is no window
    * @param isInside whether what is watched came out of a tunnel over UDP
    */
   constructor(table: Table, points: Points, isInside: boolean) {

@@ -122,3 +122,58 @@ export function protocolName(protocol: number): string {
       return 'unknown'
   }
 }
+
+/** Names that /etc/protocols has for protocols that conntrack has none for (Debian's netbase). */
+const ASSIGNED: Readonly<Record<number, string>> = {
+  [IPPROTO_IGMP]: 'igmp',
+  3: 'ggp',
+  [IPPROTO_IPIP]: 'ipencap',
+  5: 'st',
+  8: 'egp',
+  9: 'igp',
+  12: 'pup',
+  20: 'hmp',
+  22: 'xns-idp',
+  27: 'rdp',
+  29: 'iso-tp4',
+  36: 'xtp',
+  37: 'ddp',
+  38: 'idpr-cmtp',
+  [IPPROTO_IPV6]: 'ipv6',
+  [IPPROTO_ROUTING]: 'ipv6-route',
+  [IPPROTO_FRAGMENT]: 'ipv6-frag',
+  45: 'idrp',
+  46: 'rsvp',
+  [IPPROTO_ESP]: 'esp',
+  [IPPROTO_AH]: 'ah',
+  57: 'skip',
+  [IPPROTO_NONE]: 'ipv6-nonxt',
+  [IPPROTO_DSTOPTS]: 'ipv6-opts',
+  73: 'rspf',
+  81: 'vmtp',
+  88: 'eigrp',
+  89: 'ospf',
+  93: 'ax.25',
+  94: 'ipip',
+  97: 'etherip',
+  98: 'encap',
+  103: 'pim',
+  108: 'ipcomp',
+  112: 'vrrp',
+  115: 'l2tp',
+  124: 'isis',
+  133: 'fc',
+  135: 'mobility-header',
+  137: 'mpls-in-ip',
+  138: 'manet',
+  139: 'hip',
+  140: 'shim6',
+  141: 'wesp',
+  142: 'rohc',
+  143: 'ethernet',
+}
+
+/** The name that /etc/protocols has for a protocol without a tracker; null where it has none. */
+export function assignedProtocolName(protocol: number): string | null {
+  return ASSIGNED[protocol] ?? null
+}

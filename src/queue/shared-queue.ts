@@ -27,7 +27,7 @@ const READER_AWAITED = 0
 const READER_READS = 1
 const READER_DEAD = 2
 
-/** The reading thread ended with an error, which is whoever's who started it. */
+/** The reading thread failed; the thread that started it has the error. */
 export class ReaderDied extends Error {
   override name = 'ReaderDied'
 }

@@ -72,7 +72,7 @@ export class Calm {
   }
 
   /**
-   * In the calm: whether a segment is not looked at, neither it nor a copy of it, wherever that was seen. Where packets
+   * In the calm: whether this segment, and so each duplicate of it at any point, skips the search for duplicates. Where packets
    * are seen twice, the first two of a connection are, and one in sixteen of the others tells as well.
    */
   spares(packet: Packet): boolean {

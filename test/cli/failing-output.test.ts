@@ -53,7 +53,7 @@ const TALK = [
   { args: ['size', '--help'], code: 0 },
   { args: ['--no-such-option'], code: 2 },
   { args: ['no-such-file'], code: 2 },
-  { args: [], code: 2 },
+  { args: [], code: 0 },
 ]
 
 /** Runs the program with streams that go to files. */

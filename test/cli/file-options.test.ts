@@ -100,6 +100,7 @@ describe('places for files', () => {
         '--rules-after',
         '--topology',
         '--kubernetes',
+        '--names',
         '--series',
       ]),
     )

@@ -63,7 +63,7 @@ describe('analyze with rules and topology', () => {
     })
     const { stdout } = await runCli(['analyze', CAPTURE, '--rules', RULES])
     expect(stdout).toContain('rules.txt:37 ("default/web:http") sends')
-    expect(stdout).toContain('1 translation as the rules say')
+    expect(stdout).toContain('1 translation confirmed by the rules')
   })
 
   it('tells translations that the rules do not have, or have otherwise', async () => {

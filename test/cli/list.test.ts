@@ -58,8 +58,10 @@ describe('list --at', () => {
 
   it('an instant outside of the capture is refused, with what is inside', async () => {
     const refused = async (at: string): Promise<string> => {
-      const { lines, stderr } = await list(questions, '--at', at)
-      expect(lines).toEqual([])
+      using folder = new Folder()
+      const path = folder.write('x.pcap', questions.bytes())
+      const { code, stdout, stderr } = await runCli(['list', path, '--at', at])
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       return stderr
     }
     expect(await refused('+62.1')).toBe(

@@ -36,6 +36,7 @@ const NO_FILES = [
   'name=value',
   'range',
   'seconds',
+  'zone',
   'severity',
   'states',
   'version',

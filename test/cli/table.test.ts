@@ -406,7 +406,7 @@ describe('what contradicts --table', () => {
       10,
     )
     const found = await finding(capture, tcpLine('SYN_SENT', 100, [' [UNREPLIED]', '']))
-    expect(found?.title).toContain('the traffic contradicts')
+    expect(found?.title).toContain('Traffic contradicts')
     expect(found?.steps?.[0].what).toContain('listed as SYN_SENT')
   })
 

@@ -289,7 +289,7 @@ describe('advice', () => {
     }
     const reason = phrase('later-source', { later: 2 })
     const { check, flows } = say(factsOf('entry-older-than-rule', esp, { reason }), String)
-    expect(flows[0]).toContain('protocol 50 10.1.0.5')
+    expect(flows[0]).toContain('esp 10.1.0.5')
     expect(check[0]?.commands).toEqual([
       'conntrack -L -p 50 --orig-src 10.1.0.5 --orig-dst 10.96.0.10 --reply-src 10.96.0.10 --reply-dst 10.1.0.5',
     ])

@@ -101,7 +101,7 @@ describe('a report as Markdown', () => {
 
   it('of a sound capture says so', async () => {
     const markdown = await markdownOf('fixtures/findings/same-bridge-dnat-control.cni0.pcap')
-    expect(markdown.split('\n')[0]).toBe('## nothing wrong found')
+    expect(markdown.split('\n')[0]).toBe('## Nothing wrong found')
     expect(markdown).toContain('Checked and in order: no INVALID')
   })
 
@@ -114,7 +114,7 @@ describe('a report as Markdown', () => {
   it('is the same as text about INVALID packets', async () => {
     const markdown = await markdownOf('fixtures/report/handshake-reordered.pcap')
     expect(markdown).toContain('- 8 packets INVALID\n')
-    expect(markdown).toContain('7 × packet invalid in this state: frames 3, 4, 10, 11, 12, …')
+    expect(markdown).toContain('7 × packet invalid in this state: frames 3, 4, 10, 11, 12 (first 5 of 7)')
   })
 
   it.each([
@@ -146,8 +146,9 @@ describe('names out of a capture', () => {
       expect(columnsOf(diagram).length).toBe(4)
       expect(diagram.replace(/#\d+;|-+>>/g, '')).not.toMatch(/[<>%{}`$|;]/)
     }
-    expect(hostile).not.toContain('<script')
-    expect(hostile).toBe(printable(hostile).replaceAll('\\x0a', '\n'))
+    // what stands in code is no markup
+    expect(hostile.replace(/(`+)[^\n]*?[^`\n]\1(?!`)/g, '')).not.toContain('<script')
+    for (const line of hostile.split('\n')) expect(printable(line)).toBe(line)
   })
 
   it.each(HOSTILE)('are shown as they are by mermaid: %j', async name => {

@@ -13,5 +13,7 @@ it.each([
 
 it('numbers a protocol without a name', () => {
   expect(protocolText('tcp', 6)).toBe('tcp')
-  expect(protocolText('unknown', 50)).toBe('unknown 50')
+  expect(protocolText('unknown', 50)).toBe('esp')
+  expect(protocolText('unknown', 2)).toBe('igmp')
+  expect(protocolText('unknown', 253)).toBe('protocol 253')
 })

@@ -4,6 +4,7 @@ import type { Engine } from '../../conntrack/engine.ts'
 import { Analysis } from '../../findings/analysis.ts'
 import { isAtLeast } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import { Names } from '../../host/names/names.ts'
 import { ChangedFates } from '../../host/walk/changed-fates.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
@@ -215,7 +216,7 @@ function settle(knowledge: Knowledge, points: Points): void {
 
 async function reportOf(
   { source, window, offsets, analysis, changes, tunnels }: Replayed,
-  { sort, sysctls, knowledge, rules, topology, kubernetes, tunnels: tunnelMode }: AnalyzeOptions,
+  { sort, sysctls, knowledge, rules, topology, kubernetes, names, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
 ): Promise<Report> {
   const captures = describeCaptures(source)
@@ -236,6 +237,9 @@ async function reportOf(
     sort,
     known: analysis.tableCheck,
     tunnelMode,
+    names: new Names(knowledge?.cluster ?? null, [names, ...source.captures.map(capture => capture.names)]),
+    commentOn: ({ capture, frame }) => source.captures[capture]?.packetComments.of(frame) ?? '',
+    unkeptComments: source.captures.reduce((sum, { packetComments }) => sum + packetComments.unkept, 0),
     ...(await trackedBy(analysis, end)),
     tunnels: await Promise.all(
       tunnels.map(async ({ network, analysis: inside }) => ({

@@ -9,7 +9,7 @@ import {
 import { createStyle } from '../../report/text/style.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { UsageError } from '../io/usage-error.ts'
-import { nearestWithin } from '../options/nearest.ts'
+import { nearest, suggestion } from '../options/nearest.ts'
 import { wantsColor, widthOf } from '../options/options.ts'
 
 /**
@@ -36,10 +36,8 @@ export async function printExplanation(
 }
 
 function unknown(name: string): string {
-  const near = nearestWithin(name, topicNames(), bare)
-  return near === null
-    ? 'no finding, no reason of conntrack and no sysctl; `ctpcap explain` lists all of them'
-    : `no such finding, reason or sysctl; did you mean ${near}?`
+  const near = nearest(name, topicNames(), bare)
+  return `no such finding, reason or sysctl${suggestion(near, '`ctpcap explain` lists what there is')}`
 }
 
 /** Without what stands in front of every sysctl, and in small letters. */

@@ -6,6 +6,7 @@ import { DIRECTION_REPLY, nameOfState, STATE_INVALID } from '../../conntrack/sta
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import { formatAddress } from '../../host/files/network.ts'
 import {
+  assignedProtocolName,
   hasPorts,
   IPPROTO_TCP,
   PACKET_OUTGOING,
@@ -199,7 +200,9 @@ function sightingOf(packet: Packet, capture: number, frame: number, point: strin
 function whatIs({ protocol, hasTuple, tcpFlags, transportLength, tcpHeaderLength }: Packet): string {
   if (protocol !== IPPROTO_TCP || !hasTuple) {
     const name = protocolName(protocol)
-    return name === 'unknown' ? `protocol ${protocol}` : name.toUpperCase()
+    return (
+      name === 'unknown' ? (assignedProtocolName(protocol) ?? `protocol ${protocol}`) : name
+    ).toUpperCase()
   }
   const isAck = (tcpFlags & TCP_ACK) !== 0
   if ((tcpFlags & TCP_RST) !== 0) return isAck ? 'RST-ACK' : 'RST'

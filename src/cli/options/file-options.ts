@@ -16,6 +16,7 @@ export const FILE_OPTIONS: Readonly<Record<string, FileOption>> = {
   'rules-after': { flag: 'rulesAfter', role: 'read', isOfAll: false },
   topology: { flag: 'topology', role: 'read', isOfAll: true },
   kubernetes: { flag: 'kubernetes', role: 'read', isOfAll: true },
+  names: { flag: 'names', role: 'read', isOfAll: true },
   flows: { flag: 'flows', role: 'written', isOfAll: false },
   series: { flag: 'series', role: 'written', isOfAll: false },
 }

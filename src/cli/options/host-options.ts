@@ -5,6 +5,8 @@ import { FileFault, Remarks } from '../../host/files/file-fault.ts'
 import { Knowledge } from '../../host/knowledge.ts'
 import { Cluster } from '../../host/kubernetes/cluster.ts'
 import { readObjects } from '../../host/kubernetes/objects-file.ts'
+import { readHosts } from '../../host/names/hosts-file.ts'
+import type { AddressNames } from '../../host/names/names.ts'
 import { Rules } from '../../host/rules/rules.ts'
 import { readRules } from '../../host/rules/rules-file.ts'
 import { Ruleset } from '../../host/rules/ruleset.ts'
@@ -56,6 +58,17 @@ export interface KnowledgeFlags {
   merged?: readonly OfNamespaces[]
 }
 
+/** Of the commands that print names. */
+export const NAMES_HELP =
+  'names of addresses, repeatable: lines as /etc/hosts has them. They stand beside addresses, behind names from --kubernetes'
+
+/** The names of `--names` files, by address. @throws UsageError for a file that is none */
+export function namesOf(paths: readonly string[]): AddressNames {
+  const names = new Map<string, string>()
+  for (const path of paths) read(path, '--names', text => readHosts(text, names))
+  return names
+}
+
 /**
  * Reads what was given; null for nothing.
  * @param stderr told what was passed over, a line each; null for nobody
@@ -70,7 +83,12 @@ export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null, host
   const cluster = new Cluster()
   for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
   const told = topology.length === 0 ? null : hosts
-  const knowledge = new Knowledge(own, told, kubernetes.length === 0 ? null : cluster, flags.namespace ?? host)
+  const knowledge = new Knowledge(
+    own,
+    told,
+    kubernetes.length === 0 ? null : cluster,
+    flags.namespace ?? host,
+  )
   knowledge.merged = flags.merged ?? []
   return knowledge
 }

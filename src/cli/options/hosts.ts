@@ -11,7 +11,7 @@ export const CAPTURES_HELP =
 /** Said once of the side files. */
 export const SIDE_FILES_HELP = `
 Where captures are named (nodeB=b.pcap), files of --rules, --rules-after and --table are, too (--rules nodeB=rules.txt);
-those of --sysctl, --topology and --kubernetes may be, else they are for all.
+those of --sysctl, --topology, --kubernetes and --names may be, else they are for all.
 `
 
 /** A name, and no path in front of it. It stands in lines of ASCII (report/text/ascii.ts), and needs no quotes in JSON or XML. */

@@ -52,17 +52,3 @@ function countEdits(a: string, b: string): number {
   }
   return row.at(-1) ?? 0
 }
-
-/**
- * The candidate nearest to `given` where it is near enough to be meant: at most a third of the word differs; else null.
- * Both are compared by what `strip` leaves of them.
- */
-export function nearestWithin(
-  given: string,
-  candidates: readonly string[],
-  strip = (word: string): string => word,
-): string | null {
-  const best = nearest(given, candidates, strip)
-  const word = strip(given)
-  return countEdits(word, strip(best)) <= Math.max(1, Math.floor(word.length / 3)) ? best : null
-}

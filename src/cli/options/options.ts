@@ -3,6 +3,7 @@ import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { Filter } from '../../filter/filter.ts'
 import { type FindingId, SEVERITIES, type Severity } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { AddressNames } from '../../host/names/names.ts'
 import type { Rules } from '../../host/rules/rules.ts'
 import type { TextOptions } from '../../report/analyze/text.ts'
 import { SORT_KEYS, type SortKey } from '../../sizing/flows.ts'
@@ -15,7 +16,7 @@ import type { Replay } from '../replay/sightings.ts'
 import type { Sysctls } from '../replay/sysctls.ts'
 import { type FindingFlags, wantedFindings } from './finding-ids.ts'
 import { helperOf } from './helper-option.ts'
-import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from './host-options.ts'
+import { type KnowledgeFlags, knowledgeOf, namesOf, rulesAfterOf } from './host-options.ts'
 import type { HostPart } from './hosts.ts'
 import { kernelAtHz, kernelNamed } from './kernel.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
@@ -36,6 +37,7 @@ export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, F
   details?: boolean
   tz: string
   rulesAfter: string[]
+  names: string[]
   replay: Replay
   tunnels: Tunnels
   failOn?: string
@@ -65,6 +67,8 @@ export interface AnalyzeOptions {
   rules: string[]
   topology: string[]
   kubernetes: string[]
+  /** Those of `--names`, by address. */
+  names: AddressNames
   /** The table when the capture began, or null for an empty one. */
   table: KnownTable | null
   tunnels: Tunnels
@@ -116,6 +120,7 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     rules: flags.rules,
     topology: flags.topology,
     kubernetes: flags.kubernetes ?? [],
+    names: namesOf(flags.names),
     table: tableOf(flags),
     isWanted: wantedFindings(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),

@@ -21,7 +21,7 @@ export class ShownFlows<Key> {
   readonly points = new Set<number>()
   private readonly allPoints: Points
 
-  /** @param points the window's; without a window points of one's own */
+  /** @param points those of the window, or a separate instance where there is no window */
   constructor(points: Points) {
     this.allPoints = points
   }

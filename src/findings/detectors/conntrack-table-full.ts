@@ -43,7 +43,7 @@ export class TableFull {
 
   /**
    * @param refusals what the table refused; null where it grows
-   * @param points the window's; without a window points of one's own
+   * @param points those of the window, or a separate instance where there is no window
    */
   constructor(occupancy: Occupancy, settings: Settings, refusals: Refusals | null, points: Points) {
     this.occupancy = occupancy
@@ -116,7 +116,7 @@ export class TableFull {
   }
 
   private refusal(refusals: Refusals): Facts {
-    const { packets, connections, firstTime, firstCapture, firstFrame } = refusals
+    const { packets, connections, firstTime, lastTime, firstCapture, firstFrame } = refusals
     const { all } = refusals.examples
     // where the capture bears the model out, those connections tell of it
     const borneOut = all.filter(example => !example.isContradicted)
@@ -132,6 +132,7 @@ export class TableFull {
       flowCount: connections,
       occurrences: packets,
       firstTime,
+      lastTime,
       frames: frames.length > 0 ? frames : [{ capture: firstCapture, frame: firstFrame }],
       steps: this.stepsOf(named[0]),
       points: pointsOf(this.refused),

@@ -80,6 +80,7 @@ export class TwinQueries implements Detector {
   private readonly races: { pair: Pair; point: number; form: FlowForm }[] = []
   /** Exposed pairs by point, and the first few of them. */
   private readonly exposed = new Map<number, number>()
+  private lastExposed = 0
   private readonly named: { flow: FlowFacts; frames: FrameReference[]; time: number }[] = []
   readonly budget = new Budget('pairs of DNS queries that wait for their answers', MOST_PAIRS)
   /** Queries that were lost alone, or with their twin. */
@@ -162,7 +163,8 @@ export class TwinQueries implements Detector {
         client: form.client,
         flow: form.flow,
         point,
-        time: pair.retryTime,
+        time: pair.queries[0].time,
+        until: pair.retryTime,
         steps: stepsOf(pair),
       })
     }
@@ -184,8 +186,9 @@ export class TwinQueries implements Detector {
         flowCount: count,
         occurrences: count,
         firstTime: Math.min(...times),
-        lastTime: null,
+        lastTime: this.lastExposed,
         frames: this.named.flatMap(({ frames }) => frames),
+        frameCount: 2 * count,
         steps: [],
         points: [pointOfSide(point)],
         values: { pairs: count },
@@ -233,6 +236,7 @@ export class TwinQueries implements Detector {
     const { legs, named } = this
     const point = legs.point(leg)
     this.exposed.set(point, (this.exposed.get(point) ?? 0) + 1)
+    this.lastExposed = Math.max(this.lastExposed, second.time)
     const latest = named.at(-1)
     if (named.length === NAMED_EXPOSED && latest !== undefined && latest.time <= second.time) return
     named.push({

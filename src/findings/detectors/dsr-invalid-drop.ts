@@ -51,7 +51,8 @@ function judge(legs: Legs, collector: Collector, leg: number): void {
     client: legs.initiatorEnd(leg),
     flow: flowOfLegs(legs, meant, behind),
     point: legs.point(leg),
-    time: legs.time(leg),
+    time: legs.start(leg),
+    until: legs.time(leg),
     steps: [
       step('syn-in', [openingFrame(legs, leg)]),
       step('syn-out', [openingFrame(legs, behind)]),

@@ -107,7 +107,8 @@ export class ForwardedFlows {
         if (found.id === 'lost-in-host') lost.add(service)
         const { points, ...rest } = found
         for (const point of pointsOf(points)) {
-          collector.add({ ...rest, client, flow: flow.flow, point, time: flow.start, isSequel: isAgain })
+          const { start: time, lastTime: until } = flow
+          collector.add({ ...rest, client, flow: flow.flow, point, time, until, isSequel: isAgain })
         }
       }
     }

@@ -121,6 +121,7 @@ function addHairpin(legs: Legs, collector: Collector, leg: number, meant: number
     flow: flowOfLegs(legs, meant < 0 ? leg : meant, leg),
     point: legs.point(leg),
     time: legs.start(leg),
+    until: legs.time(leg),
     steps:
       meant < 0
         ? [toItself]

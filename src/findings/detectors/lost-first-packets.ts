@@ -46,7 +46,7 @@ class Streak {
   readonly gone: LostFlow[] = []
 }
 
-type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'steps' | 'tries'>
+type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'until' | 'steps' | 'tries'>
 
 /**
  * Look-alikes of a full table, none of which is told: a rule or a route that forbids a server (nothing went there before),
@@ -161,6 +161,7 @@ export class Losses {
       flow: flowOfLegs(legs, leg, leg),
       point: legs.point(leg),
       time: legs.start(leg),
+      until: legs.time(leg),
       steps: this.stepsOf(leg),
       tries: legs.openings(leg, 0),
     }

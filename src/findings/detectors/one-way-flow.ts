@@ -76,6 +76,7 @@ export class OneWayFlows implements Detector {
       flow: { ...flow, missing },
       point: legs.point(leg),
       time: legs.start(leg),
+      until: legs.time(leg),
       steps: [step(half === 0 ? 'client' : 'server', frames)],
     }
     if (this.budget.allows(1))

@@ -228,6 +228,7 @@ export class PortReuse implements Detector {
       flow,
       point: legs.point(leg),
       time: legs.start(leg),
+      until: legs.time(leg),
       steps: [...this.steps(leg), ...last],
       tries,
     })

@@ -306,7 +306,7 @@ function factsOf(found: NonEmpty<Assessed>): Facts {
     flowCount: found.length,
     occurrences: Math.max(lost, found.length),
     firstTime: Math.min(...found.map(each => each.tracked.peakTime)),
-    lastTime: null,
+    lastTime: Math.max(...found.map(each => each.tracked.peakTime)),
     frames: [tracked.peakFrame, ...tracked.refused],
     steps: steps.filter(({ frames }) => frames.length > 0),
     points: tracked.example.places.map(({ point }) => point),

@@ -51,6 +51,7 @@ interface Suspect {
   backendEnd: Endpoint
   client: number
   start: number
+  last: number
   /** Packets, and for how many seconds; SYNs are counted where they were seen. */
   packets: number
   seconds: number
@@ -135,6 +136,7 @@ export class StaleMappings {
       client: table.source(ct * 2),
       start: hasReply ? answered : start,
       packets: hasReply ? silent : table.packets(ct * 2),
+      last: table.last(ct),
       seconds: Math.round((table.last(ct) - (hasReply ? answered : start)) / 1e9),
       isTranslated,
       hasError,
@@ -264,7 +266,7 @@ function synsOf(places: readonly Place[]): number {
 
 function addTo(
   collector: Collector,
-  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, silent, hasReply }: Suspect,
+  { asked, packets, seconds, backendEnd, isTranslated, isSyn, start, last: until, silent, hasReply }: Suspect,
   confidence: Confidence,
   reason: Phrase,
 ): void {
@@ -281,6 +283,7 @@ function addTo(
       flow,
       point,
       time: start,
+      until,
       steps: [
         hasReply ? step('silent', [last], values) : step(isSyn ? 'syns' : 'datagrams', [first, last], values),
       ],

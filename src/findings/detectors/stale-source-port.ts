@@ -136,6 +136,7 @@ export class OwnPorts {
         flow: asked.flow,
         point,
         time: start,
+        until: last,
         steps: [step('other-port', [first, latest], { port })],
       })
     }

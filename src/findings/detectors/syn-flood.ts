@@ -150,8 +150,16 @@ export class Floods {
       },
       point,
       time: start,
+      until: this.latest(responder),
       steps: [step('first', frames)],
     })
+  }
+
+  /** When the newest of its connections began; of those that have ended nobody knows any more. */
+  private latest(responder: number): number {
+    const { legs } = this
+    const newest = legs.newestOf(responder)
+    return newest < 0 ? Number.NEGATIVE_INFINITY : legs.start(newest)
   }
 
   /** Sums of what has ended, and of what has not and began before `latest`. */

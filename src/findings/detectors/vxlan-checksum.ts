@@ -105,6 +105,7 @@ export class SynLadders implements Detector {
       flow,
       point: this.legs.point(leg),
       time: times[0],
+      until: Math.max(answerTime, ...times),
       steps: [
         step('syns', syns, { seconds }),
         ...(isAnswered ? [step('syn-ack', [{ capture, frame: answerFrame }])] : []),

@@ -38,8 +38,9 @@ export interface Case {
   client: Endpoint
   flow: FlowFacts
   point: number
-  /** Nanoseconds since the first frame. */
+  /** Nanoseconds since the first frame: when it began, and when the last packet of it came, if that was later. */
   time: number
+  until?: number
   /** What happened, in order. */
   steps: Step[]
   /** How many tries this is; 1 unless told. */
@@ -84,7 +85,7 @@ export class Collector {
     const group = this.groupOf(found)
     group.points.add(pointOfSide(found.point))
     group.firstTime = Math.min(group.firstTime, found.time)
-    group.lastTime = Math.max(group.lastTime, found.time)
+    group.lastTime = Math.max(group.lastTime, found.time, found.until ?? found.time)
     if (isSurer(found.confidence, group.confidence)) {
       group.confidence = found.confidence
       group.reason = found.reason

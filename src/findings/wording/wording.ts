@@ -1,7 +1,7 @@
 // What a finding is said with: each id has a file of its own that turns facts into sentences and commands.
 import { formatEndpoint } from '../../host/files/network.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
-import { protocolName } from '../../net/numbers.ts'
+import { assignedProtocolName, protocolName } from '../../net/numbers.ts'
 import type { Facts, FlowFacts, Value, Values } from '../facts/facts.ts'
 
 /** What to do, or where to look: a sentence, and the lines to type, each complete. */
@@ -77,7 +77,7 @@ export function iptables(facts: Facts): string {
 /** `tcp`, `protocol 50`: in sentences. */
 export function protocolText(protocol: number): string {
   const name = protocolName(protocol)
-  return name === 'unknown' ? `protocol ${protocol}` : name
+  return name === 'unknown' ? (assignedProtocolName(protocol) ?? `protocol ${protocol}`) : name
 }
 
 /** `tcp`, `50`: as commands take it. */

@@ -30,3 +30,6 @@ export class Names {
     return ''
   }
 }
+
+/** Of nobody. */
+export const NO_NAMES = new Names(null, [])

@@ -4,7 +4,7 @@ import type { Settings } from '../../conntrack/settings.ts'
 import type { InvalidPackets } from '../../findings/counts/invalid.ts'
 import type { InvalidFates } from '../../findings/counts/invalid-fates.ts'
 import type { CheckedTranslations } from '../../findings/counts/translation-check.ts'
-import type { UnrepliedFlows } from '../../findings/counts/unreplied.ts'
+import type { UnrepliedFlows, UnrepliedGroup } from '../../findings/counts/unreplied.ts'
 import type { Verdicts } from '../../findings/counts/verdicts.ts'
 import type { MidStreamPickups } from '../../findings/detectors/mid-stream-pickup.ts'
 import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
@@ -14,7 +14,7 @@ import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
 import type { Finding } from '../../findings/wording/finding.ts'
-import type { Knowledge } from '../../host/knowledge.ts'
+import type { Names } from '../../host/names/names.ts'
 import { tableName } from '../../host/rules/ruleset.ts'
 import type { ChangedFates } from '../../host/walk/changed-fates.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
@@ -24,7 +24,7 @@ import type { Sizing } from '../../sizing/sizing.ts'
 import { byProtocol, byState, sum, sumByReply } from './by-class.ts'
 import { changeReport } from './change-report.ts'
 import { changedSettings } from './changed-settings.ts'
-import { findingReport } from './finding-report.ts'
+import { type Annotations, findingReport } from './finding-report.ts'
 import { FlowReporter } from './flow-report.ts'
 import { kernelReport } from './kernel-report.ts'
 import { type GivenKnowledge, knowledgeReport, withNames, withTarget } from './knowledge-report.ts'
@@ -32,7 +32,9 @@ import { knownTableReport } from './known-table.ts'
 import { limitsOf } from './limits.ts'
 import {
   type CaptureReport,
+  type DestinationReport,
   type FilterReport,
+  type FlowReport,
   type FlowsReport,
   type InvalidFatesReport,
   REPORT_SCHEMA,
@@ -47,7 +49,7 @@ import { tableReport } from './table-report.ts'
 const NAMED_DESTINATIONS = 10
 
 /** All that a replay leaves behind. */
-export interface Replayed extends Tracked {
+export interface Replayed extends Tracked, Annotations {
   generator: string
   captures: CaptureReport[]
   filter: FilterReport | null
@@ -70,6 +72,8 @@ export interface Replayed extends Tracked {
   /** What held the table that was given for the start against the traffic, or null. */
   known: TableCheck | null
   tunnelMode: Report['tunnelMode']
+  /** Comments on packets that found no room. */
+  unkeptComments: number
   tunnels: TrackedTunnel[]
 }
 
@@ -153,14 +157,13 @@ export function buildReport(replayed: Replayed): Report {
       ),
       searches: [replayed, ...replayed.tunnels.map(({ tracked }) => tracked)].flatMap(each => each.searches),
       rules: replayed.rules,
+      unkeptComments: replayed.unkeptComments,
     }),
   }
 }
 
-function tableOfFlows(
-  tracked: Tracked,
-  { captures, settings, epoch, end, sort, given }: Replayed,
-): TableOfFlows {
+function tableOfFlows(tracked: Tracked, replayed: Replayed): TableOfFlows {
+  const { captures, settings, epoch, end, names } = replayed
   return {
     packets: tracked.verdicts.counts(),
     undecodable: tracked.verdicts
@@ -170,10 +173,10 @@ function tableOfFlows(
       .byReason()
       .map(({ reason, logged, partial, group }) => ({ reason, ...frameCount(group), logged, partial })),
     ...(tracked.invalidFates === null ? {} : { invalidFates: invalidFatesReport(tracked.invalidFates) }),
-    unreplied: unrepliedReport(tracked.unreplied),
-    flows: flowsReport(tracked.flows, epoch, sort, given?.knowledge ?? null),
-    table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end),
-    findings: tracked.findings.map(finding => findingReport(finding, captures, epoch)),
+    unreplied: unrepliedReport(tracked.unreplied, names),
+    flows: flowsReport(tracked.flows, replayed),
+    table: tableReport(tracked.sizing, tracked.owners, settings, epoch, end, names),
+    findings: tracked.findings.map(finding => findingReport(finding, captures, epoch, replayed)),
   }
 }
 
@@ -192,7 +195,7 @@ function frameCount(group: FrameGroup): { count: number; firstFrame: number; fra
   return { count: group.count, firstFrame: group.frames[0]?.frame ?? 0, frames: group.frames }
 }
 
-function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {
+function unrepliedReport(flows: UnrepliedFlows, names: Names): UnrepliedReport {
   const silent = flows.byDestination('silent')
   const refused = flows.byDestination('refused')
   const icmpError = flows.byDestination('icmp-error')
@@ -206,9 +209,14 @@ function unrepliedReport(flows: UnrepliedFlows): UnrepliedReport {
     multicast: sumFlows(flows.byDestination('multicast')),
     tunnel: sumFlows(flows.byDestination('tunnel')),
     destinations: [silent, refused, icmpError, invalidAnswer].flatMap(groups =>
-      groups.slice(0, NAMED_DESTINATIONS),
+      groups.slice(0, NAMED_DESTINATIONS).map(group => withDestinationName(group, names)),
     ),
   }
+}
+
+function withDestinationName(group: UnrepliedGroup, names: Names): DestinationReport {
+  const dstName = names.nameAt(group.protocolNumber, group.dst, group.dport)
+  return dstName === '' ? group : { ...group, dstName }
 }
 
 function sumFlows(groups: { flows: number }[]): number {
@@ -217,10 +225,14 @@ function sumFlows(groups: { flows: number }[]): number {
 
 function flowsReport(
   flows: Flows,
-  epoch: bigint | null,
-  sort: SortKey,
-  knowledge: Knowledge | null,
+  { epoch, sort, given, captures, names, commentOn }: Replayed,
 ): FlowsReport {
+  const knowledge = given?.knowledge ?? null
+  // a flow tells its first frame, and of which capture that is only where there is one
+  const commented = (flow: FlowReport): FlowReport => {
+    const comment = captures.length === 1 ? commentOn({ capture: 0, frame: flow.firstFrame }) : ''
+    return comment === '' ? flow : { ...flow, comment }
+  }
   const reporter = new FlowReporter(epoch)
   return {
     total: flows.total,
@@ -231,8 +243,6 @@ function flowsReport(
     byProtocol: byProtocol(flows.flows),
     byState: byState(flows.flows),
     sort,
-    top: flows
-      .top()
-      .map(flow => withNames(withTarget(reporter.report(flow), knowledge), knowledge?.cluster ?? null)),
+    top: flows.top().map(flow => commented(withNames(withTarget(reporter.report(flow), knowledge), names))),
   }
 }

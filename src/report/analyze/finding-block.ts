@@ -6,6 +6,7 @@ import { formatCount, plural, printable } from '../text/format.ts'
 import type { Page } from '../text/page.ts'
 import { SECTION_MARGIN, titled } from '../text/sections.ts'
 import type { Style } from '../text/style.ts'
+import { instantOf } from '../text/wall-clock.ts'
 import { labelled, wrap } from '../text/wrap.ts'
 import { frameNames } from './capture-section.ts'
 import { allFrames } from './display-filter.ts'
@@ -66,8 +67,7 @@ export function infoBlock(
 ): string[] {
   const { width, style } = page
   const heading = `${printable(finding.title)} (${finding.confidence})`
-  const frames = frameNames(finding.frames.slice(0, NAMED_FRAMES), captures)
-  const more = finding.frames.length > NAMED_FRAMES ? ' and later' : ''
+  const frames = framesText(finding, captures)
   return [
     ...titled(
       'INFO',
@@ -75,7 +75,7 @@ export function infoBlock(
       severityStyle('info', style),
     ),
     ...labelled(label('when'), whenText(finding, captures, page), width),
-    ...(frames === '' ? [] : labelled(label('look'), `${frames}${more}`, width)),
+    ...(frames === '' ? [] : labelled(label('look'), frames, width)),
     ...moreLines(finding, width),
   ]
 }
@@ -112,21 +112,31 @@ export function label(word: string): string {
 }
 
 /** The flows, a few of them by name, and how many there are. */
-function flowLines({ flows, flowCount, amount }: FindingReport, width: number): string[] {
+function flowLines(
+  { flows, flowCount, amount, names = [], comments = [] }: FindingReport,
+  width: number,
+): string[] {
   const named = flows.slice(0, NAMED_FLOWS).map(printable)
   const more =
     flowCount > named.length && named.length > 0 ? [`and ${formatCount(flowCount - named.length)} more`] : []
-  return wrap([...named, ...more, ...(amount === '' ? [] : [amount])], width)
+  const called = names.map(({ address, name }) => `${address} is ${printable(name)}`).join(', ')
+  const written = comments.map(({ frame, text }) => `frame ${frame} has the comment: ${printable(text)}`)
+  const known = called === '' ? [] : [called]
+  return wrap([...named, ...more, ...known, ...written, ...(amount === '' ? [] : [amount])], width)
 }
 
-/** From when to when. Of what was only counted, when that was: during the capture. */
-export function whenText(
+/** From when to when; of what was only counted, that it was at some time of the captures. */
+function whenText(
   { facts: { first, last } }: FindingReport,
   captures: readonly CaptureReport[],
   { clock }: Page,
 ): string {
-  if (first !== null && last !== null) return clock.span(BigInt(first.nanoseconds), BigInt(last.nanoseconds))
-  return captures.some(({ firstTime }) => firstTime !== null) ? 'at times of the capture' : 'at no known time'
+  if (first !== null) return clock.span(BigInt(first.nanoseconds), BigInt((last ?? first).nanoseconds))
+  const times = captures
+    .flatMap(capture => [capture.firstTime, capture.lastTime])
+    .filter(time => time !== null)
+  const [from, ...more] = times.map(instantOf).sort((a, b) => (a < b ? -1 : 1))
+  return from === undefined ? 'not known' : `within ${clock.span(from, more.at(-1) ?? from)}`
 }
 
 /** What to do or to look at, each with the commands below it, which are to be typed as they are. */
@@ -142,14 +152,23 @@ export function shellLines(command: string, width: number, style: Style): string
   return commandLines(printable(command), width, COMMAND_INDENT).map(line => style.bold(line))
 }
 
+/** `frames 3, 6, 9 (first 3 of 20)` */
+function framesText({ frames, frameCount }: FindingReport, captures: readonly CaptureReport[]): string {
+  const named = frameNames(frames.slice(0, NAMED_FRAMES), captures)
+  return frameCount > NAMED_FRAMES ? `${named} (first ${NAMED_FRAMES} of ${formatCount(frameCount)})` : named
+}
+
 /** The frames: all of them where that is short, else what finds them, and how many there are. */
 function lookLines(
   finding: FindingReport,
   captures: readonly CaptureReport[],
   { width, style }: Page,
 ): string[] {
-  const { frames, frameCount } = finding
+  const { frames, frameCount, flowCount } = finding
   if (frames.length === 0) return []
+  // a pipe cannot be read again
+  if (captures.some(({ path }) => path === '-'))
+    return labelled(label('look'), framesText(finding, captures), width)
   const named = tsharkCommands(captures, frames)
   const isPart = frameCount > frames.length
   const all = isPart || named.some(command => command.length > LONG) ? allFrames(finding, captures) : []
@@ -158,7 +177,7 @@ function lookLines(
     captures.length === 1 && first !== undefined ? ` from frame ${formatCount(first.frame)} on` : ''
   const what =
     all.length > 0
-      ? `${plural(frameCount, 'frame')}${from}, in all frames of these connections`
+      ? `${plural(frameCount, 'frame')}${from}; this finds all frames of ${flowCount === 1 ? 'the connection' : 'the connections'}`
       : isPart
         ? `the first ${formatCount(frames.length)} of ${plural(frameCount, 'frame')}`
         : plural(frames.length, 'frame')

@@ -13,6 +13,10 @@ export interface FindingReport {
   /** The flows, before and behind translation; the first few. */
   flows: string[]
   flowCount: number
+  /** What addresses of the flows are called, where somebody knows. */
+  names?: { address: string; name: string }[]
+  /** What the capture has written on frames of it: processes, pods; the first few that differ. */
+  comments?: (FrameReference & { text: string })[]
   frames: FrameReference[]
   /** How many frames that are, those that are not named included. */
   frameCount: number

@@ -1,5 +1,5 @@
 // Flows: totals by protocol and state, and the largest as conntrack writes them, one line a direction.
-import { formatBytes, formatCount, formatDuration, formatInstant, plural } from '../text/format.ts'
+import { formatBytes, formatCount, formatDuration, formatInstant, plural, printable } from '../text/format.ts'
 import type { Page } from '../text/page.ts'
 import { type Alignment, layOut, widthsOf } from '../text/rows.ts'
 import { SECTION_MARGIN } from '../text/sections.ts'
@@ -51,9 +51,14 @@ export function countsByState(
   return largestFirst(byProtocol)
     .map(([protocol, count]) => {
       const states = largestFirst(byState[protocol] ?? {}).map(([state, n]) => `${state} ${formatCount(n)}`)
-      return `${protocol} ${formatCount(count)}${states.length > 0 ? ` (${states.join(', ')})` : ''}`
+      return `${trackerText(protocol)} ${formatCount(count)}${states.length > 0 ? ` (${states.join(', ')})` : ''}`
     })
     .join(', ')
+}
+
+/** The tracker of a protocol; of one without an own conntrack calls it generic. */
+export function trackerText(protocol: string): string {
+  return protocol === 'unknown' ? 'generic' : protocol
 }
 
 function largestFirst(counts: Record<string, number>): [string, number][] {
@@ -114,9 +119,14 @@ function directionCells(flow: FlowReport): string[] {
     // the marks stand where `conntrack -L` has them
     `${tupleText(orig)}${status.includes('UNREPLIED') ? ' [UNREPLIED]' : ''}\n` +
       `${tupleText(reply)}${status.includes('ASSURED') ? ' [ASSURED]' : ''}` +
-      [targetText(flow), namesText(flow)]
+      [targetText(flow), namesText(flow), commentText(flow)]
         .filter(line => line !== '')
         .map(line => `\n${line}`)
         .join(''),
   ]
+}
+
+/** What the capture has written on its first packet. */
+function commentText({ comment }: FlowReport): string {
+  return comment === undefined ? '' : `comment: ${printable(comment)}`
 }

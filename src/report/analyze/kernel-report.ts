@@ -7,7 +7,7 @@ export interface KernelReport {
   asked: string
   /** The release whose behaviour was replayed. */
   replayed: string
-  /** Whether that was held against this kernel, read from its source, or is taken to be that of another. */
+  /** Whether that was compared with this kernel, read from its source, or presumed from another. */
   basis: Basis
   /** Who said which kernel it is. */
   origin: KernelOrigin

@@ -1,10 +1,10 @@
-// What was given beside the captures, and how it goes with them: rules held against translations, flows by rules and names.
-
+// What was given beside the captures, and how it agrees with them: rules compared with translations, flows by rules and names.
 import type { CheckedTranslations, TranslationGroup } from '../../findings/counts/translation-check.ts'
 import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
 import { parseAddress } from '../../host/files/network.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Cluster } from '../../host/kubernetes/cluster.ts'
+import type { Names } from '../../host/names/names.ts'
 import { nameOf, onlyTarget } from '../../host/rules/rules.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
@@ -92,13 +92,13 @@ export function withTarget(flow: FlowReport, knowledge: Knowledge | null): FlowR
   return { ...flow, byRules: { to: target.text, name: nameOf(target.way), rule: rule.source.place } }
 }
 
-/** A flow with the names that its ends have in Kubernetes. */
-export function withNames(flow: FlowReport, cluster: Cluster | null): FlowReport {
-  if (cluster === null) return flow
+/** A flow with the names that its ends have. */
+export function withNames(flow: FlowReport, names: Names): FlowReport {
+  if (names.isEmpty) return flow
   const { protocolNumber, orig, reply } = flow
   const named = (direction: DirectionReport): DirectionReport => {
-    const srcName = cluster.nameAt(protocolNumber, direction.src, direction.sport ?? -1)
-    const dstName = cluster.nameAt(protocolNumber, direction.dst, direction.dport ?? -1)
+    const srcName = names.nameAt(protocolNumber, direction.src, direction.sport ?? -1)
+    const dstName = names.nameAt(protocolNumber, direction.dst, direction.dport ?? -1)
     const { src, dst, ...rest } = direction
     return {
       src,
@@ -140,7 +140,9 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
     const name = topology.host === '' ? '' : ` of ${printable(topology.host ?? '')}`
     const what =
       topology.host === null
-        ? style.yellow('which of its hosts the captures are of cannot be told: no point is named by it')
+        ? style.yellow(
+            'it does not say which of its hosts the captures are of: no observation point has one of its names',
+          )
         : `${plural(topology.interfaces, 'interface')}${name}`
     lines.push(`${topology.files.map(printable).join(', ')}: ${what}`)
   }
@@ -158,20 +160,20 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
   lines.push(...objectionLines(report.objections ?? []).map(style.yellow))
   if (translations === null) return lines
   const { confirmed, contradicted, unknown, undecided } = translations
-  if (confirmed.flows > 0) lines.push(`${plural(confirmed.flows, 'translation')} as the rules say`)
+  if (confirmed.flows > 0) lines.push(`${plural(confirmed.flows, 'translation')} confirmed by the rules`)
   if (contradicted.flows > 0) {
     lines.push(
       style.yellow(
-        `${plural(contradicted.flows, 'translation')} not as the rules say: they have changed since, or are of another host`,
+        `${plural(contradicted.flows, 'translation')} contradicted by the rules: they have changed since, or are of another host`,
       ),
     )
     lines.push(...groupLines(contradicted.groups))
   }
   if (unknown.flows > 0) {
-    lines.push(`${plural(unknown.flows, 'translation')} that no rule is about`)
+    lines.push(`${plural(unknown.flows, 'translation')} without a rule about them`)
     lines.push(...groupLines(unknown.groups))
   }
-  if (undecided > 0) lines.push(`${plural(undecided, 'translation')} that the rules cannot tell of`)
+  if (undecided > 0) lines.push(`${plural(undecided, 'translation')} that the rules leave open`)
   return lines
 }
 

@@ -50,6 +50,8 @@ export interface Evidence {
   leftOut: number
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
+  /** Comments on packets that found no room. */
+  unkeptComments: number
   /** The rules that the packets were replayed through, or null. */
   rules: ReplayedRules | null
   /** Captures of several network namespaces by the topology, which were taken for one; none where they were not. */
@@ -84,6 +86,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-filter', captureFilter(evidence)],
     [LEFT_OUT, leftOut(evidence)],
     ['search-budget', stoppedSearches(evidence)],
+    ['comments-left-out', unkeptComments(evidence)],
     ['clock', clock(evidence)],
     ['other-data-plane', otherDataPlane(evidence)],
     ['default-kernel', defaultKernel(evidence)],
@@ -193,6 +196,12 @@ function clock({ captures, sightings }: Evidence): string {
   return `${parts.join(', ')}: ${order}.`
 }
 
+function unkeptComments({ unkeptComments: count }: Evidence): string {
+  return count === 0
+    ? ''
+    : `${plural(count, 'comment')} on packets of the capture found no room: what they say is not here.`
+}
+
 function stoppedSearches({ searches }: Evidence): string {
   if (searches.length === 0) return ''
   const named = searches.map(({ what, most }) => `${what} (${formatCount(most)})`)
@@ -232,5 +241,5 @@ function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
       ([name, entries]) =>
         `${name.slice('nf_conntrack_'.length)} ${settings[name]} s × ${formatCount(entries)}`,
     )
-  return `The capture (${formatDuration(end / 1e9)}) is shorter than the timeouts of its entries (${named.join(', ')}): the table was still filling.`
+  return `The capture (${formatDuration(end / 1e9)}) is shorter than the timeouts of its entries (${named.join(', ')}): the table grows further if this load goes on.`
 }

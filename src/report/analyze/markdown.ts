@@ -76,6 +76,7 @@ function headline(grave: readonly FindingReport[], report: Report): string {
 /** What happened, why, and what to do: what a reader needs first. */
 function verdictBlock(finding: FindingReport, inside: string): string[] {
   const { severity, id, title, confidence, reason, points, check, tshark, flows, flowCount } = finding
+  const { names = [], comments = [] } = finding
   const where = points.length === 0 ? '' : `; seen at ${points.map(markdownCode).join(', ')}`
   const within = inside === '' ? '' : ` (inside of ${markdownText(inside)})`
   const named = flows.slice(0, NAMED_FLOWS).map(flow => `- ${markdownCode(flow)}`)
@@ -87,6 +88,8 @@ function verdictBlock(finding: FindingReport, inside: string): string[] {
     '',
     ...when(finding),
     ...named,
+    ...names.map(({ address, name }) => `- ${address} is ${markdownText(name)}`),
+    ...comments.map(({ frame, text }) => `- frame ${frame} has the comment: ${markdownText(text)}`),
     '',
     `**Why**: ${markdownText(causeText(finding))}`,
     '',
@@ -180,14 +183,14 @@ function flowRow(flow: FlowReport): string[] {
     flow.ended,
     `${formatCount(orig.packets)} / ${formatCount(reply.packets)}`,
     `${formatBytes(orig.bytes)} / ${formatBytes(reply.bytes)}`,
-    `${directionCell(orig)}${marks.join('')}`,
+    `${directionCell(orig)}${marks.join('')}${flow.comment === undefined ? '' : `, comment: ${markdownText(flow.comment)}`}`,
     directionCell(reply),
   ]
 }
 
 function directionCell(direction: DirectionReport): string {
   const { srcName, dstName } = direction
-  const names = [srcName, dstName].filter(name => name !== undefined).map(name => markdownText(name))
+  const names = [srcName, dstName].filter(name => name !== undefined).map(markdownText)
   return `${markdownCode(tupleText(direction))}${names.length === 0 ? '' : ` (${names.join(' to ')})`}`
 }
 

@@ -188,7 +188,7 @@ export interface KnowledgeReport {
   kubernetes?: ClusterReport
   /** Flows that the objects do not go with, by reason; absent without objects. */
   objections?: ObjectionGroup[]
-  /** Translations that were seen, held against the rules; null without rules. */
+  /** Translations that were seen, compared with the rules; null without rules. */
   translations: TranslationReport | null
 }
 
@@ -295,8 +295,11 @@ export interface UnrepliedReport {
   multicast: number
   tunnel: number
   /** The largest destinations of the silent flows, the refused ones, and those that got an ICMP error. */
-  destinations: UnrepliedGroup[]
+  destinations: DestinationReport[]
 }
+
+/** A destination of flows without a reply, and what it is called where somebody knows. */
+export type DestinationReport = UnrepliedGroup & { dstName?: string }
 
 export interface FlowsReport {
   total: number
@@ -330,12 +333,14 @@ export interface FlowReport {
   ended: FlowEnd
   /** Of a flow not seen translated: the one target that the rules given have for it, their name for it, the rule. */
   byRules?: { to: string; name: string; rule: string }
+  /** What the capture has written on its first packet: a process, a pod. */
+  comment?: string
 }
 
 export interface DirectionReport {
   src: string
   dst: string
-  /** What Kubernetes calls them, by the objects given: `pod shop/web-bz9w6`; absent where nothing is known. */
+  /** What Kubernetes objects, a file of names or the capture call them: `pod shop/web-bz9w6`; absent where nothing is known. */
   srcName?: string
   dstName?: string
   sport?: number
@@ -414,6 +419,8 @@ export interface OwnersReport {
 export interface OwnerReport {
   /** `10.0.0.1` for a source; `10.96.0.10:53/udp` for a service. */
   name: string
+  /** What that is called, where somebody knows. */
+  called?: string
   atPeak: number
   entrySeconds: number
 }

@@ -36,7 +36,7 @@ export function ruleLimits({
         : `what ${plural(asked.length, 'rule')} ${asked.length === 1 ? 'asks' : 'ask'} no capture shows, ${first} the first of them`
     limits.push({
       id: 'rules-untold',
-      text: `What became of ${plural(others, 'packet')} cannot be told: ${why}. Where one may have left, its entry counts as confirmed.`,
+      text: `Nothing tells what became of ${plural(others, 'packet')}: ${why}. Where one may have left, its entry counts as confirmed.`,
     })
   }
   if (contradicted > 0) {

@@ -1,8 +1,9 @@
 // What is said of a table's size: what it refused, who held it, where it levels off. For the report, and for `ctpcap size`.
 import { isTelling } from '../../sizing/projection.ts'
-import { formatCount, formatDuration, formatInstant, formatShare, plural } from '../text/format.ts'
+import { formatCount, formatDuration, formatInstant, formatShare, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
-import type { ProjectionReport, TableReport } from './model.ts'
+import { trackerText } from './flow-section.ts'
+import type { OwnerReport, ProjectionReport, TableReport } from './model.ts'
 
 /** Owners and parts of a projection named in a line of their own. */
 const NAMED = 3
@@ -57,10 +58,10 @@ export function ownerLines({
 }: Pick<TableReport, 'owners' | 'peak' | 'entrySeconds'>): string[] {
   if (owners === null || peak.entries < WORTH_NAMING) return []
   const total = entrySeconds.reduce((sum, { seconds }) => sum + seconds, 0)
-  const atPeak = ({ name, atPeak }: { name: string; atPeak: number }): string =>
-    `${name} ${formatCount(atPeak)} (${formatShare(atPeak, peak.entries)})`
-  const byTime = ({ name, entrySeconds }: { name: string; entrySeconds: number }): string =>
-    `${name} (${formatShare(entrySeconds, total)})`
+  const atPeak = ({ name, called, atPeak }: OwnerReport): string =>
+    `${name}${calledText(called)} ${formatCount(atPeak)} (${formatShare(atPeak, peak.entries)})`
+  const byTime = ({ name, called, entrySeconds }: OwnerReport): string =>
+    `${name}${calledText(called)} (${formatShare(entrySeconds, total)})`
   const lines = [
     `  from ${owners.sources.slice(0, NAMED).map(atPeak).join(', ')}`,
     `  to   ${owners.services.slice(0, NAMED).map(atPeak).join(', ')}`,
@@ -111,14 +112,19 @@ function partLine({
   entries,
   sysctl,
 }: ProjectionReport['parts'][number]): string {
-  const name = [protocol, state].filter(word => word !== '').join(' ')
-  const held_ = held < 10 ? held.toPrecision(2) : held.toFixed(1)
+  const name = [trackerText(protocol), state].filter(word => word !== '').join(' ')
+  const seconds = held < 10 ? held.toPrecision(2) : held.toFixed(1)
   const timeout = sysctl === null ? '' : ` (${sysctl.slice('nf_conntrack_'.length)})`
-  return `${formatRate(rate)} × ${Number(held_)} s = ${formatCount(entries)} ${name}${timeout}`
+  return `${formatRate(rate)} × ${Number(seconds)} s = ${formatCount(entries)} ${name}${timeout}`
 }
 
 function rising({ rising }: ProjectionReport): string {
   return rising > 0 ? `, and still growing by ${formatRate(rising)} at the end of the capture` : ''
+}
+
+/** What an owner is called, behind its address. */
+function calledText(called: string | undefined): string {
+  return called === undefined ? '' : ` (${printable(called)})`
 }
 
 /** `400/s`, `12.5/s`, `3/min`. */

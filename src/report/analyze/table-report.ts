@@ -2,8 +2,9 @@
 import { describeClass, OCCUPANCY_CLASSES } from '../../conntrack/occupancy-class.ts'
 import type { Settings } from '../../conntrack/settings.ts'
 import { keepsPorts } from '../../conntrack/tuple.ts'
+import { type Names, NO_NAMES } from '../../host/names/names.ts'
 import { formatIpv4, formatIpv6 } from '../../net/address.ts'
-import { protocolName } from '../../net/numbers.ts'
+import { assignedProtocolName, protocolName } from '../../net/numbers.ts'
 import { tableMemory } from '../../sizing/memory.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
 import type { Owner, OwnerTable } from '../../sizing/owners/owner-table.ts'
@@ -22,6 +23,7 @@ export function tableReport(
   settings: Settings,
   epoch: bigint | null,
   end: number,
+  names = NO_NAMES,
 ): TableReport {
   const { occupancy, refusals } = sizing
   const atPeak = occupancy.atPeakByClass()
@@ -50,7 +52,7 @@ export function tableReport(
     refused: refusals === null ? null : refusedReport(refusals),
     memoryBytes: tableMemory(peak, settings.nf_conntrack_buckets),
     entrySeconds: entrySeconds(occupancy, end),
-    owners: owners === null ? null : ownersReport(owners),
+    owners: owners === null ? null : ownersReport(owners, names),
     projection: occupancy.peak === 0 || sizing.isCutShort ? null : projectionReport(sizing.project(end)),
     timelineStep: occupancy.timeline.step / 1e9,
     timeline: occupancy.timeline.steps(end).map(step => ({ ...step, time: step.time / 1e9 })),
@@ -81,19 +83,24 @@ function refusedBy(owners: OwnerTable): RefusedReport['sources'] {
     .held.map(owner => ({ name: ownerName(owner), connections: owner.held }))
 }
 
-function ownersReport(owners: LargestOwners): OwnersReport {
+function ownersReport(owners: LargestOwners, names: Names): OwnersReport {
+  const named = (owner: Owner): OwnerReport => ownerReport(owner, names)
   return {
-    sources: owners.sources.map(ownerReport),
-    services: owners.services.map(ownerReport),
-    sourcesByTime: owners.sourcesByTime.map(ownerReport),
-    servicesByTime: owners.servicesByTime.map(ownerReport),
+    sources: owners.sources.map(named),
+    services: owners.services.map(named),
+    sourcesByTime: owners.sourcesByTime.map(named),
+    servicesByTime: owners.servicesByTime.map(named),
     secondsMissing: owners.heldError / 1e9,
   }
 }
 
-function ownerReport(owner: Owner): OwnerReport {
+function ownerReport(owner: Owner, names: Names): OwnerReport {
+  const { ipv6, words, protocol, port } = owner
+  const address = ipv6 ? formatIpv6(...words) : formatIpv4(words[0])
+  const called = names.nameAt(protocol, address, keepsPorts(protocol, port) ? port : -1)
   return {
     name: ownerName(owner),
+    ...(called === '' ? {} : { called }),
     atPeak: owner.atPeak,
     entrySeconds: Number((owner.held / 1e9).toFixed(3)),
   }
@@ -104,7 +111,7 @@ function ownerName({ ipv6, words, protocol, port }: Owner): string {
   const address = ipv6 ? formatIpv6(...words) : formatIpv4(words[0])
   if (protocol === 0) return address
   const name = protocolName(protocol)
-  const suffix = `/${name === 'unknown' ? protocol : name}`
+  const suffix = `/${name === 'unknown' ? (assignedProtocolName(protocol) ?? protocol) : name}`
   if (!keepsPorts(protocol, port)) return address + suffix
   return `${ipv6 ? `[${address}]` : address}:${port}${suffix}`
 }

@@ -26,7 +26,7 @@ export function tshark(capture: CaptureReport, filter: string): string {
 }
 
 /** `12, 57, 60..65`: members of a set in a display filter; three numbers in a row and more are a range. */
-export function frameRanges(frames: readonly FrameReference[]): string {
+function frameRanges(frames: readonly FrameReference[]): string {
   const runs: { first: number; last: number }[] = []
   for (const { frame } of frames) {
     const run = runs.at(-1)

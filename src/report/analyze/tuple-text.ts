@@ -1,10 +1,12 @@
 // Tuples in conntrack's notation: `src=10.0.0.1 dst=10.0.0.2 sport=40000 dport=80` (libnetfilter_conntrack snprintf_default.c).
+import { assignedProtocolName } from '../../net/numbers.ts'
 import type { EndReport } from './finding-model.ts'
 import type { DirectionReport } from './model.ts'
 
-/** `tcp`, or `unknown 50` for a protocol that conntrack has no name for. */
+/** `tcp`, `esp`; `protocol 200` where /etc/protocols has no name either. */
 export function protocolText(protocol: string, protocolNumber: number): string {
-  return protocol === 'unknown' ? `unknown ${protocolNumber}` : protocol
+  if (protocol !== 'unknown') return protocol
+  return assignedProtocolName(protocolNumber) ?? `protocol ${protocolNumber}`
 }
 
 /** One tuple as `conntrack -L` prints it. */

@@ -1,5 +1,4 @@
 // The verdict: what is wrong, each finding a block; what else is not as it should be; what was checked and is in order.
-import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import { formatCount, formatShare, plural, printable } from '../text/format.ts'
 import type { Page } from '../text/page.ts'
@@ -9,7 +8,7 @@ import { groupFrames } from './capture-section.ts'
 import { findingBlock, infoBlock, severityStyle, shellLines } from './finding-block.ts'
 import type { FindingReport } from './finding-model.ts'
 import { LEFT_OUT } from './limits.ts'
-import type { Report, RulePlaceReport } from './model.ts'
+import type { DestinationReport, Report, RulePlaceReport } from './model.ts'
 import { protocolText } from './tuple-text.ts'
 
 /** Reasons of INVALID packets and destinations of unreplied flows that are listed. */
@@ -54,7 +53,7 @@ export function minorLines(report: Report, isFull: boolean): string[] {
   return minorFindings(report).map(finding => {
     const { id, title, amount, cause } = finding
     const count = amount === '' ? '' : ` (${amount})`
-    return `${id}: ${printable(title)}${count}${isFull ? `: ${printable(cause)}` : ''}`
+    return `${id}: ${printable(title)}${count}${isFull ? `: ${printable(cause)}` : ''}; more: ctpcap explain ${id}`
   })
 }
 
@@ -257,21 +256,25 @@ function unrepliedNotes(report: Report, width: number): string[][] {
     )
 }
 
-function destinationLines(groups: UnrepliedGroup[], total: number): string[] {
+function destinationLines(groups: DestinationReport[], total: number): string[] {
   const named = groups.slice(0, NAMED)
   const width = formatCount(named[0]?.flows ?? 0).length
   const lines = named.map(group => {
     const protocol = protocolText(group.protocol, group.protocolNumber)
     const what = group.state === '' ? protocol : `${protocol} ${group.state}`
     const frame = group.flows === 1 ? `frame ${group.firstFrame}` : `from frame ${group.firstFrame} on`
-    return `  ${formatCount(group.flows).padStart(width)}  ${what} to ${destination(group)}, ${frame}`
+    return `  ${formatCount(group.flows).padStart(width)}  ${what} to ${destination(group)}${nameText(group)}, ${frame}`
   })
   const rest = total - named.reduce((sum, group) => sum + group.flows, 0)
   if (rest > 0) lines.push(`  ${formatCount(rest).padStart(width)}  to other destinations`)
   return lines
 }
 
-function destination({ dst, dport }: UnrepliedGroup): string {
+function nameText({ dstName }: DestinationReport): string {
+  return dstName === undefined ? '' : ` (${printable(dstName)})`
+}
+
+function destination({ dst, dport }: DestinationReport): string {
   if (dst === '') return 'many destinations'
   const address = printable(dst)
   if (dport < 0) return address

@@ -1,6 +1,12 @@
 // What conntrack made of each frame: a row of tab-separated columns, a JSON object, or an aligned line for people.
 import { formatIpv6 } from '../../net/address.ts'
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, protocolName } from '../../net/numbers.ts'
+import {
+  assignedProtocolName,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_TCP,
+  protocolName,
+} from '../../net/numbers.ts'
 import type { Ascii } from '../text/ascii.ts'
 import { type CaptureClock, formatElapsed } from '../text/capture-clock.ts'
 import { openObject, openRow } from './host.ts'
@@ -293,7 +299,7 @@ function writeEndpoints(out: Ascii, packet: ShownPacket): void {
 
 function formatProtocol(protocol: number): string {
   const name = protocolName(protocol)
-  return name === 'unknown' ? String(protocol) : name
+  return name === 'unknown' ? (assignedProtocolName(protocol) ?? String(protocol)) : name
 }
 
 /** TCP flags, or type/code of ICMP. */

@@ -7,6 +7,7 @@ import {
   type SysctlName,
 } from '../../conntrack/settings.ts'
 import { FINDING_IDS, type FindingId } from '../../findings/facts/facts.ts'
+import { commandLines } from '../text/command.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import type { Style } from '../text/style.ts'
 import { wrap } from '../text/wrap.ts'
@@ -93,8 +94,8 @@ function renderFinding(id: FindingId, of: Explanation, style: Style, width: numb
     ['Seen', wrapped(of.evidence)],
     ['Certain', wrapped(of.certain)],
     ['Alike', of.alike === '–' ? [] : wrapped(of.alike)],
-    ['Confirm', wrapped(...of.confirm.flatMap(lineText))],
-    ['Fix', wrapped(...of.fix.flatMap(each => [...lineText(each), `  costs: ${each.cost}`]))],
+    ['Confirm', of.confirm.flatMap(each => lineText(each, prose))],
+    ['Fix', of.fix.flatMap(each => [...lineText(each, prose), ...wrapped(`  costs: ${each.cost}`)])],
     ['Source', [...of.source]],
     ['Reports', of.reports.map(reportUrl)],
   ]
@@ -108,13 +109,7 @@ function renderReason(title: string, of: ReasonExplanation, style: Style, width:
     ['From', wrap([of.origin], prose)],
     ['Fix', wrap([of.remedy], prose)],
     ['Source', wrap([of.source], prose)],
-    [
-      'Log',
-      wrap(
-        ['  $ sysctl -w net.netfilter.nf_conntrack_log_invalid=255', '  $ dmesg | grep nf_ct_proto'],
-        prose,
-      ),
-    ],
+    ['Log', LOG.flatMap(command => commandLines(command, prose, ''))],
   ]
   return `${style.bold(title)}\n\n${renderSections(sections, style)}`
 }
@@ -127,7 +122,7 @@ function renderSysctl(name: SysctlName, style: Style, width: number): string {
     ['Default', wrap([String(defaultSettings()[name])], prose)],
     ['Costs', wrap([cost], prose)],
     ['Replay', wrap([EFFECTS[SYSCTLS[name].effect]], prose)],
-    ['Look', [`  $ sysctl ${NETFILTER}${name}`]],
+    ['Look', commandLines(`sysctl ${NETFILTER}${name}`, prose, '')],
   ]
   return `${style.bold(NETFILTER + name)}\n\n${renderSections(sections, style)}`
 }
@@ -140,9 +135,12 @@ const EFFECTS: Readonly<Record<(typeof SYSCTLS)[SysctlName]['effect'], string>> 
   none: 'taken, and changes nothing in a replay',
 }
 
+/** How to have reasons logged, and where to read them. */
+const LOG = ['sysctl -w net.netfilter.nf_conntrack_log_invalid=255', 'dmesg | grep nf_ct_proto']
+
 /** A sentence, and the commands below it. */
-function lineText({ text, commands }: Line): string[] {
-  return [`- ${text}`, ...commands.map(command => `    $ ${command}`)]
+function lineText({ text, commands }: Line, width: number): string[] {
+  return [...wrap([`- ${text}`], width), ...commands.flatMap(command => commandLines(command, width, '    '))]
 }
 
 /** Where a report is: GitHub leads from a number to a pull request, too. */

@@ -1,6 +1,7 @@
 // The table over time as a chart of a terminal's width: entries at the end of each column's time, stacked by state.
 import { formatCount, formatDuration } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
+import { columns as widthOf } from '../text/wrap.ts'
 import type { SeriesReport } from './size-model.ts'
 
 /** Lines of the chart, its axes apart. */
@@ -48,7 +49,18 @@ export function chartLines(series: SeriesReport, options: ChartOptions, style: S
   lines.push(`${' '.repeat(margin + 2)}+0${end.padStart(Math.max(columns.length - 2, end.length + 1))}`)
   const key = areas.map(({ name, cell }) => `${cell} ${name}`)
   if (hasLimit) key.push(`${style.red('-')} nf_conntrack_max`)
-  lines.push(`${' '.repeat(margin + 2)}${key.join('  ')}`)
+  lines.push(...keyLines(key, ' '.repeat(margin + 2), options.width))
+  return lines
+}
+
+/** What the cells stand for, as many to a line as there is room for. */
+function keyLines(key: readonly string[], indent: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of key) {
+    const longer = `${lines.at(-1) ?? ''}  ${word}`
+    if (lines.length > 0 && widthOf(longer) <= width) lines[lines.length - 1] = longer
+    else lines.push(indent + word)
+  }
   return lines
 }
 

@@ -3,6 +3,7 @@ import { isTelling } from '../../sizing/projection.ts'
 import { filterLines } from '../analyze/capture-section.ts'
 import { kernelLine } from '../analyze/kernel-report.ts'
 import { peakLines } from '../analyze/table-section.ts'
+import { commandLines } from '../text/command.ts'
 import { formatCount, formatDuration, formatMemory, plural, printable } from '../text/format.ts'
 import { type Column, fitTable } from '../text/rows.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
@@ -43,9 +44,14 @@ export function renderSizeText(report: SizeReport, { color, width, zone, ascii }
       ],
       [
         'What if',
-        [...scenarioLines(report.scenarios, style, prose), ...wrap([...lossLines(report), LEGEND], prose)],
+        [
+          ...scenarioLines(report.scenarios, style, prose),
+          ...wrap(lossLines(report), prose),
+          ...acceptLines(report, style, prose),
+          ...wrap([LEGEND], prose),
+        ],
       ],
-      ['Advice', first.table.peak.entries === 0 ? [] : wrap(adviceLines(report, style), prose)],
+      ['Advice', first.table.peak.entries === 0 ? [] : adviceLines(report, style, prose)],
     ],
     style,
   )
@@ -151,23 +157,43 @@ function refusalLines(name: string, { refused = 0, refusals = [] }: LossReport):
       `  ${plural(flows, 'flow')} (${what}): ${rule === null ? 'one of several rules' : printable(rule)}`,
     )
   }
-  if (refusals.length > NAMED_REFUSALS) lines.push(`  and ${refusals.length - NAMED_REFUSALS} more kinds`)
-  const accepts = [...new Set(refusals.flatMap(({ accept }) => (accept === null ? [] : [accept])))]
-  if (accepts.length === 0) return lines
-  lines.push('  what is not tracked needs rules of its own, then ask again, for those behind them:')
-  lines.push(...accepts.slice(0, NAMED_REFUSALS).map(accept => `    ${accept}`))
+  if (refusals.length > NAMED_REFUSALS)
+    lines.push(`  and ${formatCount(refusals.length - NAMED_REFUSALS)} more kinds`)
   return lines
 }
 
-function adviceLines({ advice, scenarios }: SizeReport, style: Style): string[] {
+/** Rules that would let through what is not tracked any more, as they are typed. */
+function acceptLines({ scenarios }: SizeReport, style: Style, width: number): string[] {
+  const refusals = scenarios.flatMap(({ loss }) => loss.refusals ?? [])
+  const accepts = [...new Set(refusals.flatMap(({ accept }) => (accept === null ? [] : [accept])))]
+  if (accepts.length === 0) return []
+  return [
+    ...wrap(
+      [
+        '- untracked packets need rules of their own; run it again with them, rules behind them may refuse more:',
+      ],
+      width,
+    ),
+    ...accepts.slice(0, NAMED_REFUSALS).flatMap(accept => boldCommand(accept, style, width)),
+  ]
+}
+
+function boldCommand(command: string, style: Style, width: number): string[] {
+  return commandLines(command, width, '  ').map(line => style.bold(line))
+}
+
+function adviceLines({ advice, scenarios }: SizeReport, style: Style, width: number): string[] {
   const { need, isEnough, lines, noTimeout } = advice
   const { max } = scenarios[0].table
   const first = isEnough
-    ? `nf_conntrack_max ${max === 0 ? '0 is no limit' : `${max} is enough`}: ${plural(need, 'entry', 'entries')} needed`
-    : `${plural(need, 'entry', 'entries')} needed, nf_conntrack_max ${max} leaves too little room`
+    ? `nf_conntrack_max ${max === 0 ? '0 is no limit' : `${formatCount(max)} is enough`}: ${plural(need, 'entry', 'entries')} needed`
+    : `${plural(need, 'entry', 'entries')} needed, nf_conntrack_max ${formatCount(max)} leaves too little room`
   return [
-    first,
-    ...lines.flatMap(({ command, reason }) => [style.bold(command), `  ${reason}`]),
-    ...(noTimeout === null ? [] : [noTimeout]),
+    ...wrap([first], width),
+    ...lines.flatMap(({ command, reason }) => [
+      ...wrap([reason], width),
+      ...boldCommand(command, style, width),
+    ]),
+    ...wrap(noTimeout === null ? [] : [noTimeout], width),
   ]
 }

@@ -2,7 +2,8 @@
 
 /** `1,234,567` */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+  const [whole = '', ...fraction] = String(count).split('.')
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...fraction].join('.')
 }
 
 /** `1 packet`, `2 packets`, `1,234 packets`. */
@@ -58,7 +59,7 @@ export function formatShare(part: number, whole: number): string {
   const percent = whole === 0 ? 0 : (part / whole) * 100
   if (percent === 0) return '0 %'
   if (percent < 0.01) return '<0.01 %'
-  return `${Number(percent.toPrecision(2))} %`
+  return `${formatCount(Number(percent.toPrecision(2)))} %`
 }
 
 /** Nanoseconds since 1970 as ISO 8601 in UTC, with microseconds, or nanoseconds where there are any. */
@@ -86,10 +87,11 @@ export function sparkline(values: readonly number[], maximum: number, width: num
   return line
 }
 
+/** Characters that move a cursor, colour a terminal, or turn the direction of a text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
 /** Text out of a capture or a file name with its control characters made visible: nothing reaches the terminal's state. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, character => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
-  })
+  return text.replace(CONTROLS, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
