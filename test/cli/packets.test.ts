@@ -271,7 +271,7 @@ describe('--only', () => {
 
   it('refuses a state that there is not', () => {
     expect(parseStates('frag,skipped')).toEqual(new Set(['frag', 'skipped']))
-    expect(() => parseStates('new,asured')).toThrow('--only asured: no such state; did you mean')
+    expect(() => parseStates('new,invlid')).toThrow('--only invlid: no such state; did you mean invalid?')
   })
 })
 

@@ -18,6 +18,10 @@ describe('wrap', () => {
   it('keeps a longer word whole', () =>
     expect(wrap(['aa bbbbbbbbbb cc'], 5)).toEqual(['aa', 'bbbbbbbbbb', 'cc']))
 
+  it('keeps a number and its unit on one line', () => {
+    expect(wrap(['took 12 ms (3.8 %) in all'], 8)).toEqual(['took', '12 ms', '(3.8 %)', 'in all'])
+  })
+
   it('counts two columns for a wide character', () => {
     expect(columns('捕获文件')).toBe(8)
     expect(wrap(['捕获 文件 ab'], 9)).toEqual(['捕获 文件', 'ab'])

@@ -31,7 +31,11 @@ export function verdictBlocks(report: Report, page: Page): string[][] {
     lines.length === 0 ? [] : [titled('NOTE', lines, title => style.bold(style.yellow(title)))]
   if (trackedPackets(report) === 0) return note(wrap([emptyText(report)], room))
   const found = foundIn(report)
+  const ok = okBlock(report, page)
+  // where nothing is wrong, that is the verdict, before what else is worth knowing
+  const isClean = cleanText(report) !== ''
   return [
+    ...(isClean ? ok : []),
     ...found
       .filter(({ finding }) => isGrave(finding))
       .map(({ finding, inside }) => findingBlock(finding, report, page, inside)),
@@ -39,7 +43,7 @@ export function verdictBlocks(report: Report, page: Page): string[][] {
     ...found
       .filter(({ finding }) => !isGrave(finding) && !MINOR.has(finding.id))
       .map(({ finding }) => infoBlock(finding, report, page)),
-    ...okBlock(report, page),
+    ...(isClean ? [] : ok),
   ]
 }
 

@@ -20,11 +20,14 @@ export function labelled(label: string, text: string, width: number): string[] {
 /** Leading blanks, and a mark such as `- ` or `12  ` or `1. `. */
 const MARK = /^\s*(-\s|\d+\.\s|[\d,]+\s\s)?/
 
+/** A blank at which a line may end: not in front of the unit of a number. */
+const BREAK = /(?<=\S) (?=\S)(?!(?<=\d )(?:%|(?:[mµ]?s|min|h|d|[kMGTP]?B|[KMGT]iB)(?!\w)))/
+
 function wrapLine(line: string, width: number): string[] {
   if (columns(line) <= width) return [line]
   const indent = ' '.repeat(MARK.exec(line)?.[0].length ?? 0)
   const lines: string[] = []
-  const [first = '', ...words] = line.split(/(?<=\S) (?=\S)/)
+  const [first = '', ...words] = line.split(BREAK)
   let current = first
   for (const word of words) {
     if (columns(current) + 1 + columns(word) <= width) current += ` ${word}`
