@@ -49,6 +49,7 @@ import type { TwoLives } from './evidence/two-lives.ts'
 import type { FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
+import { SysctlTrials } from './sysctl-trials.ts'
 import type { Finding } from './wording/finding.ts'
 import { say } from './wording/say.ts'
 
@@ -61,6 +62,9 @@ export interface Conclusion {
   /** Searches that had to stop. */
   searches: readonly Budget[]
 }
+
+/** Feeds trials with the captures once more; false: it could not. */
+export type TryOut = (trials: SysctlTrials) => Promise<boolean>
 
 export interface AnalysisNeeds {
   settings: Settings
@@ -120,10 +124,14 @@ export class Analysis implements Observer, Witness {
   private readonly bridgeCalls: BridgeCalls | null
   private readonly isWanted: (id: FindingId) => boolean
   private readonly check: TranslationCheck | null
+  private readonly settings: Settings
+  private readonly known: KnownTable | null
 
   constructor(needs: AnalysisNeeds) {
     const { settings, flows, points, knowledge = null, known = null } = needs
     this.points = points
+    this.settings = settings
+    this.known = known
     this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge
     this.bridgeCalls = needs.bridgeCalls ?? null
@@ -163,7 +171,7 @@ export class Analysis implements Observer, Witness {
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
       case FRAME_TRACKED:
-        if (sightings !== null && (this.points.all.length > 1 || showsAll(sightings)))
+        if (sightings !== null && (this.points.captured > 1 || showsAll(sightings)))
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
@@ -235,8 +243,11 @@ export class Analysis implements Observer, Witness {
     return this.tracker.twoLives
   }
 
-  /** @param end nanoseconds from the first frame to the last */
-  async conclude(end: number): Promise<Conclusion> {
+  /**
+   * @param end nanoseconds from the first frame to the last
+   * @param tryOut replays connections once more with other sysctls, and tells whether it could
+   */
+  async conclude(end: number, tryOut: TryOut = async () => false): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
     const found = [
@@ -255,8 +266,13 @@ export class Analysis implements Observer, Witness {
     const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
     const nameOf = (point: number): string => this.points.name(point)
     const wanted = told.filter(({ id }) => this.isWanted(id))
+    const trials = new SysctlTrials(wanted, this.settings, this.known)
+    const isTried = !trials.isEmpty && (await tryOut(trials))
     return {
-      findings: wanted.map(facts => say(facts, nameOf, this.differences.of(facts))),
+      findings: wanted.map(facts => {
+        const differences = this.differences.of(facts)
+        return say(facts, nameOf, { differences, trials: isTried ? trials.of(facts) : [] })
+      }),
       leftOut: told.length - wanted.length,
       owners,
       searches: this.tracker.exhausted,

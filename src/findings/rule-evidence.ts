@@ -1,6 +1,13 @@
 // What rules, topology and sysctls of the host add to a finding: the rule, more confidence, or that it is not to be told.
 
-import { formatAddress, formatNetwork, isSingle, type Network, sameAddress } from '../host/files/network.ts'
+import {
+  contains,
+  formatAddress,
+  formatNetwork,
+  isSingle,
+  type Network,
+  sameAddress,
+} from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
 import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
 import type { Action, Rule } from '../host/rules/ruleset.ts'
@@ -62,6 +69,8 @@ class Given {
   /** Whether it says that no bridge of this host switched an answer past its translation; that one did. */
   isElsewhere = false
   isHere = false
+  /** Networks that have both ends of a flow, by their interfaces; of a flow without one `''`. */
+  readonly segments = new Map<string, string>()
 
   constructor(knowledge: Knowledge) {
     this.knowledge = knowledge
@@ -116,7 +125,10 @@ function decided(facts: Facts | null): Facts | null {
 }
 
 function withGiven(facts: Facts, given: Given): Facts | null {
-  const { reasons, rules, values, isConfirmed, isContradicted } = given
+  const { reasons, rules, values, isConfirmed, isContradicted, segments } = given
+  // one rule for a network is right where all flows are of it
+  const [[device, network] = ['', '']] = segments
+  if (segments.size === 1 && device !== '') Object.assign(values, { device, network })
   if (isContradicted && facts.confidence !== 'certain') return null
   return {
     ...facts,
@@ -165,6 +177,10 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
       break
     case 'dsr-untranslated-reply':
       untranslatedReply(parties, given)
+      break
+    case 'lan-reflection':
+      ofDestination(parties, given)
+      inOneSegment(parties, given)
       break
     case 'hairpin-no-masquerade':
       noMasquerade(parties, given)
@@ -291,6 +307,25 @@ function untranslatedReply(parties: Parties, given: Given): void {
     given.isConfirmed = true
     sameBridge(parties, given)
   } else if (ofDestination(parties, given)) given.isConfirmed = true
+  inOneSegment(parties, given)
+}
+
+/** Notes the interface of the host whose network both ends are in. */
+function inOneSegment({ client, backend }: Parties, given: Given): void {
+  if (backend === null || given.values.bridge !== undefined) return
+  for (const { name, addresses } of given.knowledge.host?.interfaces.values() ?? []) {
+    const own = addresses.find(
+      ({ network }) =>
+        network.family === client.family &&
+        contains(network, client.words) &&
+        contains(network, backend.words),
+    )
+    if (own !== undefined) {
+      given.segments.set(name, formatNetwork(own.network))
+      return
+    }
+  }
+  given.segments.set('', '')
 }
 
 /** Whether the rules send what the client asked for to who answered. */
@@ -444,7 +479,8 @@ function race(parties: Parties, given: Given): void {
   if (random.length > 0) return
   given.isConfirmed = true
   const { way, action } = answer.choices[0]
-  const { tool, text, place } = way[way.length - 1].source
+  const rule = way[way.length - 1]
+  const { tool, text, place } = rule.source
   given.values.place = place
   if (tool === 'nft') {
     given.tell('keeps-ports', { flag: 'fully-random' })
@@ -452,6 +488,10 @@ function race(parties: Parties, given: Given): void {
     return
   }
   given.tell('keeps-ports', { flag: '--random-fully' })
+  const chain = given.knowledge.rules?.ruleset.chains.find(({ rules }) => rules.includes(rule))
+  // one that is too long to be told whole is no command
+  if (chain === undefined || text.endsWith('…')) return
+  given.values.position = chain.rules.indexOf(rule) + 1
   given.values.rule = `${parties.client.family === 6 ? 'ip6tables' : 'iptables'} -t nat ${text}`
 }
 

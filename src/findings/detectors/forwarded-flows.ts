@@ -96,7 +96,7 @@ export class ForwardedFlows {
         const traffic: Traffic = {
           exits,
           transits,
-          points: this.points.all.length,
+          points: this.points.captured,
           service: services.get(service) ?? null,
           arrivals: arrivals.get(visit) ?? 0,
           hasLostOthers: isAgain,

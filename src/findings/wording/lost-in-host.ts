@@ -1,8 +1,23 @@
 // The words of lost-in-host.
+
+import { tableName } from '../../host/rules/ruleset.ts'
 import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../host/walk/host-routing.ts'
-import type { Facts } from '../facts/facts.ts'
+import { shellWord } from '../../net/shell-word.ts'
+import type { Facts, Values } from '../facts/facts.ts'
+import { forEachFlow } from './conntrack-command.ts'
 import { ruleThatDrops } from './given.ts'
-import { advice, counted, iptables, isIpv6, number, text, type Wording } from './wording.ts'
+import {
+  addressText,
+  advice,
+  counted,
+  iptables,
+  isIpv6,
+  number,
+  protocolArgument,
+  text,
+  toEnd,
+  type Wording,
+} from './wording.ts'
 
 export const lostInHost: Wording = {
   title: facts => TITLES[codeOf(facts)] ?? '',
@@ -24,10 +39,13 @@ export const lostInHost: Wording = {
           `${check}, which looks up the way back from the address that DNAT gave it (ip rule), or for want of a route`
   },
   fix: facts => {
-    const rules = rulesThatDrop(facts)
-    if (rules.length > 0)
-      return rules.map(rule =>
-        advice(`where they are meant to pass: a rule that accepts them before ${rule} drops them`),
+    const drops = dropsOf(facts)
+    if (drops.length > 0)
+      return drops.map(values =>
+        advice(
+          `where they are meant to pass: a rule that accepts them before ${ruleThatDrops(values)} drops them`,
+          ...acceptRules(facts, values),
+        ),
       )
     const why = whyHostDrops(facts)
     if (why === FORWARDS_NOTHING)
@@ -89,8 +107,45 @@ const TITLES: Readonly<Record<string, string>> = {
 }
 
 /** What rules that were given say: those that dropped the packets when they were replayed. */
-function rulesThatDrop({ reasons }: Facts): string[] {
-  return reasons.filter(({ code }) => code === 'rule-drops').map(({ values }) => ruleThatDrops(values))
+function rulesThatDrop(facts: Facts): string[] {
+  return dropsOf(facts).map(ruleThatDrops)
+}
+
+function dropsOf({ reasons }: Facts): Values[] {
+  return reasons.filter(({ code }) => code === 'rule-drops').map(({ values }) => values)
+}
+
+/** In the chain that drops: what another one accepts, this one still sees. */
+function acceptRules(facts: Facts, values: Values): string[] {
+  const table = text(values, 'table')
+  const chain = text(values, 'chain')
+  const [family = '', name = ''] = tableName(table).split(' ')
+  // chains of PREROUTING are passed before DNAT, but for those that come behind it
+  const isBefore = name === 'raw' || chain === 'PREROUTING' || chain === 'prerouting'
+  const clients = new Set(facts.flows.map(({ client }) => (client === null ? '' : addressText(client))))
+  return forEachFlow(facts, ({ protocol, client, server, translated }) => {
+    const from = clients.size === 1 ? client : null
+    const to = isBefore ? server : (translated?.server ?? server)
+    if (table.startsWith('nft ')) {
+      const ip = isIpv6(facts) ? 'ip6' : 'ip'
+      const path = [
+        ...(from === null ? [] : [`${ip} saddr ${addressText(from)}`]),
+        `${ip} daddr ${addressText(to)}`,
+        to.port < 0
+          ? `meta l4proto ${protocolArgument(protocol)}`
+          : `${protocolArgument(protocol)} dport ${to.port}`,
+      ]
+      return `nft insert rule ${[family, name, chain].map(shellWord).join(' ')} ${path.join(' ')} accept`
+    }
+    const path = [
+      '-p',
+      protocolArgument(protocol),
+      ...(from === null ? [] : ['-s', addressText(from)]),
+      toEnd(to),
+    ]
+    const where = name === 'filter' ? '' : ` -t ${shellWord(name)}`
+    return `${iptables(facts)}${where} -I ${shellWord(chain)} ${path.join(' ')} -j ACCEPT`
+  })
 }
 
 /** Why the host dropped them itself, by what was given of it; null: it did not. */

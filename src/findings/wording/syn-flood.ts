@@ -1,5 +1,15 @@
 // The words of syn-flood.
-import { advice, answererOf, counted, firstFlow, iptables, toEnd, type Wording } from './wording.ts'
+import {
+  advice,
+  adviceFor,
+  answererOf,
+  counted,
+  firstFlow,
+  iptables,
+  placeOf,
+  toEnd,
+  type Wording,
+} from './wording.ts'
 
 export const synFlood: Wording = {
   countsItself: true,
@@ -12,7 +22,11 @@ export const synFlood: Wording = {
   cause: () => 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
   fix: facts => {
     const server = answererOf(facts)
-    const cookies = advice('SYN cookies on the server', 'sysctl -w net.ipv4.tcp_syncookies=1')
+    const cookies = adviceFor(
+      placeOf('server', server),
+      'SYN cookies on the server',
+      'sysctl -w net.ipv4.tcp_syncookies=1',
+    )
     // a SYN that is not tracked meets no DNAT: SYNPROXY would answer for a service that it does not reach
     if (server === null || firstFlow(facts)?.translated !== null) return [cookies]
     const tool = iptables(facts)
@@ -30,7 +44,13 @@ export const synFlood: Wording = {
       ),
     ]
   },
-  check: () => [advice('half open connections, on the server', 'ss -Htn state syn-recv | wc -l')],
+  check: facts => [
+    adviceFor(
+      placeOf('server', answererOf(facts)),
+      'half open connections, on the server',
+      'ss -Htn state syn-recv | wc -l',
+    ),
+  ],
   reasons: {
     'answers-repeated': () => 'the server repeats its answers, which nobody completes',
     'not-repeated': () => 'the senders do not repeat their SYNs, as programs that want a connection do',

@@ -23,10 +23,11 @@ export function findingReport(
   captures: CaptureReport[],
   epoch: bigint | null,
 ): FindingReport {
-  const { facts, kernels, ...said } = finding
+  const { facts, kernels, sysctls, ...said } = finding
   return {
     ...said,
     ...(kernels.length === 0 ? {} : { kernels }),
+    ...(sysctls.length === 0 ? {} : { sysctls }),
     tshark: tsharkFrames(captures, finding.frames),
     facts: factsReport(facts, epoch),
   }
