@@ -10,7 +10,13 @@ import {
 import { KnownEngine } from '../conntrack/known-engine.ts'
 import { isKnown, type KnownTable } from '../conntrack/known-entry.ts'
 import type { Settings } from '../conntrack/settings.ts'
-import { DIRECTION_REPLY, STATE_DROPPED, STATE_INVALID, STATE_RELATED } from '../conntrack/status.ts'
+import {
+  DIRECTION_REPLY,
+  STATE_DROPPED,
+  STATE_INVALID,
+  STATE_NEW,
+  STATE_RELATED,
+} from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
 import { untrackedBy } from '../host/untracked.ts'
@@ -178,6 +184,7 @@ export class Analysis implements Observer, Witness {
         if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
+        else if (this.engine.state === STATE_NEW && this.engine.ct < 0) this.unconfirmed(packet, sightings)
         break
       case FRAME_QUEUED:
         this.verdicts.fragment()
@@ -289,6 +296,13 @@ export class Analysis implements Observer, Witness {
     this.announced.created(this.table, this.fresh, packet, point)
     this.groupAnswers.created(this.table, this.fresh, packet, point)
     this.fresh = -1
+  }
+
+  /** A first packet that was dropped before its entry was confirmed. */
+  private unconfirmed(packet: Packet, sightings: Sightings | null): void {
+    this.groupAnswers.dropped(packet, this.pointOf(packet, sightings))
+    if (sightings !== null && this.rules?.fate === 'dropped' && this.rules.why !== '')
+      this.forwarded.droppedByHost(packet, sightings)
   }
 
   /** The point that showed a packet first. */

@@ -107,13 +107,15 @@ export function informedBy(
     if (given !== null) {
       const flows = facts.flows.slice(0, MOST_FLOWS)
       // what dropped the packets is said first
-      if (replayed !== null && facts.id === 'lost-in-host')
+      if (replayed !== null && (facts.id === 'lost-in-host' || facts.id === 'multicast-answer'))
         for (const flow of flows) droppedBy(flow, replayed, given)
       for (const flow of flows) {
         const parties = partiesOf(flow)
         if (parties !== null) gather(facts.id, parties, given)
       }
     }
+    // answers that no rule drops are let in
+    if (facts.id === 'multicast-answer' && replayed?.untold === 0 && given?.reasons.length === 0) return null
     const placed = PAST_TRANSLATION.includes(facts.id) ? placedBy(facts, given, bridgeCalls) : facts
     return given === null ? decided(placed) : decided(withGiven(placed, given))
   }

@@ -5,7 +5,7 @@ import type { Observer } from '../conntrack/events.ts'
 import { KnownEngine } from '../conntrack/known-engine.ts'
 import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { Translation } from '../conntrack/nat.ts'
-import type { Settings, SysctlName } from '../conntrack/settings.ts'
+import { type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
 import { STATE_DROPPED, STATE_INVALID } from '../conntrack/status.ts'
 import { Tuple, tupleOf } from '../conntrack/tuple.ts'
 import type { Endpoint } from '../host/knowledge.ts'
@@ -237,14 +237,18 @@ export class SysctlTrials implements Tracker {
   of(facts: Facts): SysctlTrial[] {
     const trial = this.trials.find(one => one.facts === facts)
     const results = trial?.results() ?? []
-    const shown = results.filter(
-      ({ invalid, unknown, refused }) => invalid.before + unknown.before + refused.before > 0,
-    )
+    const shown = results.filter(showsFault)
     const alone = shown.filter(result => cures(result) && Object.keys(result.set).length === 1)
     const isSpare = ({ set }: SysctlTrial): boolean =>
       alone.some(one => Object.keys(set).length > 1 && Object.keys(one.set).every(name => name in set))
     return shown.filter(result => !isSpare(result))
   }
+}
+
+/** A packet that makes an entry of its own shows that an entry was gone, and nothing of what is INVALID. */
+function showsFault({ set, invalid, unknown, refused }: SysctlTrial): boolean {
+  const isTimeout = Object.keys(set).some(name => SYSCTLS[name as SysctlName].effect === 'timeout')
+  return invalid.before + refused.before + (isTimeout ? unknown.before : 0) > 0
 }
 
 function setsFor({ id, severity, values, reasons }: Facts, settings: Settings): SysctlSet[] {

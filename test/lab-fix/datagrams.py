@@ -79,7 +79,7 @@ def receive():
     s.settimeout(float(words['secs']))
     count = 0
     end = time.time() + float(words['secs'])
-    while time.time() < end:
+    while time.time() < end and count < int(words['n']):
         try:
             s.recvfrom(2048)
             count += 1

@@ -1,10 +1,16 @@
 // One experiment: a faulty scenario is recorded, each remedy that the report prints is tried in it, and it is recorded again.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import type { FindingId } from '../../src/findings/facts/facts.ts'
 import type { FindingReport } from '../../src/report/analyze/finding-model.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
 import { ROOT } from '../support/source-files.ts'
 import type { Recording, Scenario, Session, Try, TryResult } from './scenario.ts'
+
+/** Findings of what others send: a remedy bears it, and does not end it. */
+const GO_ON: readonly FindingId[] = ['syn-flood']
+
+const MOST_TURNS = 3
 
 /** What became of one remedy. */
 export interface Outcome {
@@ -26,11 +32,8 @@ export async function experiment(scenario: Scenario, folder: string): Promise<Ou
   let remedies: Try[][] = []
   for (let i = 0; i === 0 || i < remedies.length; i++) {
     const own = join(folder, `${scenario.name}-${i}`)
-    const session = await scenario.build(own)
+    const { session, before, report, found } = await faulty(scenario, own)
     try {
-      const before = await session.play(join(own, 'before'))
-      const report = analyze(before)
-      const found = report.findings.find(({ id }) => id === scenario.finding)
       const fault = faultOf(scenario, before, report, found)
       if (fault !== null || found === undefined) return [...outcomes, untried(scenario, before, fault ?? '')]
       remedies = remediesOf(found)
@@ -41,6 +44,26 @@ export async function experiment(scenario: Scenario, folder: string): Promise<Ou
     }
   }
   return outcomes
+}
+
+/** Builds the scenario until it shows its fault: some are races, which a busy machine decides otherwise. */
+async function faulty(
+  scenario: Scenario,
+  folder: string,
+): Promise<{ session: Session; before: Recording; report: Report; found: FindingReport | undefined }> {
+  for (let turn = 1; ; turn++) {
+    const session = await scenario.build(folder)
+    try {
+      const before = await session.play(join(folder, `before-${turn}`))
+      const report = analyze(before)
+      const found = report.findings.find(({ id }) => id === scenario.finding)
+      if (found !== undefined || turn === MOST_TURNS) return { session, before, report, found }
+    } catch (error) {
+      session.close()
+      throw error
+    }
+    session.close()
+  }
 }
 
 async function tried(
@@ -95,7 +118,9 @@ function objections(
       .filter(({ status }) => status !== 0)
       .map(({ command, said }) => `\`${command}\` failed: ${said}`),
     ...(after.succeeded === false ? [`clients still fail: ${after.client}`] : []),
-    ...(report.findings.some(({ id }) => id === finding) ? [`${finding} is still found`] : []),
+    ...(!GO_ON.includes(finding) && report.findings.some(({ id }) => id === finding)
+      ? [`${finding} is still found`]
+      : []),
     ...fresh.map(({ severity, id }) => `new: ${severity} ${id}`),
   ]
 }

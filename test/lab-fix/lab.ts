@@ -27,11 +27,12 @@ const RUNS: readonly [script: string, run: string, finding: FindingId, parameter
   ['s12_dsr_asymmetric.py', 'dsr-asymmetric-dnat', 'dsr-untranslated-reply'],
   ['s07_udp_dns_race.py', 'snat-port-race-udp', 'snat-insert-race'],
   ['s07_udp_dns_race.py', 'snat-port-race-tcp', 'snat-insert-race'],
-  ['s06_short_lived_rate.py', 'syn-flood', 'syn-flood'],
-  ['s06_short_lived_rate.py', 'syn-flood-unanswered', 'syn-flood'],
   ['s05_table_full.py', 'table-full', 'conntrack-table-full', grown => ({ room: 256 + grown })],
   ['s05_table_full.py', 'table-full-held', 'conntrack-table-full', grown => ({ room: 256 + grown })],
 ]
+
+/** Names of the runs. */
+export const LAB_RUNS: readonly string[] = RUNS.map(([, run]) => run)
 
 /** @param scripts the folder of the lab's scripts */
 export function labScenarios(scripts: string): Scenario[] {

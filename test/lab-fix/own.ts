@@ -313,7 +313,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         }
         return sum(...tallies)
       }
-      return { host: 'gw', devices: ['lan0', 'wan0'], play }
+      return { host: 'gw', devices: ['any'], play }
     },
   ],
   [
@@ -380,6 +380,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         'ip rule add from 10.21.126.96 lookup 2; ip route add default via 10.21.198.149 table 2',
       )
       stage.exec('node', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
+      stage.exec('node', 'iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP')
       stage.rules(
         'node',
         nat('-A PREROUTING -d 10.21.197.10/32 -p tcp --dport 31313 -j DNAT --to-destination 10.21.126.96:80'),
@@ -412,7 +413,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         )}*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m mark --mark 0x4000/0x4000 -j ACCEPT\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\nCOMMIT\n`,
       )
       const play = async (turn: number): Promise<Tally> => {
-        const receiver = stage.datagrams('pod', 'receive', 'port=5514', 'secs=4')
+        const receiver = stage.datagrams('pod', 'receive', 'port=5514', 'secs=10', 'n=24')
         await sleep(500)
         const ports = [47_909, 47_910, 47_911].map(port => port + turn * 10)
         await Promise.all(
@@ -528,8 +529,12 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         nat('-A OUTPUT -d 127.0.0.1/32 -p tcp --dport 30080 -j DNAT --to-destination 10.244.0.7:80'),
       )
       stage.serve('pod', 'sink_serve', 'port=80', 'secs=600')
-      const play = (turn: number): Promise<Tally> =>
-        stage.connect('node', '127.0.0.1:30080', 50_510 + turn, EXCHANGE)
+      const play = async (turn: number): Promise<Tally> =>
+        sum(
+          // who asks for a hardware address in the name of 127.0.0.1 gets none
+          await stage.connect('node', '10.244.0.7:80', 50_610 + turn, EXCHANGE),
+          await stage.connect('node', '127.0.0.1:30080', 50_510 + turn, EXCHANGE),
+        )
       return { host: 'node', devices: ['cni0'], play }
     },
   ],
@@ -560,6 +565,40 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
       const play = (turn: number): Promise<Tally> =>
         stage.connect('container', '192.168.1.10:8080', 36_010 + turn, EXCHANGE)
       return { host: 'host', devices: ['veth0', 'podman0', 'eth0'], play }
+    },
+  ],
+  [
+    'syn-flood-routed',
+    'syn-flood',
+    stage => {
+      stage.add('gw', true)
+      stage.add('server')
+      stage.add('inet')
+      stage.link('gw:lan0', 'server:eth0', '192.168.77.1/24', '192.168.77.20/24')
+      stage.link('gw:wan0', 'inet:eth0', '203.0.113.11/24', '203.0.113.10/24')
+      stage.exec('server', 'ip route add default via 192.168.77.1')
+      stage.exec(
+        'inet',
+        'ip route add 192.168.77.0/24 via 203.0.113.11; ip route add blackhole 198.51.100.0/24',
+      )
+      stage.exec('gw', 'ip route add 198.51.100.0/24 via 203.0.113.10')
+      stage.exec('gw', 'iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP')
+      // a backlog that the flood fills
+      stage.exec(
+        'server',
+        'sysctl -qw net.ipv4.tcp_syncookies=0 net.core.somaxconn=64 net.ipv4.tcp_max_syn_backlog=64',
+      )
+      stage.serve('server', 'sink_serve', 'port=80', 'secs=600')
+      const play = async (turn: number): Promise<Tally> => {
+        const words = ['dst=192.168.77.20:80', 'n=600', 'rate=200', 'prefix=198.51.100', `seed=${turn + 7}`]
+        const flood = stage.agent('inet', 'synflood', ...words)
+        await sleep(1500)
+        const tally = await stage.connect('inet', '192.168.77.20:80', 40_700 + turn, EXCHANGE)
+        await flood
+        await sleep(2500)
+        return tally
+      }
+      return { host: 'gw', devices: ['wan0', 'lan0'], play }
     },
   ],
   [
@@ -598,6 +637,9 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
     },
   ],
 ]
+
+/** Names of our own scenarios. */
+export const OWN_SCENES: readonly string[] = SCENES.map(([name]) => name)
 
 /** @param agent the lab's traffic program */
 export function ownScenarios(agent: string): Scenario[] {

@@ -25,7 +25,8 @@ export const dsrUntranslatedReply: Wording = {
     adviceFor(
       translator(facts),
       `masquerade on the host that translates${whoTranslates(facts)}, so that answers come back through it`,
-      ...masqueradeRules(facts),
+      // where another host translates nothing is known of its interfaces
+      ...masqueradeRules(translator(facts).role === 'host' ? facts : { ...facts, values: {} }),
     ),
     advice('or route the answers of the backend back through that host'),
   ],
