@@ -14,6 +14,8 @@ export class Knowledge {
   readonly cluster: Cluster | null
   /** The host that the captures are of, once that is known. */
   host: Host | null
+  /** Interfaces of the captures that this host lacks, by their indexes. */
+  lacking: readonly number[] = []
 
   constructor(rules: Rules | null, topology: Topology | null, cluster: Cluster | null = null) {
     this.rules = rules
@@ -24,7 +26,10 @@ export class Knowledge {
 
   /** Tells which interfaces the captures have, by index where they have one, else by name. */
   settle(indexes: readonly number[], names: readonly string[]): void {
-    this.host = this.topology?.hostWith(indexes, names) ?? null
+    const host = this.topology?.hostWith(indexes, names) ?? null
+    this.host = host
+    const isListed = host !== null && host.interfaces.size > 0
+    this.lacking = isListed ? indexes.filter(index => host.byIndex(index) === null) : []
   }
 
   /** A packet from one endpoint to another. */

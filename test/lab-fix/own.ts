@@ -23,8 +23,31 @@ class Stage extends Namespaces {
     this.agentPath = agentPath
   }
 
+  private readonly served: { name: string; port: string }[] = []
+
   serve(name: string, ...words: string[]): void {
+    this.served.push({ name, port: portIn(words) })
     this.start(name, ['/usr/bin/python3', this.agentPath, ...words])
+  }
+
+  /** Resolves when all that serve a port do so: how long that takes is the machine's affair. */
+  async serving(): Promise<void> {
+    for (const { name, port } of this.served) await this.listening(name, port)
+  }
+
+  private async listening(name: string, port: string): Promise<void> {
+    for (let i = 0; i < 600; i++) {
+      if (this.exec(name, `ss -Htuln sport = :${port}`).stdout !== '') return
+      await sleep(100)
+    }
+    throw new Error(`nobody serves port ${port} in ${name}`)
+  }
+
+  /** A server that ends with its traffic. */
+  async serveOnce<T>(name: string, ...words: string[]): Promise<{ done: Promise<T> }> {
+    const done = this.agent<T>(name, ...words)
+    await this.listening(name, portIn(words))
+    return { done }
   }
 
   datagrams(name: string, ...words: string[]): ReturnType<Namespaces['start']> {
@@ -60,6 +83,11 @@ class Stage extends Namespaces {
   }
 }
 
+/** Of the words of a server. */
+function portIn(words: readonly string[]): string {
+  return words.find(word => word.startsWith('port='))?.slice('port='.length) ?? ''
+}
+
 /** One scenario: what stands, and what is played in it, the first time (0) and after the remedy (1). */
 interface Play {
   host: string
@@ -81,7 +109,7 @@ class OwnSession implements Session {
 
   async play(folder: string): Promise<Recording> {
     const { stage, scene } = this
-    // what was cured has to be told apart from what the first play left behind
+    await stage.serving()
     const { stop } = await stage.record(scene.host, scene.devices, folder)
     const { tries, well } = await scene.play(this.turn++)
     const captures = await stop()
@@ -437,8 +465,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
       stage.rules('gw', nat(MASQUERADE))
       const play = async (turn: number): Promise<Tally> => {
         const script = 'script=recv:3;send:answer;close'
-        const server = stage.agent('inet', 'tcp_serve', 'port=2449', 'n=2', script, 'secs=4')
-        await sleep(500)
+        const server = await stage.serveOnce('inet', 'tcp_serve', 'port=2449', 'n=2', script, 'secs=20')
         const tally = sum(
           ...(await Promise.all(
             [0, 1].map(i =>
@@ -451,7 +478,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
             ),
           )),
         )
-        await server
+        await server.done
         await sleep(1000)
         return tally
       }
@@ -468,18 +495,17 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
       stage.rules('pod', nat('-A PREROUTING -p tcp --dport 9000 -j REDIRECT --to-ports 15006'))
       const play = async (turn: number): Promise<Tally> => {
         const port = 51_000 + turn
-        const server = stage.agent<{ log: { error?: string }[] }[]>(
+        const server = await stage.serveOnce(
           'pod',
           'tcp_serve',
           'port=15006',
-          'secs=5',
+          'secs=20',
           'script=recv;send:one;recv:6;send:two;sleep:0.3',
         )
         const stray = stage.agent('gateway', 'oow', `lport=${port}`, 'after=1.5')
-        await sleep(500)
-        const script = 'send:put-1;recv;sleep:2.2;send:put-2;recv:3;close'
+                const script = 'send:put-1;recv;sleep:2.2;send:put-2;recv:3;close'
         const tally = await stage.connect('gateway', '172.29.73.7:9000', port, script)
-        await Promise.all([server, stray])
+        await Promise.all([server.done, stray])
         return tally
       }
       return { host: 'pod', devices: ['eth0'], play }

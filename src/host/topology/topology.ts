@@ -125,6 +125,9 @@ export class Host {
   }
 }
 
+/** Of the indexes that a capture has, this part and more are those of a host that lacks the others; few are so by chance. */
+const SHARE_OF_HOST = 0.6
+
 export class Topology {
   readonly hosts: Host[] = []
   private readonly byName = new Map<string, Host>()
@@ -144,16 +147,21 @@ export class Topology {
     return only(this.hosts)
   }
 
-  /** The one host that has interfaces of all these indexes, and of those names that any has; null: none, or several. */
+  /**
+   * The one host that has interfaces of all these indexes, and of those names that any has; null: none, or several. Where
+   * none has all of them, the one that has most: an interface may be gone by the time that the host is asked, as that of a
+   * deleted pod is.
+   */
   hostWith(indexes: readonly number[], names: readonly string[]): Host | null {
     const told = names.filter(name => this.hosts.some(host => host.interfaces.has(name)))
     if (this.hosts.length > 1 && indexes.length + told.length === 0) return null
-    const fitting = this.hosts.filter(
-      host =>
-        indexes.every(index => host.interfaces.size === 0 || host.byIndex(index) !== null) &&
-        told.every(name => host.interfaces.has(name)),
+    const named = this.hosts.filter(host => told.every(name => host.interfaces.has(name)))
+    const fitting = named.filter(
+      host => host.interfaces.size === 0 || indexes.every(index => host.byIndex(index) !== null),
     )
-    return only(fitting)
+    if (fitting.length > 0) return only(fitting)
+    const least = indexes.length * SHARE_OF_HOST
+    return only(named.filter(host => indexes.filter(index => host.byIndex(index) !== null).length > least))
   }
 
   /** The port of a bridge that an address is behind, by neighbours and what the bridge learnt; or the bridge alone. */
