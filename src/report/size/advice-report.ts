@@ -19,7 +19,11 @@ export function adviceReport(
 ): AdviceReport {
   const { need, isEnough, timeout } = advice
   if (need === 0) return { need, isEnough, lines: [], noTimeout: null }
-  const lines = [maximumLine(advice, settings), bucketsLine(advice, settings)]
+  // what is enough is not made less: room costs no memory before it is used
+  const lines = [
+    ...(isEnough ? [] : [maximumLine(advice, settings)]),
+    ...(settings.nf_conntrack_buckets >= advice.buckets ? [] : [bucketsLine(advice, settings)]),
+  ]
   const tried = timeout === null ? undefined : scenarios[timeout.scenario]
   if (timeout !== null && tried !== undefined) {
     const { name, value, saves } = timeout
@@ -31,27 +35,19 @@ export function adviceReport(
   return { need, isEnough, lines, noTimeout: timeout === null ? noTimeout(advice) : null }
 }
 
-function maximumLine({ need, maximum, isEnough }: Advice, settings: Settings): AdviceReport['lines'][number] {
+function maximumLine({ need, maximum }: Advice, settings: Settings): AdviceReport['lines'][number] {
   const { nf_conntrack_max: now } = settings
-  const present =
-    now === 0
-      ? '; now there is no limit'
-      : isEnough
-        ? `; the present ${now} does as well: room costs no memory before it is used`
-        : ` (now ${now})`
   return {
     command: set('nf_conntrack_max', maximum),
-    reason: `the least for ${plural(need, 'entry', 'entries')} and a quarter of headroom, ${formatMemory(tableMemory(maximum, 0))} when full${present}`,
+    reason: `the least for ${plural(need, 'entry', 'entries')} and a quarter of headroom, ${formatMemory(tableMemory(maximum, 0))} when full (now ${now})`,
   }
 }
 
 function bucketsLine({ buckets, maximum }: Advice, settings: Settings): AdviceReport['lines'][number] {
   const { nf_conntrack_buckets: now } = settings
-  const present =
-    now >= buckets ? `; the present ${now} do as well` : ` (now ${now}: chains of ${chain(maximum, now)})`
   return {
     command: set('nf_conntrack_buckets', buckets),
-    reason: `hashsize of the module: chains of ${chain(maximum, buckets)} keys when full, ${formatMemory(tableMemory(0, buckets))} at once${present}`,
+    reason: `hashsize of the module: chains of ${chain(maximum, buckets)} keys when full, ${formatMemory(tableMemory(0, buckets))} at once (now ${now}: chains of ${chain(maximum, now)})`,
   }
 }
 
