@@ -90,6 +90,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'findings/wording': ['findings/facts'],
   'findings/facts': [],
   report: ['report/analyze', 'report/info', 'report/rules', 'report/size', 'report/text'],
+  'report/explain': ['report/text'],
   'report/rules': ['report/analyze', 'report/text'],
   'report/analyze': ['report/text'],
   'report/info': ['report/analyze', 'report/text'],

@@ -11,6 +11,7 @@ const RUNTIME_DEPENDENCIES = {
   'cli-table3': 'tables of the report',
   commander: 'commands and flags',
   fzstd: 'zstd where node:zlib has none',
+  'string-width': 'columns that a text takes on a terminal, as cli-table3 counts them',
   picocolors: 'colours, switched per stream',
 }
 

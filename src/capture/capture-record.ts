@@ -2,6 +2,7 @@
 
 import { TIME_ZERO } from '../net/time.ts'
 import type { CaptureDamage, CaptureFile } from './frame.ts'
+import { PacketComments } from './packet-comments.ts'
 
 /** Comments kept of one capture: more would only be a way to fill memory. */
 export const MAX_COMMENTS = 64
@@ -22,6 +23,8 @@ export class CaptureRecord implements CaptureFile {
   correction = 0
   application = ''
   comments: string[] = []
+  readonly names = new Map<string, string>()
+  readonly packetComments = new PacketComments()
   damage: CaptureDamage[] = []
   /** Time of the first stamped frame, in nanoseconds since 1970: the zero of the times below. */
   epoch: bigint | null = null

@@ -69,6 +69,10 @@ export interface CaptureFile {
   application: string
   /** Comments on sections and interfaces, in the order they came (pcapng); the first MAX_COMMENTS of them. */
   comments: string[]
+  /** Names of addresses, as the capture has them (pcapng), by the address as conntrack prints it. */
+  readonly names: ReadonlyMap<string, string>
+  /** What is written on a frame (pcapng), `''` where nothing is; and how many comments were too many to be kept. */
+  readonly packetComments: { of(frame: number): string; readonly unkept: number }
   /** What was wrong with it, in file order. Empty for a sound capture. */
   damage: CaptureDamage[]
 }

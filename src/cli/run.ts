@@ -1,11 +1,12 @@
 // One run of the program: arguments in, exit code out; every error that is not a bug becomes one line on stderr.
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { CaptureError } from '../capture/error.ts'
 import { printable } from '../report/text/format.ts'
 import { Interrupted } from './io/interrupt.ts'
 import { type Io, type Output, writeText } from './io/io.ts'
 import { OutputError } from './io/output-error.ts'
 import { shortened, UsageError } from './io/usage-error.ts'
+import { nearest, suggestion } from './options/nearest.ts'
 import { createProgram } from './program.ts'
 
 export const EXIT_OK = 0
@@ -35,12 +36,23 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       },
       (stream, text) => printed.push([stream, text]),
     )
-    await program.parseAsync(args, { from: 'user' })
+    requireTopic(args, program)
+    // without anything to do it says what it could do
+    await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' })
     return code
   } catch (error) {
     if (!(error instanceof CommanderError)) return await explain(error, io)
     return await print(printed, error.exitCode === 0 ? EXIT_OK : EXIT_ERROR, io)
   }
+}
+
+/** @throws UsageError for `help` of a command that there is not, of which commander says nothing */
+function requireTopic([command, topic]: readonly string[], program: Command): void {
+  const names = program.commands.map(known => known.name())
+  if (command !== 'help' || topic === undefined || topic.startsWith('-') || names.includes(topic)) return
+  throw new UsageError(
+    `help ${topic}: no such command${suggestion(nearest(topic, names), `expected ${names.join(', ')}`)}`,
+  )
 }
 
 /** Prints help, a version, or what commander says is wrong. */

@@ -65,15 +65,19 @@ export class Context {
 
   /** Sets the timeout `extra` jiffies away and counts the packet. kernel: __nf_ct_refresh_acct() */
   refresh(ct: number, direction: number, packet: Packet, extra: number): void {
+    this.extend(ct, extra)
+    this.account(ct, direction, packet)
+  }
+
+  /** Sets the timeout `extra` jiffies away. kernel: nf_ct_refresh() */
+  extend(ct: number, extra: number): void {
     const entries = this.table.entries
     const at = ct << ENTRY_SHIFT
     const status = entries[at + STATUS]
-    if ((status & IPS_FIXED_TIMEOUT) === 0) {
-      // an entry not yet in the table has a relative timeout; confirm() starts it
-      if ((status & IPS_CONFIRMED) === 0) entries[at + TIMEOUT] = extra
-      else this.setTimeout(ct, extra)
-    }
-    this.account(ct, direction, packet)
+    if ((status & IPS_FIXED_TIMEOUT) !== 0) return
+    // an entry not yet in the table has a relative timeout; confirm() starts it
+    if ((status & IPS_CONFIRMED) === 0) entries[at + TIMEOUT] = extra
+    else this.setTimeout(ct, extra)
   }
 
   /** Remembers that other kernels judge this packet of the entry otherwise. @param rule MET_* */

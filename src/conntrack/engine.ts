@@ -13,8 +13,10 @@ import {
 } from './events.ts'
 import { Eviction } from './eviction.ts'
 import { Assigned, isRelated } from './expect/assigned.ts'
+import type { ExpectationObserver } from './expect/expectations.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
+import type { HelperName } from './helper-assignment.ts'
 import {
   allowsClash,
   judgeTranslation,
@@ -82,7 +84,7 @@ export class Engine {
   private readonly eviction: Eviction
   private readonly icmpErrors: IcmpErrors
   /** Entries with helpers; null where the rules assign none. */
-  private readonly assigned: Assigned | null
+  protected assigned: Assigned | null = null
   private readonly tuple = new Tuple()
   private readonly reply = new Tuple()
   private readonly observer: Observer
@@ -116,9 +118,22 @@ export class Engine {
     )
     this.eviction = new Eviction(this.table, (ct, cause) => this.destroy(ct, cause))
     this.context = new Context(settings, this.table, this.wheel)
-    const { helpers, nf_conntrack_expect_max } = settings
-    this.assigned = helpers.length === 0 ? null : new Assigned(helpers, nf_conntrack_expect_max, this.context)
+    if (settings.helpers.length > 0) this.enableHelpers(settings)
     this.icmpErrors = new IcmpErrors(this.context, tuple => this.find(tuple))
+  }
+
+  protected enableHelpers(settings: Settings): void {
+    this.assigned ??= new Assigned(settings, this.context)
+  }
+
+  /** Tells of expectations that begin and end. */
+  watchExpectations(observer: ExpectationObserver): void {
+    if (this.assigned !== null) this.assigned.expectations.observer = observer
+  }
+
+  /** The capture time at which a jiffy began, or will. */
+  timeOf(jiffy: number): number {
+    return (this.wheel.now + ((jiffy - this.context.jiffies) | 0)) * this.table.jiffy
   }
 
   /** To be called before packets that come are tracked, at most MOST_AHEAD: reads what they need of the table. */
@@ -165,14 +180,17 @@ export class Engine {
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
     if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
+    if (this.assigned !== null) this.assigned.addGreKey(this.tuple)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
+    if (this.assigned !== null) this.endDoomed(this.assigned)
     return this.state
   }
 
   /** Takes in how a packet that was tracked earlier turned out to be translated. */
   learn(packet: Packet, translation: Translation): void {
     if (!trackedTuple(packet, this.tuple, this.context.traits)) return
+    if (this.assigned !== null) this.assigned.addGreKey(this.tuple)
     const key = this.table.find(this.tuple, hashTuple(this.tuple))
     if (key >= 0 && (key & 1) === DIRECTION_ORIGINAL) this.learnOf(key >> 1, translation)
   }
@@ -184,9 +202,8 @@ export class Engine {
     if (key >= 0 && packet.protocol === IPPROTO_TCP && translation === null) {
       const ct = key >> 1
       if (plainSegment(this.context, ct, packet, key & 1)) {
-        if (this.hasEvents(ct)) this.deliver(ct)
+        if (this.passesHelper(ct, packet, STATE_ESTABLISHED, key & 1) && this.hasEvents(ct)) this.deliver(ct)
         this.settle(STATE_ESTABLISHED, key & 1, ct)
-        this.assigned?.help(ct, packet, STATE_ESTABLISHED, key & 1)
         return ACCEPT
       }
     }
@@ -221,18 +238,20 @@ export class Engine {
       this.table.entries[(ct << ENTRY_SHIFT) + STATUS] |= IPS_SEEN_REPLY
       this.table.entries[(ct << ENTRY_SHIFT) + EVENTS] |= IPCT_REPLY
     }
-    if (isNew && !this.leaves(ct, packet)) {
+    const isAnswered = direction === DIRECTION_REPLY || seenReply
+    const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
+    const state = isAnswered ? STATE_ESTABLISHED : first
+    const leaves =
+      (!isNew || this.leaves(ct, packet, state)) && this.passesHelper(ct, packet, state, direction)
+    if (isNew && !leaves) {
       this.discard(ct)
       this.key = -1
-      this.settle(STATE_NEW, DIRECTION_ORIGINAL, -1)
+      this.settle(state, DIRECTION_ORIGINAL, -1)
       return ACCEPT
     }
     if (isNew) this.confirm(ct)
-    else if (this.hasEvents(ct)) this.deliver(ct)
-    const isAnswered = direction === DIRECTION_REPLY || seenReply
-    const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
-    this.settle(isAnswered ? STATE_ESTABLISHED : first, direction, ct)
-    this.assigned?.help(ct, packet, this.state, direction)
+    else if (leaves && this.hasEvents(ct)) this.deliver(ct)
+    this.settle(state, direction, ct)
     return ACCEPT
   }
 
@@ -241,6 +260,16 @@ export class Engine {
     if (!invertTuple(this.tuple, this.reply)) return false
     this.reply.kind ^= this.replyZoneFlip
     return true
+  }
+
+  /** Whether the entry's helper, if it has one, lets the packet go; events of one that it drops wait for the next. kernel: nf_confirm() */
+  private passesHelper(ct: number, packet: Packet, state: number, direction: number): boolean {
+    return this.assigned === null || this.assigned.help(ct, packet, state, direction)
+  }
+
+  /** Ends flows that a helper said are over. */
+  private endDoomed(assigned: Assigned): void {
+    if (assigned.hasDoomed) assigned.endDoomed(ct => this.destroy(ct, CAUSE_DELETED))
   }
 
   /** Changes the reply tuple as the packet was translated; returns IPS_*_NAT bits. */
@@ -284,8 +313,13 @@ export class Engine {
     return ACCEPT
   }
 
+  /** The helper that a rule in front of conntrack assigned to the entry of the packet under way. kernel: xt_ct_target() */
+  protected get helperInFront(): HelperName | null {
+    return null
+  }
+
   /** Whether the packet that made entry `ct` leaves the stack; without rules each does. kernel: nf_confirm() */
-  protected leaves(_ct: number, _packet: Packet): boolean {
+  protected leaves(_ct: number, _packet: Packet, _state: number): boolean {
     return true
   }
 
@@ -317,7 +351,7 @@ export class Engine {
       return CREATE_FULL
     }
     const ct = this.table.allocate(this.tuple, this.reply, this.context.time, packet.frame)
-    const expected = this.assigned?.begins(ct, this.tuple) ?? 0
+    const expected = this.assigned?.begins(ct, this.tuple, this.helperInFront) ?? 0
     this.table.entries[(ct << ENTRY_SHIFT) + STATUS] = nat | expected
     return ct
   }
@@ -375,8 +409,10 @@ export class Engine {
       }
       this.setClock(this.gc.nextRun)
       this.gc.run()
+      if (this.assigned !== null) this.endDoomed(this.assigned)
     }
     this.setClock(jiffy)
+    this.assigned?.expectations.expire(this.context.jiffies)
   }
 
   private setClock(jiffy: number): void {

@@ -32,6 +32,10 @@ export interface Traits {
   readonly icmpv6Redirect: boolean
   /** The verification tags of all chunks are checked as RFC 9260 asks; no HEARTBEAT_ACKED. nf_conntrack_sctp_packet() */
   readonly sctpTags: boolean
+  /** DCC is offered by the first text of a PRIVMSG alone, from the client's own address to a port that is one. nf_conntrack_irc.c */
+  readonly ircStrict: boolean
+  /** A port in SIP has one to five digits, or its address is none; a parameter without its number is none. sip_parse_port() */
+  readonly sipStrictPorts: boolean
   /** nf_conntrack_helper=1 assigns every helper by the port it is usually on. nf_ct_lookup_helper() */
   readonly helpersByPort: boolean
   /** FTP numbers too large for what they are make a line unreadable; without it they wrap. try_number(), get_port() */
@@ -114,6 +118,8 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   icmpv6Redirect:                '.     #     #     #     #     #     #     #',
   sctpTags:                      '.     #     #     #     #     #     #     #',
   helpersByPort:                 '#     #     #     .     .     .     .     .',
+  ircStrict:                     '.     #     #     #     #     #     #     #',
+  sipStrictPorts:                '.     #     #     #     #     #     #     #',
   ftpBoundedNumbers:             '.     .     .     .     .     .     .     #',
   logsIgnoredIndex:              '.     .     #     #     #     #     #     #',
   logsBounds:                    '.     .     .     #     #     #     #     #',
@@ -142,8 +148,8 @@ const RELEASE = /^(\d{1,3})\.(\d{1,3})(?:\.(\d{1,4}))?([-+~_].*|\.\d.*)?$/
 
 /**
  * The kernel that `asked` means: a series (`6.1`), with a patch level (`5.10.46`), or what `uname -r` prints. A series
- * alone means its newest release. What is not in between two columns is taken as the nearest older one, which is
- * presumed, and so is what is older than all of them.
+ * alone means its newest release. What is in between two columns is taken as the nearest older one, which is presumed,
+ * and so are what is older than all of them, and a vendor's build.
  * @returns null for a text that is no release
  */
 export function kernelOf(asked: string, origin: KernelOrigin): Kernel | null {
@@ -160,10 +166,24 @@ export function kernelOf(asked: string, origin: KernelOrigin): Kernel | null {
   for (let i = 0; i < COLUMNS.length; i++) if (isUpTo(partsOf(COLUMNS[i].release), wanted)) column = i
   // older than all of its series that are known
   if (!isOfSeries(COLUMNS[column])) column = Math.max(column, COLUMNS.findIndex(isOfSeries))
-  // where a series has two columns, what is neither the one, nor as new as the other, is a guess
-  const isTold =
-    isOfSeries(COLUMNS[column]) && (level === partsOf(COLUMNS[column].release)[2] || isNewestOfSeries(column))
+  // where a series has two columns, what is neither the one, nor as new as the other, is a guess; so is a vendor's build
+  const isExact = level === partsOf(COLUMNS[column].release)[2]
+  const isTold = isOfSeries(COLUMNS[column]) && (isExact || (rest === '' && isNewestOfSeries(column)))
   return kernelAt(asked, origin, column, !isTold)
+}
+
+/** Whether a release that was asked for is a vendor's build, with patches and sometimes a patch level that its name does not tell. */
+export function isVendorBuild(asked: string): boolean {
+  return (RELEASE.exec(asked)?.[4] ?? '') !== ''
+}
+
+/** Whether a release that was asked for is older than another. */
+export function isOlder(asked: string, release: string): boolean {
+  const match = RELEASE.exec(asked)
+  if (match === null) return false
+  const [, version, series, patch] = match
+  const level = patch === undefined || isVendorBuild(asked) ? Number.POSITIVE_INFINITY : Number(patch)
+  return !isUpTo(partsOf(release), [Number(version), Number(series), level])
 }
 
 /** `kernel` with another number of jiffies a second. */

@@ -54,7 +54,9 @@ export class KnownEngine extends Engine {
 
   protected override find(tuple: Tuple): number {
     let key = super.find(tuple)
-    if (key < 0 && this.known > 0) key = this.findBehind(tuple)
+    // whether an entry is one of them stands in a cache line that no packet needs otherwise
+    if (this.known === 0) return key
+    if (key < 0) key = this.findBehind(tuple)
     if (key < 0 || this.met >= 0 || !isKnown(this.table, key >> 1)) return key
     this.sides[key >> 1] |= (this.context.behind ? BEHIND : FRONT) << (key & 1)
     this.met = key

@@ -1,5 +1,6 @@
 // What stands around conntrack on a packet's way: the rules in front of it, and all that decides whether its entry is confirmed.
 import type { Packet } from '../packet/packet.ts'
+import type { HelperName } from './helper-assignment.ts'
 import type { KeyCompanion } from './prefetch.ts'
 import type { Table } from './table.ts'
 
@@ -52,8 +53,14 @@ export interface Passage extends KeyCompanion {
   answers(table: Table, ct: number): boolean
   /** Of the first packet of an entry that left: where a rule sent it, unseen; null for nowhere else. */
   readonly redirection: Redirection | null
+  /** Whether rules assign helpers at all. */
+  readonly assignsHelpers: boolean
+  /** The helper that rules assigned to the entry that the packet makes: those in front of conntrack, and behind leave() all. */
+  readonly helper: HelperName | null
   /** @returns ENTERS or PASSES_BY */
   enter(packet: Packet, seen: Seen | null): number
+  /** Whether a packet that was INVALID is looked up once more, in the zone that it has by then. */
+  entersAgain(packet: Packet): boolean
   /**
    * @param ct the packet's entry, or -1; `state` and `direction` are what conntrack said of it
    * @param isFirst whether it made the entry, which is in no bucket yet

@@ -9,8 +9,8 @@ export const MOST_AHEAD = 128
 
 /** Memory that somebody keeps beside the entries, and needs when their packets come. */
 export interface Companion {
-  /** Reads the cache lines of what Table.record() names, which is not 0; the value means nothing. */
-  touch(record: number): number
+  /** Reads the cache lines of what Table.record() names, which is not 0, that the packet needs; the value means nothing. */
+  touch(record: number, packet: Packet): number
 }
 
 /** The same of what somebody keeps by the keys of entries. */
@@ -44,7 +44,7 @@ export class Prefetch {
     for (let i = 0; i < count; i++) if (keys[i] >= 0) sum ^= table.touch(keys[i])
     for (let i = 0; i < count && companion !== null; i++) {
       const record = keys[i] < 0 ? 0 : table.record(keys[i] >> 1)
-      if (record !== 0) sum ^= companion.touch(record)
+      if (record !== 0) sum ^= companion.touch(record, packets[i])
     }
     for (let i = 0; i < count && keyCompanion !== null; i++) {
       if (keys[i] >= 0) sum ^= keyCompanion.touchKey(keys[i])

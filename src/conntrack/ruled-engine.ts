@@ -4,6 +4,7 @@ import { IPPROTO_TCP } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { Observer } from './events.ts'
 import type { Gate } from './gate.ts'
+import type { HelperName } from './helper-assignment.ts'
 import { readKey } from './key-tuple.ts'
 import { KnownEngine } from './known-engine.ts'
 import type { Translation } from './nat.ts'
@@ -15,7 +16,7 @@ import {
   DIRECTION_REPLY,
   IPCT_PROTOINFO,
   IPS_DST_NAT,
-  STATE_NEW,
+  STATE_INVALID,
   STATE_UNTRACKED,
 } from './status.ts'
 import { ENTRY_SHIFT, EVENTS, STATE, STATUS } from './table-layout.ts'
@@ -38,6 +39,7 @@ export class RuledEngine extends KnownEngine {
     super(settings, observer, enforced, gate)
     this.passage = passage
     this.accompanyKeys(passage)
+    if (passage.assignsHelpers) this.enableHelpers(settings)
   }
 
   override track(packet: Packet, translation: Translation | null = null, seen: Seen | null = null): number {
@@ -53,18 +55,26 @@ export class RuledEngine extends KnownEngine {
       passage.leave(packet, seen, this.table, -1, STATE_UNTRACKED, -1, false, -1)
       return this.state
     }
-    const { zone } = packet
-    // rules are walked outside of tunnels alone, where packets are of no zone by themselves
-    packet.zone = passage.zone
-    this.replyZoneFlip = (passage.zone ^ passage.replyZone) << ZONE_SHIFT
-    super.track(packet, translation)
-    packet.zone = zone
+    this.look(packet, translation)
+    if (this.state === STATE_INVALID && !this.isTold && passage.entersAgain(packet))
+      this.look(packet, translation)
     if (!this.isTold) {
       const { ct, state, direction } = this
       const end = passage.leave(packet, seen, this.table, ct, state, direction, false, this.key >> 1)
       if (end === STAYS_RESET && ct >= 0 && packet.protocol === IPPROTO_TCP) this.close(ct)
     }
     return this.state
+  }
+
+  /** Looks a packet up in the zone that rules gave it. */
+  private look(packet: Packet, translation: Translation | null): void {
+    const { passage } = this
+    const { zone } = packet
+    // rules are walked outside of tunnels alone, where packets are of no zone by themselves
+    packet.zone = passage.zone
+    this.replyZoneFlip = (passage.zone ^ passage.replyZone) << ZONE_SHIFT
+    super.track(packet, translation)
+    packet.zone = zone
   }
 
   /** An answer of the host to what was sent elsewhere is seen translated back: as the inverse of what was asked. */
@@ -88,11 +98,16 @@ export class RuledEngine extends KnownEngine {
     return reply >= 0 && (reply & 1) === DIRECTION_REPLY ? reply : -1
   }
 
-  protected override leaves(ct: number, packet: Packet): boolean {
+  protected override get helperInFront(): HelperName | null {
+    return this.passage.helper
+  }
+
+  protected override leaves(ct: number, packet: Packet, state: number): boolean {
     this.isTold = true
     const { table, seen, passage } = this
-    const end = passage.leave(packet, seen, table, ct, STATE_NEW, DIRECTION_ORIGINAL, true, ct)
+    const end = passage.leave(packet, seen, table, ct, state, DIRECTION_ORIGINAL, true, ct)
     if (end === LEAVES && passage.redirection !== null) this.redirect(ct, passage.redirection)
+    if (end === LEAVES && passage.helper !== null) this.assigned?.assign(ct, passage.helper)
     return end === LEAVES
   }
 

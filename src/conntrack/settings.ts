@@ -1,5 +1,5 @@
 // The sysctls under net.netfilter that we know, with a kernel's defaults: nf_conntrack_standalone.c, nf_conntrack-sysctl.rst.
-import type { HelperAssignment } from './helper-assignment.ts'
+import type { BroadcastNetwork, HelperAssignment } from './helper-assignment.ts'
 import { CURRENT_KERNEL, type Kernel } from './kernel.ts'
 
 /** What a sysctl changes in a replay: a verdict, a timeout, the size of the table, what is shown, or nothing. */
@@ -73,6 +73,8 @@ export type SysctlName = keyof typeof SYSCTLS
 export type Settings = Record<SysctlName, number> & {
   kernel: Kernel
   helpers: readonly HelperAssignment[]
+  /** Networks of the host, as far as they are known: answers to its own broadcasts come from any host there. */
+  networks: readonly BroadcastNetwork[]
   /** The eBPF data plane whose timeouts these are, with a table of its own; `''` for Linux's own tracking. */
   dataPlane: string
 }
@@ -81,7 +83,9 @@ export const SYSCTL_NAMES = Object.keys(SYSCTLS) as SysctlName[]
 
 /** The defaults of a kernel (see SYSCTLS for the one exception). */
 export function defaultSettings(kernel = CURRENT_KERNEL): Settings {
-  const settings = { kernel, helpers: [] as readonly HelperAssignment[], dataPlane: '' } as Settings
+  const settings = { kernel, dataPlane: '' } as Settings
+  settings.helpers = []
+  settings.networks = []
   for (const name of SYSCTL_NAMES) settings[name] = SYSCTLS[name].value
   const { traits } = kernel
   if (!traits.bucketForEntry) {

@@ -27,10 +27,20 @@ export const IPS_ASSURED = 1 << 2
 export const IPS_CONFIRMED = 1 << 3
 export const IPS_SRC_NAT = 1 << 4
 export const IPS_DST_NAT = 1 << 5
+/** Whether it is translated at all. */
+export const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
+/** Its source and its destination are settled, translated or not: no rule is asked any more. */
+export const IPS_SRC_NAT_DONE = 1 << 7
+export const IPS_DST_NAT_DONE = 1 << 8
+export const IPS_NAT_DONE_MASK = IPS_SRC_NAT_DONE | IPS_DST_NAT_DONE
 export const IPS_DYING = 1 << 9
 export const IPS_FIXED_TIMEOUT = 1 << 10
 export const IPS_NAT_CLASH = 1 << 12
 export const IPS_HELPER = 1 << 13
+/** Ours: four bits each for the number of its helper, and for that of the helper whose flow announced it; 0 for none. */
+export const HELPER_SHIFT = 16
+export const MASTER_HELPER_SHIFT = 20
+export const MASTER_HELPER_MASK = 0xf << MASTER_HELPER_SHIFT
 /** Ours: the timeout has passed, the entry waits for a lookup or the collector to meet it. */
 export const STATUS_EXPIRED = 1 << 30
 

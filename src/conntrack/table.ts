@@ -198,16 +198,19 @@ export class Table {
   /** A fresh entry with both keys set, in no bucket yet. Counts at once, as __nf_conntrack_alloc() does. */
   allocate(original: Tuple, reply: Tuple, time: number, frame: number): number {
     let ct = this.freeEntry
-    if (ct >= 0) this.freeEntry = this.wideOf(ct)
-    else {
+    if (ct >= 0) {
+      this.freeEntry = this.wideOf(ct)
+      const { entries } = this
+      const at = ct << ENTRY_SHIFT
+      // a loop: TypedArray.prototype.fill() costs more than these few stores; new memory is zero
+      for (let word = at; word < at + (1 << ENTRY_SHIFT); word++) entries[word] = 0
+    } else {
       if (this.top === this.capacity) this.grow()
       ct = this.top++
     }
     this.count++
     const entries = this.entries
     const at = ct << ENTRY_SHIFT
-    // a loop: TypedArray.prototype.fill() costs more than these few stores
-    for (let word = at; word < at + (1 << ENTRY_SHIFT); word++) entries[word] = 0
     this.starts[ct] = time
     this.entryTimes[(ct << (ENTRY_SHIFT - 1)) + LAST_TIME] = time
     this.firstFrames[ct] = frame

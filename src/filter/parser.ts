@@ -137,7 +137,7 @@ function explain(kind: string, text: string): string {
   if (kind === 'end') return 'expected a condition, the expression ends'
   const isAddress = kind === 'ipv4' || kind === 'ipv6' || kind === 'number'
   if (isAddress) return `expected host, net or port in front of ${text}`
-  return `${JSON.stringify(text)} is no word of a filter`
+  return `${JSON.stringify(text)} is not a word of tcpdump's filters`
 }
 
 /** less, greater, vlan */

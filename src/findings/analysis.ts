@@ -16,6 +16,7 @@ import {
   STATE_INVALID,
   STATE_NEW,
   STATE_RELATED,
+  STATE_UNTRACKED,
 } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import type { Knowledge } from '../host/knowledge.ts'
@@ -43,11 +44,16 @@ import { inOrder } from './detectors/list.ts'
 import { MidStreamPickups } from './detectors/mid-stream-pickup.ts'
 import { AnnouncedFlows } from './detectors/missing-helper.ts'
 import { GroupAnswers } from './detectors/multicast-answer.ts'
+import { HalfUntracked } from './detectors/partial-notrack.ts'
+import { PathMtus } from './detectors/pmtu-blackhole.ts'
+import { SctpPaths } from './detectors/sctp-path-without-entry.ts'
 import { PortPressure } from './detectors/snat-port-pressure.ts'
 import { StaleMappings } from './detectors/stale-mapping.ts'
 import { OwnPorts } from './detectors/stale-source-port.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
+import { synFloodsOfSources, udpFloods } from './detectors/udp-flood.ts'
 import type { Budget } from './evidence/budget.ts'
+import { Bursts } from './evidence/bursts.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
@@ -115,6 +121,10 @@ export class Analysis implements Observer, Witness {
   private readonly tableFull: TableFull
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
+  private readonly pathMtus: PathMtus
+  private readonly halfUntracked: HalfUntracked
+  private readonly sctpPaths: SctpPaths
+  private readonly bursts: Bursts
   private readonly announced = new AnnouncedFlows()
   private readonly ownPorts: OwnPorts
   private readonly groupAnswers = new GroupAnswers()
@@ -134,7 +144,8 @@ export class Analysis implements Observer, Witness {
   private readonly known: KnownTable | null
 
   constructor(needs: AnalysisNeeds) {
-    const { settings, flows, points, knowledge = null, known = null } = needs
+    const { flows, points, knowledge = null, known = null } = needs
+    const settings = { ...needs.settings, networks: knowledge?.networks ?? [] }
     this.points = points
     this.settings = settings
     this.known = known
@@ -157,6 +168,10 @@ export class Analysis implements Observer, Witness {
     this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
       isSentOn(knowledge, flow),
     )
+    this.pathMtus = new PathMtus(this.transits)
+    this.halfUntracked = new HalfUntracked(this.table)
+    this.sctpPaths = new SctpPaths(this.transits)
+    this.bursts = new Bursts(this.table)
     this.ownPorts = new OwnPorts(this.tracker.legs)
     this.staleMappings = new StaleMappings(this.tracker.legs, this.transits)
     this.sizing = new Sizing(this.table, settings, new OwnerFeed(this.table, this.owners.queue), refusals)
@@ -183,6 +198,8 @@ export class Analysis implements Observer, Witness {
         this.tableCheck?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
+        if (this.halfUntracked.isAwake) this.besideUntracked(packet, sightings)
+        if (this.pathMtus.isAwake) this.pathMtus.packet(packet, this.engine.key)
         if (this.fresh >= 0) this.opened(packet, sightings)
         else if (this.engine.state === STATE_NEW && this.engine.ct < 0) this.unconfirmed(packet, sightings)
         break
@@ -257,6 +274,7 @@ export class Analysis implements Observer, Witness {
   async conclude(end: number, tryOut: TryOut = async () => false): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
+    const bursts = this.bursts.conclude()
     const found = [
       ...(this.tableCheck?.conclude() ?? []),
       ...this.tableFull.conclude(),
@@ -264,6 +282,11 @@ export class Analysis implements Observer, Witness {
       ...flows,
       ...this.staleMappings.conclude(this.tracker.clients),
       ...this.forwarded.conclude(this.tracker.clients),
+      ...this.pathMtus.conclude(),
+      ...this.halfUntracked.conclude(),
+      ...this.sctpPaths.conclude(),
+      ...udpFloods(bursts),
+      ...synFloodsOfSources(bursts),
       ...this.announced.conclude(),
       ...this.ownPorts.conclude(),
       ...this.groupAnswers.conclude(),
@@ -282,7 +305,7 @@ export class Analysis implements Observer, Witness {
       }),
       leftOut: told.length - wanted.length,
       owners,
-      searches: this.tracker.exhausted,
+      searches: [...this.tracker.exhausted, ...[this.sctpPaths.budget].filter(({ refused }) => refused > 0)],
     }
   }
 
@@ -295,6 +318,8 @@ export class Analysis implements Observer, Witness {
     this.portPressure.created(this.table, this.fresh, packet)
     this.announced.created(this.table, this.fresh, packet, point)
     this.groupAnswers.created(this.table, this.fresh, packet, point)
+    this.sctpPaths.created(this.fresh, packet)
+    this.bursts.created(this.fresh, packet, point)
     this.fresh = -1
   }
 
@@ -315,30 +340,48 @@ export class Analysis implements Observer, Witness {
     this.midStream.released(this.table, ct)
     this.portPressure.released(this.table, ct)
     this.announced.released(this.table, ct)
+    this.sctpPaths.released(ct)
   }
 
   private unusual(packet: Packet, sightings: Sightings | null): void {
     const { state } = this.engine
-    if (state === STATE_RELATED && isIcmp(packet)) this.related(packet)
+    if (state === STATE_RELATED && isIcmp(packet)) this.related(packet, sightings)
     else if (state === STATE_DROPPED) this.tableFull.dropped(packet, sightings)
+    else if (state === STATE_UNTRACKED) this.halfUntracked.untracked(packet, this.pointOf(packet, sightings))
+  }
+
+  /** Some packets are not tracked: may this one answer them? */
+  private besideUntracked(packet: Packet, sightings: Sightings | null): void {
+    const { state } = this.engine
+    if (state !== STATE_NEW && state !== STATE_INVALID) return
+    const isRefused = this.rules?.isRefused === true
+    this.halfUntracked.tracked(packet, state, isRefused, this.pointOf(packet, sightings))
   }
 
   private refused(packet: Packet, sightings: Sightings | null): void {
     const { engine, invalid, tracker } = this
     const isFromCapture =
-      packet.protocol === IPPROTO_TCP && isPartial(tracker.legs, engine.key, packet.tcpFlags)
+      packet.protocol === IPPROTO_TCP
+        ? isPartial(tracker.legs, engine.key, packet.tcpFlags)
+        : engine.key < 0 && this.sctpPaths.isFromCapture(this.table, packet)
     invalid.add(packet, engine.context.reasons, isFromCapture)
     if (!isFromCapture && engine.key >= 0 && isOutsideWindow(engine.context.reasons))
       tracker.outsideWindow(packet, sightings, engine.key >> 1)
     this.invalidFates?.add()
+    if (engine.key < 0) {
+      const isDropped = this.rules?.isRefused === true
+      this.sctpPaths.refused(this.table, packet, sightings, isDropped, this.pointOf(packet, sightings))
+    }
     if (engine.key >= 0 && (engine.key & 1) === DIRECTION_REPLY)
       this.unreplied.invalidAnswer(this.table, engine.key >> 1)
   }
 
-  private related(error: Packet): void {
-    this.unreplied.related(this.table, this.engine.ct)
-    this.staleMappings.related(this.table, this.engine.ct, error)
-    this.forwarded.related(this.engine.ct)
+  private related(error: Packet, sightings: Sightings | null): void {
+    const { ct, direction } = this.engine
+    this.pathMtus.related(error, sightings, ct * 2 + direction, this.pointOf(error, sightings))
+    this.unreplied.related(this.table, ct)
+    this.staleMappings.related(this.table, ct, error)
+    this.forwarded.related(ct)
   }
 
   private load(known: KnownTable): void {
@@ -362,6 +405,7 @@ export class Analysis implements Observer, Witness {
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
+    this.pathMtus.ended(this.table, ct)
     this.announced.ended(this.table, ct)
     this.ownPorts.ended(this.table, ct)
     this.transits.forget(ct)

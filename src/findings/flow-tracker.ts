@@ -1,6 +1,6 @@
 // Keeps what each point sees of each connection, and asks the detectors where something is out of the ordinary.
 
-import { IPS_DST_NAT, IPS_SRC_NAT } from '../conntrack/status.ts'
+import { IPS_NAT_MASK } from '../conntrack/status.ts'
 import type { Table } from '../conntrack/table.ts'
 import {
   IPPROTO_ICMP,
@@ -50,7 +50,6 @@ import type { Facts } from './facts/facts.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { isOverUnopened, noteOpening, Segments } from './segments.ts'
 
-const IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
 const ICMP_HEADER = 8
 const PORT_UNREACHABLE = (3 << 8) | 3
 const PORT_UNREACHABLE_IPV6 = (1 << 8) | 4
@@ -71,7 +70,9 @@ export class FlowTracker {
   private readonly seen = new Observation()
   private readonly quoted = new Packet()
   private readonly error = new Packet()
-  /** Packets so far; in 32 bits that is the number of the packet, which its copies have, too. */
+  /** Counts packets, in 32 bits: the copies of one have the same number. */
+  private number = 0
+  /** Packets so far. */
   private packets = 0
   private now = 0
   /** The leg of the packet's first sighting, and which way the packet goes there. */
@@ -112,8 +113,7 @@ export class FlowTracker {
     if (protocol === IPPROTO_TCP && packet.transportCaptured < TCP_MIN_LENGTH) return
     // put together from fragments, of which the last has no ports
     if (sightings !== null && !sightings.isLate && isOfFragment(packet, sightings)) return
-    this.packets++
-    this.seen.takeTransport(packet, this.packets | 0)
+    this.number = (this.number + 1) | 0
     if (sightings === null || this.isAlone(sightings)) this.alone(packet, key)
     else this.sighted(packet, sightings, ct)
     if (this.lifetimes.sweep(this.now)) this.floods.sweep()
@@ -125,6 +125,9 @@ export class FlowTracker {
    */
   outsideWindow(packet: Packet, sightings: Sightings | null, ct: number): void {
     const { seen, legs } = this
+    if ((packet.tcpFlags & TCP_SYN) !== 0) return
+    // a plain one was taken without the view
+    seen.takeTransport(packet, this.number)
     const start = sightings?.isLate ? 1 : 0
     for (let i = start; i < (sightings?.count ?? 1); i++) {
       if (sightings !== null) seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
@@ -185,10 +188,11 @@ export class FlowTracker {
   /** A frame that is replayed as it came, or that alone shows its packet. */
   private alone(packet: Packet, key: number): void {
     const { seen } = this
-    this.segments.begin()
+    this.begin()
     this.now = packet.time
     const point = pointOfFrame(packet, this.points.of(packet.interface, packet.interfaceIndex))
     if (key >= 0 && this.isPlain(packet, point, key)) return
+    seen.takeTransport(packet, this.number)
     seen.takeFrame(packet, point)
     this.follow(key >= 0 ? key >> 1 : this.entries.of(this.seen, packet.zone))
   }
@@ -198,12 +202,12 @@ export class FlowTracker {
    * place. False: nothing was done. One that goes through follow() comes to the same.
    */
   private isPlain(packet: Packet, point: number, key: number): boolean {
-    const { legs, seen } = this
+    const { legs } = this
     const isSegment = packet.protocol === IPPROTO_TCP
     if (isSegment && (packet.tcpFlags & (TCP_SYN | TCP_RST)) !== 0) return false
     const leg = legs.firstOf(key >> 1)
     if (leg < 0) return false
-    const words = legs.chunkOf(leg)
+    const words = legs.memory
     const at = legs.at(leg)
     const flags = words[at + FLAGS]
     if (words[at + POINT] !== point || (flags & (LEG_ORIGINAL_ENDS | LEG_DNS)) !== LEG_ORIGINAL_ENDS)
@@ -216,21 +220,22 @@ export class FlowTracker {
       const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
       if (!isSegment || words[side + SIDE_PACKETS] === 0) return false
     }
+    if (isSegment) return this.segments.goOn(leg, direction, packet)
+    const { seen } = this
     legs.direction = direction
+    seen.takeTransport(packet, this.number)
     seen.time = packet.time
     seen.frame = packet.frame
-    if (isSegment) {
-      this.segments.progress(leg, direction)
-      legs.noteTime(leg, seen)
-    } else this.progressDatagram(leg)
+    this.progressDatagram(leg)
     return true
   }
 
   private sighted(packet: Packet, sightings: Sightings, ct: number): void {
     const { seen } = this
     const start = sightings.isLate ? 1 : 0
+    seen.takeTransport(packet, this.number)
     const isTold = (this.points.all.length > 1 || hidesInterfaces(sightings.linkType(0))) && start === 0
-    this.segments.begin()
+    this.begin()
     for (let i = start; i < sightings.count; i++) {
       seen.takeSighting(sightings, i, pointOfSighting(sightings, i))
       if (i === start) this.now = seen.time
@@ -243,6 +248,11 @@ export class FlowTracker {
       seen.takeSighting(sightings, 0, pointOfSighting(sightings, 0))
       this.markFound(ct >= 0 ? ct : this.entries.of(this.seen, packet.zone), LEG_FORWARDED)
     }
+  }
+
+  private begin(): void {
+    this.segments.begin()
+    this.packets++
   }
 
   private see(ct: number, isFirst: boolean, isTold: boolean): void {
@@ -341,7 +351,7 @@ export class FlowTracker {
         sightings === null
           ? pointOfFrame(shown, this.points.of(shown.interface, shown.interfaceIndex))
           : pointOfSighting(sightings, i)
-      seen.takeQuoted(shown, quoted, point, this.packets | 0)
+      seen.takeQuoted(shown, quoted, point, this.number)
       const leg = legs.find(seen, this.entries.of(this.seen, packet.zone))
       if (leg >= 0 && legs.direction === 0) strayDatagram(legs, this.collector, leg, seen)
     }

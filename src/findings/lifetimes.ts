@@ -51,6 +51,7 @@ export class Lifetimes {
 
   /** What a reopened entry left belongs to entry `ct`, which the same packet made; -1: it made none. */
   takeOver(ct: number): void {
+    if (this.reopened < 0) return
     const { legs } = this
     for (let leg = this.reopened, next = -1; leg >= 0; leg = next) {
       next = legs.next(leg)

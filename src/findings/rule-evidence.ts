@@ -9,12 +9,13 @@ import {
   sameAddress,
 } from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
-import { leadsTo, type NatAnswer, nameOf, onlyTarget } from '../host/rules/rules.ts'
+import { firstHook, leadsTo, type NatAnswer, nameOf, onlyTarget, type Rules } from '../host/rules/rules.ts'
 import type { Action, Rule } from '../host/rules/ruleset.ts'
 import type { Subject } from '../host/rules/subject.ts'
 import { BY_HOST } from '../host/walk/grouped-packets.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
 import { placeOf } from '../host/walk/rule-numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../net/numbers.ts'
 import { isOneEnd } from './evidence/flow-forms.ts'
 import { isSamePhrase } from './facts/collector.ts'
 import {
@@ -109,6 +110,8 @@ export function informedBy(
       // what dropped the packets is said first
       if (replayed !== null && (facts.id === 'lost-in-host' || facts.id === 'multicast-answer'))
         for (const flow of flows) droppedBy(flow, replayed, given)
+      if (facts.id === 'partial-notrack') halfUntracked(facts, replayed, given)
+      if (replayed !== null && facts.id === 'pmtu-blackhole') errorDroppedBy(facts, replayed, given)
       for (const flow of flows) {
         const parties = partiesOf(flow)
         if (parties !== null) gather(facts.id, parties, given)
@@ -217,13 +220,16 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
   }
 }
 
-/** Says what dropped the packets of a flow, which came in and did not leave: of several rules the one that dropped most. */
+/**
+ * Says what dropped the packets of a flow, which came in and did not leave: of several rules the one that dropped most.
+ * @returns whether anything is known to have
+ */
 function droppedBy(
   { protocol, client, server }: FlowFacts,
   { dropped, numbers }: ReplayedRules,
   given: Given,
-): void {
-  if (client === null) return
+): boolean {
+  if (client === null) return false
   const [most] = dropped.groups
     .filter(
       group =>
@@ -233,10 +239,59 @@ function droppedBy(
         sameAddress(group.destination, server.words),
     )
     .sort((a, b) => b.packets - a.packets)
-  if (most === undefined) return
+  if (most === undefined) return false
   const place = placeOf(numbers, most.decided)
   if (place !== null) given.tell('rule-drops', { ...place })
   else if (most.decided === BY_HOST) given.tell('host-drops', { why: most.why })
+  return place !== null || most.decided === BY_HOST
+}
+
+/** Says what dropped the ICMP errors of a finding. */
+function errorDroppedBy({ steps, flows: [flow] }: Facts, replayed: ReplayedRules, given: Given): void {
+  const { router, target } = steps.find(({ code }) => code === 'error')?.values ?? {}
+  if (typeof router !== 'object' || typeof target !== 'object' || flow === undefined) return
+  const protocol = router.family === 6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP
+  given.isConfirmed = droppedBy({ ...flow, protocol, client: router, server: target }, replayed, given)
+}
+
+/**
+ * Says which rule leaves one direction untracked, and what drops the other; certain where no rule may untrack that, too.
+ */
+function halfUntracked(
+  { flows: [flow], reasons: [reason] }: Facts,
+  replayed: ReplayedRules | null,
+  given: Given,
+): void {
+  const { knowledge } = given
+  if (flow === undefined || flow.client === null || knowledge.rules === null) return
+  const { protocol, client, server } = flow
+  const request = [client, flow.translated?.server ?? server] as const
+  const answer = [request[1], flow.translated?.client ?? client] as const
+  const isOfRequests = reason?.code === 'requests'
+  const [untracked, tracked] = isOfRequests ? [request, answer] : [answer, request]
+  const untracking = untrackedOnWay(protocol, untracked, knowledge, knowledge.rules)
+  if (untracking.way !== null) given.tellRule('rule-untracks', untracking.way)
+  if (untrackedOnWay(protocol, tracked, knowledge, knowledge.rules).way !== null) given.isContradicted = true
+  else given.isConfirmed = untracking.isSure
+  const isLocal = ({ family, words }: Endpoint): boolean => knowledge.host?.isLocal(family, words) === true
+  given.values.hook = isLocal(tracked[0]) ? 'OUTPUT' : 'PREROUTING'
+  if (replayed === null) return
+  const way: FlowFacts = { ...flow, client: tracked[0], server: tracked[1], translated: null }
+  if (droppedBy(way, replayed, given))
+    given.values.chain = isLocal(tracked[0]) ? 'OUTPUT' : isLocal(tracked[1]) ? 'INPUT' : 'FORWARD'
+}
+
+/** Where the sender may be the host or not, both hooks are asked. */
+function untrackedOnWay(
+  protocol: number,
+  [source, destination]: readonly [Endpoint, Endpoint],
+  knowledge: Knowledge,
+  rules: Rules,
+): ReturnType<Rules['untracking']> {
+  const subject = knowledge.subject(protocol, source, destination)
+  if (subject.isLocal !== null) return rules.untracking(subject, firstHook(subject))
+  const forwarded = rules.untracking(subject, 'prerouting')
+  return forwarded.way === null ? rules.untracking(subject, 'output') : forwarded
 }
 
 function turned({ protocol, client, service, backend }: Parties): Parties {

@@ -2,6 +2,7 @@
 
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
+import type { Packet } from '../packet/packet.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
 import { forgetPause, notePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
@@ -99,45 +100,87 @@ export class Segments {
     this.doubt = null
   }
 
+  /**
+   * A segment of a leg whose opening was seen on its side, or a segment after that: where it changes nothing but the
+   * leg's own words, they are changed straight from the packet, and `true` is the answer. False: nothing was done, and
+   * the view has to be filled for progress(), which would have come to the same.
+   */
+  goOn(leg: number, direction: number, packet: Packet): boolean {
+    const { legs } = this
+    const words = legs.memory
+    const at = legs.at(leg)
+    if (words[at + RARE] !== 0) return false
+    const { tcpFlags, sequence } = packet
+    const payload = packet.transportLength - packet.tcpHeaderLength
+    const length = (tcpFlags & TCP_FIN) === 0 ? payload : payload + 1
+    const known = words[at + (direction === 0 ? SIDE : REPLY_SIDE) + SIDE_END]
+    if (length > 0 && sequence === known && packet.time - legs.time(leg) >= PAUSE) return false
+    this.noteFlags(leg, direction, tcpFlags)
+    this.advance(leg, direction, (sequence + length) | 0, packet.acknowledgment, packet.window, packet.frame)
+    legs.noteTimeOf(leg, packet)
+    return true
+  }
+
   /** A segment in the middle of a connection. */
   progress(leg: number, direction: number): void {
     const { legs, seen } = this
-    const words = legs.chunkOf(leg)
+    const words = legs.memory
     const at = legs.at(leg)
     const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
-    const packets = words[side + SIDE_PACKETS]
-    let length = seen.payload
-    let flags = words[at + FLAGS]
-    if ((seen.flags & TCP_FIN) !== 0) {
-      length++
-      flags |= direction === 0 ? LEG_FIN : LEG_FIN_BACK
-    }
-    if (direction === 0) {
-      if ((flags & (LEG_SYN_ACK | LEG_OPEN)) === LEG_SYN_ACK) {
-        flags |= LEG_OPEN
-        legs.responders.count(legs.responder(leg), OPEN)
-      }
-      if ((seen.flags & TCP_ACK) !== 0) flags |= LEG_ACKNOWLEDGED
-    }
-    words[at + FLAGS] = flags
+    const length = (seen.flags & TCP_FIN) === 0 ? seen.payload : seen.payload + 1
+    this.noteFlags(leg, direction, seen.flags)
+    const flags = words[at + FLAGS]
     const end = (seen.sequence + length) | 0
-    const known = words[side + SIDE_END]
-    if (length > 0 && seen.sequence === known && seen.time - legs.time(leg) >= PAUSE) {
+    if (length > 0 && seen.sequence === words[side + SIDE_END] && seen.time - legs.time(leg) >= PAUSE) {
       notePause(legs, leg, direction, seen)
     } else if (words[at + RARE] !== 0 && legs.rare(leg, GAP_FRAME) !== 0) {
       if (direction !== legs.rare(leg, GAP_SIDE)) forgetPause(legs, leg)
     }
-    const isPickedUp = packets === 0 && (flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0
+    const isPickedUp =
+      words[side + SIDE_PACKETS] === 0 && (flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0
     if (isPickedUp && direction === 1 && (flags & LEG_SYN) !== 0) {
       this.leaks.strayHalf(leg, seen)
       this.detectors.challenged(leg, seen)
     }
     if (isPickedUp) this.pickUp(leg, direction, end)
-    else if (after(end, known)) words[side + SIDE_END] = end
-    const limit = (seen.acknowledgment + (seen.window << legs.scale(leg, direction))) | 0
+    this.advance(leg, direction, end, seen.acknowledgment, seen.window, seen.frame)
+  }
+
+  /** What the flags of a segment without SYN and RST say of its leg. */
+  private noteFlags(leg: number, direction: number, tcpFlags: number): void {
+    const { legs } = this
+    const words = legs.memory
+    const at = legs.at(leg) + FLAGS
+    let flags = words[at]
+    if ((tcpFlags & TCP_FIN) !== 0) flags |= direction === 0 ? LEG_FIN : LEG_FIN_BACK
+    if (direction === 0) {
+      if ((flags & (LEG_SYN_ACK | LEG_OPEN)) === LEG_SYN_ACK) {
+        flags |= LEG_OPEN
+        legs.responders.count(legs.responder(leg), OPEN)
+      }
+      if ((tcpFlags & TCP_ACK) !== 0) flags |= LEG_ACKNOWLEDGED
+    }
+    words[at] = flags
+  }
+
+  /** A side has sent a segment, up to `end`. */
+  private advance(
+    leg: number,
+    direction: number,
+    end: number,
+    ack: number,
+    window: number,
+    frame: number,
+  ): void {
+    const { legs } = this
+    const words = legs.memory
+    const side = legs.at(leg) + (direction === 0 ? SIDE : REPLY_SIDE)
+    const packets = words[side + SIDE_PACKETS]
+    if (after(end, words[side + SIDE_END])) words[side + SIDE_END] = end
+    const limit = (ack + (window << legs.scale(leg, direction))) | 0
     if (packets === 0 || after(limit, words[side + SIDE_LIMIT])) words[side + SIDE_LIMIT] = limit
-    words[side + SIDE_ACK] = seen.acknowledgment
-    words[side + SIDE_FRAME] = seen.frame
+    words[side + SIDE_ACK] = ack
+    words[side + SIDE_FRAME] = frame
     words[side + SIDE_PACKETS] = packets + 1
   }
 
@@ -182,10 +225,12 @@ export class Segments {
     if (!isAnswer && isFirst && direction === 0) noteSyn(legs, leg, seen)
     legs.setScale(leg, direction, seen.windowScale)
     legs.setTtl(leg, direction, seen.ttl)
-    legs.setSide(leg, direction, SIDE_END, (seen.sequence + 1) | 0)
-    legs.setSide(leg, direction, SIDE_ACK, seen.acknowledgment)
-    legs.setSide(leg, direction, SIDE_LIMIT, (seen.acknowledgment + seen.window) | 0)
-    legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
+    const words = legs.memory
+    const side = legs.at(leg) + (direction === 0 ? SIDE : REPLY_SIDE)
+    words[side + SIDE_END] = (seen.sequence + 1) | 0
+    words[side + SIDE_ACK] = seen.acknowledgment
+    words[side + SIDE_LIMIT] = (seen.acknowledgment + seen.window) | 0
+    words[side + SIDE_FRAME] = seen.frame
   }
 
   /** Whether a SYN begins another connection than the leg tells of; one whose start was not seen must have ended. */

@@ -1,8 +1,10 @@
 // All that was given of the host beside the captures: rules, topology, objects, and the questions that they answer together.
+import type { BroadcastNetwork } from '../conntrack/helper-assignment.ts'
 import { type Address, type Family, sameAddress } from './files/network.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
 import type { Rules } from './rules/rules.ts'
 import type { Subject } from './rules/subject.ts'
+import type { OfNamespaces } from './topology/namespaces.ts'
 import type { BridgePort, Host, Topology } from './topology/topology.ts'
 
 export type Endpoint = Address & { port: number }
@@ -16,20 +18,41 @@ export class Knowledge {
   host: Host | null
   /** Interfaces of the captures that this host lacks, by their indexes. */
   lacking: readonly number[] = []
+  /** Captures of several network namespaces that were taken for one; none where they were not. */
+  merged: readonly OfNamespaces[] = []
+  private readonly isNamed: boolean
 
-  constructor(rules: Rules | null, topology: Topology | null, cluster: Cluster | null = null) {
+  /** @param name of the host or namespace that the captures are of, where it is told; `''`: not told */
+  constructor(rules: Rules | null, topology: Topology | null, cluster: Cluster | null = null, name = '') {
     this.rules = rules
     this.topology = topology
     this.cluster = cluster
-    this.host = topology?.onlyHost ?? null
+    const named = name === '' ? null : (topology?.known(name) ?? null)
+    this.isNamed = named !== null
+    this.host = named ?? topology?.onlyHost ?? null
   }
 
   /** Tells which interfaces the captures have, by index where they have one, else by name. */
   settle(indexes: readonly number[], names: readonly string[]): void {
+    if (this.isNamed) return
     const host = this.topology?.hostWith(indexes, names) ?? null
     this.host = host
     const isListed = host !== null && host.interfaces.size > 0
     this.lacking = isListed ? indexes.filter(index => host.byIndex(index) === null) : []
+  }
+
+  /** The IPv4 networks of the host that have a broadcast address. */
+  get networks(): BroadcastNetwork[] {
+    const addresses = [...(this.host?.interfaces.values() ?? [])].flatMap(device => device.addresses)
+    return addresses.flatMap(({ address, network }) => {
+      const [own = 0] = address.words
+      const [first = 0] = network.first
+      const [last = 0] = network.last
+      // the last of a network of two hosts, or of one, is a host
+      return address.family === 6 || (last >>> 0) - (first >>> 0) < 2
+        ? []
+        : [{ own, broadcast: last, mask: ~(first ^ last) }]
+    })
   }
 
   /** A packet from one endpoint to another. */

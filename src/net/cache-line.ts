@@ -11,6 +11,6 @@ export function alignedInt32(length: number): Int32Array<ArrayBuffer> {
 }
 
 /** The same memory as doubles. */
-export function doublesOf(words: Int32Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+export function doublesOf<Memory extends ArrayBufferLike>(words: Int32Array<Memory>): Float64Array<Memory> {
   return new Float64Array(words.buffer, words.byteOffset, words.length >> 1)
 }

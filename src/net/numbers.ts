@@ -61,6 +61,11 @@ export const PORT_GENEVE = 6081
 /** Linux's own default for VXLAN, from before the assignment. */
 export const PORT_VXLAN_LINUX = 8472
 
+/** Whether tunnels over UDP have that port whose source ports are hashes of what is inside: nobody answers to them. */
+export function isOverlayPort(port: number): boolean {
+  return port === PORT_VXLAN || port === PORT_VXLAN_LINUX || port === PORT_GENEVE
+}
+
 export const TCP_FIN = 0x01
 export const TCP_SYN = 0x02
 export const TCP_RST = 0x04

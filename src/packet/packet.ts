@@ -93,6 +93,11 @@ export class Packet {
   tcpHeaderLength = 0
   sequence = 0
   acknowledgment = 0
+  /**
+   * How much farther it is than what the other side has sent, because a helper rewrote that to another length. Set by who
+   * has seen the packet on both sides of the translation. kernel: nf_ct_seq_offset()
+   */
+  acknowledgmentShift = 0
   /** Window as on the wire, not scaled. */
   window = 0
 }

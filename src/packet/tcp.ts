@@ -27,6 +27,7 @@ const ALIGNED_TIMESTAMP_LENGTH = 12
 /** Decodes the TCP header at `at`; returns the bytes conntrack reads. A header shorter than 20 bytes gets only its ports. */
 export function decodeTcp(view: DataView, at: number, packet: Packet): number {
   decodePorts(view, at, packet)
+  packet.acknowledgmentShift = 0
   if (packet.transportCaptured < TCP_MIN_LENGTH) return TCP_MIN_LENGTH
   const word = view.getInt32(at + OFFSET_FLAGS_WINDOW)
   packet.tcpFlags = (word >>> 16) & 0xff

@@ -15,6 +15,7 @@ import {
   LINK_TYPE,
   MOST_RECORDS,
   NEXT_SIGHTING,
+  ORIGINAL_LENGTH,
   PLACE,
   POINT,
   PORTS,
@@ -228,7 +229,9 @@ export class Groups {
     const { words, times } = this.ring
     const at = slot << RECORD_SHIFT
     const mayBe = (words[at + STATE] & RECORD_IDENTIFIED) !== 0 || hidesInterfaces(words[at + LINK_TYPE])
-    return mayBe && times[slot] - times[earlier] <= TWICE_TIME
+    // what may be rewritten is told apart by less
+    const isAsLong = words[at + ORIGINAL_LENGTH] === words[(earlier << RECORD_SHIFT) + ORIGINAL_LENGTH]
+    return mayBe && isAsLong && times[slot] - times[earlier] <= TWICE_TIME
   }
 
   /**

@@ -18,6 +18,7 @@ import {
   NEXT_SIGHTING,
   POINT,
   RECORD_LATE,
+  RECORD_REWRITABLE,
   RECORD_SHIFT,
   RecordRing,
   SIGHTINGS,
@@ -59,8 +60,10 @@ const RIVALS = 4
 export interface WindowOptions {
   /** bridge-nf-call-iptables and -ip6tables of the host, null where nobody told. */
   bridgeCalls: { ipv4: number | null; ipv6: number | null }
-  /** Whether checksums are looked at, for which packets are kept whole. */
+  /** Whether checksums are looked at, or payload, for which packets are kept whole. */
   keepsPayload: boolean
+  /** Ports of protocols whose payload helpers of conntrack rewrite, so that it differs on both sides of a translation. */
+  rewrittenPorts?: readonly number[]
 }
 
 export class SightingWindow {
@@ -113,7 +116,7 @@ export class SightingWindow {
     this.bridging = new Bridging(options.bridgeCalls, this.stations)
     this.sightings = new Sightings(this.ring)
     this.preview = new Sightings(this.ring)
-    this.intake = new Intake(this.ring, options.keepsPayload)
+    this.intake = new Intake(this.ring, options.keepsPayload, options.rewrittenPorts ?? [])
     this.restorer = new Restorer(this.intake, this.stations)
     this.calm = new Calm(this.intake, JOIN_TIME)
   }
@@ -300,6 +303,7 @@ export class SightingWindow {
     this.markReleased(sightings.slot(0))
     sightings.decode(sightings.before, packet)
     packet.time = sightings.time(0)
+    if ((this.ring.word(slot, STATE) & RECORD_REWRITABLE) !== 0) this.readShift(packet)
     this.copies += sightings.total - 1
     if (sightings.count > 1 && this.source.captures.length > 1) this.otherTables.take(sightings)
     this.restorer.restore(packet, sightings)
@@ -308,6 +312,14 @@ export class SightingWindow {
       this.calm.startOver()
     }
     if (sightings.translated !== 0 && sightings.count > 1) this.translations++
+  }
+
+  /** A segment that was seen on both sides of a translation shows how far its acknowledgment is shifted between them. */
+  private readShift(packet: Packet): void {
+    const { sightings, peeked } = this
+    if (sightings.translated === 0 || packet.protocol !== IPPROTO_TCP) return
+    sightings.decode(sightings.after, peeked)
+    packet.acknowledgmentShift = (packet.acknowledgment - peeked.acknowledgment) | 0
   }
 
   private releaseLate(slot: number, packet: Packet): void {

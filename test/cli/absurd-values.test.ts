@@ -128,7 +128,7 @@ describe('--at', () => {
   ])('%s is refused', async at => {
     const { code, stderr } = await runCli(['list', CAPTURE, `--at=${at}`])
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^ctpcap: --at .*(more seconds than 18446744073|no instant; expected)/)
+    expect(stderr).toMatch(/^ctpcap: --at .*(more seconds than 18446744073|not a time; expected)/)
   })
 
   it.each(['+18446744073', '18446744073', '0', '+0', '9999-12-31T23:59:59Z', '0001-01-01T00:00:00Z'])(

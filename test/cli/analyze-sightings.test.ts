@@ -63,7 +63,7 @@ describe('a capture on any', () => {
     expect(sightings?.bridgeCalls.ipv4).toEqual({ value: 0, origin: 'concluded' })
     expect(packets.unmet).toBe(sightings?.switched)
     expect(packets.unmet).toBe(10)
-    const { stdout } = await runCli(['analyze', SAME_BRIDGE])
+    const { stdout } = await runCli(['analyze', SAME_BRIDGE, '--details'])
     expect(stdout).toContain(
       '10 packets switched inside a bridge (bridge-nf-call-iptables=0, concluded from the packets)',
     )
@@ -75,7 +75,7 @@ describe('a capture on any', () => {
     ['fixtures/lab/same-bridge-dnat-control/any.pcap', [], '=1, concluded from the packets'],
     ['fixtures/lab/same-bridge-direct-control/any.pcap', [], '=1, assumed: no packet tells'],
   ])('says whether that is given, concluded or assumed: %s %s', async (capture, args, words) => {
-    const { stdout } = await runCli(['analyze', capture, ...args])
+    const { stdout } = await runCli(['analyze', capture, '--details', ...args])
     const [line] = stdout.match(/\d+ packets switched inside a bridge.*\n/) ?? []
     expect(line).toContain(`(bridge-nf-call-iptables${words})`)
   })

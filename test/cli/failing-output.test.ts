@@ -31,10 +31,12 @@ const { commands } = createProgram(
 )
 const COMMANDS = commands.map(command => command.name())
 
-/** What a command needs beside captures to print anything. */
 const RULES = join(import.meta.dirname, '../../fixtures/knowledge/iptables-save-counters.txt')
-const needs = (command: string): string[] =>
-  command === 'rules' ? ['--rules', RULES, '--format', 'json'] : []
+/** What a command is given to print anything: captures, and what it needs beside them. */
+const commandLine = (command: string, captures: readonly string[]): string[] => {
+  if (command === 'explain') return [command]
+  return [command, ...captures, ...(command === 'rules' ? ['--rules', RULES, '--format', 'json'] : [])]
+}
 
 /** Every option that writes a file, with its command and what makes it write something. */
 const WRITTEN = commands.flatMap(command =>
@@ -97,7 +99,7 @@ describe.skipIf(!existsSync(MAIN) || !existsSync('/dev/full'))(
   { timeout: PATIENCE },
   () => {
     it.each(COMMANDS)('ends %s with a line', command => {
-      const { code, stderr } = runInto([command, CAPTURE, ...needs(command)], { stdout: '/dev/full' })
+      const { code, stderr } = runInto(commandLine(command, [CAPTURE]), { stdout: '/dev/full' })
       expect([code, stderr]).toEqual([2, 'ctpcap: standard output: cannot be written: no space left\n'])
     })
 
@@ -136,13 +138,13 @@ describe.skipIf(!existsSync(MAIN) || MOUNTS_ONLY.skip)(
       using folder = new Folder()
       // so many that there is more than a page of memory even of what is said of each
       const captures = Array.from({ length: 6 }, (_, i) => folder.write(`${i}.pcap`, readFileSync(CAPTURE)))
-      const args = [command, ...captures, ...json, ...needs(command)]
-      const whole = Buffer.from(runInto(args, {}).stdout)
+      const line = [...commandLine(command, captures), ...json]
+      const whole = Buffer.from(runInto(line, {}).stdout)
       // all pages but the last
       const pages = Math.ceil(whole.length / 4096) - 1
       expect(pages).toBeGreaterThan(0)
       // the older output has one of its own
-      const { code, stderr } = runMounted(folder, smallDisk(4 * (pages + 1)), args)
+      const { code, stderr } = runMounted(folder, smallDisk(4 * (pages + 1)), line)
       expect([code, stderr]).toEqual([2, 'ctpcap: standard output: cannot be written: no space left\n'])
       expect(readFileSync(folder.at('left/out')).equals(whole.subarray(0, 4096 * pages))).toBe(true)
     })
@@ -195,7 +197,7 @@ async function runUnread(
 
 describe.skipIf(!existsSync(MAIN))('a closed pipe (needs dist/)', { timeout: PATIENCE }, () => {
   it.each(COMMANDS)('ends %s quietly', async command => {
-    const { code, stderr } = await runUnread([command, CAPTURE, ...needs(command)], 'stdout')
+    const { code, stderr } = await runUnread(commandLine(command, [CAPTURE]), 'stdout')
     expect(code).toBe(0)
     expect(stderr.replace(/^ctpcap \S+: \d+ flow entries have been shown\. .*\n$/, '')).toBe('')
   })

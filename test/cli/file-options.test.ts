@@ -29,7 +29,7 @@ const program = createProgram(
   () => {},
 )
 const places: Place[] = program.commands
-  .filter(command => command.name() !== 'help')
+  .filter(({ registeredArguments }) => registeredArguments[0]?.name() === 'capture')
   .flatMap(command => {
     const name = command.name()
     const own: Place[] = command.options

@@ -65,14 +65,14 @@ describe('captures of two hosts', () => {
 
   it('are told of one after the other, with one connection through both', async () => {
     const { stdout } = await runCli(['analyze', ...nodes(MASQUERADED)])
-    expect(stdout).toContain(
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
       'tcp nodeA 10.244.0.5:40001 -> 192.168.56.12:30080, nodeB 10.244.0.5:40001 -> 192.168.56.12:30080, nodeA 192.168.56.12:41453 -> 10.244.0.7:8080',
     )
     expect(stdout.split('\n').filter(line => line.startsWith('==> '))).toEqual([
       '==> nodeA <==',
       '==> nodeB <==',
     ])
-    expect(stdout.match(/nothing wrong found;/g)).toHaveLength(2)
+    expect(stdout.match(/Nothing wrong found;/g)).toHaveLength(2)
   })
 
   it('are told at a glance as the verdict of each tells of them', async () => {
@@ -85,7 +85,7 @@ describe('captures of two hosts', () => {
     ])
     const sound = folder.write('sound.pcap', new CaptureBuilder().connection(1000).bytes())
     const { stdout: told } = await runCli(['analyze', `a=${sound}`, `b=${b}`])
-    expect(told).toMatch(/^Hosts {5}a {2}nothing wrong found;/)
+    expect(told).toMatch(/^Hosts {5}a {2}Nothing wrong found;/)
   })
 
   it('have a document each, in one', async () => {
@@ -105,6 +105,32 @@ describe('captures of two hosts', () => {
     ])
   })
 
+  it('have one story where one host does what the other shows', async () => {
+    const { stdout } = await runCli(['analyze', ...nodes(ELSEWHERE)])
+    expect(stdout.split('\n').slice(0, 3)).toEqual([
+      'Hosts     nodeA  error dsr-untranslated-reply (because of nodeB), 1 without a reply; 6 flows, peak 3 live entries',
+      '          nodeB  error dsr-untranslated-reply, 1 without a reply; 1 flow, peak 1 live entry',
+      '          fix on nodeB: dsr-untranslated-reply; it is the cause of dsr-untranslated-reply on nodeA (1 connection)',
+    ])
+    const [, a = '', b = ''] = stdout.split(/==> node[AB] <==\n/)
+    expect(a).toContain('fix:   on nodeB, as told there')
+    expect(a).not.toContain('iptables -t nat')
+    expect(b).toContain('iptables -t nat -A POSTROUTING')
+
+    const document = JSON.parse((await runCli(['analyze', ...nodes(ELSEWHERE), '--json'])).stdout)
+    const cause = { host: 'nodeB', id: 'dsr-untranslated-reply' }
+    expect(document.connections[0].causes).toEqual([
+      { ...cause, consequences: [{ host: 'nodeA', id: 'dsr-untranslated-reply' }] },
+    ])
+    const causes = document.hosts.map((each: { report: { findings: { causedBy?: unknown }[] } }) =>
+      each.report.findings.map(({ causedBy }) => causedBy ?? null),
+    )
+    expect(causes).toEqual([
+      [cause, null],
+      [null, null],
+    ])
+  })
+
   it('whose traffic is one stream are one table without names, and two with them', async () => {
     using folder = new Folder()
     const [a, b] = twins(folder)
@@ -119,7 +145,8 @@ describe('captures of two hosts', () => {
   it('are told to be taken for one where no name tells them apart', async () => {
     const captures = (prefix: (node: string) => string): string[] =>
       ['nodeA', 'nodeB'].map(node => `${prefix(node)}${join(FOLDER, MASQUERADED, `${node}.any.pcap`)}`)
-    const limits = async (...args: string[]): Promise<string> => (await runCli(['analyze', ...args])).stdout
+    const limits = async (...args: string[]): Promise<string> =>
+      (await runCli(['analyze', ...args])).stdout.replace(/\s+/g, ' ')
     expect(await limits(...captures(() => ''))).toMatch(/12 packets went from .*nodeA.any.pcap \(frame 10\)/)
     expect(await limits(...captures(node => `${node}=`))).not.toContain('taken for one')
     // the interfaces of one host

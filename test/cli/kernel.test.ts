@@ -43,7 +43,11 @@ describe('the kernel', () => {
     const preset = ['--preset', 'linux-4.19']
     expect(await kernelOf(...preset)).toMatchObject({ asked: '4.19', basis: 'presumed', origin: 'preset' })
     const file = ['--sysctl', node, ...preset]
-    expect(await kernelOf(...file)).toMatchObject({ replayed: '5.15', basis: 'read', origin: 'osrelease' })
+    expect(await kernelOf(...file)).toMatchObject({
+      replayed: '5.15',
+      basis: 'presumed',
+      origin: 'osrelease',
+    })
     expect(await kernelOf('--kernel', '6.1', ...file)).toMatchObject({ replayed: '6.1', origin: 'option' })
   })
 
@@ -54,14 +58,23 @@ describe('the kernel', () => {
   it('is named in the report for people, with what is known of it', async () => {
     const { stdout } = await runCli([CAPTURE, '--kernel', '5.10.100'])
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
-      'tracked as Linux 5.10.46 does (--kernel 5.10.100; presumed: the nearest that is known)',
+      'tracked as Linux 5.10.46 does (--kernel 5.10.100; presumed: the nearest older one that is known)',
     )
     expect(stdout).not.toContain('The kernel is taken to be')
+    const told = async (asked: string) =>
+      /tracked as .*?\)/.exec(
+        (await runCli([CAPTURE, '--kernel', asked])).stdout.replaceAll(/\s+/g, ' '),
+      )?.[0]
+    expect(await told('5.15.0-91-generic')).toBe(
+      "tracked as Linux 5.15 does (--kernel 5.15.0-91-generic; presumed: a vendor's build, taken for the nearest older one that is known)",
+    )
+    expect(await told('4.18.0-513.el8.x86_64')).toContain("a vendor's build, taken for the nearest newer one")
+    expect(await told('6.18.44')).toContain('(--kernel 6.18.44; verified)')
   })
 
   it('is not known where only sysctls were given', async () => {
     const { stdout } = await runCli([CAPTURE, '--set', 'tcp_loose=0'])
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Which kernel the node runs is not known')
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('Assumes Linux 6.18: --kernel VERSION names another')
   })
 
   it('has defaults of its own, which what was given wins over', async () => {
@@ -129,7 +142,10 @@ describe('the kernel', () => {
     [['--kernel', 'newest'], '--kernel newest: no kernel version; expected such as 6.1 or 5.15.0-91-generic'],
     [['--hz', '0'], '--hz 0: expected a whole number from 24 to 1000'],
     [['--hz', 'x'], '--hz x: expected a whole number from 24 to 1000'],
-    [['--helper', 'sip'], '--helper sip: expected ftp, tftp'],
+    [
+      ['--helper', 'h323'],
+      '--helper h323: expected ftp, tftp, irc, pptp, sip, amanda, sane, netbios-ns, snmp',
+    ],
     [['--helper', 'ftp:0'], '--helper ftp:0: expected NAME:PORT with a port from 1 to 65535'],
     [['--helper', 'ftp:21:22'], '--helper ftp:21:22: expected NAME:PORT with a port from 1 to 65535'],
   ])('is not %j', async (options, message) => {

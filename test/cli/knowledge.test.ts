@@ -97,7 +97,7 @@ describe('analyze with rules and topology', () => {
       rule: 'same-bridge-dnat.rules.txt:37',
     })
     expect(flow?.reply.src).toBe('10.96.45.12')
-    const { stdout } = await runCli(['analyze', VETH, '--rules', RULES])
+    const { stdout } = await runCli(['analyze', VETH, '--rules', RULES, '--details'])
     expect(stdout).toContain(
       'not seen translated; by same-bridge-dnat.rules.txt:37 it goes to 10.244.0.7:8080',
     )

@@ -33,7 +33,7 @@ describe('list --at', () => {
       'udp      17 30 src=10.0.0.1 dst=10.0.0.2 sport=4 dport=53 [UNREPLIED] src=10.0.0.2 dst=10.0.0.1 sport=53 dport=4 mark=0 use=1',
     ])
     expect(stderr).toMatch(
-      /^ctpcap \d+\.\d+\.\d+: 1 flow entries have been shown\. \(62\.000000 s after the first frame, 2023-11-14T22:14:22\.000000Z\)\n$/,
+      /^ctpcap \d+\.\d+\.\d+: 1 flow entries have been shown\. \(62\.000000 s after the first frame, 2023-11-14 22:14:22\.000 UTC\)\n$/,
     )
   })
 
@@ -51,15 +51,30 @@ describe('list --at', () => {
     expect(ports((await list(questions, '--at', '+0.999999999')).lines)).toEqual([1])
   })
 
-  it('an instant after the end lets the entries age', async () => {
-    expect(seconds((await list(questions, '--at', '+82')).lines)).toEqual([10])
-    expect((await list(questions, '--at', '+92')).lines).toEqual([])
+  it('entries age until the instant', async () => {
+    expect(seconds((await list(questions, '--at', '+22')).lines)).toEqual([8, 9, 10])
+    expect((await list(questions, '--at', '+61')).lines).toEqual([])
   })
 
-  it('an instant before the first frame shows nothing', async () => {
-    const { lines, stderr } = await list(questions, '--at', '1600000000')
-    expect(lines).toEqual([])
-    expect(stderr).toContain('0 flow entries have been shown. (no frame)')
+  it('an instant outside of the capture is refused, with what is inside', async () => {
+    const refused = async (at: string): Promise<string> => {
+      const { lines, stderr } = await list(questions, '--at', at)
+      expect(lines).toEqual([])
+      return stderr
+    }
+    expect(await refused('+62.1')).toBe(
+      'ctpcap: --at 2023-11-14 22:14:22.100 UTC: outside of the capture, which lasts from 2023-11-14 22:13:20.000 UTC to 2023-11-14 22:14:22.000 UTC (+0 to +62.000000)\n',
+    )
+    expect(await refused('1600000000')).toContain('which begins at 2023-11-14 22:13:20.000 UTC')
+  })
+
+  it('a time without a zone is in that of --tz', async () => {
+    const { lines, stderr } = await list(questions, '--at', '2023-11-14T23:13:21.5', '--tz', 'Europe/Berlin')
+    expect(ports(lines)).toEqual([1, 2])
+    expect(stderr).toContain('2023-11-14 23:13:21.500 UTC+01:00')
+    expect((await runCli(['list', 'x.pcap', '--tz', 'Nowhere'])).stderr).toContain(
+      '--tz Nowhere: not a time zone',
+    )
   })
 
   it('peak is when the most entries were live, the first of equals', async () => {
@@ -73,20 +88,20 @@ describe('list --at', () => {
   it('peak cannot be found in what can be read only once', async () => {
     const { code, stderr } = await runCli(['list', '-', '--at', 'peak'])
     expect(code).toBe(2)
-    expect(stderr).toBe('ctpcap: --at peak reads the capture twice, which standard input cannot be\n')
+    expect(stderr).toBe('ctpcap: --at peak reads the capture twice; standard input can be read only once\n')
   })
 
   it.runIf(hasProgram('mkfifo', 'list.test.ts: a FIFO'))('peak cannot be found in a FIFO', async () => {
     using folder = new Folder()
     const fifo = folder.at('fifo')
     execFileSync('mkfifo', [fifo])
-    expect((await runCli(['list', fifo, '--at', 'peak'])).stderr).toContain('which')
+    expect((await runCli(['list', fifo, '--at', 'peak'])).stderr).toContain('can be read only once')
   })
 
   it('anything else is refused', async () => {
     const { code, stderr } = await runCli(['list', 'x.pcap', '--at', 'noon'])
     expect(code).toBe(2)
-    expect(stderr).toContain('--at noon: no instant')
+    expect(stderr).toContain('--at noon: not a time')
   })
 })
 

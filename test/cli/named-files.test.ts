@@ -62,6 +62,7 @@ function optionsOf(role: 'read' | 'written'): { command: string; option: string 
 
 /** Every output of every command, standard output among them, with every input of the same command, captures among them. */
 const PAIRS = commands
+  .filter(({ registeredArguments }) => registeredArguments[0]?.name() === 'capture')
   .map(command => command.name())
   .flatMap(command => {
     const named = (role: 'read' | 'written') =>

@@ -6,7 +6,17 @@ describe('nearest', () => {
   it('takes the word with the fewest edits, the first of equals', () => {
     expect(nearest('invlid', ['new', 'invalid', 'related'])).toBe('invalid')
     expect(nearest('bat', ['cat', 'rat'])).toBe('cat')
-    expect(nearest('', ['ab', 'c'])).toBe('c')
+  })
+
+  it('takes nothing that is far', () => {
+    expect(nearest('', ['ab', 'c'])).toBe('')
+    expect(nearest('eks', ['aws', 'ipvs'])).toBe('')
+    expect(nearest('foo', ['nf_conntrack_max'])).toBe('')
+    expect(nearest('capture.pcap', ['analyze', 'packets'])).toBe('')
+  })
+
+  it('takes the beginning of a word for the word', () => {
+    expect(nearest('inv', ['new', 'invalid'])).toBe('invalid')
   })
 
   it('prefers a word that has all parts of a compound', () => {

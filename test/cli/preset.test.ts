@@ -7,7 +7,7 @@ import { isSysctlName } from '../../src/conntrack/settings.ts'
 
 describe('presets', () => {
   it.each(PRESET_NAMES)('%s sets sysctls that there are, to whole numbers', name => {
-    const { kernel, helpers, dataPlane, ...values } = presetValues('--preset', name, 4)
+    const { kernel, helpers, networks, dataPlane, ...values } = presetValues('--preset', name, 4)
     for (const [sysctl, value] of Object.entries(values)) {
       expect(isSysctlName(sysctl)).toBe(true)
       // maps that evict have no maximum

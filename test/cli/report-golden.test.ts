@@ -11,7 +11,7 @@ const names = readdirSync(GOLDENS)
 
 describe('the report of a real capture', () => {
   it.each(names)('%s as text', async name => {
-    const { code, stdout, stderr } = await runCli([`${FOLDER}/${name}.pcap`])
+    const { code, stdout, stderr } = await runCli([`${FOLDER}/${name}.pcap`, '--details'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     await expect(stdout).toMatchFileSnapshot(`${GOLDENS}${name}.txt`)
   })

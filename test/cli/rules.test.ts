@@ -215,14 +215,14 @@ describe('ctpcap analyze with rules', () => {
     const rule = '-A INPUT -p tcp --dport 81 -m state --state INVALID -j DROP'
     const some = await verdict(rule)
     expect(some).toContain(
-      '2 of 2 packets INVALID (100 %): not translated by NAT, and 1 of them dropped by the rules given',
+      '2 of 2 packets INVALID (100 %): NAT skips them, and the given rules drop 1 of them',
     )
     expect(some).toContain(`1 dropped by invalid.txt:5 (ip filter INPUT): ${rule}`)
     expect(await verdict('-A INPUT -m conntrack --ctstate INVALID -j DROP')).toContain(
-      'and dropped by the rules given',
+      'and the given rules drop them',
     )
-    expect(await verdict('-A INPUT -p udp -j DROP')).toContain('and let through by the rules given')
-    expect(await verdict()).toContain('and dropped where rules drop INVALID')
+    expect(await verdict('-A INPUT -p udp -j DROP')).toContain('and the given rules let them through')
+    expect(await verdict()).toContain('and rules with --ctstate INVALID -j DROP drop them')
   })
 
   const recorded = join(process.env.CTPCAP_CORPUS ?? '', 'wild', 'k8s-k8s72511')

@@ -17,7 +17,7 @@ describe('nf_conntrack_helper', () => {
     ).settings.helpers.length
 
   it('assigns helpers by their ports on kernels that have it', () => {
-    expect(helpers('5.10.262', 1)).toBe(2)
+    expect(helpers('5.10.262', 1)).toBe(9)
     expect(helpers('5.10.262', 0)).toBe(0)
     expect(helpers('6.1.0-18-amd64', 1)).toBe(0)
   })

@@ -92,7 +92,7 @@ describe('list --table', () => {
   it('shows the entries at the start, and lets them age', async () => {
     const udpLine = `udp      17 20 src=${CLIENT} dst=${SERVER} sport=5 dport=53 [UNREPLIED] src=${SERVER} dst=${CLIENT} sport=53 dport=5 mark=0 zone=3 use=1`
     const at = async (instant: string) =>
-      await run('list', stranger(), [ESTABLISHED, udpLine], '--at', instant)
+      await run('list', stranger().wait(200).udp(), [ESTABLISHED, udpLine], '--at', instant)
     const own = (lines: string[]) => lines.filter(line => !line.includes('10.9.9.9'))
     expect(own(await at('+0'))).toEqual([ESTABLISHED, udpLine])
     expect(own(await at('+10'))).toEqual([

@@ -82,14 +82,13 @@ describe('packets inside of a tunnel', () => {
   it('have sections of their own in the report for people', async () => {
     const { stdout } = await runCli(['analyze', OUTSIDE])
     expect(stdout.match(/^(Capture|Verdict|Flows|Table|Inside|Limits)/gm)).toEqual([
-      'Capture',
-      'Verdict',
+      'OK',
       'Flows',
       'Table',
       'Inside',
-      'Verdict',
       'Flows',
       'Table',
+      'Capture',
       'Limits',
     ])
     expect(stdout).toMatch(

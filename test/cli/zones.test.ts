@@ -1,14 +1,14 @@
-// Zones that rules set, of both directions or one: events and entries as the kernel had them of two networks with the same addresses.
+// Zones that rules set, by interface or VRF: events and entries as the kernel had them of networks with the same addresses.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runCli } from '../support/cli.ts'
 
-const FOLDER = 'fixtures/zones'
-const CASES = readdirSync(FOLDER)
+const FOLDERS = ['fixtures/zones', 'fixtures/vrfs']
+const CASES = FOLDERS.flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
 
-async function told(command: string, name: string): Promise<string[]> {
-  const file = (base: string): string => join(FOLDER, name, base)
+async function told(command: string, folder: string): Promise<string[]> {
+  const file = (base: string): string => join(folder, base)
   const given = ['--rules', file('rules.txt'), '--topology', file('topology.txt')]
   const { code, stdout } = await runCli([
     command,
@@ -29,30 +29,30 @@ function withoutTimes(text: string): string[] {
     .split('\n')
     .map(line =>
       line
-        .replace(/^\[[\d.]+\]\s*/, '')
+        .replace(/^\[[\d.]+\]\s*|^ipv[46] +\d+ /, '')
         .replace(/^(\[\w+\] )?(\w+ +\d+) \d+ /, '$1$2 ')
         .replace(/ (mark|use|delta-time)=\d+| id=\d{6,}/g, '')
         .trimEnd(),
     )
 }
 
-function recorded(name: string, base: string): string[] {
-  return withoutTimes(readFileSync(join(FOLDER, name, base), 'utf8'))
+function recorded(folder: string, base: string): string[] {
+  return withoutTimes(readFileSync(join(folder, base), 'utf8'))
 }
 
 describe('zones', () => {
   it('are of one direction, of the other and of both among the recorded cases', () => {
-    const all = CASES.flatMap(name => recorded(name, 'final.txt')).join('\n')
+    const all = CASES.flatMap(folder => recorded(folder, 'final.txt')).join('\n')
     expect(all).toContain(' zone-orig=11 ')
     expect(all).toContain(' zone-reply=11')
     expect(all).toContain(' zone=11')
   })
 
-  it.each(CASES)("%s: the events are the kernel's, in their order", async name => {
-    expect(await told('events', name)).toEqual(recorded(name, 'events.txt'))
+  it.each(CASES)("%s: the events are the kernel's, in their order", async folder => {
+    expect(await told('events', folder)).toEqual(recorded(folder, 'events.txt'))
   })
 
-  it.each(CASES)("%s: the entries at the end are the kernel's", async name => {
-    expect((await told('list', name)).sort()).toEqual(recorded(name, 'final.txt').sort())
+  it.each(CASES)("%s: the entries at the end are the kernel's", async folder => {
+    expect((await told('list', folder)).sort()).toEqual(recorded(folder, 'final.txt').sort())
   })
 })

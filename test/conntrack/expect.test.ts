@@ -1,27 +1,23 @@
-// Helpers: what FTP's lines say and what is dropped, flows that are expected, and recordings of kernels with helpers.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+// Helpers: what FTP's lines say and what is dropped, flows that are expected; recordings of kernels: helper-recordings.test.ts.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { type Expectation, Expectations } from '../../src/conntrack/expect/expectations.ts'
-import { LineEnds, readFtp, type Span } from '../../src/conntrack/expect/ftp.ts'
+import { LineEnds, readFtp } from '../../src/conntrack/expect/ftp.ts'
+import type { Span } from '../../src/conntrack/expect/payload.ts'
 import {
-  HELPERS,
-  type HelperAssignment,
-  helperName,
+  helperBits,
+  helperOf,
+  masterHelperBits,
+  masterHelperOf,
   USUAL_ASSIGNMENTS,
 } from '../../src/conntrack/helper-assignment.ts'
-import { type Kernel, kernelOf, withHz } from '../../src/conntrack/kernel.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { STATE_NAMES, STATE_NEW, STATE_RELATED } from '../../src/conntrack/status.ts'
 import { Tuple } from '../../src/conntrack/tuple.ts'
 import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
-import { runModel } from '../kernel/model.ts'
-import { runCli } from '../support/cli.ts'
 import { ethernet, frameOf, ipv4, type TcpOptions, tcp } from '../support/frames.ts'
 import { SILENT } from '../support/segments.ts'
 
@@ -33,12 +29,24 @@ const span = (bytes: Uint8Array): Span => ({
   end: bytes.length + 1,
 })
 
-it('helpers are assigned to their ports, and an entry that has one tells by its protocol which', () => {
-  expect(USUAL_ASSIGNMENTS).toEqual([
-    { helper: 'ftp', port: 21 },
-    { helper: 'tftp', port: 69 },
+it("helpers are assigned to the ports that the kernel's modules take, and an entry tells which one it has", () => {
+  expect(USUAL_ASSIGNMENTS.map(({ helper, port }) => `${helper}:${port}`)).toEqual([
+    'ftp:21',
+    'tftp:69',
+    'irc:6667',
+    'pptp:1723',
+    'sip:5060',
+    'amanda:10080',
+    'sane:6566',
+    'netbios-ns:137',
+    'snmp:161',
   ])
-  expect(USUAL_ASSIGNMENTS.map(({ helper }) => helperName(HELPERS[helper].protocol))).toEqual(['ftp', 'tftp'])
+  for (const { helper } of USUAL_ASSIGNMENTS) {
+    expect(helperOf(helperBits(helper))).toBe(helper)
+    expect(masterHelperOf(helperBits(helper))).toBe(null)
+    expect(masterHelperOf(masterHelperBits(helper))).toBe(helper)
+    expect(helperOf(masterHelperBits(helper))).toBe(null)
+  }
 })
 
 describe('a line of FTP', () => {
@@ -115,10 +123,16 @@ describe('ends of lines', () => {
 describe('expectations', () => {
   const of = (master: number, port: number, deadline = 100): Expectation => ({
     master,
+    helper: 'ftp',
     kind: 6,
     source: [1],
+    mask: null,
+    sourcePort: null,
     destination: [2],
     port,
+    class: 0,
+    flags: 0,
+    assigns: null,
     deadline,
   })
   const flow = (port: number, source = 1): Tuple =>
@@ -126,31 +140,32 @@ describe('expectations', () => {
 
   it('are met once, from the source that was named, until they are given up', () => {
     const expectations = new Expectations(9)
-    expect(expectations.add(of(1, 7), 2, 0)).toBe(true)
-    expect(expectations.take(flow(7, 3), 0)).toBe(false)
-    expect(expectations.take(flow(8), 0)).toBe(false)
-    expect(expectations.take(flow(7), 100)).toBe(false)
-    expect(expectations.take(flow(7), 99)).toBe(true)
-    expect(expectations.take(flow(7), 99)).toBe(false)
+    expect(expectations.add(of(1, 7), 2, 0)).toBe('added')
+    expect(expectations.take(flow(7, 3), 0)).toBe(null)
+    expect(expectations.take(flow(8), 0)).toBe(null)
+    expect(expectations.take(flow(7), 99)).toMatchObject({ port: 7 })
+    expect(expectations.take(flow(7), 99)).toBe(null)
+    expectations.add(of(1, 7), 2, 0)
+    expect(expectations.take(flow(7), 100)).toBe(null)
   })
 
   it('of one master are replaced, the oldest of too many goes, those of another are refused', () => {
     const expectations = new Expectations(9)
     expectations.add(of(1, 7), 2, 0)
-    expect(expectations.add(of(2, 7), 2, 0)).toBe(false)
-    expect(expectations.add(of(1, 7, 200), 2, 0)).toBe(true)
+    expect(expectations.add(of(2, 7), 2, 0)).toBe('clashes')
+    expect(expectations.add(of(1, 7, 200), 2, 0)).toBe('added')
     expectations.add(of(1, 8), 2, 0)
     expectations.add(of(1, 9), 2, 0)
-    expect([7, 8, 9].map(port => expectations.take(flow(port), 0))).toEqual([false, true, true])
+    expect([7, 8, 9].map(port => expectations.take(flow(port), 0) !== null)).toEqual([false, true, true])
   })
 
   it('go with their master, and are not more than there may be', () => {
     const expectations = new Expectations(1)
     expectations.add(of(1, 7), 2, 0)
-    expect(expectations.add(of(2, 8), 2, 0)).toBe(false)
+    expect(expectations.add(of(2, 8), 2, 0)).toBe('full')
     expectations.forget(1)
-    expect(expectations.take(flow(7), 0)).toBe(false)
-    expect(expectations.add(of(2, 8), 2, 0)).toBe(true)
+    expect(expectations.take(flow(7), 0)).toBe(null)
+    expect(expectations.add(of(2, 8), 2, 0)).toBe('added')
   })
 })
 
@@ -243,88 +258,3 @@ describe('a flow that FTP announces', () => {
     expect(stateBehind([line], destination, port)).toBe(state)
   })
 })
-
-// recordings with helpers assigned: five kernels, state, direction, SEEN_REPLY and ASSURED of every frame
-const RECORDED = join(process.env.CTPCAP_CORPUS ?? '', 'helpers')
-const KERNELS: Readonly<Record<string, readonly [release: string, hz: number]>> = {
-  '5.10.46': ['5.10.46', 100],
-  '6.1.176': ['6.1.176', 100],
-  '6.12.113': ['6.12.113', 100],
-  '6.18.44': ['6.18.44', 250],
-  '7.2.7': ['7.2.7', 100],
-}
-const cases =
-  process.env.CTPCAP_CORPUS !== undefined && existsSync(RECORDED)
-    ? readdirSync(RECORDED).filter(name => /^(pub-|nat-real-)?t?ftp/.test(name))
-    : []
-
-describe.runIf(cases.length > 0)('recorded with helpers', () => {
-  it('has cases', () => expect(cases.length).toBeGreaterThan(15))
-
-  it.each(cases)('%s', async name => {
-    const folder = join(RECORDED, name)
-    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
-    const { undecided = {} } = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8'))
-    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
-    for (const [recorded, [release, hz]] of Object.entries(KERNELS)) {
-      const rows = rowsOf(join(folder, `verdicts-${recorded}.tsv`))
-      let last = 0
-      const times = rows.map(([, sent]) => {
-        last = Math.max(last, Number(sent) || last)
-        return last
-      })
-      const kernel = withHz(kernelOf(release, 'option') as Kernel, hz)
-      const sysctls = { nf_conntrack_checksum: 1 }
-      const model = await runModel(join(folder, capture), sysctls, 0, 0, kernel, times, helpers)
-      const differing = rows.flatMap(([frame, , state, direction, seenReply, assured], i) => {
-        if (['skipped', 'dropped', 'frag'].includes(state) || JSON.stringify(undecided).includes(frame))
-          return []
-        const ours = model.verdicts[i]
-        const mine = [ours?.state, ours?.direction, ours?.seenReply, ours?.assured].join(' ')
-        const theirs = [state, direction, seenReply, assured].join(' ')
-        return mine === theirs ? [] : [`${recorded}, frame ${frame}: kernel ${theirs}, model ${mine}`]
-      })
-      expect(differing).toEqual([])
-    }
-  })
-})
-
-/** Where nftables' `ct helper set` gives an expected flow a helper, which `CT --helper` does not. */
-const BY_NFT = ['ftp-data-to-control-port', 'tftp-request-from-69']
-
-describe.runIf(cases.length > 0)('events of 6.18 with helpers', () => {
-  // of one the recorder wrote none
-  const withEvents = cases.filter(name => {
-    const path = join(RECORDED, name, 'events-6.18.44.txt')
-    return existsSync(path) && readFileSync(path, 'utf8') !== ''
-  })
-
-  it.each(withEvents.filter(name => !BY_NFT.includes(name)))('%s', async name => {
-    const folder = join(RECORDED, name)
-    const capture = readdirSync(folder).find(file => file.startsWith('capture')) ?? ''
-    const helpers = readFileSync(join(folder, 'helper.txt'), 'utf8').trim().split('\n').map(assignment)
-    const options = helpers.flatMap(({ helper, port }) => ['--helper', `${helper}:${port}`])
-    const command = ['events', '--replay', 'frames', '--set', 'checksum=1', ...options, join(folder, capture)]
-    const { stdout } = await runCli(command)
-    const kernel = readFileSync(join(folder, 'events-6.18.44.txt'), 'utf8')
-    expect(changes(stdout)).toEqual(changes(kernel))
-  })
-})
-
-/** Lines of `conntrack -E` without time and id, and without ends, which timers bring. */
-function changes(text: string): string[] {
-  const lines = text.split('\n').filter(line => /\[(NEW|UPDATE)\]/.test(line))
-  return lines.map(line => line.replace(/^.*?(?=\[(NEW|UPDATE)\])/, '').replace(/ id=\d+$/, ''))
-}
-
-function assignment(line: string): HelperAssignment {
-  const [helper, , port] = line.split(':')
-  if (helper !== 'ftp' && helper !== 'tftp') throw new Error(line)
-  return { helper, port: Number(port) }
-}
-
-function rowsOf(path: string): string[][] {
-  const bytes = existsSync(path) ? readFileSync(path) : gunzipSync(readFileSync(`${path}.gz`))
-  const lines = bytes.toString().split('\n').slice(1, -1)
-  return lines.map(line => line.split('\t'))
-}

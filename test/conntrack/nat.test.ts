@@ -114,9 +114,12 @@ describe('a translation that is seen later than the first packet', () => {
       replyZone: 0,
       isOwn: false,
       redirection: null,
+      assignsHelpers: false,
+      helper: null,
       answers: () => true,
       touchKey: () => 0,
       enter: () => ENTERS,
+      entersAgain: () => false,
       leave: () => LEAVES,
     }
     const engine = new RuledEngine(passage, defaultSettings(), silent, false, null)

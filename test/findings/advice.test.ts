@@ -17,7 +17,7 @@ import { say } from '../../src/findings/wording/say.ts'
 import type { Advice } from '../../src/findings/wording/wording.ts'
 import type { Endpoint } from '../../src/host/knowledge.ts'
 import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../src/host/walk/host-routing.ts'
-import { IPPROTO_TCP, IPPROTO_UDP } from '../../src/net/numbers.ts'
+import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../src/net/numbers.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
 import { bareFacts } from '../support/bare-facts.ts'
 import { runCli } from '../support/cli.ts'
@@ -104,6 +104,21 @@ const FORMS: readonly Facts[] = [
       { reason: phrase('not-repeated') },
     ),
   ),
+  ...(['udp-flood', 'syn-flood'] as const).flatMap(id =>
+    (id === 'udp-flood' ? ['burst-service', 'burst-address', 'burst-source'] : ['burst-source']).map(code =>
+      factsOf(
+        id,
+        {
+          ...FLOW,
+          protocol: id === 'udp-flood' ? IPPROTO_UDP : IPPROTO_TCP,
+          client: code === 'burst-source' ? { ...CLIENT, port: -1 } : null,
+          server: code === 'burst-address' ? { ...SERVICE, port: -1 } : SERVICE,
+          counts: { flows: 2000, answered: 1, completed: 0 },
+        },
+        { reason: phrase(code, { busiest: 1500, others: 99, milliseconds: 900 }) },
+      ),
+    ),
+  ),
   ...(['error', 'info'] as const).map(severity =>
     factsOf('dns-race', FLOW, {
       severity,
@@ -144,6 +159,25 @@ const FORMS: readonly Facts[] = [
     }),
   ),
   factsOf('lost-in-host', FLOW, { reason: phrase('all-but-first', { passed: 1, stayed: 3 }) }),
+  ...['stays', 'passed-on', 'goes-on'].map(code =>
+    factsOf('pmtu-blackhole', TRANSLATED, { reason: phrase(code, { mtu: 1400, errors: 3, again: 2 }) }),
+  ),
+  factsOf('sctp-path-without-entry', { ...FLOW, protocol: IPPROTO_SCTP }, { reason: phrase('lost') }),
+  ...['requests', 'answers'].flatMap(code => [
+    factsOf('partial-notrack', FLOW, { reason: phrase(code), values: { hook: 'OUTPUT' } }),
+    factsOf('partial-notrack', FLOW, {
+      reasons: [
+        phrase(code),
+        phrase('rule-drops', { place: 'policy', table: 'ip filter', chain: 'FORWARD', text: '' }),
+      ],
+      values: { hook: 'PREROUTING', chain: 'FORWARD' },
+    }),
+  ]),
+  factsOf(
+    'two-answerers',
+    { ...FLOW, answerer: BACKEND },
+    { reason: phrase('number', { answerer: BACKEND }) },
+  ),
   factsOf('private-destination-leak', TRANSLATED, {
     reason: phrase('masqueraded', { packets: 3, source: CLIENT }),
   }),

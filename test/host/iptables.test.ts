@@ -169,6 +169,17 @@ describe('a rule that is not understood', () => {
     ])
   })
 
+  it('is told where it assigns a helper that is not modelled', () => {
+    const rule = (target: string) =>
+      `*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -m tcp --dport 1720 ${target}\nCOMMIT\n`
+    expect(remarksOn(rule('-j CT --helper Q.931'))).toEqual([
+      '3: the helper Q.931 is not modelled: flows that it announces are NEW here, and not RELATED',
+    ])
+    expect(remarksOn(rule('-j CT --helper ftp'))).toEqual([])
+    // a match assigns none
+    expect(remarksOn(rule('-m helper --helper Q.931 -j ACCEPT'))).toEqual([])
+  })
+
   it('stops at nothing when chains call each other', () => {
     const text =
       '*nat\n:PREROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n-A PREROUTING -j A\n-A A -j B\n-A A -j B\n-A B -j A\n-A B -j A\n'

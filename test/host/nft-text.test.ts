@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { Remarks } from '../../src/host/files/file-fault.ts'
+import { readItems } from '../../src/host/rules/nft.ts'
 import { looksLikeNft, nftItems } from '../../src/host/rules/nft-text.ts'
+import { Ruleset } from '../../src/host/rules/ruleset.ts'
 import { rulesOf } from '../support/knowledge.ts'
 
 const text = readFileSync('fixtures/knowledge/nft-statements.nft', 'utf8')
@@ -35,6 +37,21 @@ it('is read as the same statements', () => {
   expect(remarks.all).toEqual([])
   expect(statements(read).length).toBeGreaterThan(30)
   expect(statements(read)).toEqual(statements(wanted))
+})
+
+it('tells of objects of helpers that are not modelled', () => {
+  const remarksOn = (type: string): string[] => {
+    const table = `table inet a {
+  ct helper b { type "${type}" protocol udp; l3proto ip; }
+}`
+    const remarks = new Remarks()
+    readItems('rules.txt', nftItems(table, remarks), 1, new Ruleset(), remarks)
+    return remarks.all.map(({ text: own }) => own)
+  }
+  expect(remarksOn('RAS')).toEqual([
+    'the helper RAS is not modelled: flows that it announces are NEW here, and not RELATED',
+  ])
+  expect(remarksOn('tftp')).toEqual([])
 })
 
 it('has base chains with their priorities by name and number', () => {

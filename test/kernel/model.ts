@@ -3,7 +3,7 @@ import type { Frame, FrameSource } from '../../src/capture/frame.ts'
 import { openCaptures } from '../../src/capture/open/open.ts'
 import { Engine } from '../../src/conntrack/engine.ts'
 import { CAUSE_TIMEOUT, type Observer } from '../../src/conntrack/events.ts'
-import type { HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
+import type { BroadcastNetwork, HelperAssignment } from '../../src/conntrack/helper-assignment.ts'
 import { CURRENT_KERNEL } from '../../src/conntrack/kernel.ts'
 import { SCTP_STATE_NAMES } from '../../src/conntrack/proto/sctp-table.ts'
 import { TCP_STATE_NAMES } from '../../src/conntrack/proto/tcp-table.ts'
@@ -30,6 +30,7 @@ import type { ConntrackEvent, Recording, Sysctls, TableEntry, Verdict } from './
  * @param phase nanoseconds from a tick of the model's clock to the first frame
  * @param kernel whose conntrack it is
  * @param helpers that its rules assign
+ * @param networks of the host itself
  * @param times when the frames really came, nanoseconds after the first; null for when the capture says
  */
 export async function runModel(
@@ -40,8 +41,9 @@ export async function runModel(
   kernel = CURRENT_KERNEL,
   times: readonly number[] | null = null,
   helpers: readonly HelperAssignment[] = [],
+  networks: readonly BroadcastNetwork[] = [],
 ): Promise<Recording> {
-  const settings = { ...defaultSettings(kernel), helpers }
+  const settings = { ...defaultSettings(kernel), helpers, networks }
   for (const [name, value] of Object.entries(sysctls)) if (isSysctlName(name)) settings[name] = value
   const scribe = new Scribe()
   const engine = new Engine(settings, scribe)

@@ -1,6 +1,6 @@
 // Connections that pass several hosts: in the order of the hosts, whichever of them is told of first.
 import { describe, expect, it } from 'vitest'
-import { joinedFlows } from '../../src/report/analyze/joined-flows.ts'
+import { joinHosts } from '../../src/report/analyze/joined-flows.ts'
 import type { DirectionReport, FlowReport, Report } from '../../src/report/analyze/model.ts'
 
 const EMPTY = { packets: 1, bytes: 60 }
@@ -37,7 +37,7 @@ function host(name: string, ...top: FlowReport[]): { host: string; report: Repor
 }
 
 const ways = (...hosts: ReturnType<typeof host>[]): string[] =>
-  joinedFlows(hosts).map(({ hops }) => hops.map(hop => hop.host).join(' '))
+  joinHosts(hosts).connections.map(({ hops }) => hops.map(hop => hop.host).join(' '))
 
 const CLIENT = '10.0.0.1:4000'
 const SERVICE = '10.9.0.1:80'

@@ -15,28 +15,28 @@ async function reportOf(capture: CaptureBuilder, ...args: string[]): Promise<Rep
   return report
 }
 
-const render = (report: Report, width = 120): string => renderText(report, { color: false, width })
+const PLAIN = { color: false, zone: 'UTC', extent: 'full', showsFlows: false, repeatsVerdict: false } as const
+const render = (report: Report, width = 120): string => renderText(report, { ...PLAIN, width })
 
 describe('the report as text', () => {
-  it('has its five sections in order', async () => {
+  it('has the verdict first, then its sections in order', async () => {
     const text = render(await reportOf(new CaptureBuilder().connection(1000).udp()))
-    const titles = text.match(/^[A-Z][a-z]+/gm)
-    expect(titles).toEqual(['Capture', 'Verdict', 'Flows', 'Table', 'Limits'])
+    const titles = text.match(/^[A-Z][A-Za-z]+/gm)
+    expect(titles).toEqual(['NOTE', 'OK', 'Flows', 'Table', 'Capture', 'Limits'])
   })
 
   it('has them for a capture without frames too', async () => {
     const text = render(await reportOf(new CaptureBuilder()))
     expect(text).toMatch(/^Capture .*no frames/m)
-    expect(text).toMatch(/^Verdict {3}no packet that conntrack would see$/m)
+    expect(text).toMatch(/^NOTE {6}Empty: 0 frames$/m)
     expect(text).toMatch(/^Flows {5}none$/m)
     expect(text).toMatch(/^Table {5}no entry was made$/m)
   })
 
   it('says what was checked when nothing is wrong', async () => {
     const text = render(await reportOf(new CaptureBuilder().connection(1000)))
-    expect(text).toContain('Verdict   nothing wrong found\n')
-    expect(text).toContain(
-      'checked and in order: no INVALID among 6 packets; 1 flow answered; peak below nf_conntrack_max 262144',
+    expect(text).toMatch(
+      /^OK {8}Nothing wrong found: 0 of 6 packets INVALID; 1 of 1 flow answered; table peaked at 1 of 262,144 entries\n/,
     )
   })
 
@@ -47,15 +47,15 @@ describe('the report as text', () => {
       .tcp({ ...client, flags: 0x02, sequence: 0 })
       .tcp({ ...server, flags: 0x12, sequence: 0, acknowledgment: 1 })
     const text = render(await reportOf(capture))
-    expect(text).toContain('1 handshake unfinished: a SYN-ACK, and no ACK of it')
-    expect(text).not.toContain('nothing wrong found')
+    expect(text).toContain('1 TCP handshake unfinished: SYN-ACK seen, no ACK after it')
+    expect(text).not.toContain('Nothing wrong found')
     expect(text).not.toContain('answered')
   })
 
   it('counts a finding inside of a tunnel as one', async () => {
     const { stdout } = await runCli(['fixtures/flow-findings/vxlan-ladder.pcap', '--no-color'])
-    expect(stdout).toMatch(/^Verdict {3}inside of vxlan: warning vxlan-checksum$/m)
-    expect(stdout.split('inside of vxlan')).toHaveLength(2)
+    expect(stdout).toMatch(/^WARNING {3}Connection through the tunnel .* inside of vxlan\)$/m)
+    expect(stdout).not.toContain('Nothing wrong found:')
   })
 
   it('says of the answers that rules leave untracked that they are', async () => {
@@ -65,7 +65,7 @@ describe('the report as text', () => {
       .udp()
       .udp({ source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 53, destinationPort: 1000 })
     const text = render(await reportOf(capture, '--rules', rules))
-    expect(text).toContain('UNREPLIED: nothing came back that the rules leave tracked')
+    expect(text).toContain('UNREPLIED: no reply that the rules leave tracked matches them')
   })
 
   it('writes both tuples as conntrack does, the marks where conntrack has them', async () => {
@@ -75,13 +75,36 @@ describe('the report as text', () => {
     expect(text).toMatch(/ src=10.0.0.1 dst=10.0.0.2 sport=1000 dport=53 \[UNREPLIED\]\n/)
   })
 
-  it('breaks prose at the width, and no tuple or command', async () => {
+  it('fits the width, but for a word that is longer', async () => {
     const capture = new CaptureBuilder().udp()
     for (let i = 0; i < 30; i++) capture.tcp({ sourcePort: 1000 + i, flags: 0 })
-    const lines = render(await reportOf(capture), 60).split('\n')
-    const long = lines.filter(line => columns(line) > 60)
-    for (const line of long) expect(line).toMatch(/src=|tshark|proto {2}state|^ +size |x\.pcap/)
-    expect(lines.filter(line => line.includes('tshark'))).toHaveLength(1)
+    for (let i = 0; i < 30; i++) capture.udp({ sourcePort: 2000 + i })
+    const report = await reportOf(capture)
+    for (const width of [60, 80, 120, 160]) {
+      for (const line of render(report, width).split('\n')) expect(columns(line)).toBeLessThanOrEqual(width)
+    }
+  })
+
+  it('has the directions of a flow on lines of their own where they do not fit', async () => {
+    const report = await reportOf(new CaptureBuilder().connection(1000))
+    expect(render(report, 80)).toMatch(
+      /^ {10}tcp .* open\n {12}\d+ +\S+ B {2}src=\S+ dst=\S+ sport=1000 dport=80\n/m,
+    )
+  })
+
+  it('repeats the verdict at the end where that is wanted', async () => {
+    const report = await reportOf(new CaptureBuilder().connection(1000))
+    const text = renderText(report, { ...PLAIN, width: 80, repeatsVerdict: true })
+    expect(text.trimEnd().split('\n').at(-1)).toBe('Verdict   Nothing wrong found')
+  })
+
+  it('is the verdict alone where it is to be brief', async () => {
+    const report = await reportOf(new CaptureBuilder().connection(1000))
+    expect(
+      renderText(report, { ...PLAIN, width: 120, extent: 'brief' })
+        .trim()
+        .split('\n'),
+    ).toHaveLength(1)
   })
 
   it('ends no line with blanks', async () => {
@@ -115,6 +138,6 @@ describe('the report as text', () => {
       { capture: 1, frame: 7 },
     ]
     expect(render(report)).toMatch(/frame 1 of \S*x.pcap; frame 7 of b.pcap/)
-    expect(render(report)).toMatch(/tshark -r \S*x.pcap .*\{1\}'; tshark -r b.pcap .*\{7\}'/)
+    expect(render(report)).toMatch(/ctpcap packets --only invalid x.pcap b.pcap/)
   })
 })

@@ -17,6 +17,10 @@ const ICMP_TYPES = new Map<number, [number, number]>([
 const UNREACHABLE = 3
 const PORT_UNREACHABLE = 3
 const PORT_UNREACHABLE_IPV6 = 4
+const FRAGMENTATION_NEEDED = 4
+const PACKET_TOO_BIG = 2
+/** How much longer the header of IPv6 is. */
+const LONGER = 20
 
 /** A copy of a little-endian pcap of Ethernet or cooked v2 frames. */
 export function asIpv6(original: Uint8Array): Uint8Array {
@@ -58,6 +62,10 @@ function convertIcmp(message: Uint8Array): Uint8Array | null {
   const head = Uint8Array.from(message.subarray(0, 8))
   head.set(type)
   if (message[0] === UNREACHABLE && message[1] === PORT_UNREACHABLE) head[1] = PORT_UNREACHABLE_IPV6
+  if (message[0] === UNREACHABLE && message[1] === FRAGMENTATION_NEEDED) {
+    head.set([PACKET_TOO_BIG, 0])
+    viewOf(head).setUint32(4, viewOf(message).getUint16(6) + LONGER)
+  }
   const isError = type[0] < 128
   const rest = isError ? convert(message.subarray(8), true) : message.subarray(8)
   return rest === null ? null : Buffer.concat([head, rest])

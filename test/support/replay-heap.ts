@@ -49,7 +49,7 @@ function prepare(kind: ReplayKind, source: FrameSource): Prepared {
       table: captured.engine.table,
     }
   }
-  const window = kind === 'analyze' ? null : windowFor(source, sysctls, 'auto')
+  const window = kind === 'analyze' ? null : windowFor(source, sysctls, 'auto', { knowledge: null })
   const flows = { top: 5, sort: 'bytes', sink: null } as const
   const analysis = new Analysis({ settings, flows, points: window?.points ?? new Points(source) })
   return { engine: analysis.engine, witness: analysis, window, table: analysis.engine.table }

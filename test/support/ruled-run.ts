@@ -55,7 +55,10 @@ export async function replayRuled(folder: string, capture: string, rules: string
   const sysctls = readSysctls([{ path, text: readFileSync(path, 'utf8') }], [])
   const created: string[] = []
   const source = await openCaptures([join(folder, capture)])
-  const window = new SightingWindow(source, { bridgeCalls: bridgeCallsOf(sysctls.host), keepsPayload: false })
+  const window = new SightingWindow(source, {
+    bridgeCalls: bridgeCallsOf(sysctls.host),
+    keepsPayload: knowledge.rules?.ruleset.helpers.length !== 0,
+  })
   const observer = {
     created: (ct: number) => created.push(describeEntry(engine.table, ct).key),
     updated: () => {},

@@ -19,9 +19,12 @@ import {
   udp,
 } from '../support/frames.ts'
 
-function printOf(packet: Bytes): { hash: string; weak: boolean; identified: boolean } {
+function printOf(
+  packet: Bytes,
+  rewrittenPorts: readonly number[] = [],
+): { hash: string; weak: boolean; identified: boolean } {
   const decoded = new Packet()
-  const print = new Fingerprint()
+  const print = new Fingerprint(rewrittenPorts)
   if (!decode(frameOf(ethernet(packet)), decoded)) throw new Error('the frame holds no packet')
   print.read(decoded)
   return { hash: `${print.first} ${print.second}`, weak: print.weak, identified: print.identified }
@@ -83,6 +86,69 @@ describe('a packet before and behind a router that translates it', () => {
       )
     const before = ipv4({ ...inside, protocol: 1 }, error('192.0.2.1', 31000))
     expect(hash(before)).toBe(hash(ipv4({ ...outside, protocol: 1 }, error('10.0.0.5', 4000))))
+  })
+})
+
+describe('a packet that a helper may have rewritten', () => {
+  const of = (packet: Bytes) => printOf(packet, [21, 5060])
+  const segment = { sequence: 5, acknowledgment: 6, flags: 0x18, options: timestamps(8), destinationPort: 21 }
+  const inFtp = (own: Partial<Ipv4Options>, changed: object, payload = filler(0)) =>
+    of(ipv4({ ...own, protocol: 6 }, tcp({ ...segment, ...changed }, payload)))
+
+  it('is the same with other numbers and another length, of the ports alone that helpers are at', () => {
+    const before = inFtp(inside, {}, filler(22))
+    expect(inFtp(outside, { sequence: 9, acknowledgment: 2 }, filler(26))).toEqual(before)
+    expect(inFtp(outside, { flags: 0x10 }, filler(26))).not.toEqual(before)
+    expect(inFtp(outside, { options: timestamps(9) }, filler(26))).not.toEqual(before)
+    expect(inFtp({ ...outside, identification: 8 }, {}, filler(26))).not.toEqual(before)
+    const other = { destinationPort: 22 }
+    expect(inFtp(outside, { ...other, sequence: 9 })).not.toEqual(inFtp(inside, other))
+  })
+
+  it('is told by its timestamp where it has no id and is an acknowledgment', () => {
+    const bare = { ...inside, identification: 0 }
+    const before = inFtp(bare, {})
+    expect(before.weak).toBe(true)
+    expect(inFtp(bare, { acknowledgment: 10 })).toEqual(before)
+    expect(inFtp(bare, { options: timestamps(9) })).not.toEqual(before)
+    // data, a SYN, one without a timestamp
+    const numbers = { sequence: 9 }
+    expect(inFtp(bare, numbers, filler(9))).not.toEqual(inFtp(bare, {}, filler(9)))
+    expect(inFtp(bare, { ...numbers, flags: 0x12 })).not.toEqual(inFtp(bare, { flags: 0x12 }))
+    const without = { options: new Uint8Array() }
+    expect(inFtp(bare, { ...numbers, ...without })).not.toEqual(inFtp(bare, without))
+  })
+
+  const sip = (first: string, lines: readonly string[], own: Partial<Ipv4Options> = {}) =>
+    of(
+      ipv4(
+        { ...inside, identification: 0, ...own, protocol: 17 },
+        udp({ sourcePort: 5060 }, Uint8Array.from(Buffer.from(`${[first, ...lines].join('\r\n')}\r\n\r\n`))),
+      ),
+    )
+
+  it('is the same SIP message by its call and number, whatever its addresses', () => {
+    const call = ['Call-ID: 7@10.0.0.5', 'CSeq: 1 INVITE']
+    const before = sip('INVITE sip:b@10.9.0.1 SIP/2.0', ['Via: SIP/2.0/UDP 10.0.0.5', ...call])
+    expect(before.weak).toBe(true)
+    expect(sip('INVITE sip:b@198.51.100.7 SIP/2.0', ['i: 7@10.0.0.5', 'cseq: 1 INVITE']).weak).toBe(true)
+    expect(sip('INVITE sip:b@198.51.100.7 SIP/2.0', ['Via: SIP/2.0/UDP 192.0.2.1:31000', ...call])).toEqual(
+      before,
+    )
+    expect(sip('INVITE sip:b@10.9.0.1 SIP/2.0', ['Call-ID: 8@10.0.0.5', 'CSeq: 1 INVITE'])).not.toEqual(
+      before,
+    )
+    expect(sip('INVITE sip:b@10.9.0.1 SIP/2.0', ['Call-ID: 7@10.0.0.5', 'CSeq: 2 INVITE'])).not.toEqual(
+      before,
+    )
+    const [trying, ringing] = [100, 180].map(code => sip(`SIP/2.0 ${code} such`, call))
+    expect(trying).not.toEqual(ringing)
+    expect(trying).not.toEqual(before)
+  })
+
+  it('is its payload where that is no SIP message', () => {
+    expect(sip('keep-alive 1', [])).not.toEqual(sip('keep-alive 2', []))
+    expect(sip('keep-alive 1', [])).toEqual(sip('keep-alive 1', []))
   })
 })
 

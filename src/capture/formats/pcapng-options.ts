@@ -47,6 +47,19 @@ export function optionText(view: DataView, at: number, length: number): string {
   return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
+/** Where the first comment among the options of a packet block begins, its length in front of it; -1 where there is none, or no whole one. */
+export function commentAt(view: DataView, start: number, end: number, little: boolean): number {
+  let at = start
+  while (at + OPTION_HEADER_LENGTH <= end) {
+    const code = view.getUint16(at, little)
+    const length = view.getUint16(at + 2, little)
+    if (code === 0 || at + OPTION_HEADER_LENGTH + length > end) return -1
+    if (code === OPTION_COMMENT) return at
+    at += OPTION_HEADER_LENGTH + padded(length)
+  }
+  return -1
+}
+
 /** The direction bits of a packet block's flags (epb_flags): 0 where it has none. */
 export function packetDirection(view: DataView, start: number, end: number, little: boolean): number {
   let at = start

@@ -3,7 +3,9 @@
 import { CaptureError } from '../error.ts'
 import { type CaptureInterface, DIRECTION_UNKNOWN, type Frame } from '../frame.ts'
 import { PcapngClock } from './pcapng-clock.ts'
+import { readNames } from './pcapng-names.ts'
 import {
+  commentAt,
   OPTION_COMMENT,
   OPTION_INTERFACE_DESCRIPTION,
   OPTION_INTERFACE_FILTER,
@@ -25,6 +27,7 @@ export const SECTION_HEADER = 0x0a0d0d0a
 const INTERFACE_DESCRIPTION = 1
 const OBSOLETE_PACKET = 2
 const SIMPLE_PACKET = 3
+const NAME_RESOLUTION = 4
 const INTERFACE_STATISTICS = 5
 const ENHANCED_PACKET = 6
 const JOURNAL_EXPORT = 9
@@ -111,7 +114,8 @@ export class PcapngReader extends Reader {
           start,
           `block length ${length}, expected a multiple of 4 and at least ${MIN_BLOCK_LENGTH}`,
         )
-      if (!isLookedInto(type)) {
+      // names are of use, but no reason to refuse a block of any length
+      if (!isLookedInto(type) || (type === NAME_RESOLUTION && length > MAX_BLOCK_LENGTH)) {
         if (isNumbered(type)) this.numbered++
         buffer.position = start + length - 4
         this.passed = length
@@ -143,6 +147,8 @@ export class PcapngReader extends Reader {
         return this.readInterface(start, end)
       case INTERFACE_STATISTICS:
         return this.readStatistics(start, end)
+      case NAME_RESOLUTION:
+        return this.readNames(start + 8, end)
       default:
         return null
     }
@@ -168,12 +174,24 @@ export class PcapngReader extends Reader {
     this.lastTime = time
 
     const options = data + padded(captured)
-    frame.direction = options + 8 <= end ? packetDirection(view, options, end, little) : DIRECTION_UNKNOWN
+    const hasOptions = options + 8 <= end
+    frame.direction = hasOptions ? packetDirection(view, options, end, little) : DIRECTION_UNKNOWN
     frame.time = time
     frame.offset = data
     frame.length = captured
     frame.originalLength = view.getUint32(start + 24, little)
-    return this.deliver(from)
+    this.deliver(from)
+    if (hasOptions) this.noteComment(options, end)
+    return frame
+  }
+
+  /** What somebody wrote on the frame that was delivered last. */
+  private noteComment(start: number, end: number): void {
+    const { view } = this.buffer
+    const at = commentAt(view, start, end, this.little)
+    if (at < 0) return
+    const text = optionText(view, at + 4, view.getUint16(at + 2, this.little))
+    this.file.packetComments.note(this.frame.number, text)
   }
 
   /** No stamp, no captured length, and always the section's first interface. */
@@ -293,6 +311,14 @@ export class PcapngReader extends Reader {
     return null
   }
 
+  private readNames(start: number, end: number): null {
+    const overrun = readNames(this.buffer.view, start, end, this.little, this.file.names)
+    if (overrun < 0) return null
+    const message = 'name record runs past the end of its block, the names before it hold'
+    this.file.addDamage(this.buffer.offsetOf(overrun), message, false)
+    return null
+  }
+
   private visitOptions(
     start: number,
     end: number,
@@ -365,6 +391,7 @@ function isLookedInto(type: number): boolean {
     case INTERFACE_DESCRIPTION:
     case OBSOLETE_PACKET:
     case SIMPLE_PACKET:
+    case NAME_RESOLUTION:
     case INTERFACE_STATISTICS:
     case ENHANCED_PACKET:
       return true

@@ -130,7 +130,7 @@ export class MergedSource implements FrameSource {
     } catch (error) {
       // it was a capture a while ago: whoever removed it, the others go on
       if (!(error instanceof CaptureError)) throw error
-      file.addDamage(error.offset, `could not be opened a second time: ${error.expected}`, true)
+      file.addDamage(error.offset ?? 0, `could not be opened a second time: ${error.expected}`, true)
       return
     }
     const { reader } = strand

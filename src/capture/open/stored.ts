@@ -25,7 +25,7 @@ export async function openStored(file: CaptureRecord): Promise<Stored> {
   const { path } = file
   if (path === STANDARD_INPUT) return { source: await openStandardInput(file), reopens: false }
   const stats = await stat(path).catch(error => refuse(path, error))
-  if (stats.isDirectory()) throw new CaptureError(path, 0, 'is a directory, expected a capture')
+  if (stats.isDirectory()) throw new CaptureError(path, null, 'is a directory, expected a capture')
   if (stats.isFIFO() || stats.isSocket()) {
     // without O_NONBLOCK a thread would wait for a writer, and nothing could break that off
     const descriptor = await openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -37,8 +37,8 @@ export async function openStored(file: CaptureRecord): Promise<Stored> {
 
 async function openStandardInput(file: CaptureRecord): Promise<ByteSource> {
   const stats = await promisify(fstat)(0).catch(error => refuse(file.path, error))
-  if (stats.isDirectory()) throw new CaptureError(file.path, 0, 'is a directory, expected a capture')
-  if (isatty(0)) throw new CaptureError(file.path, 0, 'standard input is a terminal, expected a capture')
+  if (stats.isDirectory()) throw new CaptureError(file.path, null, 'is a directory, expected a capture')
+  if (isatty(0)) throw new CaptureError(file.path, null, 'standard input is a terminal, expected a capture')
   if (stats.isFIFO() || stats.isSocket()) return new PipeSource(0)
   file.size = stats.size
   return new FileSource(0, false)
@@ -49,5 +49,5 @@ function openDescriptor(path: string, flags: number): Promise<number> {
 }
 
 function refuse(path: string, error: unknown): never {
-  throw new CaptureError(path, 0, `${pathFault(path, error)}, expected a capture`)
+  throw new CaptureError(path, null, pathFault(path, error))
 }

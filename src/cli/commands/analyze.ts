@@ -10,7 +10,8 @@ import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { FRAME_TRACKED, replay, type Witness } from '../../replay.ts'
 import { buildReport, type Tracked } from '../../report/analyze/build.ts'
 import { FlowReporter } from '../../report/analyze/flow-report.ts'
-import { analyzeDocument } from '../../report/analyze/joined-flows.ts'
+import { analyzeDocument, type JoinedHosts, joinHosts } from '../../report/analyze/joined-flows.ts'
+import type { Told } from '../../report/analyze/markdown.ts'
 import type { Report } from '../../report/analyze/model.ts'
 import { sightingsReport } from '../../report/analyze/sightings-report.ts'
 import { renderJson } from '../../report/json.ts'
@@ -49,7 +50,9 @@ export async function analyze(hosts: Hosts<AnalyzeOptions>, io: Io, generator: s
   const reports = await reportsOf(hosts, options => analyzeHost(options, io, generator))
   // all but the files is the same for each
   const [{ failOn, ...options }] = hosts
-  await print(reports, options, io, generator)
+  const joined = joinHosts(reports)
+  if (options.format === 'markdown') await printMarkdown(joined.hosts, hosts, io)
+  else await print(joined, options, io, generator)
   const tables = reports.flatMap(({ report }) => [report, ...report.tunnels])
   const findings = tables.flatMap(table => table.findings)
   return failOn !== null && findings.some(({ severity }) => isAtLeast(severity, failOn))
@@ -63,7 +66,7 @@ async function analyzeHost(options: AnalyzeOptions, io: Io, generator: string): 
     interrupt: Interrupt,
     output: OutputFile | null,
   ): Promise<Report> => {
-    const window = windowFor(source, options.sysctls, options.replay)
+    const window = windowFor(source, options.sysctls, options.replay, options)
     const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
     const ownerThread = await ownerThreadFor(options, io)
     try {
@@ -191,7 +194,7 @@ function otherRules(
 ): { engine: Engine; changes: ChangedFates } | null {
   if (knowledge === null || after === null || before === null || window === null) return null
   const rules = rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
-  const engine = makeEngine(sysctls, DEAF, { knowledge: null, table }, rules)
+  const engine = makeEngine(sysctls, DEAF, { knowledge, table }, rules)
   loadTable(engine, table)
   return { engine, changes: new ChangedFates(before, rules) }
 }
@@ -271,14 +274,36 @@ async function trackedBy(analysis: Analysis, end: number, tryOut?: TryOut): Prom
 }
 
 async function print(
-  reports: readonly OfHost<Report>[],
-  options: Pick<AnalyzeOptions, 'json' | 'quiet' | 'color' | 'width'>,
+  joined: JoinedHosts,
+  options: Pick<AnalyzeOptions, 'format' | 'quiet' | 'text'>,
   io: Io,
   generator: string,
 ): Promise<void> {
-  if (options.json) return await writeText(io.stdout, renderJson(analyzeDocument(generator, reports)))
+  if (options.format === 'json')
+    return await writeText(io.stdout, renderJson(analyzeDocument(generator, joined)))
   if (options.quiet) return
   // it brings cli-table3 along, which JSON need not wait for
   const { renderHosts } = await import('../../report/analyze/text.ts')
-  await writeText(io.stdout, renderHosts(reports, options))
+  await writeText(io.stdout, renderHosts(joined, options.text))
+}
+
+/** Prints the reports for a ticket; the captures of those that have findings are read once more for its diagrams. */
+async function printMarkdown(
+  reports: readonly OfHost<Report>[],
+  hosts: Hosts<AnalyzeOptions>,
+  io: Io,
+): Promise<void> {
+  const { renderMarkdown } = await import('../../report/analyze/markdown.ts')
+  const { packetStories } = await import('./packet-stories.ts')
+  const told: OfHost<Told>[] = []
+  for (const [i, { host, report }] of reports.entries()) {
+    const options = hosts[i]
+    const frames = report.findings.flatMap(finding => [
+      ...finding.steps.flatMap(step => step.frames),
+      ...finding.frames,
+    ])
+    const stories = options === undefined ? null : await packetStories(options, frames, io)
+    told.push({ host, report: { report, stories } })
+  }
+  await writeText(io.stdout, renderMarkdown(told))
 }

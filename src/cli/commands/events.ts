@@ -16,18 +16,25 @@ import { writeEventLine } from '../../report/conntrack/line.ts'
 import { CaptureClock } from '../../report/text/capture-clock.ts'
 import type { Io } from '../io/io.ts'
 import type { LineOutput } from '../io/line-output.ts'
+import { UsageError } from '../io/usage-error.ts'
 import type { HostPlace } from '../options/hosts.ts'
+import { ExpectationPrinter } from './expectation-events.ts'
 import { type LineReplay, type Printer, replayLines, writeHeading } from './line-replay.ts'
 
 export const EVENT_FORMATS = ['conntrack', 'tsv', 'ndjson'] as const
 
 export interface EventsOptions extends LineReplay {
   format: (typeof EVENT_FORMATS)[number]
+  /** Whether the events are those of expectations. */
+  ofExpectations: boolean
 }
 
-/** Runs the command. */
+/** Runs the command. @throws UsageError for expectations in another format than conntrack's */
 export async function printEvents(options: EventsOptions, io: Io): Promise<void> {
-  await replayLines(options, new EventPrinter(options), io)
+  const { ofExpectations, format } = options
+  if (ofExpectations && format !== 'conntrack')
+    throw new UsageError(`--expect prints lines of conntrack alone, not ${format}`)
+  await replayLines(options, ofExpectations ? new ExpectationPrinter() : new EventPrinter(options), io)
 }
 
 class EventPrinter implements Printer {

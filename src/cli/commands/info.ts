@@ -25,6 +25,8 @@ export interface InfoOptions extends Selection {
   json: boolean
   color: boolean
   width: number
+  /** Whose times of day. */
+  zone: string
 }
 
 /** Runs the command, for one host after the other. @throws CaptureError, Interrupted */

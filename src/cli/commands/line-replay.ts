@@ -23,6 +23,7 @@ import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
 import { openOutput } from '../io/open-output.ts'
 import type { OutputFile } from '../io/output-file.ts'
+import { withProgress } from '../io/progress.ts'
 import type { HostPlace } from '../options/hosts.ts'
 import { DECODABLE } from '../replay/decodable.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
@@ -67,14 +68,16 @@ export async function replayLines(options: LineReplay, printer: Printer, io: Io)
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const output = new LineOutput(io.stdout)
     const paced = new PacedSource(source, output)
-    const window = windowFor(paced, sysctls, options.replay)
+    const window = windowFor(paced, sysctls, options.replay, options)
     const { engine, rules } = ruledEngine(options, printer, source, window)
     printer.start(engine, source, output, rules)
     loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
     const fragments = new Defragmenter(settings)
     const { engines, witness } = oneTable([engine], printer, tunnels, settings)
-    await replay(paced, engines, fragments, witness, window)
+    // on a terminal the lines themselves show how far it is
+    const progress = { quiet: io.stdout.isTTY === true, ending: interrupt.ending }
+    await withProgress(source, io, progress, () => replay(paced, engines, fragments, witness, window))
     interrupt.finish()
     await output.end()
     warnOfDamage(source.captures, io.stderr)
@@ -160,7 +163,8 @@ export function makeEngine(
   const refusals = enforcesMaximum(sysctls) ? new Refusals(sysctls.settings) : null
   // rules that are replayed know of NOTRACK
   const untracked = rules === null ? untrackedBy(knowledge) : null
-  return engineFor(sysctls.settings, observer, refusals, untracked, table !== null, rules)
+  const settings = { ...sysctls.settings, networks: knowledge?.networks ?? [] }
+  return engineFor(settings, observer, refusals, untracked, table !== null, rules)
 }
 
 /** Puts the entries of `table` into an engine that was made for it; its observer hears of them. */

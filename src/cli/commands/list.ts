@@ -16,10 +16,11 @@ import { writeSaveLine } from '../../report/conntrack/save.ts'
 import { writeXmlFlow, XML_HEAD, XML_TAIL } from '../../report/conntrack/xml.ts'
 import type { Ascii } from '../../report/text/ascii.ts'
 import { CaptureClock, formatElapsed } from '../../report/text/capture-clock.ts'
-import { formatTime } from '../../report/text/format.ts'
+import type { WallClock } from '../../report/text/wall-clock.ts'
 import type { Interrupt } from '../io/interrupt.ts'
 import type { Io } from '../io/io.ts'
 import { LineOutput } from '../io/line-output.ts'
+import { withProgress } from '../io/progress.ts'
 import { UsageError } from '../io/usage-error.ts'
 import type { Instant } from '../options/instant.ts'
 import { endOf } from '../replay/describe-captures.ts'
@@ -41,6 +42,8 @@ export const LIST_FORMATS = ['conntrack', 'extended', 'proc', 'xml', 'save', 'nd
 export interface ListOptions extends LineReplay {
   format: (typeof LIST_FORMATS)[number]
   at: Instant
+  /** Whose times of day. */
+  clock: WallClock
   /** Name and version of this program, for the summary line. */
   program: string
 }
@@ -59,7 +62,7 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   const use = async (source: FrameSource, interrupt: Interrupt): Promise<void> => {
     const stopping = new StoppingSource(source, at)
     let made = 0
-    const window = windowFor(stopping, sysctls, options.replay)
+    const window = windowFor(stopping, sysctls, options.replay, options)
     const { engine } = ruledEngine(options, { ...DEAF, created: () => made++ }, source, window)
     loadTable(engine, options.table)
     const engines = [engine]
@@ -73,15 +76,20 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
     const fragments = new Defragmenter(settings)
     if (entriesAtPeak > 0) {
       const tracking = oneTable(engines, { seen: stopAtPeak }, options.tunnels, settings)
-      await replay(stopping, tracking.engines, fragments, tracking.witness, window)
+      await withProgress(source, io, { quiet: false, ending: interrupt.ending }, () =>
+        replay(stopping, tracking.engines, fragments, tracking.witness, window),
+      )
     }
     interrupt.finish()
+    requireInside(stopping, source, options)
     // the last frame may hold no packet
     if (at.kind === 'end') engine.advance(endOf(source))
     else if (stopping.limit !== null) engine.advance(stopping.limit)
     const count = await printTable(engine, source.epoch, options, io)
     warnOfDamage(source.captures, io.stderr)
-    const when = stopping.hadFrames ? describeInstant(engine.context.time, source.epoch) : 'no frame'
+    const when = stopping.hadFrames
+      ? describeInstant(engine.context.time, source.epoch, options.clock)
+      : 'no frame'
     const { host } = options.place
     const whose = host === '' ? '' : ` of ${host}`
     io.stderr.write(`${options.program}: ${count} flow entries${whose} have been shown. (${when})\n`)
@@ -89,8 +97,22 @@ export async function printList(options: ListOptions, io: Io): Promise<void> {
   await withCaptures(options, io, use, { corrections })
 }
 
-function describeInstant(time: number, epoch: bigint): string {
-  return `${formatElapsed(time)} s after the first frame, ${formatTime(epoch + BigInt(Math.floor(time)))}`
+function describeInstant(time: number, epoch: bigint, clock: WallClock): string {
+  return `${formatElapsed(time)} s after the first frame, ${clock.at(epoch + BigInt(Math.floor(time)))}`
+}
+
+/** @throws UsageError for an instant that the capture does not have */
+function requireInside(stopping: StoppingSource, source: FrameSource, { clock, table }: ListOptions): void {
+  const { limit, frames } = stopping
+  const end = endOf(source)
+  if (limit === null || frames === 0 || (limit >= 0 && (limit <= end || stopping.wasStopped))) return
+  // before its start there is what was listed
+  if (limit < 0 && table !== null) return
+  const at = (time: number): string => clock.at(source.epoch + BigInt(Math.floor(time)))
+  // what is behind an instant was not read
+  const range =
+    limit < 0 ? `begins at ${at(0)}` : `lasts from ${at(0)} to ${at(end)} (+0 to +${formatElapsed(end)})`
+  throw new UsageError(`--at ${at(limit)}: outside of the capture, which ${range}`)
 }
 
 /** How many entries had been made when the most were live, the first of equals. */
@@ -107,12 +129,14 @@ async function findPeak(options: ListOptions, corrections: readonly number[], io
       peak = live
       madeAtPeak = made
     }
-    const window = windowFor(source, sysctls, options.replay)
+    const window = windowFor(source, sysctls, options.replay, options)
     const { engine } = ruledEngine(options, { ...DEAF, created }, source, window)
     loadTable(engine, options.table)
     const settings = fragmentSettings(sysctls)
     const { engines, witness } = oneTable([engine], { seen: () => {} }, options.tunnels, settings)
-    await replay(source, engines, new Defragmenter(settings), witness, window)
+    await withProgress(source, io, { quiet: false, ending: interrupt.ending }, () =>
+      replay(source, engines, new Defragmenter(settings), witness, window),
+    )
     interrupt.finish()
     return madeAtPeak
   }
@@ -124,7 +148,7 @@ async function requireFiles(captures: readonly string[]): Promise<void> {
     const isFile = path !== STANDARD_INPUT && (await stat(path).catch(() => null))?.isFIFO() !== true
     if (!isFile)
       throw new UsageError(
-        `--at peak reads the capture twice, which ${path === STANDARD_INPUT ? 'standard input' : path} cannot be`,
+        `--at peak reads the capture twice; ${path === STANDARD_INPUT ? 'standard input' : path} can be read only once`,
       )
   }
 }
@@ -221,13 +245,19 @@ class StoppingSource extends FramesOf {
   /** The instant in nanoseconds since the first frame; null where the replay goes to the end. */
   limit: number | null = null
   private readonly at: Instant
-  /** Whether there was a frame before it. */
+  /** Whether there was a frame before it; frames before it or not. */
   hadFrames = false
+  frames = 0
   private stopped = false
 
   constructor(source: FrameSource, at: Instant) {
     super(source)
     this.at = at
+  }
+
+  /** Whether a frame later than that was met. */
+  get wasStopped(): boolean {
+    return this.stopped
   }
 
   /** Hands no more frames out. */
@@ -239,6 +269,7 @@ class StoppingSource extends FramesOf {
     while (!this.stopped) {
       const frame = this.source.next()
       if (frame === null) return null
+      this.frames++
       this.limit ??= this.limitOf()
       if (this.limit === null || frame.time <= this.limit) {
         this.hadFrames = true

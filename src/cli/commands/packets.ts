@@ -33,7 +33,7 @@ import type { Io } from '../io/io.ts'
 import type { LineOutput } from '../io/line-output.ts'
 import { UsageError } from '../io/usage-error.ts'
 import type { HostPlace } from '../options/hosts.ts'
-import { nearest } from '../options/nearest.ts'
+import { nearest, suggestion } from '../options/nearest.ts'
 import { type LineReplay, type Printer, replayLines, writeHeading } from './line-replay.ts'
 
 export const PACKET_FORMATS = ['text', 'tsv', 'ndjson'] as const
@@ -61,7 +61,7 @@ export function parseStates(text: string): Set<VerdictState> {
     const state = VERDICT_STATES.find(known => known === name)
     if (state === undefined) {
       throw new UsageError(
-        `--only ${word}: no such state; did you mean ${nearest(name, VERDICT_STATES)}? There are ${VERDICT_STATES.join(', ')}`,
+        `--only ${word}: no such state${suggestion(nearest(name, VERDICT_STATES), `expected ${VERDICT_STATES.join(', ')}`)}`,
       )
     }
     states.add(state)

@@ -62,12 +62,12 @@ async function rulesOfHost(options: RulesOptions, io: Io, generator: string): Pr
     options,
     io,
     async (source, interrupt) => {
-      const window = windowOver(source, sysctls)
+      const window = windowOver(source, sysctls, { knowledge, after })
       const rules = rulesOver(knowledge, given, sysctls, source, window, { isWhatIf: false })
       const others =
         after === null ? null : rulesOver(knowledge, after, sysctls, source, window, { isWhatIf: true })
       const engines = [rules, ...(others === null ? [] : [others])].map(each =>
-        makeEngine(sysctls, DEAF, { knowledge: null, table: null }, each),
+        makeEngine(sysctls, DEAF, { knowledge, table: null }, each),
       )
       const changes = others === null ? null : new ChangedFates(rules, others)
       const fates = new Map<string, number>()

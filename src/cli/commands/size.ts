@@ -27,6 +27,7 @@ import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from '../options/host-
 import type { HostPart, Hosts } from '../options/hosts.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from '../options/options.ts'
 import { type TableFlags, tableOf } from '../options/table-file.ts'
+import { zoneOf } from '../options/time-zone.ts'
 import {
   capturedSpecs,
   otherRulesSpec,
@@ -64,6 +65,7 @@ export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, Knowled
   replay: Replay
   tunnels: OneTableTunnels
   ascii?: boolean
+  tz: string
   color: boolean
   quiet?: boolean
 }
@@ -93,6 +95,8 @@ export interface SizeOptions extends Selection {
   ascii: boolean
   color: boolean
   width: number
+  /** Whose times of day. */
+  zone: string
   quiet: boolean
 }
 
@@ -103,7 +107,7 @@ export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: 
   const series = flags.series ?? null
   if (series !== null) seriesFormat(series)
   const stderr = flags.quiet === true ? null : io.stderr
-  const knowledge = knowledgeOf(flags, stderr)
+  const knowledge = knowledgeOf(flags, stderr, host)
   const after = rulesAfterOf(flags.rulesAfter, knowledge, flags, stderr)
   return {
     host,
@@ -127,6 +131,7 @@ export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: 
     ascii: flags.ascii === true,
     color: wantsColor(io, flags.color),
     width: widthOf(io),
+    zone: zoneOf(flags.tz),
     quiet: flags.quiet === true,
   }
 }
@@ -210,7 +215,7 @@ async function replayAll(
   const { distinct, places } = distinctSpecs(specs)
   const count = options.captured.length
   const { here, elsewhere } = thread === null ? { here: distinct, elsewhere: [] } : shareOut(distinct, count)
-  const window = windowFor(source, options.sysctls, options.replay)
+  const window = windowFor(source, options.sysctls, options.replay, options)
   const rules = new Map<Scenario, ReplayedRules>()
   const scenarios = mapNonEmpty(here, (spec, i) => {
     const own = rulesAround(spec, options, source, window)
@@ -311,7 +316,7 @@ async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlNa
   return await withCaptures(options, io, async (source, interrupt) => {
     const settings = fragmentSettings(sysctls)
     const first = new FirstFrames(source, FIRST_FRAMES)
-    const window = windowFor(first, sysctls, options.replay)
+    const window = windowFor(first, sysctls, options.replay, options)
     const rules = rulesAround(captured[0], options, source, window)
     const scenario = scenarioOf(captured[0], options, rules, false)
     const { engine, sizing } = scenario

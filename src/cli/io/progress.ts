@@ -37,7 +37,7 @@ function showProgress(source: FrameSource, io: Io): () => void {
     const { SingleBar } = (await import('cli-progress')).default
     if (over) return
     const bar = new SingleBar({
-      format: '{bar} {percentage} %, {state}',
+      format: sizeOf(source) === 0 ? '{state}' : '{bar} {percentage} %, {state}',
       stream: io.stderr,
       clearOnComplete: true,
       gracefulExit: false,
@@ -64,8 +64,10 @@ function showProgress(source: FrameSource, io: Io): () => void {
 function describe(source: FrameSource, seconds: number): string {
   const frames = source.captures.reduce((sum, capture) => sum + capture.frames, 0)
   const rate = `${formatCount(frames)} frames, ${formatCount(Math.round(frames / seconds))}/s`
+  // how long a pipe goes on nobody knows
+  if (sizeOf(source) === 0) return `${rate}, ${formatDuration(Math.floor(seconds))}`
   const read = readOf(source)
-  if (read === 0 || sizeOf(source) === 0) return rate
+  if (read === 0) return rate
   const left = ((sizeOf(source) - read) / read) * seconds
   return `${rate}, ${formatDuration(Math.ceil(left))} left`
 }

@@ -1,15 +1,15 @@
 // `--only ID,…` and `--without ID,…`: which findings are told.
 import { FINDING_IDS, type FindingId } from '../../findings/facts/facts.ts'
 import { UsageError } from '../io/usage-error.ts'
-import { nearest } from './nearest.ts'
+import { nearest, suggestion } from './nearest.ts'
 
 export interface FindingFlags {
   only?: string
   without?: string
 }
 
-export const ONLY_HELP = 'tell of these findings alone, by commas: their ids (docs/findings.md)'
-export const WITHOUT_HELP = 'leave these findings away, by commas'
+export const ONLY_HELP = 'report only these findings, by commas: their ids (docs/findings.md)'
+export const WITHOUT_HELP = 'leave these findings out, by commas'
 
 /** Whether a finding is to be told. @throws UsageError for an id that no finding has */
 export function wantedFindings({ only, without }: FindingFlags): (id: FindingId) => boolean {
@@ -24,7 +24,9 @@ function parseIds(option: string, text: string): Set<FindingId> {
     const name = word.trim()
     const id = FINDING_IDS.find(known => known === name)
     if (id === undefined)
-      throw new UsageError(`${option} ${name}: no such finding; did you mean ${nearest(name, FINDING_IDS)}?`)
+      throw new UsageError(
+        `${option} ${name}: no such finding${suggestion(nearest(name, FINDING_IDS), 'docs/findings.md lists them')}`,
+      )
     ids.add(id)
   }
   return ids

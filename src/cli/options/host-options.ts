@@ -8,12 +8,14 @@ import { readObjects } from '../../host/kubernetes/objects-file.ts'
 import { Rules } from '../../host/rules/rules.ts'
 import { readRules } from '../../host/rules/rules-file.ts'
 import { Ruleset } from '../../host/rules/ruleset.ts'
+import type { OfNamespaces } from '../../host/topology/namespaces.ts'
 import { Topology } from '../../host/topology/topology.ts'
 import { readTopology } from '../../host/topology/topology-file.ts'
 import { printable } from '../../report/text/format.ts'
 import { UsageError } from '../io/usage-error.ts'
 import type { Tunnels } from '../replay/inner-replay.ts'
 import type { Replay } from '../replay/sightings.ts'
+import type { GivenFile } from './hosts.ts'
 import { readText } from './side-file.ts'
 
 /** Help of the options, for program.ts. */
@@ -48,22 +50,37 @@ export interface KnowledgeFlags {
   rules: string[]
   topology: string[]
   kubernetes?: string[]
+  /** Captures of several network namespaces that were not told apart. */
+  merged?: readonly OfNamespaces[]
 }
 
 /**
  * Reads what was given; null for nothing.
  * @param stderr told what was passed over, a line each; null for nobody
+ * @param host the name of the host or namespace that it is of, or `''`
  * @throws UsageError for a file that is not what it was given as
  */
-export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null): Knowledge | null {
+export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null, host: string): Knowledge | null {
   const { rules, topology, kubernetes = [] } = flags
   if (rules.length + topology.length + kubernetes.length === 0) return null
   const own = rulesOf('--rules', rules, stderr)
-  const hosts = new Topology()
-  for (const path of topology) read(path, '--topology', text => readTopology(text, hosts))
+  const hosts = topologyOf(topology.map(path => ({ path, host: '' })))
   const cluster = new Cluster()
   for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
-  return new Knowledge(own, topology.length === 0 ? null : hosts, kubernetes.length === 0 ? null : cluster)
+  const told = topology.length === 0 ? null : hosts
+  const knowledge = new Knowledge(own, told, kubernetes.length === 0 ? null : cluster, host)
+  knowledge.merged = flags.merged ?? []
+  return knowledge
+}
+
+/**
+ * Reads files of `--topology`, each of the namespace that it says, or is named by.
+ * @throws UsageError for a file that is none
+ */
+export function topologyOf(files: readonly GivenFile[]): Topology {
+  const topology = new Topology()
+  for (const { path, host } of files) read(path, '--topology', text => readTopology(text, topology, host))
+  return topology
 }
 
 /**

@@ -1,4 +1,5 @@
 // `--at`: an instant of the capture, by name, by seconds since its first frame, or by the clock.
+import type { WallClock } from '../../report/text/wall-clock.ts'
 import { UsageError } from '../io/usage-error.ts'
 
 export type Instant =
@@ -10,7 +11,7 @@ export type Instant =
   | { kind: 'clock'; epoch: bigint }
 
 export const AT_HELP =
-  'peak (most live entries), end, +SECONDS since the first frame, seconds since 1970, or an ISO 8601 time (2026-11-22T12:03:07.5Z; without a zone it is local time)'
+  'peak (most live entries), end, +SECONDS since the first frame, seconds since 1970, or an ISO 8601 time (2026-11-22T12:03:07.5Z; UTC, or the zone of --tz, where it names none)'
 
 /** 64 bits of nanoseconds. */
 const MOST_SECONDS = 18_446_744_073
@@ -19,8 +20,8 @@ const ELAPSED = /^\+(\d+)(?:\.(\d{1,9}))?$/
 const SECONDS = /^(\d+)(?:\.(\d{1,9}))?$/
 const ISO = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?$/i
 
-/** @throws UsageError for a text that is no instant */
-export function parseInstant(text: string): Instant {
+/** @param clock whose zone a time is in that names none. @throws UsageError for a text that is no instant */
+export function parseInstant(text: string, clock: WallClock): Instant {
   if (text === 'peak' || text === 'end') return { kind: text }
   const elapsed = ELAPSED.exec(text)
   if (elapsed !== null) {
@@ -35,8 +36,9 @@ export function parseInstant(text: string): Instant {
   const iso = ISO.exec(text)
   const date = iso === null ? Number.NaN : Date.parse(`${iso[1]}T${iso[2]}${zone(iso[4])}`)
   if (iso === null || Number.isNaN(date))
-    throw new UsageError(`--at ${text}: no instant; expected ${AT_HELP}`)
-  return { kind: 'clock', epoch: BigInt(date) * 1_000_000n + BigInt(fraction(iso[3])) }
+    throw new UsageError(`--at ${text}: not a time; expected ${AT_HELP}`)
+  const epoch = BigInt(date) * 1_000_000n + BigInt(fraction(iso[3]))
+  return { kind: 'clock', epoch: iso[4] === undefined ? clock.ofLocal(epoch) : epoch }
 }
 
 /** The digits in front of the point. @throws UsageError for more than any capture can stamp */
@@ -55,6 +57,6 @@ function fraction(digits: string | undefined): number {
 }
 
 function zone(text: string | undefined): string {
-  if (text === undefined) return ''
+  if (text === undefined) return 'Z'
   return /^[+-]\d{4}$/.test(text) ? `${text.slice(0, 3)}:${text.slice(3)}` : text.toUpperCase()
 }

@@ -21,7 +21,7 @@ export function namedFiles(
   captures: readonly string[],
   values: Readonly<Record<string, unknown>>,
 ): NamedFile[] {
-  const parts = hostParts(captures, values)
+  const parts = hostParts(captures, mayGetNames(captures, values) ? withoutRead(values) : values)
   const files: NamedFile[] = captures.map(text => ({ role: 'read', option: '', ...givenFile(text) }))
   for (const [name, { flag, role }] of Object.entries(FILE_OPTIONS)) {
     const option = `--${name}`
@@ -32,4 +32,15 @@ export function namedFiles(
     }
   }
   return files
+}
+
+/** Whether a topology may name captures that nobody named; whose files are is known when it was read. */
+function mayGetNames(captures: readonly string[], { topology }: Readonly<Record<string, unknown>>): boolean {
+  const isGiven = Array.isArray(topology) && topology.length > 0
+  return isGiven && captures.every(text => givenFile(text).host === '')
+}
+
+function withoutRead(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const read = Object.values(FILE_OPTIONS).filter(({ role }) => role === 'read')
+  return { ...values, ...Object.fromEntries(read.map(({ flag }) => [flag, []])) }
 }

@@ -1,6 +1,9 @@
-// The known word nearest to one that nobody knows, for error messages: fewest edits (Levenshtein), or all its parts in it.
+// The known word that was meant by one that nobody knows, for error messages: few edits (Levenshtein), or all its parts in it.
 
-/** The candidate nearest to `given` (`''` where there is none); both are compared by what `strip` leaves of them. */
+/** Of how many letters one may be wrong for a word to be taken for another. */
+const LETTERS_AN_EDIT = 3
+
+/** The candidate nearest to `given`, `''` where none is near; both are compared by what `strip` leaves of them. */
 export function nearest(
   given: string,
   candidates: readonly string[],
@@ -8,15 +11,25 @@ export function nearest(
 ): string {
   const word = strip(given)
   let best = ''
-  let fewest = Number.POSITIVE_INFINITY
+  let fewest = Math.floor(word.length / LETTERS_AN_EDIT) + 1
   for (const candidate of candidates) {
     const other = strip(candidate)
-    const edits = hasParts(other, word) ? 1 : countEdits(word, other)
+    const edits = isPart(other, word) ? 1 : countEdits(word, other)
     if (edits >= fewest) continue
     best = candidate
     fewest = edits
   }
   return best
+}
+
+/** `; did you mean invalid?`, or what there is to choose from where no candidate is near. @param others said then */
+export function suggestion(nearest: string, others: string): string {
+  return nearest === '' ? `; ${others}` : `; did you mean ${nearest}?`
+}
+
+/** `inv` and `invalid`, or a word of which all parts are there. */
+function isPart(candidate: string, word: string): boolean {
+  return (word.length >= LETTERS_AN_EDIT && candidate.startsWith(word)) || hasParts(candidate, word)
 }
 
 /** `tcp_established` is most likely `tcp_timeout_established`, however many letters are missing. */
@@ -38,4 +51,18 @@ function countEdits(a: string, b: string): number {
     })
   }
   return row.at(-1) ?? 0
+}
+
+/**
+ * The candidate nearest to `given` where it is near enough to be meant: at most a third of the word differs; else null.
+ * Both are compared by what `strip` leaves of them.
+ */
+export function nearestWithin(
+  given: string,
+  candidates: readonly string[],
+  strip = (word: string): string => word,
+): string | null {
+  const best = nearest(given, candidates, strip)
+  const word = strip(given)
+  return countEdits(word, strip(best)) <= Math.max(1, Math.floor(word.length / 3)) ? best : null
 }

@@ -4,6 +4,7 @@ import type { Filter } from '../../filter/filter.ts'
 import { type FindingId, SEVERITIES, type Severity } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Rules } from '../../host/rules/rules.ts'
+import type { TextOptions } from '../../report/analyze/text.ts'
 import { SORT_KEYS, type SortKey } from '../../sizing/flows.ts'
 import { flowsFormat } from '../io/flows-file.ts'
 import type { Io } from '../io/io.ts'
@@ -21,14 +22,19 @@ import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readText } from './side-file.ts'
 import { readSysctls, withKernel } from './sysctl.ts'
 import { type TableFlags, tableOf } from './table-file.ts'
+import { zoneOf } from './time-zone.ts'
 
 /** Flags as commander hands them over: texts, checked below. */
 export interface AnalyzeFlags extends SysctlFlags, KnowledgeFlags, TableFlags, FindingFlags {
   filter?: string
   json?: boolean
+  format?: string
   flows?: string
-  top: string
-  sort: string
+  top?: string
+  sort?: string
+  brief?: boolean
+  details?: boolean
+  tz: string
   rulesAfter: string[]
   replay: Replay
   tunnels: Tunnels
@@ -42,7 +48,7 @@ export interface AnalyzeOptions {
   host: string
   captures: string[]
   filter: Filter | null
-  json: boolean
+  format: (typeof ANALYZE_FORMATS)[number]
   /** File for every flow, or null. */
   flows: string | null
   /** How many of the largest flows are shown. */
@@ -66,17 +72,22 @@ export interface AnalyzeOptions {
   isWanted: (id: FindingId) => boolean
   /** Severity from which on findings make the exit code 1, or null. */
   failOn: Severity | null
-  color: boolean
-  /** Columns to wrap the report at. */
-  width: number
+  /** What the report for people looks like. */
+  text: TextOptions
   /** No report for people, no warnings, no progress. */
   quiet: boolean
 }
+
+/** Forms of the report, the one for people first. */
+export const ANALYZE_FORMATS = ['text', 'json', 'markdown'] as const
 
 /** Columns of a report that goes to a file or a pipe, and the bounds of a terminal's. */
 const PLAIN_WIDTH = 120
 const LEAST_WIDTH = 60
 const MOST_WIDTH = 160
+
+/** The largest flows that are listed where nobody says how many. */
+export const DEFAULT_TOP = 5
 
 const MOST_CORES = 65_536
 
@@ -88,15 +99,15 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
   const flows = flags.flows ?? null
   if (flows !== null) flowsFormat(flows)
   const stderr = flags.quiet === true ? null : io.stderr
-  const knowledge = knowledgeOf(flags, stderr)
+  const knowledge = knowledgeOf(flags, stderr, host)
   return {
     host,
     captures,
     filter: filterOf(flags),
-    json: flags.json === true,
+    format: formatOf(flags),
     flows,
-    top: wholeNumber('--top', flags.top, MOST_TOP),
-    sort: oneOf('--sort', flags.sort, SORT_KEYS),
+    top: flags.top === undefined ? DEFAULT_TOP : wholeNumber('--top', flags.top, MOST_TOP),
+    sort: flags.sort === undefined ? SORT_KEYS[0] : oneOf('--sort', flags.sort, SORT_KEYS),
     replay: flags.replay,
     tunnels: flags.tunnels,
     sysctls: sysctlsOf(flags),
@@ -108,10 +119,31 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     table: tableOf(flags),
     isWanted: wantedFindings(flags),
     failOn: flags.failOn === undefined ? null : oneOf('--fail-on', flags.failOn, SEVERITIES),
-    color: wantsColor(io, flags.color),
-    width: widthOf(io),
+    text: textOptions(flags, io),
     quiet: flags.quiet === true,
   }
+}
+
+/** @throws UsageError */
+function textOptions(flags: AnalyzeFlags, io: Io): TextOptions {
+  if (flags.brief === true && flags.details === true)
+    throw new UsageError('--brief and --details: expected one of them')
+  return {
+    color: wantsColor(io, flags.color),
+    width: widthOf(io),
+    zone: zoneOf(flags.tz),
+    extent: flags.brief === true ? 'brief' : flags.details === true ? 'full' : 'usual',
+    showsFlows: flags.top !== undefined || flags.sort !== undefined,
+    repeatsVerdict: io.stdout.isTTY === true && flags.brief !== true,
+  }
+}
+
+/** `--json` is the older name of `--format json`. @throws UsageError */
+function formatOf({ json, format }: AnalyzeFlags): AnalyzeOptions['format'] {
+  if (json !== true) return format === undefined ? 'text' : oneOf('--format', format, ANALYZE_FORMATS)
+  if (format !== undefined && format !== 'json')
+    throw new UsageError(`--json and --format ${format}: expected one of them`)
+  return 'json'
 }
 
 /** Flags that every command has for the sysctls of its replay. */

@@ -2,7 +2,7 @@
 import type { Settings } from '../../conntrack/settings.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { kernelNamed } from './kernel.ts'
-import { nearest } from './nearest.ts'
+import { nearest, suggestion } from './nearest.ts'
 
 /** Cores that kube-proxy is taken to have; so few that its minimum holds. */
 export const DEFAULT_CORES = 4
@@ -128,7 +128,9 @@ ${Object.entries(PRESETS)
 export function presetValues(option: string, name: string, cores: number): Partial<Settings> {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined
   if (preset === undefined) {
-    throw new UsageError(`${option} ${name}: unknown; did you mean ${nearest(name, PRESET_NAMES)}?`)
+    throw new UsageError(
+      `${option} ${name}: unknown preset${suggestion(nearest(name, PRESET_NAMES), `expected ${PRESET_NAMES.join(', ')}`)}`,
+    )
   }
   const values = preset.values(cores)
   if (preset.kernel === undefined) return values

@@ -14,7 +14,7 @@ import { type Line, linesOf } from '../../host/files/text-lines.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { HOST_SYSCTLS, type HostSysctlName, type Sysctls } from '../replay/sysctls.ts'
 import { kernelNamed } from './kernel.ts'
-import { nearest } from './nearest.ts'
+import { nearest, suggestion } from './nearest.ts'
 
 /** Help of the two options, for program.ts. */
 export const SET_HELP =
@@ -122,7 +122,7 @@ function readAssignment(option: string, assignment: string, sysctls: Sysctls): v
   const value = assignment.slice(at + 1).trim()
   const known = knownName(name)
   if (known === null)
-    throw new UsageError(`${option} ${name}: unknown sysctl; did you mean ${suggest(name)}?`)
+    throw new UsageError(`${option} ${name}: unknown sysctl${suggestion(suggest(name), LISTED)}`)
   assign(known, value, `${option} ${name}`, sysctls)
 }
 
@@ -143,7 +143,7 @@ function readFile(file: SysctlFile, sysctls: Sysctls): void {
     if (known === null) {
       const bare = withoutPrefix(name)
       if (!bare.startsWith('nf_conntrack_') || FOREIGN.test(bare)) continue
-      throw new UsageError(`${where}: unknown sysctl ${name}; did you mean ${suggest(name)}?`)
+      throw new UsageError(`${where}: unknown sysctl ${name}${suggestion(suggest(name), LISTED)}`)
     }
     found = true
     if (!NOT_FROM_FILES.has(known)) assign(known, text.slice(equals + 1).trim(), `${where}: ${name}`, sysctls)
@@ -196,6 +196,9 @@ function withoutPrefix(name: string): string {
   if (name === 'net.nf_conntrack_max') return 'nf_conntrack_max'
   return name.startsWith(NETFILTER) ? name.slice(NETFILTER.length) : name
 }
+
+/** Where those that a replay knows are listed. */
+const LISTED = 'expected one of `sysctl net.netfilter`'
 
 function suggest(given: string): string {
   const strip = (name: string): string => withoutPrefix(name).replace(/^nf_(conntrack_)?/, '')

@@ -25,6 +25,10 @@ const SHOWN_BEHIND = 60
 /** Of a reason, which quotes a word that may be as long as the filter. */
 const LONGEST_REASON = 300
 
+/** Fields and operators of Wireshark's display filters, which tcpdump's language does not have. */
+const DISPLAY_FILTER =
+  /\b(?:ip|ipv6|tcp|udp|icmp|eth|frame|dns|http|tls|arp|sctp|vlan)\.[a-z_]|\b(?:eq|ne|contains|matches)\b/
+
 /** What to tell of an error that a filter of `option` raised. */
 export function filterFault(option: string, filter: string, error: unknown): unknown {
   if (!(error instanceof FilterError)) return error
@@ -33,7 +37,10 @@ export function filterFault(option: string, filter: string, error: unknown): unk
   const shown = `${from > 0 ? '…' : ''}${filter.slice(from, to)}${to < filter.length ? '…' : ''}`
   const reason =
     error.message.length > LONGEST_REASON ? `${error.message.slice(0, LONGEST_REASON)}…` : error.message
-  return new UsageError(`${option} ${shown}: ${reason}`)
+  const hint = DISPLAY_FILTER.test(filter)
+    ? "; that is Wireshark's display filter syntax, expected tcpdump's (pcap-filter): 'host 10.0.0.1 and tcp port 80'"
+    : ''
+  return new UsageError(`${option} ${shown}: ${reason}${hint}`)
 }
 
 export class FilteredSource extends FramesOf {

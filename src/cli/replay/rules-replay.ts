@@ -6,6 +6,7 @@ import { untrackedBy } from '../../host/untracked.ts'
 import { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import type { RuledHost } from '../../host/walk/ruled-host.ts'
 import type { SightingWindow } from '../../vantage/window.ts'
+import { stemOf } from './captured-places.ts'
 import type { Sysctls } from './sysctls.ts'
 
 /**
@@ -41,7 +42,7 @@ export function rulesOver(
     const own = source.interfaces[place]
     if (own === undefined) return null
     if (own.name !== '') return own.name
-    const stem = /([^/]*?)(\.[a-z0-9.]+)?$/i.exec(source.captures[own.capture]?.path ?? '')?.[1] ?? ''
+    const stem = stemOf(source.captures[own.capture]?.path ?? '')
     return host?.interfaces.has(stem) === true ? stem : null
   }
   return new ReplayedRules({

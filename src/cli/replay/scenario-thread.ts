@@ -52,7 +52,7 @@ export async function workOnScenarios(work: ScenarioWork): Promise<SizedScenario
     const how = { owners: false, known: work.table, actual: work.sysctls.settings }
     return await replayScenarios(
       source,
-      windowFor(source, work.sysctls, work.replay),
+      windowFor(source, work.sysctls, work.replay, { knowledge: null }),
       mapNonEmpty(specs, spec => new Scenario(spec, how)),
       work,
     )

@@ -2,6 +2,9 @@
 import { CaptureError } from '../../capture/error.ts'
 import type { FrameSource } from '../../capture/frame.ts'
 import { openCaptures } from '../../capture/open/open.ts'
+import { rewrittenPorts } from '../../conntrack/helper-assignment.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
+import type { Rules } from '../../host/rules/rules.ts'
 import { clockText } from '../../report/analyze/sightings-report.ts'
 import {
   type ClockOffset,
@@ -26,16 +29,35 @@ export const REPLAY_HELP: Record<Replay, string> = {
 /** A set of more captures is a rotated one, of one clock. */
 const MOST_CLOCKS = 32
 
+/** Rules of a host that packets are replayed through, and those that might come in their place. */
+export interface RulesAtHand {
+  knowledge: Knowledge | null
+  after?: Rules | null
+}
+
 /** The window for a replay of `source`, or null where frames are replayed as they come. */
-export function windowFor(source: FrameSource, sysctls: Sysctls, replay: Replay): SightingWindow | null {
-  return replay === 'frames' ? null : windowOver(source, sysctls)
+export function windowFor(
+  source: FrameSource,
+  sysctls: Sysctls,
+  replay: Replay,
+  rules: RulesAtHand,
+): SightingWindow | null {
+  return replay === 'frames' ? null : windowOver(source, sysctls, rules)
 }
 
 /** The window for a replay of packets with all their sightings. */
-export function windowOver(source: FrameSource, { settings, host }: Sysctls): SightingWindow {
+export function windowOver(
+  source: FrameSource,
+  { settings, host }: Sysctls,
+  { knowledge, after = null }: RulesAtHand,
+): SightingWindow {
+  const given = [knowledge?.rules ?? null, after]
+  const readsPayload =
+    settings.helpers.length > 0 || given.some(rules => (rules?.ruleset.helpers.length ?? 0) > 0)
   return new SightingWindow(source, {
     bridgeCalls: bridgeCallsOf(host),
-    keepsPayload: settings.nf_conntrack_checksum !== 0,
+    keepsPayload: settings.nf_conntrack_checksum !== 0 || readsPayload,
+    rewrittenPorts: rewrittenPorts(settings.helpers),
   })
 }
 

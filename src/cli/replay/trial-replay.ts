@@ -11,13 +11,13 @@ import { replay } from '../../replay.ts'
 import { isRegularFile } from '../io/regular-file.ts'
 import { DECODABLE } from './decodable.ts'
 import { FilteredSource } from './filtered-source.ts'
-import { type Replay, windowFor } from './sightings.ts'
+import { type Replay, type RulesAtHand, windowFor } from './sightings.ts'
 import { fragmentSettings, type Sysctls } from './sysctls.ts'
 
 /** Frames that are read once more for it: a second or two. */
 const MOST_FRAMES = 4_000_000
 
-export interface TrialReplay {
+export interface TrialReplay extends RulesAtHand {
   captures: readonly string[]
   filter: Filter | null
   corrections: readonly number[]
@@ -44,7 +44,7 @@ export async function replayTrials(
   try {
     const filtered = filter === null ? opened : new FilteredSource(opened, filter)
     const source = new ConnectionsSource(filtered, trials)
-    const window = windowFor(source, sysctls, options.replay)
+    const window = windowFor(source, sysctls, options.replay, options)
     await replay(source, [trials], new Defragmenter(fragmentSettings(sysctls)), { seen: () => {} }, window)
   } finally {
     await opened.close()

@@ -2,6 +2,7 @@
 
 import { parseIpv6 } from '../../net/parse-address.ts'
 import { after, before } from '../../net/sequence.ts'
+import { CARRIAGE_RETURN, hasBeginning, isDigit, LONGEST_ADDRESS, SPACE, type Span } from './payload.ts'
 
 /** What a line announced. */
 export interface Announced {
@@ -41,20 +42,9 @@ export class LineEnds {
 /** kernel: NUM_SEQ_TO_REMEMBER */
 const REMEMBERED = 2
 
-const SPACE = 0x20
-const CARRIAGE_RETURN = 0x0d
 const COMMA = 0x2c
 const DOT = 0x2e
 const OPENING = 0x28
-/** Longest text of an IPv6 address. */
-const LONGEST_ADDRESS = 45
-
-/** Bytes from `start` to before `end`. */
-export interface Span {
-  bytes: Uint8Array
-  start: number
-  end: number
-}
 
 interface Pattern {
   word: string
@@ -90,8 +80,7 @@ export function readFtp(data: Span, direction: number, isIpv6: boolean, bounded:
 /** kernel: find_pattern() */
 function match(data: Span, { word, skip, read }: Pattern, isIpv6: boolean, bounded: boolean): Reading {
   const { bytes, end } = data
-  const length = Math.min(end - data.start, word.length)
-  for (let i = 0; i < length; i++) if (upper(bytes[data.start + i]) !== word.charCodeAt(i)) return 'none'
+  if (!hasBeginning(data, data.start, word)) return 'none'
   let start = data.start + word.length
   if (start >= end) return 'partial'
   if (skip !== 0) start = placeOf(data, start, skip) + 1
@@ -103,14 +92,6 @@ function placeOf({ bytes, end }: Span, start: number, byte: number): number {
   let at = start
   while (at < end && bytes[at] !== byte) at++
   return at
-}
-
-function upper(byte: number): number {
-  return byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39
 }
 
 /** What was read, and where the byte stands that ended it. */

@@ -11,6 +11,7 @@ import {
   REASON_SCTP_VTAG,
 } from '../reason.ts'
 import { DIRECTION_REPLY, IPCT_PROTOINFO, IPS_ASSURED } from '../status.ts'
+import type { Table } from '../table.ts'
 import { ENTRY_SHIFT, EVENTS, PROTO, STATE, STATUS, TRACKER } from '../table-layout.ts'
 import {
   CHUNK_ABORT,
@@ -325,4 +326,9 @@ function swap16(value: number): number {
 
 function swap32(value: number): number {
   return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)
+}
+
+/** The verification tag that packets of a direction carry in an association; 0 while it is not known. */
+export function associationTag({ entries }: Table, ct: number, direction: number): number {
+  return entries[(ct << ENTRY_SHIFT) + VTAG + direction]
 }

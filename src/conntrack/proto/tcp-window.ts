@@ -182,6 +182,8 @@ export function inWindow(
   let sack = ack
   let end = segmentEnd(packet)
   if ((entries[receiver + TD_FLAGS] & FLAG_SACK_PERM) !== 0) sack = highestSackEdge(packet, sack)
+  ack = (ack - packet.acknowledgmentShift) | 0
+  sack = (sack - packet.acknowledgmentShift) | 0
 
   if (entries[sender + TD_MAXWIN] === 0) {
     if (syn) {

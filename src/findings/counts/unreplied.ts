@@ -7,6 +7,7 @@ import { keepsPorts } from '../../conntrack/tuple.ts'
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
+  isOverlayPort,
   LINKTYPE_ETHERNET,
   PACKET_BROADCAST,
   PACKET_MULTICAST,
@@ -77,9 +78,9 @@ export class UnrepliedFlows {
 
   /** An entry ended, or the capture did; `cause` is a CAUSE_*, `firstFrame` the first that shows the flow. */
   ended(table: Table, ct: number, cause: number, firstFrame = table.firstFrame(ct)): void {
-    const toMany = this.toMany.delete(ct)
-    const failed = this.failed.delete(ct)
-    const misheard = this.misheard.delete(ct)
+    const toMany = this.toMany.size > 0 && this.toMany.delete(ct)
+    const failed = this.failed.size > 0 && this.failed.delete(ct)
+    const misheard = this.misheard.size > 0 && this.misheard.delete(ct)
     if ((table.status(ct) & IPS_SEEN_REPLY) !== 0) return
     const came = misheard ? 'invalid-answer' : failed ? 'icmp-error' : null
     const kind = toMany ? 'multicast' : (came ?? kindOf(table, ct, cause))
@@ -145,7 +146,7 @@ function kindOf(table: Table, ct: number, cause: number): UnrepliedKind {
   if (cause === CAUSE_RESET) return 'refused'
   if (protocol === IPPROTO_TCP && isUnderWay(table.state(ct))) return 'one-way'
   if (isMulticast(table, ct)) return 'multicast'
-  return protocol === IPPROTO_UDP && isTunnelPort(table.ports(ct * 2) & 0xffff) ? 'tunnel' : 'silent'
+  return protocol === IPPROTO_UDP && isOverlayPort(table.ports(ct * 2) & 0xffff) ? 'tunnel' : 'silent'
 }
 
 /** Without a reply a flow that began with a SYN gets no further than SYN_SENT, or CLOSE by its own RST. */
@@ -165,11 +166,6 @@ function isGroupFrame(packet: Packet): boolean {
   const hasLink = packet.linkOffset < packet.networkOffset
   if (packet.linkType === LINKTYPE_ETHERNET) return hasLink && (packet.bytes[packet.linkOffset] & 1) !== 0
   return packet.packetType === PACKET_BROADCAST || packet.packetType === PACKET_MULTICAST
-}
-
-/** VXLAN, VXLAN before its port was assigned, Geneve. */
-function isTunnelPort(port: number): boolean {
-  return port === 4789 || port === 8472 || port === 6081
 }
 
 function destinationKey(table: Table, ct: number): number | string {

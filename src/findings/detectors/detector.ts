@@ -24,8 +24,13 @@ export interface Detector {
   challenged?(leg: number, seen: Observation): void
   /** A RST; the leg has not been marked with it yet. */
   reset?(leg: number, direction: number, seen: Observation): void
-  /** A leg goes, or the capture ends: its connection is over. @param now time of the last packet */
+  /**
+   * A leg goes, or the capture ends: its connection is over. Of a sound one (Legs.isSound) nobody hears who does not
+   * say so.
+   * @param now time of the last packet
+   */
   ended?(leg: number, now: number): void
+  readonly hearsSound?: boolean
   /** The last packet, at `now`, is in, and every leg has ended. */
   conclude?(now: number): void
   /** What it found without a case of it; asked for after all have concluded. */

@@ -14,6 +14,9 @@ interface Explanation {
 const EXPLANATIONS: readonly Explanation[] = [
   // a try of which a packet was not captured tells less of the same flow
   { by: 'asymmetric-same-bridge-return', instead: 'dsr-untranslated-reply', when: areOfSameClients },
+  // an answer past the translation that is not the only one
+  { by: 'two-answerers', instead: 'asymmetric-same-bridge-return', when: areOfSameClients },
+  { by: 'two-answerers', instead: 'dsr-untranslated-reply', when: areOfSameClients },
   // who comes when no port is left is lost as with a full table
   { by: 'snat-port-pressure', instead: 'conntrack-table-full', when: haveNoPorts },
   // what the model says of the table is surer than what the packets let guess, unless they contradict it
@@ -28,6 +31,72 @@ const EXPLANATIONS: readonly Explanation[] = [
     when: (by, instead) => !isModelled(by) && isModelled(instead) && isContradicted(instead, by),
   },
 ]
+
+/** What a host does to a connection, and what it looks like on other hosts that the connection passes. */
+interface Doing {
+  id: FindingId
+  /** Whether a host does it by translating the connection, or by no longer doing so. */
+  byTranslation: boolean
+  elsewhere: readonly FindingId[]
+}
+
+const DOINGS: readonly Doing[] = [
+  // its answers go past the translation: one direction is missing there, and the client meets a stranger
+  {
+    id: 'asymmetric-same-bridge-return',
+    byTranslation: true,
+    elsewhere: ['dsr-untranslated-reply', 'one-way-flow'],
+  },
+  {
+    id: 'dsr-untranslated-reply',
+    byTranslation: true,
+    elsewhere: ['dsr-untranslated-reply', 'one-way-flow'],
+  },
+  { id: 'lan-reflection', byTranslation: true, elsewhere: ['dsr-untranslated-reply', 'one-way-flow'] },
+  { id: 'reply-other-interface', byTranslation: false, elsewhere: ['one-way-flow'] },
+  { id: 'dsr-invalid-drop', byTranslation: false, elsewhere: ['one-way-flow'] },
+  // a segment that it did not translate went on to a host without that socket
+  { id: 'invalid-leak', byTranslation: true, elsewhere: ['invalid-leak', 'invalid-reset'] },
+  {
+    id: 'invalid-leak-private-source',
+    byTranslation: true,
+    elsewhere: ['invalid-leak-private-source', 'invalid-reset'],
+  },
+  { id: 'invalid-reset', byTranslation: true, elsewhere: ['invalid-reset', 'invalid-leak'] },
+  // it forgot the connection in a pause: who went on was reset, or not heard
+  { id: 'idle-timeout-inbound', byTranslation: true, elsewhere: ['idle-timeout-inbound', 'idle-gap'] },
+  {
+    id: 'idle-timeout-untranslated-reply',
+    byTranslation: true,
+    elsewhere: ['idle-timeout-untranslated-reply', 'idle-gap'],
+  },
+  { id: 'idle-timeout-remapped', byTranslation: true, elsewhere: ['idle-timeout-remapped', 'idle-gap'] },
+  // one of two packets was lost in its table
+  { id: 'snat-insert-race', byTranslation: true, elsewhere: ['dns-race'] },
+  { id: 'dns-race', byTranslation: true, elsewhere: ['dns-race'] },
+  // it sends them to a backend that is gone
+  { id: 'stale-mapping', byTranslation: true, elsewhere: ['stale-mapping'] },
+]
+
+/** A finding of a host about a connection, and whether that host translates the connection. */
+export interface HostFinding {
+  id: string
+  translates: boolean
+}
+
+/**
+ * Whether what one host shows of a connection comes of what another does to it. Of the same finding on two hosts the one
+ * that translates is the cause, and the other shows it.
+ */
+export function comesOf(shown: HostFinding, done: HostFinding): boolean {
+  if (shown.id === done.id && shown.translates) return false
+  return DOINGS.some(
+    ({ id, byTranslation, elsewhere }) =>
+      id === done.id &&
+      (!byTranslation || done.translates) &&
+      elsewhere.some(consequence => consequence === shown.id),
+  )
+}
 
 /** Leaves away what another finding explains; the gravest first, and equals in the order of FINDING_IDS. */
 export function inOrder(found: readonly Facts[]): Facts[] {

@@ -14,6 +14,8 @@ const NAMED = 5
 export class MidStreamPickups {
   private readonly opening = new FrameGroup()
   private readonly flows: FlowFacts[] = []
+  private first = 0
+  private last = 0
   private readonly ended = new EndedTuples()
   /** Those of them whose flow had an entry earlier in the replay: they were not open before it. */
   private again = 0
@@ -30,6 +32,8 @@ export class MidStreamPickups {
   /** `packet` has created entry `ct`. */
   created(table: Table, ct: number, packet: Packet): void {
     if (packet.protocol !== IPPROTO_TCP || table.state(ct) === TCP_SYN_SENT) return
+    if (this.count === 0) this.first = table.start(ct)
+    this.last = table.start(ct)
     this.opening.add(packet)
     // a packet of either side may be the one that goes on
     if (this.ended.has(table, ct * 2)) this.again++
@@ -53,9 +57,10 @@ export class MidStreamPickups {
         flows: this.flows,
         flowCount: this.count,
         occurrences: this.count,
-        firstTime: null,
-        lastTime: null,
+        firstTime: this.first,
+        lastTime: this.last,
         frames: this.opening.frames,
+        frameCount: this.opening.count,
         steps: [],
         points: [],
         values: {},

@@ -68,6 +68,7 @@ export class AnnouncedFlows {
 
   /** An entry ended, or the capture did. */
   ended(table: Table, ct: number): void {
+    if (this.waiting.size === 0) return
     const waiting = this.waiting.get(ct)
     if (waiting === undefined) return
     this.waiting.delete(ct)

@@ -105,7 +105,8 @@ export class PortPressure {
     const one = firstHash(table, key)
     const other = secondHash(table, key)
     const count = Math.min(++this.first[one], ++this.second[other])
-    if (count >= LOOK || this.isTracked[one] !== 0) this.track(table, ct, packet, count)
+    if (count >= LOOK || (this.tracked.length > 0 && this.isTracked[one] !== 0))
+      this.track(table, ct, packet, count)
     if (this.hasFull) this.meetFull(table, ct, packet)
   }
 
@@ -122,7 +123,7 @@ export class PortPressure {
       this.first[one]--
       this.second[other]--
     }
-    if (this.isTracked[one] === 0) return
+    if (this.tracked.length === 0 || this.isTracked[one] === 0) return
     const tracked = this.trackedOf(table, key)
     if (tracked !== undefined) clear(tracked, table.ports(key) & 0xffff)
   }

@@ -86,6 +86,8 @@ export class StaleMappings {
     if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) return
     const status = table.status(ct)
     const isTranslated = (status & IPS_DST_NAT) !== 0
+    // of what is not translated, UDP alone: a client that never changes its port
+    if (!isTranslated && protocol === IPPROTO_TCP) return
     const start = table.start(ct)
     const service = endKey(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, protocol)
     const sent = endKey(table.source(ct * 2 + 1), table.ports(ct * 2 + 1) >>> 16, protocol)
@@ -97,8 +99,6 @@ export class StaleMappings {
       : isSyn
         ? this.mayBeRepeated(table, ct)
         : isKeptAlive(table, ct)
-    // of what is not translated, UDP alone: a client that never changes its port
-    if (!isTranslated && protocol === IPPROTO_TCP) return
     // a client that was sent to itself is another matter
     if (isTranslated && table.source(ct * 2) === table.source(ct * 2 + 1)) return
     const backend = this.backendOf(service, sent)

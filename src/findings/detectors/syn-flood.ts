@@ -15,17 +15,7 @@ import {
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
 import { openingFrame } from '../evidence/openings.ts'
-import {
-  ANSWERED,
-  BUSIEST,
-  COMPLETED,
-  ENDED,
-  LEGS,
-  OPEN,
-  REFUSED,
-  REPEATED,
-  REPEATED_ANSWERS,
-} from '../evidence/responders.ts'
+import { BUSIEST, COMPLETED, ENDED, LEGS, OPEN } from '../evidence/responders.ts'
 import type { Collector } from '../facts/collector.ts'
 import { type FrameReference, phrase, step } from '../facts/facts.ts'
 
@@ -46,18 +36,21 @@ export function noteSyn(legs: Legs, leg: number, seen: Observation): void {
   if (!isSeenBefore(legs, leg)) legs.responders.countSyn(legs.responder(leg), seen.time, seen.sourceWord)
 }
 
-/** What is counted of connections to one responder at one point: where their sum stands with it, and which add to it. */
-const COUNTED = {
-  flows: [ENDED, () => true],
-  completed: [COMPLETED, isCompleted],
-  refused: [REFUSED, (legs, leg) => legs.has(leg, LEG_RST)],
-  repeated: [REPEATED, (legs, leg) => legs.openings(leg, 0) > 1],
-  answered: [ANSWERED, (legs, leg) => legs.has(leg, LEG_SYN_ACK)],
-  repeatedAnswers: [REPEATED_ANSWERS, (legs, leg) => legs.openings(leg, 1) > 1],
-} satisfies Record<string, [word: number, adds: (legs: Legs, leg: number) => boolean]>
+/** What is counted of connections to one responder at one point: their sums stand with it from ENDED on, in this order. */
+const NAMES = ['flows', 'completed', 'refused', 'repeated', 'answered', 'repeatedAnswers'] as const
 
-type Counts = Record<keyof typeof COUNTED, number>
-const NAMES = Object.keys(COUNTED) as (keyof Counts)[]
+type Counts = Record<(typeof NAMES)[number], number>
+
+/** Which of NAMES a connection adds to, a bit for each. */
+function addsTo(legs: Legs, leg: number): number {
+  let bits = 1
+  if (isCompleted(legs, leg)) bits |= 1 << 1
+  if (legs.has(leg, LEG_RST)) bits |= 1 << 2
+  if (legs.openings(leg, 0) > 1) bits |= 1 << 3
+  if (legs.has(leg, LEG_SYN_ACK)) bits |= 1 << 4
+  if (legs.openings(leg, 1) > 1) bits |= 1 << 5
+  return bits
+}
 
 /** What names a flood: some of its first SYNs, what was asked for and what that was translated to. */
 interface Name {
@@ -92,10 +85,8 @@ export class Floods {
     ) {
       this.names.set(responder, nameOf(legs, this.oldest(responder)))
     }
-    for (const name of NAMES) {
-      const [word, adds] = COUNTED[name]
-      if (adds(legs, leg)) responders.count(responder, word)
-    }
+    const adds = addsTo(legs, leg)
+    for (let i = 0; i < NAMES.length; i++) if ((adds & (1 << i)) !== 0) responders.count(responder, ENDED + i)
   }
 
   /** Judges the responders that nobody talks to any more, and forgets them. */
@@ -167,13 +158,14 @@ export class Floods {
   private countsOf(responder: number, latest: number): Counts {
     const { legs } = this
     const { responders } = legs
-    const sums = NAMES.map(name => [name, responders.get(responder, COUNTED[name][0])])
-    const counts: Counts = Object.fromEntries(sums)
+    const sums = NAMES.map((_, i) => responders.get(responder, ENDED + i))
     for (let leg = legs.newestOf(responder); leg >= 0; leg = legs.older(leg)) {
       if (!legs.has(leg, LEG_SYN) || legs.start(leg) > latest || isSeenBefore(legs, leg)) continue
-      for (const name of NAMES) if (COUNTED[name][1](legs, leg)) counts[name]++
+      const adds = addsTo(legs, leg)
+      for (let i = 0; i < sums.length; i++) if ((adds & (1 << i)) !== 0) sums[i]++
     }
-    return counts
+    const [flows, completed, refused, repeated, answered, repeatedAnswers] = sums
+    return { flows, completed, refused, repeated, answered, repeatedAnswers }
   }
 
   /** The first few of a responder's legs. */

@@ -31,6 +31,8 @@ interface Ladder {
 
 export class SynLadders implements Detector {
   readonly ids = ['vxlan-checksum'] as const
+  /** One whose SYN was answered late. */
+  readonly hearsSound = true
   private readonly legs: Legs
   private readonly collector: Collector
   private readonly forms: FlowForms

@@ -3,6 +3,7 @@ import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { KIND_IPV6, keepsPorts, type Tuple } from '../../conntrack/tuple.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
+import type { Packet } from '../../packet/packet.ts'
 import type { FlowFacts } from '../facts/facts.ts'
 import { isOneEnd } from './flow-forms.ts'
 
@@ -36,6 +37,21 @@ export function endOfKey(table: Table, key: number, isSource: boolean): Endpoint
     family: isIpv6 ? 6 : 4,
     words: isIpv6 ? Int32Array.of(word(0), word(1), word(2), word(3)) : Int32Array.of(word(0), 0, 0, 0),
     port: keepsPorts(table.protocol(key >> 1), ports) ? (isSource ? ports >>> 16 : ports & 0xffff) : -1,
+  }
+}
+
+/** Source or destination of a packet, which has ports. */
+export function endOfPacket(packet: Packet, isSource: boolean): Endpoint {
+  const { source0, source1, source2, source3, destination0, destination1, destination2, destination3 } =
+    packet
+  const words = isSource
+    ? [source0, source1, source2, source3]
+    : [destination0, destination1, destination2, destination3]
+  const isIpv6 = packet.family === 6
+  return {
+    family: isIpv6 ? 6 : 4,
+    words: isIpv6 ? Int32Array.from(words) : Int32Array.of(words[0], 0, 0, 0),
+    port: isSource ? packet.sourcePort : packet.destinationPort,
   }
 }
 

@@ -2,15 +2,19 @@
 
 import type { Endpoint } from '../../host/knowledge.ts'
 import { RecordPool } from '../../net/record-pool.ts'
+import type { Packet } from '../../packet/packet.ts'
 import {
   COLD_WORDS,
   DESTINATION,
   ENTRY,
   FLAGS,
   KIND,
+  LEG_DNS,
   LEG_FIN,
   LEG_FIN_BACK,
   LEG_ORIGINAL_ENDS,
+  LEG_SYN,
+  LEG_SYN_ACK,
   LEG_TURNED,
   LEG_WORDS,
   OPENING_COUNTS,
@@ -33,7 +37,7 @@ import type { Observation } from './observation.ts'
 const WIDE_WORDS = 8
 const MOST_COUNTED = 0xffff
 
-/** A leg is an integer; its memory grows by chunks, and a leg that is given back is used again. */
+/** A leg is an integer; its memory grows where it stands, and a leg that is given back is used again. */
 export class LegRecords {
   protected readonly pool = new RecordPool(LEG_WORDS)
   /** Allocated and freed with `pool`, so that the two records of a leg have one number. */
@@ -59,6 +63,16 @@ export class LegRecords {
     return (this.pool.get(leg, FLAGS) & flags) !== 0
   }
 
+  /** Whether both sides have opened a connection without anything rare about it; a DNS conversation is never taken for one. */
+  isSound(leg: number): boolean {
+    const words = this.pool.memory
+    const at = this.pool.at(leg)
+    return (
+      (words[at + FLAGS] & (LEG_SYN | LEG_SYN_ACK | LEG_DNS)) === (LEG_SYN | LEG_SYN_ACK) &&
+      words[at + RARE] === 0
+    )
+  }
+
   mark(leg: number, flags: number): void {
     this.pool.set(leg, FLAGS, this.pool.get(leg, FLAGS) | flags)
   }
@@ -71,6 +85,11 @@ export class LegRecords {
   /** A packet of the leg was seen. It is handed over whole: a time as an argument would be boxed. */
   noteTime(leg: number, seen: Observation): void {
     this.pool.setDouble(leg, TIME, seen.time)
+  }
+
+  /** The same of a packet that nobody looks at more closely. */
+  noteTimeOf(leg: number, packet: Packet): void {
+    this.pool.setDouble(leg, TIME, packet.time)
   }
 
   /** When the first packet was seen. */
@@ -178,9 +197,9 @@ export class LegRecords {
     return this.pool.get(leg, ENTRY)
   }
 
-  /** The chunk of memory that a leg stands in and where: for what is done to every packet. */
-  chunkOf(leg: number): Int32Array {
-    return this.pool.chunkOf(leg)
+  /** The memory of legs, and where in it one stands: for what is done to every packet. open() may replace it. */
+  get memory(): Int32Array {
+    return this.pool.memory
   }
 
   at(leg: number): number {
@@ -245,7 +264,7 @@ export class LegRecords {
   /** Makes the responder the initiator and the initiator the responder, of a leg without SYN and SYN-ACK. */
   protected swapSides(leg: number): void {
     const { pool } = this
-    const words = pool.chunkOf(leg)
+    const words = pool.memory
     const at = pool.at(leg)
     for (let word = 0; word < REPLY_SIDE - SIDE; word++)
       this.swap(words, at + SIDE + word, at + REPLY_SIDE + word)
@@ -260,7 +279,7 @@ export class LegRecords {
     words[at + FLAGS] = ((flags & ~(LEG_FIN | LEG_FIN_BACK)) | fins) ^ ends
     const wide = this.wideOf(leg)
     if (wide < 0) return
-    const addresses = this.widePool.chunkOf(wide)
+    const addresses = this.widePool.memory
     const from = this.widePool.at(wide)
     for (let i = 0; i < 4; i++) this.swap(addresses, from + i, from + 4 + i)
   }

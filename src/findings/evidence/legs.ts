@@ -1,7 +1,8 @@
 // What each observation point saw of a connection: a leg for each, with the entry of the table, or as a stray without one.
 
 import type { Table } from '../../conntrack/table.ts'
-import { IPPROTO_TCP } from '../../net/numbers.ts'
+import { IPPROTO_TCP, TCP_SYN } from '../../net/numbers.ts'
+import type { Packet } from '../../packet/packet.ts'
 import { pointOfSide } from '../../vantage/record/points.ts'
 import { ChainedRecords } from './chained-records.ts'
 import { endHash, pairHash, wideEndHash } from './flow-hash.ts'
@@ -14,6 +15,7 @@ import {
   LEG_OPEN,
   LEG_ORIGINAL_ENDS,
   LEG_TURNED,
+  LEG_WORDS,
   NEXT,
   POINT,
   PORTS,
@@ -23,6 +25,9 @@ import {
   RESPONDER_PREVIOUS,
   SERIAL,
   SOURCE,
+  START,
+  SYN_ACK_SOURCE_MAC,
+  TIME,
 } from './leg-layout.ts'
 import { LegRecords } from './leg-records.ts'
 import type { Observation } from './observation.ts'
@@ -59,9 +64,13 @@ export class Legs extends LegRecords {
     this.table = table
   }
 
-  /** Reads the cache line of an entry's first leg that a plain segment needs (Companion of the engine). */
-  touch(record: number): number {
-    return this.pool.get(record - 1, FLAGS)
+  /** Reads the cache line of an entry's first leg that a plain segment needs, and what a SYN-ACK needs (Companion of the engine). */
+  touch(record: number, packet: Packet): number {
+    const leg = record - 1
+    const line = this.pool.get(leg, FLAGS)
+    // what tcpFlags has of a packet that is no segment does no harm
+    if ((packet.tcpFlags & TCP_SYN) === 0) return line
+    return line ^ this.pool.get(leg, KIND) ^ this.cold.get(leg, SYN_ACK_SOURCE_MAC - LEG_WORDS)
   }
 
   /** First leg of an entry, -1 for none; go on with next(). */
@@ -112,10 +121,10 @@ export class Legs extends LegRecords {
    * @param ct entry of the packet, -1 for none
    */
   open(seen: Observation, turned: boolean, ct: number): number {
-    const { pool } = this
+    const { pool, cold } = this
     const leg = pool.allocate()
-    this.cold.allocate()
-    const words = pool.chunkOf(leg)
+    cold.allocate()
+    const words = pool.memory
     const at = pool.at(leg)
     const { source, destination, sourceWord, destinationWord, sourcePort, destinationPort, family } = seen
     words[at + KIND] = kindOf(seen) | (seen.capture << 16)
@@ -125,10 +134,12 @@ export class Legs extends LegRecords {
     words[at + DESTINATION] = turned ? sourceWord : destinationWord
     if (family === 6) this.setWide(leg, turned ? destination : source, turned ? source : destination)
     this.serials = (this.serials + 1) | 0
-    this.set(leg, SERIAL, this.serials)
-    this.setStart(leg, seen.time)
-    this.noteTime(leg, seen)
-    if (ct >= 0 && this.isFormOf(leg, ct)) this.attach(leg, ct)
+    cold.set(leg, SERIAL - LEG_WORDS, this.serials)
+    pool.doubles[(at + START) >> 1] = seen.time
+    pool.doubles[(at + TIME) >> 1] = seen.time
+    const ends = ct < 0 ? 0 : this.endsOf(leg, ct * 2)
+    if (ends !== 0) this.attachAs(leg, ct, ends)
+    else if (ct >= 0 && this.hasKey(leg, ct * 2 + 1)) this.attachAs(leg, ct, 0)
     else this.linkStray(leg)
     this.initiatorsOf(leg)?.add(leg)
     if (seen.protocol === IPPROTO_TCP) this.linkResponder(leg)
@@ -170,9 +181,12 @@ export class Legs extends LegRecords {
 
   /** Gives an entry one more leg, which belongs to nobody. */
   attach(leg: number, ct: number): void {
+    this.attachAs(leg, ct, this.endsOf(leg, ct * 2))
+  }
+
+  private attachAs(leg: number, ct: number, ends: number): void {
     const { pool, table } = this
     pool.set(leg, ENTRY, ct)
-    const ends = this.endsOf(leg, ct * 2)
     pool.set(leg, FLAGS, (pool.get(leg, FLAGS) & ~LEG_ENDS) | ends)
     // the first point's leg stays the first: a plain segment looks at no other
     const first = table.record(ct) - 1
@@ -291,7 +305,7 @@ export class Legs extends LegRecords {
   /** How the ends of a leg and of a key go together: LEG_ORIGINAL_ENDS, with LEG_TURNED the other way round, or 0. */
   endsOf(leg: number, key: number): number {
     const { table } = this
-    const words = this.pool.chunkOf(leg)
+    const words = this.pool.memory
     const at = this.pool.at(leg)
     const ports = words[at + PORTS]
     const wanted = table.ports(key)
@@ -313,7 +327,7 @@ export class Legs extends LegRecords {
 
   /** Whether a packet is of a leg; `direction` tells which way it goes then. */
   private isTuple(leg: number, seen: Observation): boolean {
-    const words = this.pool.chunkOf(leg)
+    const words = this.pool.memory
     const at = this.pool.at(leg)
     const { sourceWord, destinationWord, sourcePort, destinationPort } = seen
     if (words[at + POINT] !== seen.point || (words[at + KIND] & KIND_MASK) !== kindOf(seen)) return false
@@ -408,9 +422,11 @@ export class Legs extends LegRecords {
       pointOfSide(pool.get(leg, POINT)),
     )
     const newest = responders.get(responder, NEWEST)
-    this.set(leg, RESPONDER, responder)
-    this.set(leg, RESPONDER_NEXT, newest)
-    this.set(leg, RESPONDER_PREVIOUS, -1)
+    const words = this.cold.memory
+    const at = this.cold.at(leg) - LEG_WORDS
+    words[at + RESPONDER] = responder
+    words[at + RESPONDER_NEXT] = newest
+    words[at + RESPONDER_PREVIOUS] = -1
     if (newest >= 0) this.set(newest, RESPONDER_PREVIOUS, leg)
     responders.pool.set(responder, NEWEST, leg)
     responders.count(responder, LEGS)

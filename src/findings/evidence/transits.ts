@@ -64,7 +64,7 @@ export class Transits {
     if (base === 0 && sightings.translated !== 0)
       pool.set(record, TRANSLATED, pool.get(record, TRANSLATED) + 1)
     // times are stored where they are read: as arguments they would be boxed
-    const doubles = pool.doublesOf(record)
+    const { doubles } = pool
     const at = pool.at(record) + base
     doubles[(at + LAST_TIME) >> 1] = sightings.time(0)
     if (exit >= 0) {
@@ -197,6 +197,11 @@ export class Transits {
 function bitOf(side: number): number {
   const point = pointOfSide(side)
   return point < MASKED_POINTS ? 1 << point : 0
+}
+
+/** Whether a mask of points has that of a sighting. */
+export function hasPoint(mask: number, side: number): boolean {
+  return (mask & bitOf(side)) !== 0
 }
 
 /** The lowest point of a mask, or -1. */

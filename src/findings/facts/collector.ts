@@ -21,6 +21,11 @@ const FRAMES_OF_FLOW = 8
 const MOST_FRAMES = 120
 /** Frames of one step. */
 const STEP_FRAMES = 8
+/** Frames of a finding that are told apart when they are counted. */
+const MOST_COUNTED = 65_536
+
+/** More than there are captures, so that a frame and its capture make one number. */
+const CAPTURES = 4096
 
 /** What a detector says of one try of a flow at one point. */
 export interface Case {
@@ -63,6 +68,8 @@ interface Group {
   /** Flows beyond MOST_FLOWS: a hash of each one's client, with the point that shows it; and the tries of all of them. */
   further: Map<number, number>
   furtherTries: number
+  /** All frames, by capture and number, as far as there is room. */
+  counted: Set<number>
   points: Set<number>
   firstTime: number
   lastTime: number
@@ -82,6 +89,7 @@ export class Collector {
       group.confidence = found.confidence
       group.reason = found.reason
     }
+    countFrames(group.counted, found.steps)
     const client = keyOf(found.client)
     let flow = group.flows.get(client)
     if (flow === undefined) {
@@ -130,6 +138,7 @@ export class Collector {
         flows: new Map(),
         further: new Map(),
         furtherTries: 0,
+        counted: new Set(),
         points: new Set(),
         firstTime: Number.POSITIVE_INFINITY,
         lastTime: Number.NEGATIVE_INFINITY,
@@ -194,12 +203,19 @@ function factsOf(group: Group): Facts {
     firstTime: group.firstTime,
     lastTime: group.lastTime,
     frames: sortFrames(frames),
+    frameCount: group.counted.size,
     steps: sortSteps(group.steps),
     points: [...group.points].sort((a, b) => a - b),
     values: {},
     rules: [],
     isOpen: group.isOpen,
   }
+}
+
+function countFrames(counted: Set<number>, steps: readonly Step[]): void {
+  if (counted.size >= MOST_COUNTED) return
+  for (const { frames } of steps)
+    for (const { capture, frame } of frames) counted.add(frame * CAPTURES + capture)
 }
 
 function addFrames(frames: FrameReference[], steps: readonly Step[]): void {

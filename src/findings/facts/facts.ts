@@ -16,6 +16,7 @@ export const FINDING_IDS = [
   'snat-port-pressure',
   'asymmetric-same-bridge-return',
   'dsr-untranslated-reply',
+  'two-answerers',
   'wrong-source-answer',
   'dsr-invalid-drop',
   'hairpin-no-masquerade',
@@ -28,6 +29,7 @@ export const FINDING_IDS = [
   'idle-timeout-remapped',
   'snat-insert-race',
   'syn-flood',
+  'udp-flood',
   'dns-race',
   'port-reuse',
   'idle-gap',
@@ -38,6 +40,9 @@ export const FINDING_IDS = [
   'stale-source-mapping',
   'reply-other-interface',
   'lost-in-host',
+  'partial-notrack',
+  'pmtu-blackhole',
+  'sctp-path-without-entry',
   'private-destination-leak',
   'untranslated-source',
   'loopback-source',
@@ -117,6 +122,8 @@ export interface Facts {
   lastTime: number | null
   /** The frames that prove it; the first few. */
   frames: FrameReference[]
+  /** How many frames that are, those that are not named included; absent where all are. */
+  frameCount?: number
   /** What happened in order, on the flow named first. */
   steps: Step[]
   /** The observation points that show it, by number. */

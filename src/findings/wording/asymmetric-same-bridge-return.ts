@@ -6,11 +6,11 @@ import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
 import { adviceFor, firstFlow, HOST, isIpv6, type Place, placeOf, type Wording } from './wording.ts'
 
 export const asymmetricSameBridgeReturn: Wording = {
-  title: () => 'the backend answers past the translation: client and backend are on one bridge',
+  title: () => 'Reply bypasses NAT: client and backend share a bridge',
   cause: facts =>
-    'the request was routed through DNAT; the answer is switched from the backend to the client. Where the router is ' +
-    `the host of the bridge, conntrack does not see that while ${callOf(isIpv6(facts))}=0; a router beside it never ` +
-    'does. So the source of the answer stays the backend, and the client refuses it',
+    'the request was routed and DNATed; the reply was switched inside the bridge, straight to the client. conntrack on ' +
+    `the host of the bridge does not see that while ${callOf(isIpv6(facts))}=0, a router beside it never does. So the ` +
+    "reply kept the backend's address, and the client refused it",
   fix: facts => {
     const place = whoTranslates(facts)
     return [

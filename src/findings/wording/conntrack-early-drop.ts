@@ -4,7 +4,7 @@ import { advice, counted, number, type Wording } from './wording.ts'
 
 export const conntrackEarlyDrop: Wording = {
   title: ({ values }) =>
-    `the table was full: ${counted(number(values, 'earlyDrops'), 'entry that was', 'entries that were')} not ASSURED made way for new ones`,
+    `Conntrack table full: early drop evicted ${counted(number(values, 'earlyDrops'), 'entry', 'entries')}`,
   countsItself: true,
   cause: () =>
     'the kernel evicts what is not ASSURED in the first of eight buckets that has any (early_drop of `conntrack -S`): ' +

@@ -1,16 +1,16 @@
 // The words of conntrack-table-full: by the packets, or by the model of a table with a maximum.
 import type { Values } from '../facts/facts.ts'
-import { advice, adviceFor, counted, MACHINE, number, type Wording } from './wording.ts'
+import { advice, adviceFor, counted, grouped, MACHINE, number, type Wording } from './wording.ts'
 
 export const conntrackTableFull: Wording = {
   title: ({ values }) => {
     switch (values.by) {
       case 'excess':
-        return `the traffic needs ${counted(number(values, 'peak'), 'entry', 'entries')} at once, nf_conntrack_max is ${number(values, 'maximum')}${outside(values)}: passed at ${instant(number(values, 'time'))}`
+        return `Traffic needs ${counted(number(values, 'peak'), 'entry', 'entries')} at once, nf_conntrack_max is ${grouped(number(values, 'maximum'))}${outside(values)}: passed at ${instant(number(values, 'time'))}`
       case 'refusal':
-        return `the table was full: ${counted(number(values, 'packets'), 'packet')} refused, of ${counted(number(values, 'connections'), 'connection')}, from ${instant(number(values, 'time'))} on`
+        return `Conntrack table full: ${counted(number(values, 'packets'), 'packet')} of ${counted(number(values, 'connections'), 'connection')} refused from ${instant(number(values, 'time'))} on`
       default:
-        return 'new connections are lost inside the host, one after another'
+        return 'Host loses new connections, one after another'
     }
   },
   cause: ({ values }) =>
@@ -36,7 +36,7 @@ export const conntrackTableFull: Wording = {
   reasons: {
     streak: values => streak(values),
     'default-maximum': values =>
-      `nobody gave nf_conntrack_max, ${number(values, 'maximum')} is the kernel's default: whether this host had more room is not known`,
+      `nf_conntrack_max was not given, so the kernel's default ${grouped(number(values, 'maximum'))} is assumed; this host may have had more room (--sysctl FILE)`,
     refused: values =>
       `${room(values)}, as many were live, and the capture shows nothing of the refused connections but their first packets`,
     contradicted: values => {

@@ -5,8 +5,8 @@ import { advice, counted, number, seconds, type Wording } from './wording.ts'
 export const dnsRace: Wording = {
   title: ({ severity, values }) =>
     severity === 'info'
-      ? `DNS queries left one socket together, exposed to the race for a new entry; none was lost in it (${counted(number(values, 'pairs'), 'pair')})`
-      : 'of two DNS queries that left one socket together, one was lost, and asked again seconds later',
+      ? `DNS queries in pairs could race for one entry; none was lost (${counted(number(values, 'pairs'), 'pair')})`
+      : 'DNS query lost beside its twin: the client asked again seconds later',
   cause: ({ severity }) =>
     severity === 'info'
       ? 'two queries leave one socket at the same moment, as resolvers ask for A and AAAA, and both find no entry: some kernels drop one'

@@ -5,9 +5,9 @@ import { forEachFlow } from './conntrack-command.ts'
 import { addressText, advice, iptables, isIpv6, text, type Wording } from './wording.ts'
 
 export const dsrInvalidDrop: Wording = {
-  title: () => 'the host sees one direction of the connection and drops what follows the SYN',
+  title: () => 'Host sees one direction only, and drops what follows the SYN as INVALID',
   cause: () =>
-    'the answers take another way, so the entry stays SYN_SENT [UNREPLIED] and every further packet is INVALID; a rule ' +
+    'the replies take another path, so the entry stays SYN_SENT [UNREPLIED] and every further packet is INVALID; a rule ' +
     'drops INVALID packets',
   fix: facts => {
     const { place, tool } = facts.values

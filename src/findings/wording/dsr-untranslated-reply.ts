@@ -16,11 +16,10 @@ import {
 } from './wording.ts'
 
 export const dsrUntranslatedReply: Wording = {
-  title: () =>
-    'an answer reaches the client with the address of the backend, past the host that translated the request',
+  title: () => "Reply bypasses NAT: it reaches the client with the backend's address",
   cause: () =>
-    'DNAT is undone only where the request was translated; the answer did not pass there: it took another way, or was ' +
-    'switched straight to the client',
+    'only the host that translated the request can translate the reply back; the reply did not pass there: it took ' +
+    'another path, or a bridge switched it straight to the client',
   fix: facts => [
     adviceFor(
       translator(facts),

@@ -4,8 +4,7 @@ import { conntrack, type EntryMatch, forEachFlow } from './conntrack-command.ts'
 import { advice, counted, number, type Wording } from './wording.ts'
 
 export const entryOlderThanRule: Wording = {
-  title: () =>
-    'a flow goes on untranslated, because its entry is older than the rule that translates new ones',
+  title: () => 'Flow stays untranslated: its entry is older than the NAT rule',
   cause: () =>
     'rules of the nat table see the first packet of a connection alone. An entry that was made before the rule stays as ' +
     'it is, and each packet renews it: who sends more often than the timeout never meets the rule',

@@ -17,6 +17,8 @@ export interface Finding {
   confidence: Confidence
   /** One line: what happened. */
   title: string
+  /** How many flows, and how often, in words: `2 connections, 6 attempts`; `''` where the title has its own numbers. */
+  amount: string
   /** The flows concerned, before and behind translation; the first few. */
   flows: string[]
   /** How many flows there are, those that are not named included. */
@@ -25,6 +27,8 @@ export interface Finding {
   occurrences: number
   /** The frames that prove it; the first few. */
   frames: FrameReference[]
+  /** How many frames that are, those that are not named included. */
+  frameCount: number
   /** What happened in order, on the flow named first. */
   steps: FindingStep[]
   /** The observation points that show it. */

@@ -29,6 +29,7 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'none-drops': () => 'no rule given drops it when it is forwarded',
   'drops-invalid': values => `${rule(values)} drops INVALID packets`,
   'may-drop-invalid': values => `${rule(values)} may drop INVALID packets`,
+  'rule-untracks': values => `${rule(values)} leaves them untracked`,
   'rule-drops': values => `${ruleThatDrops(values)} drops them`,
   'host-drops': values => `by what was given of the host it drops them itself: ${text(values, 'why')}`,
   'random-ports': () => 'by the rules given ports are chosen at random: they are of another time or host',

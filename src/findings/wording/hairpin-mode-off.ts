@@ -4,8 +4,7 @@ import { HAIRPIN_STEPS } from './hairpin.ts'
 import { advice, type Wording } from './wording.ts'
 
 export const hairpinModeOff: Wording = {
-  title: () =>
-    'a client reaches itself through its service, and the bridge does not send the packet back out of its port',
+  title: () => 'Client reaches itself through its service, but hairpin mode is off',
   cause: () =>
     'after DNAT in the bridge the frame would have to leave through the port it came in by, which needs hairpin mode',
   fix: ({ values: { port } }) =>

@@ -4,7 +4,7 @@ import { masqueradeRules } from './masquerade.ts'
 import { advice, iptables, protocolArgument, type Wording } from './wording.ts'
 
 export const hairpinNoMasquerade: Wording = {
-  title: () => 'a client reaches itself through its service, and gets a packet from its own address',
+  title: () => 'Client reaches itself through its service without masquerading',
   cause: () =>
     'DNAT chose the client itself, and the source was not masqueraded: a host drops packets that claim to come from itself',
   fix: facts => [

@@ -18,7 +18,7 @@ const TIMERS: readonly [number, string][] = [
 ]
 
 export const idleGap: Wording = {
-  title: () => 'after a long pause a connection did not go on',
+  title: () => 'Connection did not go on after a long pause',
   cause: () =>
     'something on the path forgets idle connections: the first packet after the pause was reset, or never answered',
   fix: () => [keepalives('the smallest timeout on the path'), advice('or a longer timeout there')],

@@ -3,8 +3,7 @@ import { checkTimeout, keepLonger, UNTRANSLATED } from './untranslated.ts'
 import type { Wording } from './wording.ts'
 
 export const idleTimeoutUntranslatedReply: Wording = {
-  title: () =>
-    'after a pause the host had forgotten a translated connection, and its packets went on untranslated',
+  title: () => 'Host forgot an idle connection; its packets went on untranslated',
   cause: () =>
     'the entry was gone: it expires while a connection is idle, unless it was deleted; the next packet opened one without the translation',
   fix: keepLonger,

@@ -4,7 +4,7 @@ import { checkInvalid, invalidRemedies, UNTRANSLATED } from './untranslated.ts'
 import { advice, type Wording } from './wording.ts'
 
 export const invalidLeakPrivateSource: Wording = {
-  title: () => 'packets left with the source they have inside: NAT did not translate them',
+  title: () => 'Packets left with their inside source address: NAT skipped them',
   cause: facts =>
     isClosedLate(facts)
       ? 'the entry was gone: it expires while a connection is idle, and by default a minute or two after the FIN of one side ' +

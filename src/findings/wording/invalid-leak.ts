@@ -3,7 +3,7 @@ import { checkInvalid, invalidRemedies, UNTRANSLATED } from './untranslated.ts'
 import type { Wording } from './wording.ts'
 
 export const invalidLeak: Wording = {
-  title: () => 'a reply passed untranslated, and the client reset the connection',
+  title: () => 'INVALID reply passed NAT untranslated; the client reset the connection',
   cause: () =>
     'the segment was outside the TCP window: INVALID, so NAT left its source alone. The client knows no connection with ' +
     'that address and sends a RST, which reaches the server untranslated and ends its socket',

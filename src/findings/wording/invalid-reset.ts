@@ -3,8 +3,7 @@ import { checkInvalid, invalidRemedies, UNTRANSLATED } from './untranslated.ts'
 import type { Wording } from './wording.ts'
 
 export const invalidReset: Wording = {
-  title: () =>
-    'a segment outside the window of an open connection was reset by a host that has no such socket',
+  title: () => 'Segment outside the TCP window was reset by a host without that socket',
   cause: () =>
     'the segment was INVALID for conntrack, and NAT leaves INVALID packets alone: where the connection is translated (to ' +
     'the port of a sidecar, to a client behind masquerade), it goes to the host itself, which knows no such connection. ' +

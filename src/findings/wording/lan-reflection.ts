@@ -23,8 +23,7 @@ export const SENT_BACK_STEPS = {
 }
 
 export const lanReflection: Wording = {
-  title: () =>
-    'requests are sent back into the segment they came from, and the server there answers the client directly',
+  title: () => "DNAT leads back into the client's network; the server answers past the gateway",
   cause: () =>
     "DNAT leads back to the client's own network without source NAT: the server sees the client's address, answers it " +
     'past the gateway with an address of its own, and the client refuses what it did not ask',

@@ -13,8 +13,7 @@ import {
 } from './wording.ts'
 
 export const loopbackSource: Wording = {
-  title: () =>
-    'packets with a loopback address as their source are sent to another host, which drops them as martians',
+  title: () => 'Packets with a loopback source go to another host, which drops them',
   cause: facts =>
     `a connection to ${isIpv6(facts) ? '::1' : '127.0.0.1'} was sent to another host, by DNAT in OUTPUT most often, and not masqueraded: ` +
     `its source is chosen before that, and stays${isIpv6(facts) ? '' : ' (route_localnet lets it out)'}`,

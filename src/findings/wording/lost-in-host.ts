@@ -100,10 +100,9 @@ export const lostInHost: Wording = {
 }
 
 const TITLES: Readonly<Record<string, string>> = {
-  'by-interface':
-    'connections that come in by one interface are lost inside the host, which forwards those of another',
-  'all-but-first': 'only the first packets of a flow are forwarded, the others are lost inside the host',
-  'never-left': 'what a rule sends to another host is lost inside this one',
+  'by-interface': 'Host loses connections of one interface and forwards those of another',
+  'all-but-first': 'Host forwards only the first packets of a flow and loses the others',
+  'never-left': 'Host loses packets that a rule sends to another host',
 }
 
 /** What rules that were given say: those that dropped the packets when they were replayed. */

@@ -3,7 +3,7 @@ import { advice, counted, type Wording } from './wording.ts'
 
 export const midStreamPickup: Wording = {
   title: ({ flowCount }) =>
-    `${counted(flowCount, 'TCP flow begins', 'TCP flows begin')} with a packet that is no SYN`,
+    `${counted(flowCount, 'TCP connection begins', 'TCP connections begin')} without a SYN`,
   countsItself: true,
   cause: () =>
     'open before the capture began, its start was not captured, or its entry was gone by then ' +

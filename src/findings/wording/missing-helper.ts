@@ -5,7 +5,7 @@ const PORTS: Readonly<Record<string, string>> = { tftp: '-p udp --dport 69', ftp
 
 export const missingHelper: Wording = {
   title: ({ values }) =>
-    `the flow that a ${text(values, 'helper')} request announces comes back, and no entry expects it: no helper is assigned`,
+    `No conntrack helper for ${text(values, 'helper')}: its second flow matches no entry`,
   cause: () =>
     'the server answers from another port, or opens a connection of its own. Only a conntrack helper, which reads the ' +
     'request, knows that it belongs to it and where to send it; since Linux 6.1 none is assigned unless a rule says so',

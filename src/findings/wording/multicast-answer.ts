@@ -3,7 +3,7 @@ import { forEachFlow } from './conntrack-command.ts'
 import { advice, fromEnd, iptables, number, protocolArgument, type Wording } from './wording.ts'
 
 export const multicastAnswer: Wording = {
-  title: () => 'answers to a query that went to a group are NEW to conntrack',
+  title: () => 'Replies to a multicast query are NEW to conntrack, not ESTABLISHED',
   cause: () =>
     "the entry of the query expects answers from the address of the group; those come from their senders' own addresses. " +
     'Rules that let in ESTABLISHED packets alone drop them',

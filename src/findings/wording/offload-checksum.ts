@@ -2,10 +2,10 @@
 import { advice, type Wording } from './wording.ts'
 
 export const offloadChecksum: Wording = {
-  title: () => 'SYNs were captured before their checksum was finished',
+  title: () => 'Checksum offload: unfinished TCP checksums, harmless',
   cause: () =>
-    'the sum of the pseudo header alone stands there: hardware, or nobody (veth), adds the rest behind the capture ' +
-    'point. Tools that verify checksums call these packets bad; they are not',
+    'the kernel left the checksum to the network card, which finishes it behind the capture point (a veth never ' +
+    'does). Tools that verify checksums call these packets bad; they are not',
   fix: () => [
     advice('none needed; to capture finished ones turn tx checksumming off at the device (ethtool -K)'),
   ],

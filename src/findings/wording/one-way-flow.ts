@@ -14,10 +14,10 @@ import {
 } from './wording.ts'
 
 export const oneWayFlow: Wording = {
-  title: () => 'one direction of a connection passes here, and it goes on: the other takes another way',
+  title: () => 'Only one direction of the connection passes here',
   cause: () =>
-    'an asymmetric path, or a capture of one direction. Where conntrack sees just that, packets are INVALID or the ' +
-    'entry stays [UNREPLIED], and neither NAT nor stateful rules can work',
+    'the other direction takes another path, or was not captured. Where conntrack sees one direction only, packets ' +
+    'are INVALID or the entry stays [UNREPLIED], and neither NAT nor stateful rules can work',
   fix: facts => {
     const flow = firstFlow(facts)
     const server = answererOf(facts)

@@ -27,8 +27,8 @@ const ENDS: Record<string, string> = {
 export const portReuse: Wording = {
   title: ({ severity }) =>
     severity === 'info'
-      ? 'a source port was used again while its last connection would still be in the table, and it worked'
-      : 'a source port was used again too early, and the connection was not made',
+      ? 'Source port reused while its last connection was in the table; it worked'
+      : 'Source port reused too early: the connection failed',
   cause: ({ severity }) =>
     severity === 'info'
       ? 'the SYN opens the entry again: DESTROY and NEW in one packet'

@@ -2,7 +2,7 @@
 import { addressText, advice, end, firstFlow, iptables, number, type Wording } from './wording.ts'
 
 export const privateDestinationLeak: Wording = {
-  title: () => 'packets for a private network leave for the Internet, masqueraded, and nobody answers',
+  title: () => 'Packets for a private network leave for the Internet; nobody answers',
   cause: () =>
     'nothing sends them another way: a route or a tunnel is missing, or there is no such network. Where a policy of ' +
     'IPsec asks for their source, masquerade comes first and gives them another, so that it does not match any more',

@@ -2,10 +2,10 @@
 import { addressText, advice, answererOf, type Wording } from './wording.ts'
 
 export const recycledAddress: Wording = {
-  title: () => 'the address of a peer went to another station, which refused the connection',
+  title: () => "Peer's address was given to another host, which refused the connection",
   cause: () =>
-    'the address was given to somebody else (a new pod, a container that was made again) while a connection, or a ' +
-    'translation to it, was still kept: its packets reach a station that knows nothing of it',
+    'the address was given to another host (a new pod, a recreated container) while a connection, or a translation ' +
+    'to it, was still kept: its packets reach a host that does not know the connection',
   fix: facts => {
     const server = answererOf(facts)
     return [

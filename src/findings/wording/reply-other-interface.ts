@@ -3,11 +3,10 @@ import type { Facts } from '../facts/facts.ts'
 import { addressText, advice, firstFlow, isIpv6, number, type Wording } from './wording.ts'
 
 export const replyOtherInterface: Wording = {
-  title: () =>
-    'answers leave by another interface than their requests came in by, and the connections never open',
+  title: () => 'Replies leave by another uplink; the connections never open',
   cause: () =>
-    'the answers are routed by their destination alone: with two uplinks they take the default route, and providers ' +
-    'drop a source address that is not theirs',
+    'the host routes replies by their destination alone: with two uplinks they take the default route, and a provider ' +
+    'drops a source address that is not its own',
   fix: facts => [
     advice(
       'remember with each connection by which uplink it came, and route its answers back there. All of it is needed: in ' +

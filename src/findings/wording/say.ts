@@ -1,5 +1,6 @@
 // Facts into a finding as it is printed: sentences and commands beside the facts they are made of.
 import type { Kernel, Traits } from '../../conntrack/kernel.ts'
+import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Facts, FindingId, Phrase } from '../facts/facts.ts'
 import { improves, type SysctlTrial } from '../facts/sysctl-trial.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
@@ -30,10 +31,13 @@ import { multicastAnswer } from './multicast-answer.ts'
 import { offloadChecksum } from './offload-checksum.ts'
 import { oneWayFlow } from './one-way-flow.ts'
 import { otherKernels } from './other-kernels.ts'
+import { partialNotrack } from './partial-notrack.ts'
+import { pmtuBlackhole } from './pmtu-blackhole.ts'
 import { portReuse } from './port-reuse.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
 import { recycledAddress } from './recycled-address.ts'
 import { replyOtherInterface } from './reply-other-interface.ts'
+import { sctpPathWithoutEntry } from './sctp-path-without-entry.ts'
 import { snatInsertRace } from './snat-insert-race.ts'
 import { snatPortPressure } from './snat-port-pressure.ts'
 import { staleMapping } from './stale-mapping.ts'
@@ -41,6 +45,8 @@ import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
 import { sysctlOf, triedAdvice } from './tried-sysctls.ts'
+import { twoAnswerers } from './two-answerers.ts'
+import { udpFlood } from './udp-flood.ts'
 import { untranslatedSource } from './untranslated-source.ts'
 import { vxlanChecksum } from './vxlan-checksum.ts'
 import { counted, type Wording } from './wording.ts'
@@ -67,6 +73,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'one-way-flow': oneWayFlow,
   'port-reuse': portReuse,
   'recycled-address': recycledAddress,
+  'sctp-path-without-entry': sctpPathWithoutEntry,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
@@ -75,6 +82,8 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'stale-source-mapping': staleSourceMapping,
   'reply-other-interface': replyOtherInterface,
   'lost-in-host': lostInHost,
+  'partial-notrack': partialNotrack,
+  'pmtu-blackhole': pmtuBlackhole,
   'private-destination-leak': privateDestinationLeak,
   'untranslated-source': untranslatedSource,
   'loopback-source': loopbackSource,
@@ -82,6 +91,8 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'missing-helper': missingHelper,
   'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
+  'two-answerers': twoAnswerers,
+  'udp-flood': udpFlood,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,
 }
@@ -110,11 +121,13 @@ export function say(
     id: facts.id,
     severity: facts.severity,
     confidence: facts.confidence,
-    title: titleOf(facts, wording),
+    title: wording.title(facts),
+    amount: amountOf(facts, wording),
     flows: facts.flows.map(flowText),
     flowCount: facts.flowCount,
     occurrences: facts.occurrences,
     frames: facts.frames,
+    frameCount: Math.max(facts.frameCount ?? 0, facts.frames.length),
     steps: facts.steps.map(step => ({ what: sentence(wording.steps, step, facts.id), frames: step.frames })),
     points: facts.points.map(nameOf),
     reason: reasonOf(facts, wording),
@@ -127,12 +140,16 @@ export function say(
   }
 }
 
-function titleOf(facts: Facts, wording: Wording): string {
-  const title = wording.title(facts)
-  if (wording.countsItself === true || facts.values.by !== undefined || facts.values.pairs !== undefined)
-    return title
-  const often = facts.occurrences > facts.flowCount ? `, ${facts.occurrences} times` : ''
-  return `${title} (${counted(facts.flowCount, 'flow')}${often})`
+/** How many connections there are, and how often it happened: `2 connections, 6 attempts`. */
+function amountOf({ severity, flows, flowCount, occurrences, values }: Facts, wording: Wording): string {
+  if (wording.countsItself === true || values.by !== undefined || values.pairs !== undefined) return ''
+  const isTcp = flows.every(({ protocol }) => protocol === IPPROTO_TCP)
+  const noun = isTcp ? 'connection' : 'flow'
+  // one flow of facts may stand for many, which it counts
+  const listed = flows.length === flowCount ? flows.map(({ counts }) => counts?.flows ?? 1) : []
+  const count = listed.length === 0 ? flowCount : listed.reduce((sum, flows) => sum + flows, 0)
+  if (occurrences <= count) return counted(count, noun)
+  return `${counted(count, noun)}, ${severity === 'info' ? `${counted(occurrences, 'time')} in all` : counted(occurrences, 'attempt')}`
 }
 
 function reasonOf({ id, reasons }: Facts, { reasons: sentences }: Wording): string {

@@ -2,7 +2,7 @@
 import { advice, end, number, text, type Wording } from './wording.ts'
 
 export const snatInsertRace: Wording = {
-  title: () => 'of two first packets that raced for one translated port, one was lost',
+  title: () => 'SNAT port collision: connections lost their first packet',
   cause: () =>
     'two hosts sent from the same source port to the same destination at the same moment: NAT gave both the same port ' +
     'before either entry was confirmed, and the second was dropped (insert_failed of `conntrack -S`)',

@@ -13,7 +13,7 @@ const KNOWN: Record<number, string> = {
 export const snatPortPressure: Wording = {
   title: ({ flowCount, values }) => {
     const lost = number(values, 'lost')
-    return `source ports to one destination are nearly used up (${counted(flowCount, 'destination')}${lost > 0 ? `, ${counted(lost, 'connection')} lost` : ''})`
+    return `Source ports to one destination are nearly used up (${counted(flowCount, 'destination')}${lost > 0 ? `, ${counted(lost, 'connection')} lost` : ''})`
   },
   countsItself: true,
   cause: ({ values }) =>

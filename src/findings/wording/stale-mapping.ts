@@ -5,7 +5,7 @@ import { conntrack, type EntryMatch, forEachFlow } from './conntrack-command.ts'
 import { advice, counted, end, firstFlow, number, type Wording } from './wording.ts'
 
 export const staleMapping: Wording = {
-  title: () => 'packets still go to a backend that is gone, by an entry that was made when it was there',
+  title: () => 'Packets still go to a backend that is gone: their entry is older',
   cause: () =>
     'the translation of a connection is chosen once, with its first packet. Each datagram renews the entry: who sends ' +
     'more often than the timeout never gets another backend. SYNs keep theirs for 120 s, on older kernels for as long ' +

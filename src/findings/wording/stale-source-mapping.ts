@@ -6,8 +6,8 @@ import { addressText, advice, counted, end, firstFlow, number, type Wording } fr
 export const staleSourceMapping: Wording = {
   title: facts =>
     isOfPort(facts)
-      ? 'what the host itself sends to one peer leaves from another port than its socket has, and is not answered'
-      : 'packets still leave with a source address that the host gives to no new connection any more',
+      ? 'Host sends from another port than its socket has, and gets no answer'
+      : 'Packets still leave with a source address that new connections do not get',
   cause: facts =>
     isOfPort(facts)
       ? 'a port can be used once to each peer. Where a masqueraded flow had it to this one, NAT gave the own socket of the ' +

@@ -1,10 +1,12 @@
 // The words of syn-flood.
+import { BURST_REASONS, floodOfSource, isOfSource, listSource, stopSource } from './flood.ts'
 import {
   advice,
   adviceFor,
   answererOf,
   counted,
   firstFlow,
+  grouped,
   iptables,
   placeOf,
   toEnd,
@@ -15,12 +17,14 @@ export const synFlood: Wording = {
   countsItself: true,
   title: facts => {
     const counts = firstFlow(facts)?.counts
+    if (counts !== undefined && isOfSource(facts)) return floodOfSource(facts, 'SYN flood')
     return counts === undefined
-      ? 'a flood of SYNs, hardly any of which completes the handshake'
-      : `a flood of SYNs: of ${counted(counts.flows, 'connection')} to one destination ${counts.completed} completed the handshake`
+      ? 'SYN flood: hardly any handshake was completed'
+      : `SYN flood: ${grouped(counts.completed)} of ${counted(counts.flows, 'handshake')} completed`
   },
   cause: () => 'each SYN holds an entry: 120 s unanswered (SYN_SENT), 60 s answered (SYN_RECV)',
   fix: facts => {
+    if (isOfSource(facts)) return stopSource(facts)
     const server = answererOf(facts)
     const cookies = adviceFor(
       placeOf('server', server),
@@ -44,14 +48,18 @@ export const synFlood: Wording = {
       ),
     ]
   },
-  check: facts => [
-    adviceFor(
-      placeOf('server', answererOf(facts)),
-      'half open connections, on the server',
-      'ss -Htn state syn-recv | wc -l',
-    ),
-  ],
+  check: facts =>
+    isOfSource(facts)
+      ? listSource(facts)
+      : [
+          adviceFor(
+            placeOf('server', answererOf(facts)),
+            'half open connections, on the server',
+            'ss -Htn state syn-recv | wc -l',
+          ),
+        ],
   reasons: {
+    ...BURST_REASONS,
     'answers-repeated': () => 'the server repeats its answers, which nobody completes',
     'not-repeated': () => 'the senders do not repeat their SYNs, as programs that want a connection do',
     'not-repeated-by-few': () =>

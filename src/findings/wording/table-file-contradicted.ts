@@ -10,7 +10,7 @@ export const tableFileContradicted: Wording = {
   title: ({ values }) =>
     values.wasTakenLater === true
       ? `${text(values, 'path')} was taken after the capture began: it lists connections that the capture opens`
-      : `the traffic contradicts ${text(values, 'path')}`,
+      : `Traffic contradicts ${text(values, 'path')}`,
   countsItself: true,
   cause: () => 'the file is of another moment than the start of the capture, of another host or namespace',
   fix: ({ values }) => [

@@ -3,7 +3,7 @@ import { conntrack } from './conntrack-command.ts'
 import { addressText, advice, counted, firstFlow, iptables, number, type Wording } from './wording.ts'
 
 export const untranslatedSource: Wording = {
-  title: () => 'packets leave for the Internet with a private source address, where others are masqueraded',
+  title: () => 'Packets leave for the Internet with a private source address',
   cause: () =>
     'no rule translates them, or they do not meet it: another protocol, another source, an entry that is older than the ' +
     'rule. Nobody out there can answer a private address',

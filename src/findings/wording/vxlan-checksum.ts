@@ -4,8 +4,8 @@ import { advice, number, seconds, text, type Wording } from './wording.ts'
 export const vxlanChecksum: Wording = {
   title: ({ severity }) =>
     severity === 'info'
-      ? 'SYNs into a tunnel repeat at doubling intervals without an answer, while the server answers others'
-      : 'a connection through the tunnel was answered after half a minute of repeated SYNs or more',
+      ? 'SYNs into a tunnel stay unanswered while the server answers others'
+      : 'Connection through the tunnel took half a minute or more to open',
   cause: ({ severity }) =>
     severity === 'info'
       ? 'a rule that drops them on the other node, or the outer checksum that some drivers miscalculate: the packets ' +

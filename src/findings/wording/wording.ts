@@ -139,9 +139,14 @@ export function answererOf(facts: Facts): Endpoint | null {
   return flow === null ? null : (flow.translated?.server ?? flow.server)
 }
 
-/** `1 entry`, `2 entries`. */
+/** `1 entry`, `1,234 entries`. */
 export function counted(count: number, noun: string, many = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : many}`
+  return `${grouped(count)} ${count === 1 ? noun : many}`
+}
+
+/** A count in a sentence: `1,234`. In a command a number stands as it is. */
+export function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** Seconds of so many milliseconds. */

@@ -4,7 +4,7 @@ import { REFUSED_STEPS } from './refused-answer.ts'
 import { adviceFor, endText, firstFlow, type Place, placeOf, type Wording } from './wording.ts'
 
 export const wrongSourceAnswer: Wording = {
-  title: () => 'a server answers from another of its addresses than the one that was asked',
+  title: () => 'Server answers from another address than the client asked',
   cause: () =>
     'no NAT: a UDP socket bound to all addresses answers from the one that the route to the client prefers, and the ' +
     'client refuses what it did not ask for',

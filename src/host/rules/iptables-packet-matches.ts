@@ -4,6 +4,7 @@ import { contains, type Family, parseNetwork } from '../files/network.ts'
 import { iptablesIcmp } from './icmp-names.ts'
 import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
+  anyHelperAsk,
   connMarkAsk,
   isLaterFragment,
   ofAddressKind,
@@ -118,6 +119,8 @@ export function packetMatch(asked: MatchOption): Test | null {
     }
     case '--every':
       return turnTest(asked)
+    case '--helper':
+      return asked.match === 'helper' ? ofEntry(isNegated, isNegated, anyHelperAsk(value)) : null
     case '--mark':
       return asked.match === 'connmark' ? connMarkTest(value, isNegated) : null
     // of a match whose meaning is in another option

@@ -1,4 +1,5 @@
 // Targets of iptables (`-j`) as actions.
+import { isHelperName } from '../../conntrack/helper-assignment.ts'
 import { type Family, parseNetwork } from '../files/network.ts'
 import type { Action, NatTarget } from './ruleset.ts'
 import { type PortRange, parsePorts } from './subject.ts'
@@ -59,7 +60,7 @@ export function iptablesTarget(
     case 'NOTRACK':
       return { kind: 'notrack' }
     case 'CT':
-      return words.includes('--notrack') ? { kind: 'notrack' } : zoneOf(words)
+      return words.includes('--notrack') ? { kind: 'notrack' } : templateOf(words, option('--helper'))
     case 'DNAT':
     case 'SNAT': {
       const text = option(name === 'DNAT' ? '--to-destination' : '--to-source') ?? ''
@@ -113,14 +114,17 @@ function parseTarget(text: string, family: Family): NatTarget | null {
   return { addresses, ports }
 }
 
-/** `-j CT --zone 7`, `--zone mark`, `--zone-orig 7`, `--zone-reply 7`; null where it sets none (a helper, a timeout). */
-function zoneOf(words: readonly string[]): Action | null {
+/** `-j CT --zone 7`, `--zone mark`, `--zone-orig 7`, `--zone-reply 7`, `--helper ftp`; null where it sets none of them (a timeout). */
+function templateOf(words: readonly string[], name: string | null): Action | null {
   const at = words.findIndex(word => word.startsWith('--zone'))
-  if (at < 0) return null
+  if (at < 0 && name === null) return null
+  // of other helpers nothing is known but that they keep rules behind from assigning one
+  const helper = name !== null && isHelperName(name) ? name : null
+  if (at < 0) return { kind: 'zone', zone: 0, direction: null, tracksAgain: false, helper }
   const zone = words[at + 1] === 'mark' ? 'mark' : Number(words[at + 1])
   if (zone !== 'mark' && !Number.isInteger(zone)) return { kind: 'unknown' }
   const direction = words[at] === '--zone-orig' ? 'original' : words[at] === '--zone-reply' ? 'reply' : null
-  return { kind: 'zone', zone, direction, tracksAgain: false }
+  return { kind: 'zone', zone, direction, tracksAgain: false, helper }
 }
 
 function connectionMarkOf(words: readonly string[], option: (key: string) => string | null): Action {

@@ -6,6 +6,7 @@ import { type Line, linesOf } from '../files/text-lines.ts'
 import { IptablesOptions } from './iptables-options.ts'
 import { wordsOf } from './rule-words.ts'
 import type { BaseChain, Chain, Hook, Ruleset } from './ruleset.ts'
+import { remarkOnHelper } from './unmodelled-helper.ts'
 
 /** Longest text of a rule that is kept for reports. */
 const LONGEST_TEXT = 2000
@@ -163,6 +164,9 @@ function readLine(
   const options = new IptablesOptions(words.slice(2), family, () => ruleset.newWheel())
   const problem = options.read()
   if (problem !== null) remarks.add(line.number, `${problem}, the rule is passed over`)
+  const helper = helperIn(words)
+  const unmodelled = helper === null ? null : remarkOnHelper(helper)
+  if (unmodelled !== null) remarks.add(line.number, unmodelled)
   open(chain).rules.push({
     source: {
       tool: 'iptables',
@@ -181,6 +185,13 @@ function readLine(
     counter: null,
   })
   return problem === null
+}
+
+/** The helper that a rule assigns by `-j CT --helper`, null for none. */
+function helperIn(words: readonly string[]): string | null {
+  const target = words.indexOf('-j') + 1
+  const at = words.indexOf('--helper', target)
+  return words[target] === 'CT' && at > 0 ? (words[at + 1] ?? null) : null
 }
 
 /** The rule as arguments of iptables, safe to copy into a shell. */

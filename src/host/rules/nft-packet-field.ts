@@ -7,6 +7,7 @@ import {
   IPS_EXPECTED,
   IPS_SEEN_REPLY,
   IPS_SRC_NAT,
+  MASTER_HELPER_MASK,
 } from '../../conntrack/status.ts'
 import { asList, asObject, asText, type JsonObject } from '../files/json-documents.ts'
 import { contains, type Network } from '../files/network.ts'
@@ -17,6 +18,7 @@ import type { PacketFacts, TupleEnd } from './packet-facts.ts'
 import {
   connMarkAsk,
   hasEntry,
+  masterHelperAsk,
   ofAddressKind,
   ofEntry,
   ofFrameKind,
@@ -140,7 +142,9 @@ const STATUS: NftField = {
   ...fieldThat(
     value => {
       const bits = bitsOf(value, STATUSES)
-      return bits === null ? perhaps : ofEntry(false, false, ({ status }) => answer(status === bits))
+      return bits === null
+        ? perhaps
+        : ofEntry(false, false, ({ status }) => answer((status & ~MASTER_HELPER_MASK) === bits))
     },
     [hasEntry],
   ),
@@ -164,6 +168,11 @@ export function entryField(ct: JsonObject, networkFrom: ReadNetwork): NftField |
       return DIRECTION
     case 'mark':
       return connectionMark(0xffffffff)
+    case 'helper':
+      return fieldThat(
+        value => (typeof value === 'string' ? ofEntry(false, false, masterHelperAsk(value)) : perhaps),
+        [ofEntry(false, false, ({ status }) => answer((status & MASTER_HELPER_MASK) !== 0))],
+      )
   }
   const end = endOf(asText(ct.dir), asText(ct.key))
   if (end === null) return null

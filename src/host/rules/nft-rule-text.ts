@@ -217,8 +217,8 @@ function readCtStatement(reader: NftReader): unknown[] | null {
     return [{ 'ct count': null }]
   }
   if (!['helper', 'timeout', 'expectation'].includes(after) || reader.peek(2) !== 'set') return null
-  for (let i = 0; i < 4; i++) reader.next()
-  return [{ 'ct helper': null }]
+  for (let i = 0; i < 3; i++) reader.next()
+  return [{ [`ct ${after}`]: reader.next().text }]
 }
 
 function readMatch(reader: NftReader, name: string, left: unknown): Record<string, unknown> {

@@ -9,12 +9,30 @@ import type { Action, NatTarget, Step } from './ruleset.ts'
 import { isFamily, ofProtocol, perhaps } from './subject.ts'
 
 /** Statements that change nothing of the packet's way. */
-const PASSING = new Set(['log', 'set', 'map', 'meter', 'dup', 'last', 'secmark', 'ct helper', 'ct timeout'])
+const PASSING = new Set([
+  'log',
+  'set',
+  'map',
+  'meter',
+  'dup',
+  'last',
+  'secmark',
+  'ct timeout',
+  'ct expectation',
+])
 /** Extensions of iptables that match whatever they are given. */
 const XT_SILENT = new Set(['comment', 'tcp', 'udp'])
 
+/** Helpers of a table that are modelled, by the names of their objects. */
+export type NftHelpers = ReadonlyMap<string, Action>
+
 /** The steps of one statement, or what is wrong with it. */
-export function stepsOf(statement: unknown, sets: NftSets, wheel: () => number): Step[] | string {
+export function stepsOf(
+  statement: unknown,
+  sets: NftSets,
+  wheel: () => number,
+  helpers: NftHelpers = new Map(),
+): Step[] | string {
   const object = asObject(statement)
   const kind = object === null ? undefined : Object.keys(object)[0]
   if (object === null || kind === undefined) return 'expected a statement'
@@ -59,6 +77,10 @@ export function stepsOf(statement: unknown, sets: NftSets, wheel: () => number):
     case 'ct count':
     case 'connlimit':
       return [{ test: perhaps }]
+    case 'ct helper': {
+      const action = helpers.get(asText(value))
+      return action === undefined ? [] : [{ action }]
+    }
     case 'xt':
       return xtSteps(own)
   }
@@ -205,7 +227,7 @@ function markSteps({ key, value }: JsonObject, sets: NftSets, wheel: () => numbe
 function zoneSteps(ct: JsonObject, value: unknown, sets: NftSets, wheel: () => number): Step[] {
   const direction = ct.dir === 'original' || ct.dir === 'reply' ? ct.dir : null
   const actionOf = (zone: unknown): Action | null =>
-    typeof zone === 'number' ? { kind: 'zone', zone, direction, tracksAgain: true } : null
+    typeof zone === 'number' ? { kind: 'zone', zone, direction, tracksAgain: true, helper: null } : null
   const map = asObject(asObject(value)?.map)
   if (map !== null) return mapSteps(map, sets, wheel, actionOf)
   return [{ action: actionOf(value) ?? { kind: 'unknown' } }]

@@ -58,6 +58,7 @@ function readTable(reader: NftReader, text: string, items: unknown[], remarks: R
     const { word } = reader
     if (word === 'chain') readChain(reader, text, space, items)
     else if (word === 'set' || word === 'map') readSet(reader, space, items)
+    else if (word === 'ct' && reader.peek(1) === 'helper') readHelper(reader, space, items)
     else if (word === '\n' || word === ';' || word.startsWith('# handle')) reader.next()
     else {
       if (
@@ -119,6 +120,19 @@ function readRule(reader: NftReader, text: string, place: Space & { chain: strin
   // what is not understood at all must not hold up what comes
   if (reader.token === start) reader.next()
   items.push({ rule: { ...place, expr, comment, handle, line: start.line, text: own } })
+}
+
+/** `ct helper ftp-standard { type "ftp" protocol tcp; l3proto inet }` */
+function readHelper(reader: NftReader, space: Space, items: unknown[]): void {
+  reader.next()
+  reader.next()
+  const helper: Record<string, unknown> = { ...space, name: reader.next().text }
+  items.push({ 'ct helper': helper })
+  reader.skip('{')
+  while (!reader.isEnd && !reader.skip('}')) {
+    const key = reader.next().text
+    if (['type', 'protocol', 'l3proto'].includes(key)) helper[key] = reader.next().text
+  }
 }
 
 function readSet(reader: NftReader, space: Space, items: unknown[]): void {

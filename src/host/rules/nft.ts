@@ -1,9 +1,12 @@
 // `nft -j list ruleset` into chains of rules.
+import { isHelperName } from '../../conntrack/helper-assignment.ts'
 import { FileFault, type Remarks } from '../files/file-fault.ts'
 import { asList, asObject, asText, type JsonDocument, type JsonObject } from '../files/json-documents.ts'
 import { type Family, parseAddress } from '../files/network.ts'
-import { stepsOf } from './nft-statement.ts'
-import type { Hook, Rule, RuleSource, Ruleset, Step } from './ruleset.ts'
+import { type NftHelpers, stepsOf } from './nft-statement.ts'
+import type { Action, Hook, Rule, RuleSource, Ruleset, Step } from './ruleset.ts'
+import { parseProtocol } from './subject.ts'
+import { remarkOnHelper } from './unmodelled-helper.ts'
 
 /** Longest text of a rule that is kept for reports. */
 const LONGEST_TEXT = 2000
@@ -44,6 +47,7 @@ export function readItems(
   remarks: Remarks,
 ): number {
   const sets = setsOf(items)
+  const helpers = helpersOf(items, line, remarks)
   let understood = 0
   for (const item of items) {
     const chain = asObject(asObject(item)?.chain)
@@ -55,7 +59,9 @@ export function readItems(
     const space = spaceOf(rule)
     const target = ruleset.open(space, asText(rule.chain), families)
     target.rules.push(
-      readRule(path, line, rule, sets.get(space) ?? new Map(), remarks, () => ruleset.newWheel()),
+      readRule(path, line, rule, sets.get(space) ?? new Map(), helpers.get(space) ?? new Map(), remarks, () =>
+        ruleset.newWheel(),
+      ),
     )
     understood++
     if (asList(rule.expr).some(statement => asObject(asObject(statement)?.xt) !== null)) {
@@ -81,6 +87,29 @@ function setsOf(items: readonly unknown[]): Map<string, Map<string, readonly unk
     sets.set(space, own)
   }
   return sets
+}
+
+/** `ct helper` objects of helpers that are modelled, by table, then name; of others a remark. */
+function helpersOf(
+  items: readonly unknown[],
+  line: number,
+  remarks: Remarks,
+): Map<string, Map<string, Action>> {
+  const found = new Map<string, Map<string, Action>>()
+  for (const item of items) {
+    const object = asObject(asObject(item)?.['ct helper'])
+    if (object === null) continue
+    const helper = asText(object.type)
+    const protocol = parseProtocol(asText(object.protocol))
+    const unmodelled = remarkOnHelper(helper)
+    if (unmodelled !== null) remarks.add(line, unmodelled)
+    if (!isHelperName(helper) || protocol === null) continue
+    const families = FAMILIES.get(asText(object.l3proto)) ?? FAMILIES.get(asText(object.family)) ?? []
+    const own = found.get(spaceOf(object)) ?? new Map<string, Action>()
+    own.set(asText(object.name), { kind: 'helper', helper, protocol, families })
+    found.set(spaceOf(object), own)
+  }
+  return found
 }
 
 /** The families whose packets a chain or rule sees, null for none. @throws FileFault for a family nobody knows */
@@ -116,13 +145,14 @@ function readRule(
   line: number,
   rule: JsonObject,
   sets: ReadonlyMap<string, readonly unknown[]>,
+  helpers: NftHelpers,
   remarks: Remarks,
   wheel: () => number,
 ): Rule {
   const chain = asText(rule.chain)
   const steps: Step[] = []
   for (const statement of asList(rule.expr)) {
-    const read = stepsOf(statement, sets, wheel)
+    const read = stepsOf(statement, sets, wheel, helpers)
     if (typeof read === 'string') {
       remarks.add(line, `rule ${handleOf(rule)} of chain ${chain}: ${read}; what it does is not known`)
       steps.push({ action: { kind: 'unknown' } })

@@ -1,4 +1,5 @@
 // What rules ask only of a packet that is under way: xt_conntrack, xt_tcpudp, xt_length, xt_physdev, nft_ct, nft_fib and their like.
+import { masterHelperOf } from '../../conntrack/helper-assignment.ts'
 import {
   ASKS_DESTINATION_PORT,
   ASKS_KIND,
@@ -38,6 +39,19 @@ export function ofEntry(
 /** Whether bits of an entry's status are set, one of them at least. @param bits of IPS_* */
 export function statusAsk(bits: number): (facts: PacketFacts) => Answer {
   return facts => answer((facts.status & bits) !== 0)
+}
+
+/** Whether the flow that announced an entry has a helper of that name. kernel: nft_ct_get_eval() */
+export function masterHelperAsk(name: string): (facts: PacketFacts) => Answer {
+  return ({ status }) => answer(masterHelperOf(status) === name)
+}
+
+/** The same, where no name is any, and what stands behind the name is of no account. kernel: helper_mt() */
+export function anyHelperAsk(name: string): (facts: PacketFacts) => Answer {
+  return ({ status }) => {
+    const helper = masterHelperOf(status)
+    return answer(helper !== null && (name === '' || name.startsWith(helper)))
+  }
 }
 
 /** Whether the bits of `mask` in the connection's mark are `value`: never, where that has others. kernel: connmark_mt() */

@@ -132,10 +132,19 @@ export class Rules {
 
   /** Whether a packet is certainly not tracked, by the rules in front of conntrack. */
   isUntracked(subject: Subject, hook: FirstHook): boolean {
-    return this.order.at(hook, subject.family, 'front').some(chain => {
+    return this.untracking(subject, hook).isSure
+  }
+
+  /** The rules on the way to that which leaves a packet untracked, or may; null: none does. `isSure`: it does. */
+  untracking(subject: Subject, hook: FirstHook): { way: readonly Rule[] | null; isSure: boolean } {
+    let way: readonly Rule[] | null = null
+    for (const chain of this.order.at(hook, subject.family, 'front')) {
       const outcomes = walk(this.ruleset, chain, subject, [this.firstMark])
-      return outcomes.every(({ action }) => action?.kind === 'notrack')
-    })
+      const untracked = outcomes.filter(({ action }) => action?.kind === 'notrack')
+      way ??= untracked[0]?.way ?? null
+      if (untracked.length > 0 && untracked.length === outcomes.length) return { way, isSure: true }
+    }
+    return { way, isSure: false }
   }
 
   /** Follows a packet through NAT: the first chain that translates decides. */

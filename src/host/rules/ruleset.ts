@@ -1,4 +1,5 @@
 // Rules as they are walked: chains of rules, each a list of conditions and actions, whoever wrote them down.
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import type { Family, Network } from '../files/network.ts'
 import { ChainIndex, DestinationNumbers } from './by-destination.ts'
 import type { PortRange, Subject, Test } from './subject.ts'
@@ -43,9 +44,17 @@ export type Action =
   | { kind: 'save-mark' | 'restore-mark'; packetMask: number; connectionMask: number }
   /**
    * The packet is looked up in this zone; `direction` where only the tuples of one direction are; `tracksAgain` if it
-   * undoes NOTRACK, as in nft.
+   * undoes NOTRACK, as in nft. An entry that it makes gets `helper`. kernel: the template of xt_CT
    */
-  | { kind: 'zone'; zone: number | 'mark'; direction: 'original' | 'reply' | null; tracksAgain: boolean }
+  | {
+      kind: 'zone'
+      zone: number | 'mark'
+      direction: 'original' | 'reply' | null
+      tracksAgain: boolean
+      helper: HelperName | null
+    }
+  /** An entry that is not confirmed gets a helper, if it is of that protocol and one of these families. kernel: nft_ct_helper_obj_eval() */
+  | { kind: 'helper'; helper: HelperName; protocol: number; families: readonly Family[] }
   /** A verdict that goes on behind the rule's statement: `continue` of a map. */
   | { kind: 'continue' }
   /** nft's `counter` that does not stand at the end: what gets here is counted. */
@@ -91,6 +100,13 @@ export interface Chain {
   rules: Rule[]
 }
 
+function helperOf(step: Step, place: string): { helper: HelperName; place: string }[] {
+  if (!('action' in step)) return []
+  const { action } = step
+  if (action.kind !== 'helper' && action.kind !== 'zone') return []
+  return action.helper === null ? [] : [{ helper: action.helper, place }]
+}
+
 /** Rules above this in a chain are looked up by their destination. */
 const LONG_CHAIN = 16
 
@@ -108,6 +124,12 @@ export class Ruleset {
   private readonly byName = new Map<string, Chain>()
   private readonly indexes = new Map<Chain, ChainIndex<Rule>>()
   private destinations: DestinationNumbers | null = null
+
+  /** Helpers that rules assign, and the places of these rules. */
+  get helpers(): { helper: HelperName; place: string }[] {
+    const rules = this.chains.flatMap(chain => chain.rules)
+    return rules.flatMap(({ steps, source: { place } }) => steps.flatMap(step => helperOf(step, place)))
+  }
 
   /** A number for the wheel of a rule that counts packets by turns; see Turns. */
   newWheel(): number {

@@ -3,7 +3,7 @@ import type { Action, Chain, Rule, Ruleset } from './ruleset.ts'
 import { NO, type Subject, YES } from './subject.ts'
 
 /** Actions after which the packet goes on as it was, as far as a walk of all ways tells. */
-type PassingKind = 'connmark' | 'save-mark' | 'restore-mark' | 'zone' | 'count' | 'continue'
+type PassingKind = 'connmark' | 'save-mark' | 'restore-mark' | 'zone' | 'helper' | 'count' | 'continue'
 
 /** What may become of the packet: an action that ends the way, or null at the end of the chains. */
 export interface Outcome {
@@ -113,6 +113,7 @@ class Walker {
       case 'connmark':
       case 'save-mark':
       case 'zone':
+      case 'helper':
       case 'count':
       case 'continue':
         to.after.add(mark)

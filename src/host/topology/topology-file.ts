@@ -17,9 +17,10 @@ const NAMESPACE = /^(?:#+\s*(?:network )?namespace|#*\s*netns:?)\s+(\S+)\s*$/
 
 /**
  * Reads one file into `topology`.
+ * @param name the namespace that it is of, where it does not say
  * @throws FileFault for a file that has nothing of it
  */
-export function readTopology(text: string, topology: Topology): void {
+export function readTopology(text: string, topology: Topology, name = ''): void {
   let understood = 0
   for (const part of partsOf(text)) {
     if (topology.hosts.length > MOST_HOSTS || understood > MOST_LINES) {
@@ -28,7 +29,7 @@ export function readTopology(text: string, topology: Topology): void {
         `more than ${MOST_HOSTS} namespaces or ${MOST_LINES} lines, the most that are read`,
       )
     }
-    const host = topology.host(part.name)
+    const host = topology.host(part.name === '' ? name : part.name)
     try {
       if (looksLikeJson(part.text)) {
         for (const document of readJsonDocuments(part.text)) understood += readTopologyJson(document, host)

@@ -4,7 +4,7 @@ import { interfaceNameFault, isInterfaceName } from '../files/interface-name.ts'
 import { asList, asObject, asText, type JsonDocument, type JsonObject } from '../files/json-documents.ts'
 import { networkOf, parseAddress } from '../files/network.ts'
 import type { Host } from './topology.ts'
-import { addRoute } from './topology-text.ts'
+import { addRoute, areOfVrf, peerNamespace } from './topology-text.ts'
 
 /**
  * Reads one document of a host.
@@ -54,6 +54,12 @@ function readInterface(item: JsonObject, host: Host): boolean {
   if (typeof item.ifindex === 'number') device.index = item.ifindex
   if (typeof item.address === 'string') device.mac = item.address
   if (typeof item.master === 'string') device.master = item.master
+  if (typeof item.link_index === 'number') device.peerIndex = item.link_index
+  if (typeof item.link_netnsid === 'number' && item.link_netnsid >= 0)
+    device.peerNamespace = peerNamespace(String(item.link_netnsid))
+  const kind = asObject(item.linkinfo)
+  if (kind?.info_kind === 'vrf') device.vrfTable = String(asObject(kind.info_data)?.table ?? '')
+  else if (areOfVrf(asList(item.flags))) device.vrfTable ??= ''
   // `ip -d link` has it among what the bridge knows of its port
   const slave = asObject(asObject(item.linkinfo)?.info_slave_data)
   const hairpin = item.hairpin ?? slave?.hairpin
@@ -71,7 +77,7 @@ function readInterface(item: JsonObject, host: Host): boolean {
 function readNeighbour(item: JsonObject, host: Host): boolean {
   const address = parseAddress(asText(item.dst))
   if (address === null) return false
-  host.addNeighbour(address, asText(item.lladdr))
+  host.addNeighbour(address, asText(item.lladdr), asText(item.dev))
   return true
 }
 
@@ -83,5 +89,5 @@ function readRoute(item: JsonObject, host: Host): boolean {
   const device = asText(item.dev) || asText(hop?.dev)
   // what leads nowhere still ends the search for a way
   if (device === '' && item.type === undefined) return false
-  return addRoute(host, destination, device, isOnLink && hop === undefined, family)
+  return addRoute(host, destination, device, isOnLink && hop === undefined, family, asText(item.table))
 }

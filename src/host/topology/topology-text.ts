@@ -6,11 +6,13 @@ import { type Line, linesOf } from '../files/text-lines.ts'
 import type { Host, HostInterface } from './topology.ts'
 
 const MAC = '[0-9a-f]{2}(?::[0-9a-f]{2}){5}'
-const DEVICE = /^(\d+): ([^\s:@]+)(?:@\S+)?: <[^>]*>(.*)$/
+const DEVICE = /^(\d+): ([^\s:@]+)(?:@(?:if(\d+)|\S+))?: <([^>]*)>(.*)$/
 const LINK = new RegExp(`^\\s+link/\\S+ (${MAC})`)
+const PEER = /\blink-netns(?:id)? (\S+)/
+const VRF = /^\s+vrf table (\S+)/
 const ADDRESS = /^\s+inet6? ([0-9a-f.:]+)(?: peer [0-9a-f.:]+)?\/(\d+)/
 const FORWARDING = new RegExp(`^(${MAC}) dev (\\S+)(.*)$`)
-const NEIGHBOUR = new RegExp(`^([0-9a-f.:]+) dev \\S+ lladdr (${MAC})`)
+const NEIGHBOUR = new RegExp(`^([0-9a-f.:]+) dev (\\S+) lladdr (${MAC})`)
 const ROUTE = /^(?:(?:unicast|blackhole|unreachable|prohibit|throw) )?(default|[0-9a-f.:]+(?:\/\d+)?)\s(.*)$/
 const NEXT_HOP = /^\s+nexthop .*\bdev (\S+)/
 
@@ -30,6 +32,7 @@ class TextReader {
   private device: HostInterface | null = null
   /** Destination of a route with several ways, which stand in the lines below. */
   private destination = ''
+  private table = ''
   private number = 0
   private readonly host: Host
 
@@ -52,9 +55,11 @@ class TextReader {
   private readDevice(line: string): boolean {
     const match = DEVICE.exec(line)
     if (match === null) return false
-    const [, index, name = '', rest = ''] = match
+    const [, index, name = '', peer = '', flags = '', rest = ''] = match
     const device = this.host.open(this.nameOf(name))
     device.index = Number(index)
+    device.peerIndex = Number(peer)
+    if (areOfVrf(flags.split(','))) device.vrfTable ??= ''
     device.master = this.nameOf(/\bmaster (\S+)/.exec(rest)?.[1]) || device.master
     this.device = device
     return true
@@ -66,6 +71,13 @@ class TextReader {
     const mac = LINK.exec(line)?.[1]
     if (mac !== undefined) {
       this.device.mac = mac
+      const peer = PEER.exec(line)?.[1] ?? ''
+      if (peer !== '') this.device.peerNamespace = peerNamespace(peer)
+      return true
+    }
+    const table = VRF.exec(line)?.[1]
+    if (table !== undefined) {
+      this.device.vrfTable = table
       return true
     }
     const hairpin = /\bhairpin (on|off)\b/.exec(line)
@@ -91,10 +103,10 @@ class TextReader {
       if (master !== '' && master !== port) this.host.open(port).master = master
       return true
     }
-    const [, neighbour = '', mac = ''] = NEIGHBOUR.exec(line) ?? []
+    const [, neighbour = '', device = '', mac = ''] = NEIGHBOUR.exec(line) ?? []
     const address = parseAddress(neighbour)
     if (address !== null) {
-      this.host.addNeighbour(address, mac)
+      this.host.addNeighbour(address, mac, this.nameOf(device))
       return true
     }
     return this.readRoute(line)
@@ -103,7 +115,7 @@ class TextReader {
   private readRoute(line: string): boolean {
     const hop = NEXT_HOP.exec(line)?.[1]
     if (hop !== undefined && this.destination !== '')
-      return addRoute(this.host, this.destination, this.nameOf(hop), false)
+      return addRoute(this.host, this.destination, this.nameOf(hop), false, 4, this.table)
     const match = ROUTE.exec(line)
     if (match === null) return false
     const [, destination = '', way = ''] = match
@@ -113,10 +125,21 @@ class TextReader {
     const gateway = /\bvia (\S+)/.exec(way)?.[1] ?? ''
     const isLost = device === '' && /^(blackhole|unreachable|prohibit|throw)/.test(line)
     this.destination = device === '' ? destination : ''
+    this.table = /\btable (\S+)/.exec(way)?.[1] ?? ''
     if (device === '' && !isLost) return way.trim() === '' || /\bproto\b/.test(way)
     const family = gateway.includes(':') || /\bpref\b/.test(way) ? 6 : 4
-    return addRoute(this.host, destination, device, gateway === '', family)
+    return addRoute(this.host, destination, device, gateway === '', family, this.table)
   }
+}
+
+/** Whether flags are those of a VRF: of what has ports it alone does without ARP. */
+export function areOfVrf(flags: readonly unknown[]): boolean {
+  return flags.includes('MASTER') && flags.includes('NOARP')
+}
+
+/** What a namespace is called: by its name, or by the number that it has in the namespace of its peer. */
+export function peerNamespace(name: string): string {
+  return /^\d+$/.test(name) ? `netns-${name}` : name === 'unknown' ? '' : name
 }
 
 /** Whether frames go to a group of stations. */
@@ -131,10 +154,11 @@ export function addRoute(
   device: string,
   isOnLink: boolean,
   family = 4,
+  table = '',
 ): boolean {
   const text = destination === 'default' ? (family === 6 ? '::/0' : '0.0.0.0/0') : destination
   const network = parseNetwork(text)
   if (network === null) return false
-  host.addRoute(network, device, isOnLink)
+  host.addRoute(network, device, isOnLink, table === 'main' ? '' : table)
   return true
 }

@@ -6,8 +6,14 @@ export interface HostInterface {
   name: string
   mac: string
   addresses: { address: Address; network: Network }[]
-  /** The bridge (or other master) that it is a port of, or `''`. */
+  /** What it is a port of, a bridge or a VRF, or `''`. */
   master: string
+  /** The routing table of the VRF that it is, by number or name; `''` of a VRF of which none is told; null of no VRF. */
+  vrfTable: string | null
+  /** The network namespace that its other end is in, by name or as `netns-1`; `''`: not told, or in the same one. */
+  peerNamespace: string
+  /** Its other end's index there; 0: not told. */
+  peerIndex: number
   /** Whether the bridge sends back what came in there; null: not told. */
   hairpin: boolean | null
 }
@@ -17,6 +23,8 @@ export interface Route {
   network: Network
   device: string
   isOnLink: boolean
+  /** The routing table, by number or name; `''` for the main one. */
+  table: string
 }
 
 /** A port of a bridge, and the host it belongs to. */
@@ -33,6 +41,8 @@ export class Host {
   readonly interfaces = new Map<string, HostInterface>()
   /** Hardware addresses by address. */
   readonly neighbours = new Map<string, string>()
+  /** Interfaces behind which neighbours are, by hardware address. */
+  readonly neighbourDevices = new Map<string, string>()
   /** Ports by hardware address, as the bridges learnt them. */
   readonly forwarding = new Map<string, string>()
   /** Hardware addresses of groups that an interface listens to, as `dev mac`; empty where nothing was told. */
@@ -48,7 +58,17 @@ export class Host {
   open(name: string): HostInterface {
     let found = this.interfaces.get(name)
     if (found === undefined) {
-      found = { index: 0, name, mac: '', addresses: [], master: '', hairpin: null }
+      found = {
+        index: 0,
+        name,
+        mac: '',
+        addresses: [],
+        master: '',
+        vrfTable: null,
+        peerNamespace: '',
+        peerIndex: 0,
+        hairpin: null,
+      }
       this.interfaces.set(name, found)
     }
     return found
@@ -59,12 +79,18 @@ export class Host {
     this.locals.add(keyOf(address.family, address.words))
   }
 
-  addRoute(network: Network, device: string, isOnLink: boolean): void {
-    this.routes.push({ network, device, isOnLink })
+  addRoute(network: Network, device: string, isOnLink: boolean, table = ''): void {
+    this.routes.push({ network, device, isOnLink, table })
   }
 
-  addNeighbour({ family, words }: Address, mac: string): void {
+  addNeighbour({ family, words }: Address, mac: string, device: string): void {
     this.neighbours.set(keyOf(family, words), mac)
+    this.neighbourDevices.set(mac, device)
+  }
+
+  /** The interface that a station is behind, by what bridges learnt, else by neighbours; or null. */
+  deviceToStation(mac: string): HostInterface | null {
+    return this.interfaces.get(this.forwarding.get(mac) ?? this.neighbourDevices.get(mac) ?? '') ?? null
   }
 
   /** Whether its own addresses are known, and this is one of them. */
@@ -92,8 +118,27 @@ export class Host {
   }
 
   isBridge(name: string): boolean {
+    if (this.isVrf(name)) return false
     for (const { master } of this.interfaces.values()) if (master === name) return true
     return false
+  }
+
+  isVrf(name: string): boolean {
+    return (this.interfaces.get(name)?.vrfTable ?? null) !== null
+  }
+
+  /** The VRF that an interface belongs to or is, or `''`. kernel: l3mdev_master_dev_rcu() */
+  vrfOf(name: string): string {
+    if (this.isVrf(name)) return name
+    const master = this.interfaces.get(name)?.master ?? ''
+    if (master === '' || master === name) return ''
+    // a bridge may be a port of a VRF
+    return this.isVrf(master) ? master : this.vrfOfMaster(master)
+  }
+
+  private vrfOfMaster(name: string): string {
+    const master = this.interfaces.get(name)?.master ?? ''
+    return this.isVrf(master) ? master : ''
   }
 
   /** The interface that packets to an address leave by, or null; with `isOnLink` only without a router between. */
@@ -106,21 +151,43 @@ export class Host {
     return best === null || (isOnLink && !best.isOnLink) || best.device === '' ? null : best.device
   }
 
-  /** All routes, those to an interface's own network among them, the narrowest first. */
-  get routesByLength(): Route[] {
-    return [...this.allRoutes()].sort((a, b) => compareAddresses(spanOf(a.network), spanOf(b.network)))
+  /** All routes of a VRF, or (`''`) those of none, those to an interface's own network among them, the narrowest first. */
+  routesOf(vrf: string): Route[] {
+    const owners = this.tableOwners()
+    return [...this.allRoutes()]
+      .filter(({ table }) => (owners.get(table) ?? '') === vrf)
+      .sort((a, b) => compareAddresses(spanOf(a.network), spanOf(b.network)))
+  }
+
+  /** Whether routes of a VRF, or (`''`) of none, were told. */
+  knowsRoutesOf(vrf: string): boolean {
+    const owners = this.tableOwners()
+    return this.routes.some(({ table }) => (owners.get(table) ?? '') === vrf)
+  }
+
+  /** VRFs by their tables: `ip route show table all` has a number, or the name that it has in rt_tables. */
+  private tableOwners(): Map<string, string> {
+    const owners = new Map<string, string>()
+    for (const { name, vrfTable } of this.interfaces.values()) {
+      if (vrfTable === null) continue
+      owners.set(name, name)
+      if (vrfTable !== '') owners.set(vrfTable, name)
+    }
+    return owners
   }
 
   /** What an interface is, for people: `bridge`, `port of cni0`, or nothing. */
   roleOf(device: HostInterface): string {
-    if (device.master !== '') return `port of ${device.master}`
+    if (device.master !== '') return `${this.isVrf(device.master) ? 'in' : 'port of'} ${device.master}`
+    if (device.vrfTable !== null) return 'VRF'
     return this.isBridge(device.name) ? 'bridge' : ''
   }
 
   private *allRoutes(): Generator<Route> {
     yield* this.routes
     for (const { name, addresses } of this.interfaces.values()) {
-      for (const { network } of addresses) yield { network, device: name, isOnLink: true }
+      const table = this.vrfOf(name)
+      for (const { network } of addresses) yield { network, device: name, isOnLink: true, table }
     }
   }
 }
@@ -140,6 +207,11 @@ export class Topology {
       this.hosts.push(found)
     }
     return found
+  }
+
+  /** The host of that name, or null. */
+  known(name: string): Host | null {
+    return this.byName.get(name) ?? null
   }
 
   /** The only host there is, or null. */

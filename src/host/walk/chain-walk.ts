@@ -1,4 +1,5 @@
 // A packet through one base chain: what it met for certain and perhaps, and what became of it; ipt_do_table(), nft_do_chain().
+import { IPS_CONFIRMED } from '../../conntrack/status.ts'
 import { ASKS_ALL } from '../rules/asks.ts'
 import type { PacketFacts } from '../rules/packet-facts.ts'
 import type { Action, Chain, Dispatch, NatTarget, Rule, Ruleset } from '../rules/ruleset.ts'
@@ -237,8 +238,44 @@ export class ChainWalk {
       default:
         if (action.kind === 'zone' && action.zone === 'mark' && way.mark === null)
           this.actOn(number, { kind: 'unknown' }, way, to)
-        else addWay(to.after, changed(way, action, this.facts.hasEntry))
+        else addWay(to.after, this.changed(way, action))
     }
+  }
+
+  /** The way behind an action after which the packet goes on. */
+  private changed(way: Way, action: Action): Way {
+    const { hasEntry } = this.facts
+    switch (action.kind) {
+      case 'mark':
+        return { ...way, mark: changedMark(way.mark, action.clear, action.flip) }
+      case 'connmark':
+        return hasEntry ? { ...way, connMark: changedMark(way.connMark, action.clear, action.flip) } : way
+      case 'save-mark':
+        return hasEntry ? { ...way, connMark: savedMark(way, action.packetMask, action.connectionMask) } : way
+      case 'restore-mark':
+        return hasEntry ? { ...way, mark: restoredMark(way, action.packetMask, action.connectionMask) } : way
+      case 'notrack':
+        return way.isFixed ? way : { ...way, isUntracked: true }
+      case 'zone': {
+        if (way.isFixed || (way.isUntracked && !action.tracksAgain)) return way
+        const { direction: zoneDirection, helper } = action
+        const zone = action.zone === 'mark' ? (way.mark ?? 0) & 0xffff : action.zone
+        return { ...way, isUntracked: false, isFixed: true, zone, zoneDirection, helper }
+      }
+      case 'helper': {
+        const { family, protocol } = this.subject
+        const isTaken = way.helper !== null || !this.isNew
+        const isMeant = action.protocol === protocol && action.families.includes(family)
+        return isTaken || !isMeant ? way : { ...way, helper: action.helper }
+      }
+      default:
+        return way
+    }
+  }
+
+  /** Whether the packet has an entry that is not confirmed. */
+  private get isNew(): boolean {
+    return this.facts.hasEntry && (this.facts.status & IPS_CONFIRMED) === 0
   }
 
   private end(verdict: Verdict, way: Way, decided: number, nat: NatChange | null = null): void {
@@ -258,34 +295,11 @@ function counts(action: Action, rule: Rule): boolean {
     case 'save-mark':
     case 'restore-mark':
     case 'zone':
+    case 'helper':
     case 'notrack':
     case 'count':
       return false
     default:
       return true
-  }
-}
-
-/** The way behind an action after which the packet goes on. */
-function changed(way: Way, action: Action, hasEntry: boolean): Way {
-  switch (action.kind) {
-    case 'mark':
-      return { ...way, mark: changedMark(way.mark, action.clear, action.flip) }
-    case 'connmark':
-      return hasEntry ? { ...way, connMark: changedMark(way.connMark, action.clear, action.flip) } : way
-    case 'save-mark':
-      return hasEntry ? { ...way, connMark: savedMark(way, action.packetMask, action.connectionMask) } : way
-    case 'restore-mark':
-      return hasEntry ? { ...way, mark: restoredMark(way, action.packetMask, action.connectionMask) } : way
-    case 'notrack':
-      return way.isFixed ? way : { ...way, isUntracked: true }
-    case 'zone': {
-      if (way.isFixed || (way.isUntracked && !action.tracksAgain)) return way
-      const { direction: zoneDirection } = action
-      const zone = action.zone === 'mark' ? (way.mark ?? 0) & 0xffff : action.zone
-      return { ...way, isUntracked: false, isFixed: true, zone, zoneDirection }
-    }
-    default:
-      return way
   }
 }

@@ -17,6 +17,8 @@ export interface Course {
   hasLeft: boolean
   /** Whether it was seen on a bridge itself, so that it was not only switched. */
   isUp: boolean
+  /** The VRF of the interface it came in by, or left by where the host sent it; `''` for none. */
+  vrf: string
   /** Cooked packet type of the first sighting, -1 where the capture does not tell. */
   frameType: number
   number: number
@@ -58,10 +60,12 @@ export class Courses {
   private readonly ways = new Int32Array(MOST_IN_KEY)
   private readonly names: PlaceNames
   private readonly host: Host | null
+  private readonly hasVrfs: boolean
 
   constructor(names: PlaceNames, host: Host | null) {
     this.names = names
     this.host = host
+    this.hasVrfs = [...(host?.interfaces.values() ?? [])].some(({ vrfTable }) => vrfTable !== null)
   }
 
   of(packet: SeenOnce, seen: Seen | null): Course {
@@ -111,7 +115,10 @@ export class Courses {
     const { told, ways } = this
     let isTold = false
     let size = 0
+    const hasDevice = this.hasVrfs && this.isSeenAtDevice(seen)
     for (let i = 0; i < seen.count; i++) {
+      // kernel: vrf_ip_rcv() shows a packet that came in to who listens at the VRF, as one that goes out
+      if (hasDevice && this.isVrf(seen.point(i))) continue
       const way = wayOf(seen.packetType(i), seen.direction(i))
       if (isTold && way === 0) continue
       if (!isTold && way !== 0) {
@@ -124,6 +131,16 @@ export class Courses {
       size++
     }
     return size
+  }
+
+  private isVrf(point: number): boolean {
+    return this.host?.isVrf(this.names.ofPoint(point) ?? '') ?? false
+  }
+
+  /** Whether any interface shows the packet that is no VRF itself. */
+  private isSeenAtDevice(seen: Seen): boolean {
+    for (let i = 0; i < seen.count; i++) if (!this.isVrf(seen.point(i))) return true
+    return false
   }
 
   private course(places: readonly Place[], frameType: number): Course {
@@ -150,6 +167,7 @@ export class Courses {
     const isUp = places.some(({ name, way }) => way === INCOMING && name !== null && this.isBridge(name))
     const course: Course = {
       origin,
+      vrf: this.host?.vrfOf(first.name ?? '') ?? '',
       input: input.own,
       physicalInput: origin === 'out' || origin === 'loop' ? '' : input.port,
       output: output.own,
@@ -170,8 +188,10 @@ export class Courses {
   /** The interface as hooks of IP see it, a bridge for its port, and that port. */
   private split(name: string | null): { own: string | null; port: string | null } {
     if (name === null) return { own: null, port: this.host === null ? null : '' }
+    // which of its interfaces it was, a VRF does not show
+    if (this.host?.isVrf(name)) return { own: null, port: '' }
     const master = this.host?.interfaces.get(name)?.master ?? ''
-    return master === '' ? { own: name, port: '' } : { own: master, port: name }
+    return master === '' || this.host?.isVrf(master) ? { own: name, port: '' } : { own: master, port: name }
   }
 
   private isBridge(name: string): boolean {

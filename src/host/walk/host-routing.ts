@@ -10,34 +10,53 @@ export type HostSettings = ReadonlyMap<string, number>
 /** What a host does with a packet, or `null` where nobody knows; a text says why it drops one. */
 export type RoutingDecision = { kind: 'local' | 'forward' } | { kind: 'drop'; why: string } | null
 
+/** What a host knows within one routing table of its own: that of all interfaces without a VRF, or that of a VRF. */
+interface Domain {
+  /** IPv4 addresses of the host, IPv6 ones by their words, and those that all stations of its networks listen to. */
+  locals: Set<number>
+  locals6: Set<string>
+  broadcasts: Set<number>
+  routes: readonly Route[]
+  knowsRoutes: boolean
+}
+
 export class HostRouting implements Routing {
   private readonly host: Host | null
   private readonly settings: HostSettings
-  /** IPv4 addresses of the host, and those that all stations of its networks listen to. */
-  private readonly locals = new Set<number>()
-  private readonly broadcasts = new Set<number>()
-  private readonly routes: readonly Route[]
+  /** By the name of the VRF, `''` without one. */
+  private readonly domains = new Map<string, Domain>()
+  private domain: Domain
 
   constructor(host: Host | null, settings: HostSettings) {
     this.host = host
     this.settings = settings
-    this.routes = host?.routesByLength ?? []
-    for (const { addresses } of host?.interfaces.values() ?? []) {
-      for (const { address, network } of addresses) {
-        if (network.family !== 4) continue
-        this.locals.add(address.words[0] ?? 0)
-        if (spans(network.first, network.last) < 4) continue
-        this.broadcasts.add(network.first[0] ?? 0)
-        this.broadcasts.add(network.last[0] ?? 0)
-      }
-    }
+    const vrfs = [...(host?.interfaces.keys() ?? [])].filter(name => host?.isVrf(name))
+    for (const vrf of ['', ...vrfs]) this.domains.set(vrf, domainOf(host, vrf))
+    this.domain = this.domains.get('') as Domain
+  }
+
+  /** Goes on by the table of a VRF, `''` for that of interfaces without one. */
+  enter(vrf: string): void {
+    this.domain = (this.domains.get(vrf) ?? this.domains.get('')) as Domain
+  }
+
+  /** What is asked of an address, in each table. */
+  inEach<T>(ask: () => T): T[] {
+    const { domain } = this
+    const answers = [...this.domains.values()].map(each => {
+      this.domain = each
+      return ask()
+    })
+    this.domain = domain
+    return answers
   }
 
   isLocal(family: Family, address: Int32Array): boolean | null {
     const { host } = this
     if (isLoopback(family, address)) return true
     if (host?.knowsAddresses !== true) return null
-    return family === 4 ? this.locals.has(address[0] ?? 0) : host.isLocal(family, address)
+    const { locals, locals6 } = this.domain
+    return family === 4 ? locals.has(address[0] ?? 0) : locals6.has(address.join())
   }
 
   kindOf(family: Family, address: Int32Array): AddressKind | null {
@@ -53,16 +72,17 @@ export class HostRouting implements Routing {
     if (input === 'lo') return true
     if (family === 6 && isLinkLocal(source)) return true
     const kind = this.kindOf(family, source)
-    if (kind === null || this.host?.knowsRoutes !== true) return null
+    if (kind === null || !this.domain.knowsRoutes) return null
     if (kind !== 'unicast') return false
     const device = this.deviceTo(family, source)
     if (device === null) return false
-    return byAny ? true : input === null ? null : device === input
+    if (byAny || input === null) return byAny ? true : null
+    return device === input || this.host?.vrfOf(device) === input
   }
 
   /** The interface that packets to an address leave by; null for none, or where nobody knows. */
   deviceTo(family: Family, address: Int32Array): string | null {
-    for (const { network, device } of this.routes) {
+    for (const { network, device } of this.domain.routes) {
       if (network.family === family && contains(network, address)) return device === '' ? null : device
     }
     return null
@@ -70,8 +90,11 @@ export class HostRouting implements Routing {
 
   /** IPv4 addresses at which what it says may change. */
   get edges(): number[] {
-    const own = [...this.locals, ...this.broadcasts].flatMap(word => [word >>> 0, (word >>> 0) + 1])
-    const networks = this.routes.filter(({ network }) => network.family === 4)
+    const all = [...this.domains.values()]
+    const own = all
+      .flatMap(({ locals, broadcasts }) => [...locals, ...broadcasts])
+      .flatMap(word => [word >>> 0, (word >>> 0) + 1])
+    const networks = all.flatMap(({ routes }) => routes).filter(({ network }) => network.family === 4)
     return [
       ...own,
       ...networks.flatMap(({ network: { first, last } }) => [
@@ -113,7 +136,7 @@ export class HostRouting implements Routing {
       return { kind: 'drop', why: FORWARDS_NOTHING }
     }
     if (family === 6 && isLinkLocal(destination)) return null
-    if (this.host?.knowsRoutes !== true) return null
+    if (!this.domain.knowsRoutes) return null
     if (this.deviceTo(family, destination) === null) return { kind: 'drop', why: 'no route' }
     if (ttl <= 1) return { kind: 'drop', why: 'TTL exceeded' }
     return FORWARD
@@ -153,7 +176,7 @@ export class HostRouting implements Routing {
   }
 
   private isBroadcast(address: Int32Array): boolean {
-    return this.broadcasts.has(address[0] ?? 0)
+    return this.domain.broadcasts.has(address[0] ?? 0)
   }
 
   /** A host is in the group of all hosts, and in those whose frames its interface listens to; it routes none. */
@@ -172,6 +195,28 @@ export class HostRouting implements Routing {
     const text = mac.map(byte => byte.toString(16).padStart(2, '0')).join(':')
     return host.groups.has(`${input} ${text}`) ? LOCAL : { kind: 'drop', why: 'a group that it is not in' }
   }
+}
+
+function domainOf(host: Host | null, vrf: string): Domain {
+  const domain: Domain = {
+    locals: new Set(),
+    locals6: new Set(),
+    broadcasts: new Set(),
+    routes: host?.routesOf(vrf) ?? [],
+    knowsRoutes: host?.knowsRoutesOf(vrf) ?? false,
+  }
+  for (const { name, addresses } of host?.interfaces.values() ?? []) {
+    if (host?.vrfOf(name) !== vrf) continue
+    for (const { address, network } of addresses) {
+      if (network.family === 6) domain.locals6.add(address.words.join())
+      if (network.family !== 4) continue
+      domain.locals.add(address.words[0] ?? 0)
+      if (spans(network.first, network.last) < 4) continue
+      domain.broadcasts.add(network.first[0] ?? 0)
+      domain.broadcasts.add(network.last[0] ?? 0)
+    }
+  }
+  return domain
 }
 
 const LOCAL = { kind: 'local' } as const

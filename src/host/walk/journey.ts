@@ -1,5 +1,6 @@
 // One packet through the hooks of its way, from PREROUTING or OUTPUT to where it stays or leaves: nf_hook_slow() and the routing between.
-import { IPS_CONFIRMED } from '../../conntrack/status.ts'
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
+import { IPS_CONFIRMED, IPS_NAT_DONE_MASK } from '../../conntrack/status.ts'
 import type { Family } from '../files/network.ts'
 import { ASKS_ALL, ASKS_DESTINATION, ASKS_TUPLES } from '../rules/asks.ts'
 import { HookOrder, isBehindNat, isDestinationHook, type Side } from '../rules/hook-order.ts'
@@ -33,6 +34,10 @@ export class Journey {
   private ended: Ending[] = []
   private lastPassed = -1
   private course!: Course
+  /** Whether the packet came through its VRF, so that hooks see that as the interface it came in by. */
+  private isInVrf = false
+  /** Whether conntrack found it INVALID by its interface, and looked it up again by its VRF. */
+  isFoundAgain = false
   private readonly first: FirstTranslation
   /** Where a later packet of a translated entry is sent, and what source it leaves with. */
   laterDestination: Turned | null = null
@@ -80,6 +85,9 @@ export class Journey {
   /** Begins with a packet that `subject` and `facts` describe. */
   begin(course: Course): void {
     this.course = course
+    this.isInVrf = false
+    this.isFoundAgain = false
+    this.routing.enter(course.vrf)
     this.ways = [FIRST_WAY]
     this.isOnly = true
     this.ended = []
@@ -95,15 +103,69 @@ export class Journey {
   }
 
   /** Goes on with a packet where front() left it. */
-  resume(course: Course, ways: readonly Way[], isOnly: boolean): void {
+  resume(course: Course, ways: readonly Way[], isOnly: boolean, isFoundAgain: boolean): void {
     this.begin(course)
+    this.isFoundAgain = isFoundAgain
     this.ways = [...ways]
     this.isOnly = isOnly
   }
 
   /** The chains in front of conntrack. @returns the ways that come to it; none where it is dropped */
   front(): readonly Way[] {
+    if (this.course.vrf !== '' && this.course.origin === 'out') this.throughVrf()
     this.subject.state = 'invalid'
+    this.place(this.firstHook)
+    this.hook(this.firstHook, 'front')
+    return this.ways
+  }
+
+  /**
+   * A packet of the host's own passes OUTPUT and POSTROUTING of its VRF, untracked, before those of the interface it
+   * leaves by. kernel: vrf_ip_out_direct(), vrf_nf_set_untracked(), vrf_nf_reset_ct()
+   */
+  private throughVrf(): void {
+    const { subject, course } = this
+    subject.state = 'untracked'
+    this.ways = this.ways.map(way => ({ ...way, isUntracked: true }))
+    subject.input = ''
+    subject.output = course.vrf
+    this.hook('output', 'front')
+    this.hook('output', 'behind')
+    this.hook('postrouting', 'behind')
+    this.ways = this.ways.map(way => (way.isFixed ? way : { ...way, isUntracked: false }))
+  }
+
+  /**
+   * PREROUTING once more, with the VRF as the interface the packet came in by. What has an entry brings it along, so that
+   * no rule changes its zone any more. kernel: l3mdev_ip_rcv(), vrf_rcv_nfhook()
+   */
+  private intoVrf(state: CtState, isFirst: boolean, seenNat: SeenNat | null): void {
+    this.isInVrf = true
+    if (this.isToGroup()) return
+    const hasEntry = state !== 'invalid' && !this.isFoundAgain
+    this.ways = this.ways.map(way => (hasEntry ? { ...way, isFixed: true } : withoutTemplate(way)))
+    this.place('prerouting')
+    this.hook('prerouting', 'front')
+    this.subject.state = state
+    this.hook('prerouting', 'behind', isFirst && this.isFoundAgain, seenNat)
+  }
+
+  /**
+   * The chains in front of conntrack as a packet meets them that was INVALID where it was looked up first: at the interface
+   * it came in by, or at the VRF it leaves through. @returns null where it is looked up once
+   */
+  frontAgain(): readonly Way[] | null {
+    const { course, subject } = this
+    const isOut = course.origin === 'out'
+    if (course.vrf === '' || (!isOut && course.origin !== 'in') || this.isToGroup()) return null
+    if (isOut) {
+      this.ways = [FIRST_WAY]
+      this.throughVrf()
+      // else it was untracked there
+      if (!this.ways.every(way => way.isFixed)) return null
+    } else this.isInVrf = true
+    this.ways = this.ways.map(withoutTemplate)
+    subject.state = 'invalid'
     this.place(this.firstHook)
     this.hook(this.firstHook, 'front')
     return this.ways
@@ -125,11 +187,14 @@ export class Journey {
    */
   behind(state: CtState, isFirst: boolean, seenNat: SeenNat | null): End {
     const { course, subject } = this
-    subject.state = state
+    const isFoundAgain = this.isFoundAgain && course.origin === 'in'
+    subject.state = isFoundAgain ? 'invalid' : state
     this.place(this.firstHook)
-    this.hook(this.firstHook, 'behind', isFirst, seenNat)
+    this.hook(this.firstHook, 'behind', isFirst && !isFoundAgain, isFoundAgain ? null : seenNat)
     if (this.ways.length === 0) return this.conclude('unknown')
     if (course.origin !== 'in') return this.outward(isFirst, seenNat)
+    if (course.vrf !== '') this.intoVrf(state, isFirst, seenNat)
+    if (this.ways.length === 0) return this.conclude('unknown')
     return this.inward(isFirst, seenNat)
   }
 
@@ -253,6 +318,7 @@ export class Journey {
 
   private inputOf(): string | null {
     const { course, subject, routing } = this
+    if (this.isInVrf) return course.vrf
     // a capture that does not tell shows it where it lives
     return course.input ?? routing.deviceTo(subject.family, subject.source)
   }
@@ -260,12 +326,14 @@ export class Journey {
   /** All chains of a hook on one side of conntrack. */
   private hook(hook: Hook, side: Side, isFirst = false, seenNat: SeenNat | null = null): void {
     const { subject } = this
+    // a helper has translated it, as the flow that announced it
+    const isSettled = (this.facts.status & IPS_NAT_DONE_MASK) !== 0
     let isTranslated = false
     for (const chain of this.order.at(hook, subject.family, side)) {
       if (this.ways.length === 0) break
       if (isBehindNat(hook, chain)) this.turn(hook)
       if (chain.base?.type === 'nat') {
-        if (!isFirst || isTranslated) continue
+        if (!isFirst || isTranslated || isSettled) continue
         isTranslated = this.translate(chain, hook, seenNat)
       } else this.pass(chain)
     }
@@ -360,6 +428,7 @@ export class Journey {
       isReset: false,
       isConfirmed: false,
       connMark,
+      helper: helperOf(ways),
       nat,
     }
     if (ended.length === 0) return end
@@ -377,6 +446,16 @@ export class Journey {
       isReset,
     }
   }
+}
+
+/** The helper of all ways; null where they differ. */
+function helperOf([first, ...others]: readonly Way[]): HelperName | null {
+  return first !== undefined && others.every(({ helper }) => helper === first.helper) ? first.helper : null
+}
+
+/** kernel: nf_conntrack_in() takes both off a packet that is INVALID */
+function withoutTemplate(way: Way): Way {
+  return way.isUntracked ? way : { ...way, isFixed: false, zone: 0, zoneDirection: null }
 }
 
 function fateOf(verdict: Verdict): Fate {

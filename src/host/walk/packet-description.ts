@@ -1,6 +1,12 @@
 // A packet and its entry as rules see them, written into the records that conditions read.
 import type { Seen } from '../../conntrack/passage.ts'
-import { IPS_CONFIRMED, IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
+import {
+  IPS_CONFIRMED,
+  IPS_DST_NAT,
+  IPS_NAT_DONE_MASK,
+  IPS_SRC_NAT,
+  MASTER_HELPER_MASK,
+} from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { portsOf } from '../../conntrack/tuple.ts'
 import { hasPorts } from '../../net/numbers.ts'
@@ -11,7 +17,7 @@ import type { FirstNat, SeenNat } from './packet-end.ts'
 import { addressesOf } from './refusals.ts'
 
 /** Bits of an entry's status that rules can ask about. */
-export const ASKED_STATUS = 0x3f | (1 << 9)
+export const ASKED_STATUS = 0x3f | IPS_NAT_DONE_MASK | (1 << 9) | MASTER_HELPER_MASK
 
 /** SYN and ACK: the answer of a server. */
 export function isSynAck({ protocol, tcpFlags }: Packet): boolean {

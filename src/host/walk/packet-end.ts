@@ -1,4 +1,5 @@
 // What became of a packet, and what rules did to the first one of an entry.
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import type { Redirection } from '../../conntrack/passage.ts'
 import type { CtState } from '../rules/subject.ts'
 
@@ -22,6 +23,8 @@ export interface End {
   isConfirmed: boolean
   /** The connection's mark behind it; null where nobody knows. */
   connMark: number | null
+  /** The helper that rules assigned to the entry it made, all of them together; null for none, or where nobody knows. */
+  helper: HelperName | null
   /** What rules made of an entry's first packet where no capture shows it; null for nothing. */
   nat: FirstNat | null
 }
@@ -56,6 +59,7 @@ export const NOWHERE: End = {
   isReset: false,
   isConfirmed: false,
   connMark: null,
+  helper: null,
   nat: null,
 }
 

@@ -1,5 +1,6 @@
 // What tells packets apart as far as rules can ask: the words that a walk is kept under, and which of them a question is about.
-import { IPS_DST_NAT, IPS_SRC_NAT } from '../../conntrack/status.ts'
+import { helperNumber } from '../../conntrack/helper-assignment.ts'
+import { IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { portsOf } from '../../conntrack/tuple.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -32,8 +33,8 @@ const LATER_ROUTE = 20
 const DESTINATION_NUMBER = 21
 const TCP_FLAGS_MASK = 0xff << 16
 
-/** Bits of an entry's status that tell whether it is translated. */
-export const NAT_STATUS = IPS_SRC_NAT | IPS_DST_NAT
+/** Bits of an entry's status that tell whether it is translated, and whether rules are asked. */
+export const NAT_STATUS = IPS_SRC_NAT | IPS_DST_NAT | IPS_NAT_DONE_MASK
 
 /** Bits of each word that packets have in common for which a walk that asked for `asks` is the same. */
 export function maskOf(asks: number): Int32Array {
@@ -132,7 +133,7 @@ export function addEntry(key: Int32Array, table: Table, ct: number, direction: n
  */
 export function addWay(key: Int32Array, ways: readonly Way[], isOnly: boolean, isUnknown: boolean): boolean {
   if (ways.length !== 1) return false
-  const { mark, isUntracked, isFixed, zone } = ways[0]
+  const { mark, isUntracked, isFixed, zone, helper } = ways[0]
   key[WAY_MARK] = mark ?? 0
   key[WAY] =
     (mark === null ? 1 : 0) |
@@ -140,6 +141,7 @@ export function addWay(key: Int32Array, ways: readonly Way[], isOnly: boolean, i
     (isUntracked ? 4 : 0) |
     (isFixed ? 8 : 0) |
     (zone << 4) |
-    (isOnly ? 0 : 1 << 20)
+    (isOnly ? 0 : 1 << 20) |
+    (helperNumber(helper) << 21)
   return true
 }

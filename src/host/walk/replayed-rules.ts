@@ -1,6 +1,6 @@
 // The rules of a host run over each packet of a replay: what is asked of a flow's state once is not walked again.
-
 import { EntryMarks } from '../../conntrack/entry-marks.ts'
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 import {
   ENTERS,
   LEAVES,
@@ -56,6 +56,9 @@ import { Wheels } from './wheels.ts'
 /** Of a packet that met no rule yet. */
 const ONE_WAY: readonly Way[] = [FIRST_WAY]
 
+/** In keys: the packet was looked up twice. */
+const FLAG_AGAIN = 1 << 6
+
 /** States in keys that are none of a packet: before the lookup, and of an answer that a rule made. */
 const STATE_FRONT = 8
 const STATE_ANSWER = 16
@@ -65,6 +68,9 @@ export class ReplayedRules implements Passage {
   zone = 0
   replyZone = 0
   isOwn = false
+  /** Helpers that rules assign, and where these stand. */
+  readonly helpers: Ruleset['helpers']
+  helper: HelperName | null = null
   redirection: Redirection | null = null
   // what became of the packet under way
   fate: Fate = 'unknown'
@@ -107,6 +113,8 @@ export class ReplayedRules implements Passage {
   private course!: Course
   private ways: readonly Way[] = ONE_WAY
   private isOnly = true
+  /** Whether the packet was INVALID by its interface, and is looked up again by its VRF. */
+  private isFoundAgain = false
   private isAnswer = false
   /** Whether rules in front of conntrack drop the packet that are not believed. */
   private isDoubted = false
@@ -127,6 +135,7 @@ export class ReplayedRules implements Passage {
     this.notrack = notrack
     this.isWhatIf = isWhatIf
     this.ruleset = ruleset
+    this.helpers = ruleset.helpers
     this.numbers = new RuleNumbers(ruleset)
     this.ruleCounts = new RuleCounts(this.numbers.all.length)
     this.memory = new TrailMemory(this.ruleCounts)
@@ -166,6 +175,10 @@ export class ReplayedRules implements Passage {
     return this.fate === 'dropped' || this.fate === 'rejected'
   }
 
+  get assignsHelpers(): boolean {
+    return this.helpers.length > 0
+  }
+
   /** Packets that rules given dropped and that went on all the same. */
   get contradicted(): number {
     return this.openings.contradicted
@@ -178,16 +191,19 @@ export class ReplayedRules implements Passage {
     this.replyZone = 0
     this.isOwn = course.origin === 'out'
     this.redirection = null
+    this.helper = null
     this.ways = ONE_WAY
     this.isOnly = true
     this.early = null
+    this.isFoundAgain = false
     this.isAnswer = false
     this.isBlind = false
     this.isDoubted = false
     if (course.origin === 'out' && this.answersRefusal(packet)) return PASSES_BY
     const isSpared = this.notrack?.(packet) === true
-    if (course.origin === null) return isSpared || this.spares?.(packet) === true ? PASSES_BY : ENTERS
-    if (!this.front[packet.family === 6 ? 1 : 0]) return isSpared ? PASSES_BY : ENTERS
+    if (course.origin === null) return isSpared ? PASSES_BY : this.enterUnplaced(packet, course)
+    const isOutOfVrf = course.vrf !== '' && course.origin === 'out'
+    if (!this.front[packet.family === 6 ? 1 : 0] && !isOutOfVrf) return isSpared ? PASSES_BY : ENTERS
     const trail = this.walkFront(packet)
     this.ways = trail.ways
     this.isOnly = trail.isOnly
@@ -211,7 +227,35 @@ export class ReplayedRules implements Passage {
       this.zone = way.zoneDirection === 'reply' ? 0 : way.zone
       this.replyZone = way.zoneDirection === 'original' ? 0 : way.zone
     }
+    if (this.isOnly && way !== undefined) this.helper = way.helper
     return ENTERS
+  }
+
+  /** A packet of which nobody knows whether the host sent or received it. */
+  private enterUnplaced(packet: Packet, course: Course): number {
+    if (this.spares?.(packet) === true) return PASSES_BY
+    const { asIn } = course
+    if (asIn === null || !this.assignsHelpers || !this.front[packet.family === 6 ? 1 : 0]) return ENTERS
+    // what is forwarded and what comes in is met by the same rules in front of conntrack
+    this.course = asIn
+    const { ways, isOnly } = this.trailInFront(packet)
+    this.course = course
+    if (isOnly && ways.length === 1) this.helper = ways[0]?.helper ?? null
+    return ENTERS
+  }
+
+  entersAgain(packet: Packet): boolean {
+    const { journey, course } = this
+    if (course.vrf === '' || this.early !== null || this.isBlind) return false
+    this.begin(packet)
+    journey.resume(course, this.ways, this.isOnly, true)
+    const [way, ...others] = journey.frontAgain() ?? []
+    // where nobody knows in which zone, what was said first stands
+    if (way === undefined || others.length > 0 || way.isUntracked) return false
+    this.zone = way.zoneDirection === 'reply' ? 0 : way.zone
+    this.replyZone = way.zoneDirection === 'original' ? 0 : way.zone
+    this.isFoundAgain = true
+    return true
   }
 
   leave(
@@ -259,6 +303,7 @@ export class ReplayedRules implements Passage {
     if (ct >= 0) this.entries.note(ct, end, isFirst)
     if (isFirst) {
       this.redirection = redirectionOf(end)
+      this.helper = end.helper
       this.last.forget(ct)
     }
     const left = this.finish(packet, end, ct, direction, isFirst)
@@ -377,6 +422,12 @@ export class ReplayedRules implements Passage {
   }
 
   private walkFront(packet: Packet): Trail {
+    const trail = this.trailInFront(packet)
+    this.count(trail, packet)
+    return trail
+  }
+
+  private trailInFront(packet: Packet): Trail {
     fillKey(this.memory.key, packet, STATE_FRONT, 0, 0, this.course.number)
     this.addRoutes(packet, null, -1, 0)
     let trail = this.memory.find()
@@ -387,7 +438,6 @@ export class ReplayedRules implements Passage {
       const isDropped = journey.front().length === 0
       trail = this.ended(isDropped ? journey.droppedInFront() : null)
     }
-    this.count(trail, packet)
     return trail
   }
 
@@ -401,7 +451,12 @@ export class ReplayedRules implements Passage {
   ): Trail {
     const status = ct < 0 ? 0 : (table.status(ct) | this.entries.bits(ct)) & ASKED_STATUS
     const connMark = ct < 0 || isFirst ? 0 : this.entries.mark(ct)
-    const flags = (this.stateNumber << 3) | (isFirst ? 4 : 0) | (ct >= 0 ? 2 : 0) | (direction === 1 ? 1 : 0)
+    const flags =
+      (this.stateNumber << 3) |
+      (isFirst ? 4 : 0) |
+      (ct >= 0 ? 2 : 0) |
+      (direction === 1 ? 1 : 0) |
+      (this.isFoundAgain ? FLAG_AGAIN : 0)
     const key = ct * 2 + direction
     const isPlain = connMark !== null && !isFirst && this.isPlain(packet, ct)
     const kept = isPlain ? this.last.find(key, packet, flags, status, this.course.number, connMark) : null
@@ -424,7 +479,7 @@ export class ReplayedRules implements Passage {
     if (trail === null) {
       const { journey } = this
       this.begin(packet)
-      journey.resume(this.course, this.waysWith(connMark), this.isOnly)
+      journey.resume(this.course, this.waysWith(connMark), this.isOnly, this.isFoundAgain)
       const guess = ct < 0 || isFirst ? null : this.entries.nat(ct)
       describeEntry(journey.facts, table, ct, direction, status, isFirst, guess)
       const seenNat = isFirst ? seenNatOf(packet, seen, this.after) : null

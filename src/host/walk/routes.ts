@@ -64,14 +64,20 @@ export class Routes {
     address[2] = c
     address[3] = d
     // an address that is no station's is one of its own
-    const isSpecial = family === 4 && SPECIAL.includes(a >>> 0) && routing.kindOf(4, address) !== 'unicast'
-    const answer = [
-      routing.kindOf(family, address),
-      routing.isLocal(family, address),
-      routing.deviceTo(family, address),
-      isSpecial || (family === 4 && a >>> 24 === 127) ? a : '',
-      family === 6 ? a >>> 22 : '',
-    ].join(' ')
+    const isSpecial = family === 4 && SPECIAL.includes(a >>> 0)
+    const answer = routing
+      .inEach(() => {
+        const kind = routing.kindOf(family, address)
+        const isItsOwn = (isSpecial && kind !== 'unicast') || (family === 4 && a >>> 24 === 127)
+        return [
+          kind,
+          routing.isLocal(family, address),
+          routing.deviceTo(family, address),
+          isItsOwn ? a : '',
+        ].join(' ')
+      })
+      .concat(family === 6 ? String(a >>> 22) : '')
+      .join(' ')
     let number = numbers.get(answer)
     if (number === undefined) {
       number = numbers.size + 1

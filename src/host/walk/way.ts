@@ -1,4 +1,5 @@
 // What a packet carries from rule to rule: marks, and what rules in front of conntrack decided; sk_buff, nf_conn.
+import type { HelperName } from '../../conntrack/helper-assignment.ts'
 
 /** One of the ways a packet may be on; equal ones are one. */
 export interface Way {
@@ -11,6 +12,8 @@ export interface Way {
   /** The zone it is looked up in, and the one direction whose tuples are there, or null for both. */
   zone: number
   zoneDirection: 'original' | 'reply' | null
+  /** The helper that its entry gets, if it makes one. */
+  helper: HelperName | null
 }
 
 export const FIRST_WAY: Way = {
@@ -20,6 +23,7 @@ export const FIRST_WAY: Way = {
   isFixed: false,
   zone: 0,
   zoneDirection: null,
+  helper: null,
 }
 
 /** Ways that are told apart; with more of them their marks are not known. */
@@ -32,7 +36,8 @@ function isSame(a: Way, b: Way): boolean {
     a.isUntracked === b.isUntracked &&
     a.isFixed === b.isFixed &&
     a.zone === b.zone &&
-    a.zoneDirection === b.zoneDirection
+    a.zoneDirection === b.zoneDirection &&
+    a.helper === b.helper
   )
 }
 

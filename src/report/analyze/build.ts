@@ -103,6 +103,10 @@ export function buildReport(replayed: Replayed): Report {
   const settings = changedSettings(replayed.settings)
   const own = tableOfFlows(replayed, replayed)
   const knownTable = replayed.known === null ? null : knownTableReport(replayed.known)
+  const helpers = [
+    ...replayed.settings.helpers.map(({ helper, port }) => `${helper}:${port}`),
+    ...(replayed.rules?.helpers ?? []).map(({ helper, place }) => `${helper} by ${place}`),
+  ]
   return {
     schema: REPORT_SCHEMA,
     generator: replayed.generator,
@@ -112,9 +116,7 @@ export function buildReport(replayed: Replayed): Report {
     sightings: replayed.sightings,
     ...(replayed.given === null ? {} : { knowledge: knowledgeReport(replayed.given, replayed.checked) }),
     kernel: kernelReport(replayed.settings.kernel),
-    ...(replayed.settings.helpers.length === 0
-      ? {}
-      : { helpers: replayed.settings.helpers.map(({ helper, port }) => `${helper}:${port}`) }),
+    ...(helpers.length === 0 ? {} : { helpers }),
     settings,
     knownTable,
     tunnelMode: replayed.tunnelMode,
@@ -127,6 +129,7 @@ export function buildReport(replayed: Replayed): Report {
       ...tableOfFlows(tracked, replayed),
     })),
     limits: limitsOf({
+      merged: replayed.given?.knowledge.merged ?? [],
       captures,
       filter: replayed.filter,
       sightings: replayed.sightings,

@@ -1,7 +1,9 @@
 // What was read: file, format, link types, frames, times, and what was not understood.
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import { formatBytes, formatCount, formatDuration, plural, printable } from '../text/format.ts'
+import type { Page } from '../text/page.ts'
 import type { Style } from '../text/style.ts'
+import { instantOf, type WallClock } from '../text/wall-clock.ts'
 import { ARRANGEMENT_WORDS, arrangementOf } from './arrangement.ts'
 import { kernelLine } from './kernel-report.ts'
 import type { CaptureReport, FilterReport, FrameCount, Report } from './model.ts'
@@ -14,18 +16,19 @@ const NAMED_INTERFACES = 8
 /** Damages listed of a capture. */
 const NAMED_DAMAGES = 3
 
-export function captureLines(report: Report, style: Style): string[] {
+/** @param isFull whether observation points and what they have in common are wanted */
+export function captureLines(report: Report, { style, clock }: Page, isFull: boolean): string[] {
   const namesPoints = report.sightings !== null && report.sightings.points.length > 0
-  const lines = report.captures.flatMap(capture => describeCapture(capture, namesPoints, style))
+  const lines = report.captures.flatMap(capture => describeCapture(capture, namesPoints, style, clock))
   if (report.captures.length > 1) lines.push(togetherLine(report))
-  lines.push(...sightingLines(report), ...filterLines(report.filter, style))
+  lines.push(...sightingLines(report, isFull), ...filterLines(report.filter, style))
   if (report.tunnelMode === 'inner')
-    lines.push(style.yellow('replayed is what is inside of tunnels, and nothing else'))
+    lines.push(style.yellow('only packets inside of tunnels were replayed (--tunnels inner)'))
   const { packets } = report
-  if (packets.notIp > 0)
+  if (packets.notIp > 0 && isFull)
     lines.push(`${plural(packets.notIp, 'frame')} without an IP packet (ARP and the like)`)
-  if (packets.fragments > 0) {
-    lines.push(`${plural(packets.fragments, 'fragment')} gathered into datagrams before conntrack saw them`)
+  if (packets.fragments > 0 && isFull) {
+    lines.push(`${plural(packets.fragments, 'fragment')}, which conntrack sees as whole datagrams`)
   }
   const settings = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`)
   if (report.kernel.origin !== 'default') lines.push(kernelLine(report.kernel))
@@ -50,7 +53,12 @@ export function filterLines(filter: FilterReport | null, style: Style): string[]
   ]
 }
 
-function describeCapture(capture: CaptureReport, namesPoints: boolean, style: Style): string[] {
+function describeCapture(
+  capture: CaptureReport,
+  namesPoints: boolean,
+  style: Style,
+  clock: WallClock,
+): string[] {
   const links = [...new Set(capture.interfaces.map(point => point.linkTypeName))]
   const format = [capture.format, capture.compression].filter(word => word !== '').join(', ')
   const lines = [
@@ -61,7 +69,8 @@ function describeCapture(capture: CaptureReport, namesPoints: boolean, style: St
         style.yellow(`byte ${offset}: ${printable(message)}${stopped ? '; nothing after it was read' : ''}`),
       ),
   ]
-  if (capture.firstTime !== null) lines.push(`${capture.firstTime} to ${capture.lastTime}`)
+  if (capture.firstTime !== null && capture.lastTime !== null)
+    lines.push(clock.span(instantOf(capture.firstTime), instantOf(capture.lastTime)))
   const points = namesPoints ? '' : namedInterfaces(capture)
   if (points !== '') lines.push(points)
   return lines
@@ -80,7 +89,7 @@ function namedInterfaces({ interfaces }: CaptureReport): string {
 function extent(capture: CaptureReport): string {
   const size = capture.size > 0 ? ` (${formatBytes(capture.size)})` : ''
   if (capture.frames === 0) return `no frames${size}`
-  return `${plural(capture.frames, 'frame')}${size} in ${formatDuration(capture.duration)}`
+  return `${plural(capture.frames, 'frame')}${size}`
 }
 
 function notUnderstood(report: Report): string {
@@ -108,7 +117,9 @@ export function frameNames(frames: readonly FrameReference[], captures: readonly
     .join('; ')
 }
 
-/** The frames of a group, with `…` where there are more of them. */
+/** The frames of a group, and how many there are where these are not all. */
 export function groupFrames(group: FrameCount, captures: readonly CaptureReport[]): string {
-  return `${frameNames(group.frames, captures)}${group.count > group.frames.length ? ', …' : ''}`
+  const { count, frames } = group
+  const part = count > frames.length ? ` (first ${frames.length} of ${formatCount(count)})` : ''
+  return `${frameNames(frames, captures)}${part}`
 }

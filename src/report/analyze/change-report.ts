@@ -6,7 +6,7 @@ import { STATES } from '../../host/walk/packet-end.ts'
 import { placeOf, type RuleNumbers } from '../../host/walk/rule-numbers.ts'
 import { protocolName } from '../../net/numbers.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
-import { cut } from '../text/wrap.ts'
+import { labelled, wrap } from '../text/wrap.ts'
 import type { ChangeReport, DecisionReport, PacketGroupReport } from './model.ts'
 
 /** Groups of packets that are named to people. */
@@ -59,11 +59,11 @@ export function packetGroup(group: PacketGroup): PacketGroupReport {
   }
 }
 
-/** What other rules would change: the flows of which most connections do first. @param width to cut lines at */
+/** What other rules would change: the flows of which most connections do first. @param width columns that no line exceeds */
 export function changeLines(change: ChangeReport, width: number): string[] {
   const { packets, untold, broken, opened, groups, others } = change
   const lines = [
-    `${plural(packets, 'packet')} would meet another fate${untold === 0 ? '' : `; of ${formatCount(untold)} it cannot be told`}`,
+    `${plural(packets, 'packet')} would meet another fate${untold === 0 ? '' : `; of ${formatCount(untold)} nothing tells`}`,
   ]
   if (broken > 0)
     lines.push(`${plural(broken, 'connection')} would break: packets that got through would not`)
@@ -71,15 +71,16 @@ export function changeLines(change: ChangeReport, width: number): string[] {
     lines.push(
       `${plural(opened, 'connection')} would come about that ${opened === 1 ? 'was' : 'were'} refused`,
     )
+  const rows: string[] = []
   for (const group of groups.slice(0, NAMED_GROUPS)) {
     const { protocol, source, destination, isAnswer, before, after, connections } = group
     const state = isAnswer ? `answers, ${group.state}` : group.state
     const many = connections === 0 ? '' : ` (${plural(connections, 'connection')})`
     const by = after.rule === null ? '' : ` by ${printable(after.rule)}`
-    const line = `${formatCount(group.packets).padStart(9)}  ${protocol} ${source} > ${destination} ${state}${many}: ${before.fate}, then ${after.fate}${by}`
-    lines.push(cut(line, width))
+    const line = `${protocol} ${source} > ${destination} ${state}${many}: ${before.fate}, then ${after.fate}${by}`
+    rows.push(...labelled(`${formatCount(group.packets).padStart(9)}  `, line, width))
   }
   const rest = groups.slice(NAMED_GROUPS).reduce((sum, group) => sum + group.packets, 0) + others
-  if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
-  return lines
+  if (rest > 0) rows.push(`and ${plural(rest, 'packet')} of other flows`)
+  return [...wrap(lines, width), ...rows]
 }

@@ -9,10 +9,14 @@ export interface FindingReport {
   severity: Severity
   confidence: Confidence
   title: string
+  /** How many flows, and how often, in words: `2 connections, 6 attempts`; `''` where the title has its own numbers. */
+  amount: string
   /** The flows, before and behind translation; the first few. */
   flows: string[]
   flowCount: number
   frames: FrameReference[]
+  /** How many frames that are, those that are not named included. */
+  frameCount: number
   /** What happened in order, on the flow named first; with the frames of each capture. */
   steps: FindingStep[]
   /** Observation points that show it. */
@@ -24,6 +28,8 @@ export interface FindingReport {
   /** What other kernels make of packets of these flows that this one judged otherwise. */
   kernels?: string[]
   cause: string
+  /** Of several hosts: whose finding this one comes of; it is to be fixed there. */
+  causedBy?: { host: string; id: string }
   /** What to do, the best first; how to make sure of it on the host. Each line is a whole command. */
   fix: Advice[]
   check: Advice[]

@@ -1,10 +1,9 @@
 // Several hosts at a glance: what was found on each, before each has its report.
 
 import { formatCount, plural, printable } from '../text/format.ts'
-import type { OfHost } from '../text/hosts.ts'
 import type { Style } from '../text/style.ts'
 import type { FindingReport } from './finding-model.ts'
-import { type JoinedFlow, joinedFlows } from './joined-flows.ts'
+import type { JoinedFlow, JoinedHosts } from './joined-flows.ts'
 import type { Report } from './model.ts'
 import { endText, protocolText } from './tuple-text.ts'
 import { cleanText, isGrave, unfinished } from './verdict-section.ts'
@@ -12,15 +11,15 @@ import { cleanText, isGrave, unfinished } from './verdict-section.ts'
 /** Connections that pass several hosts and are named. */
 const NAMED_CONNECTIONS = 5
 
-/** A line for each host: its findings that are grave, and how large its table was; then connections that pass several. */
-export function hostLines(hosts: readonly OfHost<Report>[], style: Style): string[] {
+/** A line for each host: its findings that are grave, and how large its table was; then causes, and connections that pass several. */
+export function hostLines({ hosts, connections: joined }: JoinedHosts, style: Style): string[] {
   const width = Math.max(...hosts.map(({ host }) => host.length))
   const lines = hosts.map(({ host, report }) => {
     const name = style.bold(host) + ' '.repeat(width - host.length)
     return `${name}  ${foundOn(report, style)}; ${plural(report.flows.total, 'flow')}, peak ${plural(report.table.peak.entries, 'live entry', 'live entries')}`
   })
-  const joined = joinedFlows(hosts)
   if (joined.length === 0) return lines
+  lines.push(...causeLines(joined, style))
   // those that a finding names first
   const ranked = [...joined.filter(isFound), ...joined.filter(flow => !isFound(flow))]
   lines.push(
@@ -30,6 +29,22 @@ export function hostLines(hosts: readonly OfHost<Report>[], style: Style): strin
   if (joined.length > NAMED_CONNECTIONS)
     lines.push(`  and ${formatCount(joined.length - NAMED_CONNECTIONS)} more`)
   return lines
+}
+
+/** One line for each host and finding that explain what others show: what is to be fixed, and where. */
+function causeLines(joined: readonly JoinedFlow[], style: Style): string[] {
+  const stories = new Map<string, { host: string; id: string; shown: Set<string>; flows: number }>()
+  for (const { host, id, consequences } of joined.flatMap(({ causes }) => causes)) {
+    const key = `${id} ${host}`
+    const story = stories.get(key) ?? { host, id, shown: new Set(), flows: 0 }
+    for (const consequence of consequences) story.shown.add(`${consequence.id} on ${consequence.host}`)
+    story.flows++
+    stories.set(key, story)
+  }
+  return [...stories.values()].map(
+    ({ host, id, shown, flows }) =>
+      `${style.bold(`fix on ${host}:`)} ${id}; it is the cause of ${[...shown].join(', ')} (${plural(flows, 'connection')})`,
+  )
 }
 
 function isFound({ hops }: JoinedFlow): boolean {
@@ -65,8 +80,11 @@ function foundOn(report: Report, style: Style): string {
   ].join(', ')
 }
 
-function nameOf({ severity, id, flowCount }: FindingReport, style: Style): string {
+function nameOf({ severity, id, flowCount, causedBy }: FindingReport, style: Style): string {
   const paint = severity === 'error' ? style.red : style.yellow
-  const flows = flowCount > 1 ? ` (${plural(flowCount, 'flow')})` : ''
-  return `${paint(`${severity} ${printable(id)}`)}${flows}`
+  const notes = [
+    ...(flowCount > 1 ? [plural(flowCount, 'flow')] : []),
+    ...(causedBy === undefined ? [] : [`because of ${causedBy.host}`]),
+  ]
+  return `${paint(`${severity} ${printable(id)}`)}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`
 }

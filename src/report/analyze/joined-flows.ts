@@ -1,5 +1,7 @@
 // Connections that pass several hosts: what leaves one as a tuple is what the entry of the next begins with.
+import type { NonEmpty } from '../../net/non-empty.ts'
 import { type HostsReport, hostsReport, type OfHost } from '../text/hosts.ts'
+import { type Cause, causesOf, causesOfFindings } from './causes.ts'
 import type { EndReport, FindingReport, FlowFactsReport } from './finding-model.ts'
 import type { DirectionReport, FlowReport, Report } from './model.ts'
 
@@ -22,9 +24,12 @@ export interface JoinedFlow {
   protocol: string
   protocolNumber: number
   hops: Hop[]
+  /** Findings of one host that explain those of others. */
+  causes: Cause[]
 }
 
-interface Candidate extends Hop {
+interface Candidate extends Omit<Hop, 'findings'> {
+  found: FindingReport[]
   protocol: string
   protocolNumber: number
   /** Seconds since 1970 of its first packet and its last. */
@@ -32,19 +37,54 @@ interface Candidate extends Hop {
   to: number
 }
 
-/** The document of several hosts, with what they have in common. */
+/** Reports of several hosts, with what they have in common. */
+export interface JoinedHosts {
+  /** Findings that come of what another host does say so. */
+  hosts: readonly OfHost<Report>[]
+  connections: JoinedFlow[]
+}
+
+/** The document of several hosts. */
 export interface JoinedReport extends HostsReport<Report> {
   connections: JoinedFlow[]
 }
 
+/** Finds connections that two or more hosts have an entry of, and which host's findings explain those of another. */
+export function joinHosts(hosts: readonly OfHost<Report>[]): JoinedHosts {
+  if (hosts.length < 2) return { hosts, connections: [] }
+  const joined = joinHops(hosts)
+  const connections = joined.map(hops => ({
+    protocol: hops[0].protocol,
+    protocolNumber: hops[0].protocolNumber,
+    hops: hops.map(hopOf),
+    causes: causesOf(hops),
+  }))
+  const causes = causesOfFindings(joined)
+  if (causes.size === 0) return { hosts, connections }
+  const marked = (finding: FindingReport): FindingReport => {
+    const causedBy = causes.get(finding)
+    return causedBy === undefined ? finding : { ...finding, causedBy }
+  }
+  return {
+    hosts: hosts.map(({ host, report }) => ({
+      host,
+      report: { ...report, findings: report.findings.map(marked) },
+    })),
+    connections,
+  }
+}
+
 /** The one report of captures that were not named, or the document of those that were. */
-export function analyzeDocument(generator: string, hosts: readonly OfHost<Report>[]): Report | JoinedReport {
+export function analyzeDocument(
+  generator: string,
+  { hosts, connections }: JoinedHosts,
+): Report | JoinedReport {
   const document = hostsReport(generator, hosts)
-  return 'hosts' in document ? { ...document, connections: joinedFlows(hosts) } : document
+  return 'hosts' in document ? { ...document, connections } : document
 }
 
 /** Connections among those that reports name (the largest, and those of findings) which two or more hosts have an entry of. */
-export function joinedFlows(hosts: readonly OfHost<Report>[]): JoinedFlow[] {
+function joinHops(hosts: readonly OfHost<Report>[]): NonEmpty<Candidate>[] {
   const all = hosts.flatMap(({ host, report }) => candidatesOf(host, report))
   // behind a translation there is no way back to who saw the packet in front of it
   const candidates = [...all.filter(hop => hop.translated === null), ...all.filter(hop => hop.translated)]
@@ -59,28 +99,27 @@ export function joinedFlows(hosts: readonly OfHost<Report>[]): JoinedFlow[] {
     )
   const behind = new Set(candidates.flatMap(next))
   const used = new Set<Candidate>()
-  const joined: JoinedFlow[] = []
+  const joined: NonEmpty<Candidate>[] = []
   // who is behind nobody comes first; hosts that do not translate are behind each other
   const starts = [false, true].flatMap(isBehind => candidates.filter(hop => behind.has(hop) === isBehind))
   for (const first of starts) {
-    const hops: Candidate[] = []
-    for (let hop: Candidate | undefined = first; hop !== undefined && !used.has(hop); ) {
+    if (used.has(first)) continue
+    const hops: [Candidate, ...Candidate[]] = [first]
+    used.add(first)
+    const behindOf = (hop: Candidate) => next(hop).find(other => !used.has(other))
+    for (let hop = behindOf(first); hop !== undefined; hop = behindOf(hop)) {
       used.add(hop)
       hops.push(hop)
-      hop = next(hop).find(other => !used.has(other))
     }
-    if (hops.length < 2) {
-      // another may lead to it
-      for (const hop of hops) used.delete(hop)
-      continue
-    }
-    const { protocol, protocolNumber } = first
-    joined.push({ protocol, protocolNumber, hops: hops.map(hopOf) })
+    if (hops.length > 1) joined.push(hops)
+    // another may lead to it
+    else used.delete(first)
   }
   return joined
 }
 
-function hopOf({ host, client, server, translated, findings }: Candidate): Hop {
+function hopOf({ host, client, server, translated, found }: Candidate): Hop {
+  const findings = [...new Set(found.map(({ id }) => id))]
   return { host, client, server, translated, findings }
 }
 
@@ -106,7 +145,7 @@ function candidatesOf(host: string, { flows, findings }: Report): Candidate[] {
     if (same !== undefined) {
       same.from = Math.min(same.from, candidate.from)
       same.to = Math.max(same.to, candidate.to)
-      same.findings = [...new Set([...same.findings, ...candidate.findings])]
+      same.found = [...new Set([...same.found, ...candidate.found])]
       continue
     }
     known.set(key, candidate)
@@ -116,7 +155,8 @@ function candidatesOf(host: string, { flows, findings }: Report): Candidate[] {
   return [...new Set(known.values())]
 }
 
-function ofFinding(host: string, { id, facts }: FindingReport, flow: FlowFactsReport): Candidate[] {
+function ofFinding(host: string, finding: FindingReport, flow: FlowFactsReport): Candidate[] {
+  const { facts } = finding
   const { protocol, protocolNumber, client, server } = flow
   if (client === null || client.port === null || facts.first === null) return []
   const seconds = (instant: { nanoseconds: string }): number => Number(instant.nanoseconds) / 1e9
@@ -130,7 +170,7 @@ function ofFinding(host: string, { id, facts }: FindingReport, flow: FlowFactsRe
       server,
       // a finding may tell of the translation of another host
       translated: null,
-      findings: [id],
+      found: [finding],
       from,
       to: facts.last === null ? from : seconds(facts.last),
     },
@@ -153,7 +193,7 @@ function ofEntry(host: string, flow: FlowReport): Candidate[] {
       client,
       server,
       translated: isSame(behind.client, client) && isSame(behind.server, server) ? null : behind,
-      findings: [],
+      found: [],
       from,
       to: from + duration,
     },

@@ -1,5 +1,5 @@
 // Which kernel's conntrack was replayed, who said so, and how well it is known: for documents and for people.
-import type { Basis, Kernel, KernelOrigin } from '../../conntrack/kernel.ts'
+import { type Basis, isOlder, isVendorBuild, type Kernel, type KernelOrigin } from '../../conntrack/kernel.ts'
 import { printable } from '../text/format.ts'
 
 export interface KernelReport {
@@ -30,8 +30,13 @@ const ORIGINS: Record<KernelOrigin, string> = {
 /** One line: `tracked as Linux 5.10.262 does (--kernel 5.10, verified)`. */
 export function kernelLine({ asked, replayed, basis, origin }: KernelReport): string {
   const told = origin === 'default' ? ORIGINS.default : `${ORIGINS[origin]} ${printable(asked)}`
-  const known = basis === 'presumed' ? `presumed: the nearest that is known` : KNOWN[basis]
+  const known = basis === 'presumed' ? presumed(asked, replayed) : KNOWN[basis]
   return `tracked as Linux ${replayed} does (${told}; ${known})`
+}
+
+function presumed(asked: string, replayed: string): string {
+  const whose = isVendorBuild(asked) ? "a vendor's build, taken for " : ''
+  return `presumed: ${whose}the nearest ${isOlder(asked, replayed) ? 'newer' : 'older'} one that is known`
 }
 
 const KNOWN = { verified: 'verified', read: 'read from its source' } as const

@@ -4,6 +4,7 @@ import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
 import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
+import type { OfNamespaces } from '../../host/topology/namespaces.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
 import { shellWord } from '../../net/shell-word.ts'
@@ -51,14 +52,16 @@ export interface Evidence {
   searches: readonly Budget[]
   /** The rules that the packets were replayed through, or null. */
   rules: ReplayedRules | null
+  /** Captures of several network namespaces by the topology, which were taken for one; none where they were not. */
+  merged: readonly OfNamespaces[]
 }
 
 function oneSided({ sightings }: Evidence): string {
   if (sightings === null || sightings.oneSided === 0) return ''
   return (
-    `${plural(sightings.oneSided, 'packet')} ${sightings.oneSided === 1 ? 'counts' : 'count'} as not met by conntrack: half of their translation was captured, or they went ` +
-    'between other stations than the rest of their connection, so that nothing tells what conntrack made of them. ' +
-    'A capture of all interfaces (-i any) tells.'
+    `Nothing tells what conntrack made of ${plural(sightings.oneSided, 'packet')}, which ${sightings.oneSided === 1 ? 'counts' : 'count'} as not seen by it: only half of ` +
+    'their translation was captured, or they passed other hosts than the rest of their connection. A capture of all ' +
+    'interfaces (-i any) tells.'
   )
 }
 
@@ -69,6 +72,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['capture-drops', drops(evidence)],
     ['several-points', severalPoints(evidence)],
     ['several-tables', severalTables(evidence)],
+    ['several-namespaces', evidence.merged.length === 0 ? '' : mergedNamespaces(evidence.merged)],
     ['two-lives', twoLives(evidence)],
     ['open-before', openBefore(evidence)],
     ...(evidence.knownTable === null ? [] : knownTableLimits(evidence.knownTable)),
@@ -90,15 +94,13 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
 }
 
 function leftOut({ leftOut: count }: Evidence): string {
-  return count === 0
-    ? ''
-    : `${plural(count, 'finding')} not told: --only or --without leaves ${count === 1 ? 'it' : 'them'} away.`
+  return count === 0 ? '' : `${plural(count, 'finding')} left out by --only or --without.`
 }
 
 function damaged({ captures }: Evidence): string {
   const cut = captures.filter(capture => capture.damage.some(damage => damage.stopped)).length
   if (cut === 0) return ''
-  return `${cut === 1 && captures.length === 1 ? 'The capture is' : `${plural(cut, 'capture')} ${cut === 1 ? 'is' : 'are'}`} damaged: what came after the damage is not in this report.`
+  return `${cut === 1 && captures.length === 1 ? 'The capture is' : `${plural(cut, 'capture')} ${cut === 1 ? 'is' : 'are'}`} damaged: this report ends at the damage.`
 }
 
 function drops({ captures }: Evidence): string {
@@ -116,7 +118,7 @@ function severalPoints({ captures, sightings }: Evidence): string {
   )
   if (points.length < 2 && !cooked) return ''
   const where = points.length < 2 ? 'A capture on "any"' : `${points.length} interfaces`
-  return `${where} may show one packet several times, before and after NAT: each sighting was replayed as a packet of its own.`
+  return `${where} may show one packet several times, before and after NAT: each frame was replayed as a packet of its own.`
 }
 
 function severalTables({ captures, sightings }: Evidence): string {
@@ -125,6 +127,15 @@ function severalTables({ captures, sightings }: Evidence): string {
   const { packets, from, to } = passed
   const path = ({ capture }: FrameReference): string => printable(captures[capture]?.path ?? '')
   return `${plural(packets, 'packet')} went from ${path(from)} (frame ${from.frame}) to ${path(to)} (frame ${to.frame}), by a wire or past a router: if these are captures of several hosts or network namespaces, their tables were taken for one. NAME=FILE tells them apart (nodeA=${shellWord(path(from))} nodeB=${shellWord(path(to))}).`
+}
+
+/** That captures of several network namespaces are taken for one, and how to name each, and the files that are one's own. */
+export function mergedNamespaces(merged: readonly OfNamespaces[]): string {
+  const labels = merged.map(({ path, namespaces: [first = 'NAME', ...others] }) => {
+    const label = others.length === 0 ? first : [first, ...others].join('|')
+    return shellWord(`${label}=${path}`)
+  })
+  return `By --topology these captures are, or may be, of several network namespaces, whose tables were taken for one: name each, ${labels.join(' ')}, and the files of --rules, --rules-after and --table that are one's own likewise.`
 }
 
 function twoLives({ twoLives: { count, frames }, captures }: Evidence): string {
@@ -138,7 +149,7 @@ function openBefore({ midStream, knownTable }: Evidence): string {
   if (knownTable !== null) {
     return `${flows} in mid-stream, without a SYN, and without an entry in ${printable(knownTable.path)}: the capture misses their beginning, or the file misses them.`
   }
-  return `${flows} in mid-stream, without a SYN: the table was not empty when the capture began, the real peak is higher.`
+  return `${flows} in mid-stream, without a SYN: the table was not empty when the capture began, and its real peak was higher.`
 }
 
 function oneDirection({ unreplied }: Evidence): string {
@@ -158,14 +169,14 @@ function snaplen({ captures, packets }: Evidence): string {
 function replayFilter({ filter }: Evidence): string {
   if (filter === null) return ''
   const { expression, selected, passedOver } = filter
-  return `Only ${formatCount(selected)} of ${plural(selected + passedOver, 'frame')} were replayed (--filter ${printable(expression)}): the table is that of this traffic alone, and its peak lower than the node's.`
+  return `Only ${formatCount(selected)} of ${plural(selected + passedOver, 'frame')} were replayed (--filter ${printable(expression)}): the table has this traffic alone, and its peak is lower than the node's.`
 }
 
 function captureFilter({ captures }: Evidence): string {
   const filters = new Set(captures.flatMap(capture => capture.interfaces.map(point => point.filter)))
   filters.delete('')
   if (filters.size === 0) return ''
-  return `A capture filter was in force (${[...filters].map(printable).join('; ')}): what it refused is missing from the table.`
+  return `The capture was filtered (${[...filters].map(printable).join('; ')}): the table lacks what the filter left out.`
 }
 
 function clock({ captures, sightings }: Evidence): string {
@@ -177,22 +188,22 @@ function clock({ captures, sightings }: Evidence): string {
   if (parts.length === 0) return ''
   const order =
     sightings === null
-      ? 'in the order of the capture, at the time of the frame before'
-      : 'in the order of time as far as they can be put into it'
-  return `${parts.join(', ')}: replayed ${order}.`
+      ? 'replayed in the order of the capture, at the time of the frame before'
+      : 'sorted by time'
+  return `${parts.join(', ')}: ${order}.`
 }
 
 function stoppedSearches({ searches }: Evidence): string {
   if (searches.length === 0) return ''
   const named = searches.map(({ what, most }) => `${what} (${formatCount(most)})`)
-  return `Not everything was looked at: more than there is room or time for were ${named.join(', ')}. A finding may be missing for that, none is there because of it.`
+  return `Some searches ended at their limit: ${named.join(', ')}. Findings may be missing because of that; none is wrong.`
 }
 
 function defaultSysctls({ settings: { kernel }, tuned }: Evidence): string {
   if (tuned) return ''
   if (kernel.origin !== 'default')
-    return "The sysctls are the kernel's defaults: --sysctl FILE takes those of a node, --set changes one."
-  return `The kernel is taken to be Linux ${kernel.release}, with its default sysctls: --sysctl FILE takes those of a node and its release, --kernel and --set change one.`
+    return 'Assumes the default sysctls: --sysctl FILE takes those of a node, --set changes one.'
+  return `Assumes Linux ${kernel.release} with its default sysctls: --sysctl FILE takes both from a node.`
 }
 
 function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
@@ -202,7 +213,7 @@ function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
 
 function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {
   if (kernel.origin !== 'default' || !tuned) return ''
-  return `Which kernel the node runs is not known: this is what Linux ${kernel.release} makes of the packets. --kernel VERSION tells, or kernel.osrelease in --sysctl FILE.`
+  return `Assumes Linux ${kernel.release}: --kernel VERSION names another, and so does kernel.osrelease in --sysctl FILE.`
 }
 
 /** Entries that outlive the capture: the table would have gone on filling. */
@@ -221,5 +232,5 @@ function shorterThanTimeouts({ occupancy, settings, end }: Evidence): string {
       ([name, entries]) =>
         `${name.slice('nf_conntrack_'.length)} ${settings[name]} s × ${formatCount(entries)}`,
     )
-  return `The capture (${formatDuration(end / 1e9)}) is shorter than timeouts that hold its entries (${named.join(', ')}): how high the table would level off is not measured here.`
+  return `The capture (${formatDuration(end / 1e9)}) is shorter than the timeouts of its entries (${named.join(', ')}): the table was still filling.`
 }

@@ -29,7 +29,7 @@ export interface Report extends TableOfFlows {
   knowledge?: KnowledgeReport
   /** Whose conntrack was replayed. */
   kernel: KernelReport
-  /** Helpers that rules of the host assign, `ftp:21`; absent where none were given. */
+  /** Helpers that are assigned, `ftp:21`, `ftp by rules.txt:3`; absent where none are. */
   helpers?: string[]
   /** Sysctls that differ from that kernel's defaults, by name. */
   settings: Record<string, number>

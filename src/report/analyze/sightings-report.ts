@@ -53,8 +53,11 @@ export function clockReports(offsets: readonly (ClockOffset | null)[]): ClockRep
   })
 }
 
-export function sightingLines({ sightings, captures, packets }: Report): string[] {
+/** @param isFull whether points and packets that several of them show are wanted */
+export function sightingLines({ sightings, captures, packets }: Report, isFull: boolean): string[] {
   if (sightings === null) return []
+  if (!isFull)
+    return [...shortPointLines(sightings), ...sightings.clocks.map(clock => clockText(clock, captures))]
   const lines: string[] = []
   const { points, copies, translated } = sightings
   if (points.length > 0) {
@@ -67,16 +70,25 @@ export function sightingLines({ sightings, captures, packets }: Report): string[
     lines.push(`seen at ${named.join(', ')}${points.length > NAMED_POINTS ? ', …' : ''}`)
   }
   if (copies > 0 || translated > 0) {
-    const what = translated === 0 ? 'none' : formatCount(translated)
-    lines.push(`${plural(copies, 'frame')} only show a packet once more; ${what} seen translated`)
+    const same = copies === 1 ? 'frame is the same packet' : 'frames are the same packets'
+    lines.push(
+      `${formatCount(copies)} ${same} at another point; ${plural(translated, 'packet')} seen before and after NAT`,
+    )
   }
   return [
     ...lines,
     ...(sightings.switched === 0 && packets.unmet > sightings.oneSided
-      ? [`${plural(packets.unmet - sightings.oneSided, 'packet')} to routers, not for this host`]
+      ? [`${plural(packets.unmet - sightings.oneSided, 'multicast packet')} for routers, not for this host`]
       : switchedLines(sightings)),
     ...sightings.clocks.map(clock => clockText(clock, captures)),
   ]
+}
+
+/** The points in a line: `seen at 5 interfaces: any#4, any#2 …`. */
+function shortPointLines({ points }: SightingsReport): string[] {
+  if (points.length === 0) return []
+  const named = points.slice(0, NAMED_POINTS).map(({ name }) => printable(name))
+  return [`seen at ${named.join(', ')}${points.length > NAMED_POINTS ? ', …' : ''}`]
 }
 
 /** Says how far the clock of a capture is off. */

@@ -10,6 +10,9 @@ const NAMED = 3
 const WORTH_NAMING = 10
 /** A part of a projection below this share of the level is not named. */
 const NAMED_SHARE = 0.01
+/** Flows that a part must rest on to be named, and seconds of a capture that tells a rate. */
+const LEAST_FLOWS = 10
+const LEAST_SECONDS = 1
 
 /** What a full table refused; nothing where it had room. */
 export function refusedLines({ refused }: Pick<TableReport, 'refused'>, style: Style): string[] {
@@ -25,7 +28,7 @@ export function refusedLines({ refused }: Pick<TableReport, 'refused'>, style: S
     )
     if (refused.unsent > 0) {
       lines.push(
-        `  ${plural(refused.unsent, 'packet')} of theirs left out: the capture shows ${refused.unsent === 1 ? 'it' : 'them'}, a refused connection would not have sent ${refused.unsent === 1 ? 'it' : 'them'}`,
+        `  ${plural(refused.unsent, 'packet')} of theirs left out: a refused connection would not have sent ${refused.unsent === 1 ? 'it' : 'them'}`,
       )
     }
   }
@@ -38,7 +41,7 @@ function evicted({ earlyDrops, collected }: NonNullable<TableReport['refused']>)
   if (earlyDrops > 0) parts.push(`${plural(earlyDrops, 'entry', 'entries')} evicted by early drop`)
   if (collected > 0) parts.push(`${formatCount(collected)} by the collector at 95 %`)
   if (parts.length === 0) return ', nothing to evict'
-  return `, ${parts.join(', ')}: which ones is chance, how many is not`
+  return `, ${parts.join(', ')}: the kernel picks them by chance`
 }
 
 function byOwner(word: string, owners: { name: string; connections: number }[]): string {
@@ -70,31 +73,33 @@ export function ownerLines({
   return lines
 }
 
-/** Where the table levels off, and what makes it. */
-export function projectionLines({
-  projection,
-  max,
-  outside,
-}: Pick<TableReport, 'projection' | 'max' | 'outside'>): string[] {
-  if (projection === null || !isTelling(projection)) return []
-  const { level, low, high, measured, fullAfter, parts } = projection
+/**
+ * Where the table levels off, and what makes it; nothing where too little was seen to tell.
+ * @param duration seconds of the capture
+ */
+export function projectionLines(
+  { projection, max, outside }: Pick<TableReport, 'projection' | 'max' | 'outside'>,
+  duration: number,
+): string[] {
+  if (projection === null || !isTelling(projection) || duration < LEAST_SECONDS) return []
+  const { level, low, high, fullAfter, parts } = projection
+  const seen = parts.reduce((sum, { rate }) => sum + rate * duration, 0)
+  if (seen < LEAST_FLOWS) return []
   const room = max === 0 ? '' : `, ${formatShare(level + outside, max)} of nf_conntrack_max`
-  const named = parts.filter(part => part.entries >= level * NAMED_SHARE).slice(0, NAMED)
+  const named = parts
+    .filter(part => part.entries >= level * NAMED_SHARE && part.rate * duration >= LEAST_FLOWS)
+    .slice(0, NAMED)
+  const full = fullAfter === null ? '' : `; full after ${formatDuration(Math.round(fullAfter))}`
   const lines = [
-    `if the load goes on, levels off at about ${formatCount(level)} (${formatCount(low)} to ${formatCount(high)})${room}: ${formatCount(measured)} measured, the rest is rate × time`,
+    `at this rate about ${formatCount(level)} entries (${formatCount(low)} to ${formatCount(high)})${room}, extrapolated from ${formatDuration(duration)}${full}`,
     ...named.map(part => `  ${partLine(part)}`),
   ]
   const isOpenNamed = projection.open >= Math.max(level * NAMED_SHARE, 1)
-  if (isOpenNamed) {
-    lines.push(
-      `  ${formatCount(projection.open)} that ${projection.open === 1 ? 'goes' : 'go'} on${rising(projection)}`,
-    )
-  }
+  if (isOpenNamed) lines.push(`  ${formatCount(projection.open)} established${rising(projection)}`)
   const rest = Math.round(
     level - named.reduce((sum, part) => sum + part.entries, isOpenNamed ? projection.open : 0),
   )
-  if (rest >= 1) lines.push(`  ${plural(rest, 'other')}`)
-  if (fullAfter !== null) lines.push(`full after ${formatDuration(Math.round(fullAfter))} of such load`)
+  if (rest >= 1) lines.push(`  ${formatCount(rest)} in other states`)
   return lines
 }
 
@@ -113,7 +118,7 @@ function partLine({
 }
 
 function rising({ rising }: ProjectionReport): string {
-  return rising > 0 ? `, and still growing by ${formatRate(rising)}: no end of that in the capture` : ''
+  return rising > 0 ? `, and still growing by ${formatRate(rising)} at the end of the capture` : ''
 }
 
 /** `400/s`, `12.5/s`, `3/min`. */

@@ -1,73 +1,101 @@
-// The report on one screen: a pure function of the Report, section by section.
+// The report for people, a pure function of the Report: the verdict first, then the details section by section.
 
-import { plural } from '../text/format.ts'
-import { type OfHost, textOfHosts } from '../text/hosts.ts'
-import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
-import { createStyle, type Style } from '../text/style.ts'
+import { plural, printable } from '../text/format.ts'
+import { textOfHosts } from '../text/hosts.ts'
+import type { Page } from '../text/page.ts'
+import { renderSections, SECTION_MARGIN, titled } from '../text/sections.ts'
+import { createStyle } from '../text/style.ts'
+import { WallClock } from '../text/wall-clock.ts'
 import { wrap } from '../text/wrap.ts'
 import { captureLines } from './capture-section.ts'
 import { changeLines } from './change-report.ts'
-import { flowLines } from './flow-section.ts'
+import { evidenceLines } from './finding-block.ts'
+import { flowLines, shortFlowLines } from './flow-section.ts'
 import { hostLines } from './hosts-section.ts'
+import type { JoinedHosts } from './joined-flows.ts'
 import { knowledgeLines } from './knowledge-report.ts'
 import type { Report, TunnelReport } from './model.ts'
-import { tableLines } from './table-section.ts'
-import { verdictLines } from './verdict-section.ts'
+import { shortTableLines, tableLines } from './table-section.ts'
+import {
+  harmlessLines,
+  insideLines,
+  isGrave,
+  minorLines,
+  verdictBlocks,
+  verdictText,
+} from './verdict-section.ts'
 
 /** Ids of a tunnel that are named. */
 const NAMED_IDS = 8
 
+/** How much is printed: the verdict alone; the details that matter to most; all. */
+export type Extent = 'brief' | 'usual' | 'full'
+
 export interface TextOptions {
   /** Whether escape sequences are wanted. */
   color: boolean
-  /** Columns to wrap prose at; tuples and commands are never broken. */
+  /** Columns that no line exceeds, but for a single word that is longer. */
   width: number
-}
-
-/** The sections of what is inside of a tunnel, which never counts among what is around it. */
-function tunnelSections(
-  tunnel: TunnelReport,
-  report: Report,
-  style: Style,
-  prose: number,
-): [string, string[]][] {
-  // what is inside went through no rules
-  const { invalidFates: _, ...around } = report
-  const inner: Report = { ...around, ...tunnel, knownTable: null, tunnels: [] }
-  return [
-    ['Inside', wrap([style.bold(`${tunnelText(tunnel)}, tracked in a table of their own`)], prose)],
-    ['Verdict', wrap(verdictLines(inner, style), prose)],
-    ['Flows', flowLines(inner, style, prose)],
-    ['Table', wrap(tableLines(inner, style), prose)],
-  ]
-}
-
-function tunnelText({ name, ids, hasMoreIds, packets }: TunnelReport): string {
-  const named = ids.slice(0, NAMED_IDS).join(', ')
-  const more = hasMoreIds || ids.length > NAMED_IDS ? ', …' : ''
-  const unread = packets.notIp === 0 ? '' : `; ${plural(packets.notIp, 'frame')} in it without an IP packet`
-  return `${name} ${named}${more}: ${plural(packets.total - packets.notIp, 'packet')} inside of the tunnel${unread}`
+  /** Whose times of day: a name of the IANA database, or `UTC`. */
+  zone: string
+  extent: Extent
+  /** Whether the largest flows are wanted in any case. */
+  showsFlows: boolean
+  /** Whether the last line is the verdict again, for a terminal where the first has scrolled away. */
+  repeatsVerdict: boolean
 }
 
 /** Renders the reports of all hosts for people; where several were named, first what was found where. */
-export function renderHosts(hosts: readonly OfHost<Report>[], options: TextOptions): string {
-  const style = createStyle(options.color)
-  const all = textOfHosts(hosts, report => renderText(report, options))
-  return hosts.length === 1 ? all : `${renderSections([['Hosts', hostLines(hosts, style)]], style)}\n${all}`
+export function renderHosts(joined: JoinedHosts, options: TextOptions): string {
+  const page = pageOf(options)
+  const { hosts } = joined
+  const [only] = hosts
+  if (hosts.length === 1 && only !== undefined)
+    return textOfHosts(hosts, report => renderText(report, options))
+  const each = textOfHosts(hosts, report => renderText(report, { ...options, repeatsVerdict: false }))
+  const repeated = hosts.flatMap(({ host, report }) => verdictLine(report, page, `${printable(host)}: `))
+  return [
+    renderSections([['Hosts', wrap(hostLines(joined, page.style), page.width - SECTION_MARGIN)]], page.style),
+    each,
+    ...(options.repeatsVerdict ? [`${repeated.join('\n')}\n`] : []),
+  ].join('\n')
 }
 
 /** Renders the report for people. */
-export function renderText(report: Report, { color, width }: TextOptions): string {
-  const style = createStyle(color)
+export function renderText(report: Report, options: TextOptions): string {
+  const page = pageOf(options)
+  const blocks = verdictBlocks(report, page).map(block => `${block.join('\n')}\n`)
+  const between = options.extent === 'full' ? '\n' : ''
+  const details =
+    options.extent === 'brief'
+      ? ''
+      : renderSections(detailSections(report, options, page), page.style, between)
+  const last = options.repeatsVerdict ? `${verdictLine(report, page, '').join('\n')}\n` : ''
+  return [...blocks, details, last].filter(part => part !== '').join('\n')
+}
+
+function pageOf({ color, width, zone }: TextOptions): Page {
+  return { style: createStyle(color), width, clock: new WallClock(zone) }
+}
+
+function verdictLine(report: Report, page: Page, host: string): string[] {
+  const lines = wrap([host + verdictText(report, page)], page.width - SECTION_MARGIN)
+  return titled('Verdict', lines, page.style.bold)
+}
+
+function detailSections(report: Report, options: TextOptions, page: Page): [string, string[]][] {
+  const { style, width } = page
   const prose = width - SECTION_MARGIN
-  const sections: [string, string[]][] = [
-    ['Capture', wrap(captureLines(report, style), prose)],
-    ['Verdict', wrap(verdictLines(report, style), prose)],
-    ['Flows', flowLines(report, style, prose)],
-    ['Table', wrap(tableLines(report, style), prose)],
-    ['Knowledge', wrap(knowledgeLines(report.knowledge, style), prose)],
+  const isFull = options.extent === 'full'
+  const tables = [report, ...report.tunnels]
+  const grave = tables.flatMap(({ findings }) => findings).filter(isGrave)
+  return [
     ['Change', report.change === undefined ? [] : changeLines(report.change, prose)],
-    ...report.tunnels.flatMap(tunnel => tunnelSections(tunnel, report, style, prose)),
+    ['Evidence', grave.flatMap(finding => evidenceLines(finding, report, prose))],
+    ...tableSections(report, options, page),
+    ['Files', wrap(knowledgeLines(report.knowledge, style), prose)],
+    ...report.tunnels.flatMap(tunnel => tunnelSections(tunnel, report, options, page)),
+    ['Capture', wrap(captureLines(report, page, isFull), prose)],
     [
       'Limits',
       wrap(
@@ -76,5 +104,44 @@ export function renderText(report: Report, { color, width }: TextOptions): strin
       ),
     ],
   ]
-  return renderSections(sections, style)
+}
+
+/** What went through one table. */
+function tableSections(
+  report: Report,
+  { extent, showsFlows }: TextOptions,
+  page: Page,
+): [string, string[]][] {
+  const prose = page.width - SECTION_MARGIN
+  const isFull = extent === 'full'
+  const flows = isFull || showsFlows ? flowLines(report, page) : wrap(shortFlowLines(report), prose)
+  const table = isFull ? tableLines(report, page) : shortTableLines(report, page)
+  return [
+    ['Flows', [...flows, ...wrap([...harmlessLines(report), ...minorLines(report, isFull)], prose)]],
+    ['Table', wrap(table, prose)],
+  ]
+}
+
+/** The sections of what is inside of a tunnel, which never counts among what is around it. */
+function tunnelSections(
+  tunnel: TunnelReport,
+  report: Report,
+  options: TextOptions,
+  page: Page,
+): [string, string[]][] {
+  // what is inside went through no rules
+  const { invalidFates: _, ...around } = report
+  const inner: Report = { ...around, ...tunnel, knownTable: null, tunnels: [] }
+  const heading = page.style.bold(`${tunnelText(tunnel)}, tracked in a table of their own`)
+  return [
+    ['Inside', [...wrap([heading], page.width - SECTION_MARGIN), ...insideLines(inner, page)]],
+    ...tableSections(inner, options, page),
+  ]
+}
+
+function tunnelText({ name, ids, hasMoreIds, packets }: TunnelReport): string {
+  const named = ids.slice(0, NAMED_IDS).join(', ')
+  const more = hasMoreIds || ids.length > NAMED_IDS ? ', …' : ''
+  const unread = packets.notIp === 0 ? '' : `; ${plural(packets.notIp, 'frame')} in it without an IP packet`
+  return `${name} ${named}${more}: ${plural(packets.total - packets.notIp, 'packet')} inside of the tunnel${unread}`
 }

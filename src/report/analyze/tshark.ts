@@ -6,26 +6,32 @@ import type { CaptureReport } from './model.ts'
 
 /** `tshark -r FILE -Y 'frame.number in {12, 57, 60..65}'`, one for each capture concerned; `''` without frames. */
 export function tsharkFrames(captures: readonly CaptureReport[], frames: readonly FrameReference[]): string {
-  return captures
-    .map((capture, index) => ({
-      capture,
-      numbers: frames.filter(f => f.capture === index).map(f => f.frame),
-    }))
-    .filter(({ numbers }) => numbers.length > 0)
-    .map(
-      ({ capture, numbers }) =>
-        `tshark -r ${shellWord(printable(capture.path))} -Y 'frame.number in {${setOf(numbers)}}'`,
-    )
-    .join('; ')
+  return tsharkCommands(captures, frames).join('; ')
 }
 
-/** Members of a set in a display filter; three numbers in a row and more are a range. */
-function setOf(numbers: readonly number[]): string {
+/** The same, each capture's by itself. */
+export function tsharkCommands(
+  captures: readonly CaptureReport[],
+  frames: readonly FrameReference[],
+): string[] {
+  return captures
+    .map((capture, index) => ({ capture, numbers: frames.filter(f => f.capture === index) }))
+    .filter(({ numbers }) => numbers.length > 0)
+    .map(({ capture, numbers }) => tshark(capture, `frame.number in {${frameRanges(numbers)}}`))
+}
+
+/** @param filter in the language of Wireshark's display filters */
+export function tshark(capture: CaptureReport, filter: string): string {
+  return `tshark -r ${shellWord(printable(capture.path))} -Y '${filter}'`
+}
+
+/** `12, 57, 60..65`: members of a set in a display filter; three numbers in a row and more are a range. */
+export function frameRanges(frames: readonly FrameReference[]): string {
   const runs: { first: number; last: number }[] = []
-  for (const number of numbers) {
+  for (const { frame } of frames) {
     const run = runs.at(-1)
-    if (run?.last === number - 1) run.last = number
-    else runs.push({ first: number, last: number })
+    if (run?.last === frame - 1) run.last = frame
+    else runs.push({ first: frame, last: frame })
   }
   return runs
     .map(({ first, last }) => {

@@ -1,53 +1,140 @@
-// The verdict: what is wrong, with its frames; where nothing is, what was checked.
+// The verdict: what is wrong, each finding a block; what else is not as it should be; what was checked and is in order.
 import type { UnrepliedGroup } from '../../findings/counts/unreplied.ts'
-import type { Advice } from '../../findings/wording/wording.ts'
+import { shellWord } from '../../net/shell-word.ts'
 import { formatCount, formatShare, plural, printable } from '../text/format.ts'
-import type { Style } from '../text/style.ts'
-import { frameNames, groupFrames } from './capture-section.ts'
+import type { Page } from '../text/page.ts'
+import { SECTION_MARGIN, titled } from '../text/sections.ts'
+import { wrap } from '../text/wrap.ts'
+import { groupFrames } from './capture-section.ts'
+import { findingBlock, infoBlock, severityStyle, shellLines } from './finding-block.ts'
 import type { FindingReport } from './finding-model.ts'
 import { LEFT_OUT } from './limits.ts'
 import type { Report, RulePlaceReport } from './model.ts'
-import { tsharkFrames } from './tshark.ts'
 import { protocolText } from './tuple-text.ts'
 
 /** Reasons of INVALID packets and destinations of unreplied flows that are listed. */
 const NAMED = 5
-/** Flows of a finding that are named. */
-const NAMED_FLOWS = 3
 
-export function verdictLines(report: Report, style: Style): string[] {
-  const tracked = trackedPackets(report)
-  if (tracked === 0) return ['no packet that conntrack would see']
-  const lines = [
-    ...report.findings.filter(isGrave).flatMap(f => findingLines(f, report, style)),
-    ...tunnelLines(report, style),
-    ...invalidLines(report, tracked, style),
-    ...unrepliedLines(report, style),
-    ...unfinishedLines(report),
-    ...harmlessLines(report),
-    ...report.findings.filter(finding => finding.severity === 'info').map(f => infoLine(f, report)),
-  ]
-  const clean = cleanText(report)
-  if (clean !== '') lines.unshift(style.green(clean))
-  const inOrder = orderlyItems(report)
-  if (inOrder.length > 0) lines.push(`checked and in order: ${inOrder.join('; ')}`)
-  return lines
+/** Findings that change nothing for anybody: they stand among the details. */
+const MINOR: ReadonlySet<string> = new Set(['offload-checksum', 'mid-stream-pickup'])
+
+/** A finding, and inside of which tunnel it was found. */
+interface Found {
+  finding: FindingReport
+  inside: string
 }
 
-/** Findings inside of tunnels, which stand in sections of their own below. */
-function tunnelLines({ tunnels }: Report, style: Style): string[] {
-  return tunnels.flatMap(({ name, findings }) => {
-    const grave = findings.filter(isGrave)
-    if (grave.length === 0) return []
-    const ids = grave.map(({ severity, id }) => `${severity} ${id}`).join(', ')
-    return [`${style.yellow(`inside of ${printable(name)}`)}: ${ids}`]
+/** The blocks of the verdict, each some lines, the gravest first. */
+export function verdictBlocks(report: Report, page: Page): string[][] {
+  const { width, style } = page
+  const room = width - SECTION_MARGIN
+  const note = (lines: string[]): string[][] =>
+    lines.length === 0 ? [] : [titled('NOTE', lines, title => style.bold(style.yellow(title)))]
+  if (trackedPackets(report) === 0) return note(wrap([emptyText(report)], room))
+  const found = foundIn(report)
+  return [
+    ...found
+      .filter(({ finding }) => isGrave(finding))
+      .map(({ finding, inside }) => findingBlock(finding, report, page, inside)),
+    ...notesOf(report, page).flatMap(note),
+    ...found
+      .filter(({ finding }) => !isGrave(finding) && !MINOR.has(finding.id))
+      .map(({ finding }) => infoBlock(finding, report, page)),
+    ...okBlock(report, page),
+  ]
+}
+
+/** Findings that are told of below, because they change nothing. */
+function minorFindings({ findings }: Report): FindingReport[] {
+  return findings.filter(({ id, severity }) => severity === 'info' && MINOR.has(id))
+}
+
+/** Those, a line each; in full with what they come from. */
+export function minorLines(report: Report, isFull: boolean): string[] {
+  return minorFindings(report).map(finding => {
+    const { id, title, amount, cause } = finding
+    const count = amount === '' ? '' : ` (${amount})`
+    return `${id}: ${printable(title)}${count}${isFull ? `: ${printable(cause)}` : ''}`
   })
+}
+
+/** Blocks of what the packets inside of a tunnel came to; its findings stand in the verdict of all. */
+export function insideLines(report: Report, page: Page): string[] {
+  return [...notesOf(report, page).flat(), ...orderlyLines(report, page.width - SECTION_MARGIN)]
+}
+
+/** All in one line: the gravest finding and how many more there are, or that nothing is wrong. */
+export function verdictText(report: Report, { style }: Page): string {
+  const found = foundIn(report).filter(({ finding }) => isGrave(finding))
+  const [first] = found
+  if (first !== undefined) {
+    const { severity, title, confidence } = first.finding
+    const more = found.length === 1 ? '' : `; and ${plural(found.length - 1, 'more finding')}`
+    return `${severityStyle(severity, style)(severity.toUpperCase())} ${printable(title)} (${confidence})${more}`
+  }
+  if (trackedPackets(report) === 0) return emptyText(report)
+  const clean = cleanText(report)
+  return clean === '' ? notFinding(report) : style.green(clean)
+}
+
+function foundIn({ findings, tunnels }: Report): Found[] {
+  const inner = tunnels.flatMap(({ name, findings: all }) =>
+    all.filter(isGrave).map(finding => ({ finding, inside: name })),
+  )
+  const all = [...findings.map(finding => ({ finding, inside: '' })), ...inner]
+  return [
+    ...all.filter(({ finding }) => finding.severity === 'error'),
+    ...all.filter(({ finding }) => finding.severity !== 'error'),
+  ]
+}
+
+/** What is not as it should be, and is no finding. */
+function notFinding(report: Report): string {
+  const { packets, unreplied } = report
+  const counts: [number, string][] = [
+    [packets.invalid, 'INVALID'],
+    [packets.dropped, 'dropped by a full table'],
+    [unreplied.silent, 'without a reply'],
+    [unfinished(report), 'with an unfinished handshake'],
+  ]
+  const parts = counts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`)
+  return `No known fault; ${parts.join(', ')}`
+}
+
+function emptyText({ captures, packets }: Report): string {
+  const frames = captures.reduce((sum, capture) => sum + capture.frames, 0)
+  if (frames === 0) return 'Empty: 0 frames'
+  return packets.total === 0
+    ? `Nothing was replayed of ${plural(frames, 'frame')}`
+    : `None of ${plural(frames, 'frame')} has a packet that conntrack would see`
+}
+
+/** Counts that are not as they should be, each some lines. */
+function notesOf(report: Report, page: Page): string[][] {
+  return [
+    invalidLines(report, trackedPackets(report), page),
+    ...unrepliedNotes(report, page.width - SECTION_MARGIN),
+    wrap(unfinishedLines(report), page.width - SECTION_MARGIN),
+  ].filter(lines => lines.length > 0)
+}
+
+/** One line, where there is room: what was checked and is in order, with numbers. */
+function okBlock(report: Report, { width, style }: Page): string[][] {
+  const lines = orderlyLines(report, width - SECTION_MARGIN)
+  return lines.length === 0 ? [] : [titled('OK', lines, title => style.bold(style.green(title)))]
+}
+
+function orderlyLines(report: Report, width: number): string[] {
+  const items = orderlyItems(report)
+  const clean = cleanText(report)
+  if (items.length === 0) return clean === '' ? [] : [clean]
+  return wrap([`${clean === '' ? '' : `${clean}: `}${items.join('; ')}`], width)
 }
 
 /** TCP connections whose server answered, and whose client had not gone on when they ended, or the capture did. */
 function unfinishedLines(report: Report): string[] {
   const count = unfinished(report)
-  return count === 0 ? [] : [`${plural(count, 'handshake')} unfinished: a SYN-ACK, and no ACK of it`]
+  return count === 0 ? [] : [`${plural(count, 'TCP handshake')} unfinished: SYN-ACK seen, no ACK after it`]
 }
 
 export function unfinished({ flows }: Report): number {
@@ -67,99 +154,62 @@ function trackedPackets({ packets }: Report): number {
   )
 }
 
-function findingLines(finding: FindingReport, report: Report, style: Style): string[] {
-  const paint =
-    finding.severity === 'error' ? style.red : finding.severity === 'warning' ? style.yellow : plain
-  const lines = [
-    `${paint(`${finding.severity} ${finding.id}`)}: ${printable(finding.title)}`,
-    ...flowNames(finding),
-    ...stepLines(finding, report),
-    ...(finding.points.length === 0
-      ? [`  ${finding.confidence}: ${printable(finding.reason)}`]
-      : [
-          `  ${finding.confidence}: ${printable(finding.reason)}; seen at ${finding.points.map(printable).join(', ')}`,
-        ]),
-    ...(finding.kernels ?? []).map(text => `  other kernels: ${text}`),
-    `  cause: ${printable(finding.cause)}`,
-    ...adviceLines('fix:', finding.fix),
-    ...adviceLines('check:', finding.check),
-  ]
-  if (finding.tshark !== '') lines.push(`  look:  ${finding.tshark}`)
-  return lines
-}
-
-/** What to do or to look at, each with the commands below it, which are to be typed as they are. */
-function adviceLines(label: string, all: readonly Advice[]): string[] {
-  return all.flatMap(({ text, commands }, i) => [
-    `  ${(i === 0 ? label : '').padEnd(6)} ${printable(text)}`,
-    ...commands.map(command => `           $ ${printable(command)}`),
-  ])
-}
-
-/** The flows, a few of them by name. */
-function flowNames({ flows, flowCount }: FindingReport): string[] {
-  const lines = flows.slice(0, NAMED_FLOWS).map(flow => `  flow:  ${printable(flow)}`)
-  if (lines.length > 0 && flowCount > lines.length)
-    lines.push(`         and ${plural(flowCount - lines.length, 'more flow')}`)
-  return lines
-}
-
-function stepLines({ steps }: FindingReport, { captures }: Report): string[] {
-  return steps.map(
-    (step, i) => `  ${i + 1}. ${printable(step.what)} (${frameNames(step.frames.slice(0, NAMED), captures)})`,
-  )
-}
-
-function infoLine(finding: FindingReport, { captures }: Report): string {
-  const frames = frameNames(finding.frames.slice(0, NAMED), captures)
-  return `info ${finding.id}: ${finding.title}${frames === '' ? '' : ` (${frames})`}`
-}
-
-const plain = (text: string): string => text
-
-function invalidLines(report: Report, tracked: number, style: Style): string[] {
+function invalidLines(report: Report, tracked: number, { width, style }: Page): string[] {
   const { invalid, captures } = report
   const total = report.packets.invalid
   if (total === 0) return []
+  const room = width - SECTION_MARGIN
   const partial = invalid.reduce((sum, group) => sum + group.partial, 0)
-  const heading = `${formatCount(total)} of ${plural(tracked, 'packet')} INVALID`
-  const share = formatShare(total, tracked)
-  const lines =
+  const heading = `${formatCount(total)} of ${plural(tracked, 'packet')} INVALID (${formatShare(total, tracked)})`
+  const lines = [
     partial === total
-      ? [
-          `${heading} (${share}) to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
-        ]
-      : [`${style.yellow(heading)} (${share}): not translated by NAT, ${invalidFate(report, total)}`]
+      ? `${heading} for a host that saw no more than this capture, which misses a direction of their connections, or the start`
+      : `${heading}: ${invalidFate(report, total)}`,
+  ]
   const named = invalid.slice(0, NAMED)
-  const width = formatCount(named[0]?.count ?? 0).length
+  const numbers = formatCount(named[0]?.count ?? 0).length
   for (const group of named) {
     const words = group.logged ? `"${group.reason}"` : group.reason
-    lines.push(`  ${formatCount(group.count).padStart(width)}  ${words}: ${groupFrames(group, captures)}`)
+    lines.push(`  ${formatCount(group.count).padStart(numbers)}  ${words}: ${groupFrames(group, captures)}`)
   }
   if (partial > 0 && partial < total) {
     lines.push(
-      `  ${formatCount(partial)} of them to a host that saw no more than this: a direction of their connections, or the start, is not in the capture`,
+      `  ${formatCount(partial)} of them only for a host that saw no more than this capture, which misses a direction of their connections, or the start`,
     )
   }
   if (invalid.length > NAMED) lines.push(`  and ${plural(invalid.length - NAMED, 'more reason')}`)
   lines.push(...droppedInvalidLines(report))
-  const frames = named
-    .flatMap(group => group.frames)
-    .sort((a, b) => a.capture - b.capture || a.frame - b.frame)
-  lines.push(`  ${style.dim(tsharkFrames(captures, frames))}`)
-  return lines
+  const command = invalidCommand(report)
+  // these stand to the right of the section's margin already
+  const look = command === '' ? [] : shellLines(command, width, style).map(line => line.slice(SECTION_MARGIN))
+  return [...wrap(lines, room), ...look]
+}
+
+/** `ctpcap packets --only invalid FILE`: all of them, under what this replay was run with; `''` where a pipe cannot be read again. */
+function invalidCommand({ captures, kernel, settings, knowledge }: Report): string {
+  if (captures.some(({ path }) => path === '-')) return ''
+  const options = [
+    ...(kernel.origin === 'default' ? [] : [`--kernel ${shellWord(kernel.asked)}`]),
+    ...Object.entries(settings).map(([name, value]) => `--set ${name}=${value}`),
+    ...(knowledge?.rules?.files ?? []).map(file => `--rules ${shellWord(file)}`),
+    ...(knowledge?.topology?.files ?? []).map(file => `--topology ${shellWord(file)}`),
+  ]
+  return ['ctpcap packets --only invalid', ...options, ...captures.map(({ path }) => shellWord(path))].join(
+    ' ',
+  )
 }
 
 /** What becomes of INVALID packets: of the rules given, or of any. */
 function invalidFate({ invalidFates }: Report, total: number): string {
-  if (invalidFates === undefined) return 'and dropped where rules drop INVALID'
+  const skipped = 'NAT skips them, and'
+  if (invalidFates === undefined) return `${skipped} rules with --ctstate INVALID -j DROP drop them`
   const { passed, dropped } = invalidFates
   const lost = dropped.reduce((sum, { packets }) => sum + packets, 0)
-  if (lost === total) return 'and dropped by the rules given'
-  if (lost > 0) return `and ${formatCount(lost)} of them dropped by the rules given`
+  if (lost === total) return `${skipped} the given rules drop them`
+  if (lost > 0) return `${skipped} the given rules drop ${formatCount(lost)} of them`
   return passed === total
-    ? 'and let through by the rules given'
-    : 'and what the rules given make of them cannot be told'
+    ? `${skipped} the given rules let them through`
+    : `${skipped} nothing tells whether the given rules drop them`
 }
 
 function droppedInvalidLines({ invalidFates }: Report): string[] {
@@ -179,30 +229,32 @@ function ruleText(rule: RulePlaceReport | null): string {
     : `${printable(rule.place)} (${chain}): ${printable(rule.text)}`
 }
 
-/** Flows without a reply, by what came back instead, with their destinations. */
-function unrepliedLines(report: Report, style: Style): string[] {
+/** Flows without a reply, by what came back instead, with their destinations: some lines for each kind. */
+function unrepliedNotes(report: Report, width: number): string[][] {
   const { unreplied, flows, packets } = report
   // an answer that the rules leave untracked is none for the entry
-  const isTracked = packets.untracked === 0
-  const silent = isTracked ? 'nothing came back' : 'nothing came back that the rules leave tracked'
+  const silent =
+    packets.untracked === 0 ? 'no reply matches them' : 'no reply that the rules leave tracked matches them'
   const kinds = [
     { kind: 'silent', flows: unreplied.silent, what: silent },
-    { kind: 'refused', flows: unreplied.refused, what: 'a RST came back' },
+    { kind: 'refused', flows: unreplied.refused, what: 'a RST refused them' },
     { kind: 'icmp-error', flows: unreplied.icmpError, what: 'an ICMP error came back' },
-    { kind: 'invalid-answer', flows: unreplied.invalidAnswer, what: 'what came back was INVALID' },
+    { kind: 'invalid-answer', flows: unreplied.invalidAnswer, what: 'their reply was INVALID' },
   ]
   return kinds
     .filter(({ flows }) => flows > 0)
-    .flatMap(({ kind, flows: count, what }) => {
-      const heading = `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED`
-      return [
-        `${kind === 'silent' ? style.yellow(heading) : heading}: ${what}`,
-        ...destinationLines(
-          unreplied.destinations.filter(group => group.kind === kind),
-          count,
-        ),
-      ]
-    })
+    .map(({ kind, flows: count, what }) =>
+      wrap(
+        [
+          `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED: ${what}`,
+          ...destinationLines(
+            unreplied.destinations.filter(group => group.kind === kind),
+            count,
+          ),
+        ],
+        width,
+      ),
+    )
 }
 
 function destinationLines(groups: UnrepliedGroup[], total: number): string[] {
@@ -226,14 +278,14 @@ function destination({ dst, dport }: UnrepliedGroup): string {
   return address.includes(':') ? `[${address}]:${dport}` : `${address}:${dport}`
 }
 
-/** Flows without a reply that are no trouble by themselves. */
-function harmlessLines({ unreplied }: Report): string[] {
+/** Flows without a reply that are no trouble by themselves, and counts of no consequence. */
+export function harmlessLines({ unreplied }: Report): string[] {
   const { oneWay, multicast, tunnel } = unreplied
   const lines: string[] = []
-  if (oneWay > 0) lines.push(`${plural(oneWay, 'flow')} under way, but seen in one direction only`)
-  if (multicast > 0)
-    lines.push(`${plural(multicast, 'flow')} to multicast or broadcast, where no reply is due`)
-  if (tunnel > 0) lines.push(`${plural(tunnel, 'flow')} of an overlay network, one a direction by design`)
+  if (oneWay > 0) lines.push(`${plural(oneWay, 'flow')} under way, of which the capture has one direction`)
+  if (multicast > 0) lines.push(`${plural(multicast, 'flow')} to multicast or broadcast: no reply expected`)
+  if (tunnel > 0)
+    lines.push(`${plural(tunnel, 'flow')} of an overlay network: one for each direction, by design`)
   return lines
 }
 
@@ -241,7 +293,7 @@ function harmlessLines({ unreplied }: Report): string[] {
 export function cleanText(report: Report): string {
   if (!isClean(report)) return ''
   const isAll = !report.limits.some(({ id }) => id === LEFT_OUT)
-  return isAll ? 'nothing wrong found' : 'nothing wrong found among what was asked for'
+  return isAll ? 'Nothing wrong found' : 'Nothing wrong found among what was asked for'
 }
 
 function isClean(report: Report): boolean {
@@ -251,16 +303,18 @@ function isClean(report: Report): boolean {
 }
 
 /** What was looked at and is as it should be. */
-function orderlyItems(report: Report): string[] {
-  const { packets, unreplied, flows, table } = report
+export function orderlyItems(report: Report): string[] {
+  const { packets, unreplied, flows, table, findings, captures } = report
   const items: string[] = []
-  if (packets.invalid === 0) items.push(`no INVALID among ${plural(trackedPackets(report), 'packet')}`)
+  if (packets.invalid === 0) items.push(`0 of ${plural(trackedPackets(report), 'packet')} INVALID`)
   const answered = flows.total - flows.unreplied - unfinished(report)
-  if (unreplied.silent === 0 && answered > 0) items.push(`${plural(answered, 'flow')} answered`)
-  if (table.exceeded === null && packets.dropped === 0 && table.max > 0) {
-    const isShort = (table.projection?.fullAfter ?? null) !== null
-    const later = isShort ? ', which such load would pass in time (see Table)' : ''
-    items.push(`peak below nf_conntrack_max ${table.max}${later}`)
-  }
+  const due = flows.total - unreplied.multicast - unreplied.tunnel - unreplied.oneWay
+  if (unreplied.silent === 0 && answered > 0)
+    items.push(`${formatCount(answered)} of ${plural(due, 'flow')} answered`)
+  const isFull = findings.some(({ id }) => id === 'conntrack-table-full' || id === 'conntrack-early-drop')
+  if (table.exceeded === null && packets.dropped === 0 && table.max > 0 && !isFull)
+    items.push(`table peaked at ${formatCount(table.peak.entries)} of ${formatCount(table.max)} entries`)
+  const lost = captures.flatMap(({ interfaces }) => interfaces.map(({ dropped }) => dropped))
+  if (lost.length > 0 && lost.every(dropped => dropped === 0)) items.push('the capture lost 0 frames')
   return items
 }

@@ -1,6 +1,6 @@
 // Lines of `conntrack -L`, `-L -o extended`, `-E` and /proc/net/nf_conntrack (libnetfilter_conntrack's snprintf_default.c; ct_seq_show()).
-import { helperName } from '../../conntrack/helper-assignment.ts'
-import { DIRECTION_REPLY, IPS_ASSURED, IPS_HELPER, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
+import { helperOf } from '../../conntrack/helper-assignment.ts'
+import { DIRECTION_REPLY, IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_DCCP, IPPROTO_GRE, protocolName } from '../../net/numbers.ts'
 import { type Ascii, flat } from '../text/ascii.ts'
@@ -127,7 +127,8 @@ function writeOwnZone(out: Ascii, table: Table, key: number): void {
 }
 
 function writeHelper(out: Ascii, table: Table, ct: number): void {
-  if ((table.status(ct) & IPS_HELPER) !== 0) out.text(`helper=${helperName(table.protocol(ct))} `)
+  const helper = helperOf(table.status(ct))
+  if (helper !== null) out.text(`helper=${helper} `)
 }
 
 function writeAge(out: Ascii, shown: Shown): void {

@@ -3,11 +3,11 @@ import { ARRANGEMENT_WORDS } from '../analyze/arrangement.ts'
 import { filterLines } from '../analyze/capture-section.ts'
 import { kernelLine } from '../analyze/kernel-report.ts'
 import { clockText, switchedLines } from '../analyze/sightings-report.ts'
-import type { TextOptions } from '../analyze/text.ts'
 import { formatBytes, formatCount, formatDuration, formatShare, plural, printable } from '../text/format.ts'
-import { layOut, widthsOf } from '../text/rows.ts'
+import { type Column, fitTable } from '../text/rows.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
+import { instantOf, WallClock } from '../text/wall-clock.ts'
 import { wrap } from '../text/wrap.ts'
 import type { CaptureInfo, InfoReport, PointInfo } from './info-report.ts'
 
@@ -23,18 +23,28 @@ const BRIDGE_CALLS = new Map([
   ['net.bridge.bridge-nf-call-ip6tables', 'IPv6'],
 ])
 
+export interface InfoTextOptions {
+  /** Whether escape sequences are wanted. */
+  color: boolean
+  /** Columns of a line. */
+  width: number
+  /** Whose times of day: a name of the IANA database, or `UTC`. */
+  zone: string
+}
+
 /** Renders the report for people. */
-export function renderInfoText(report: InfoReport, { color, width }: TextOptions): string {
+export function renderInfoText(report: InfoReport, { color, width, zone }: InfoTextOptions): string {
   const style = createStyle(color)
+  const clock = new WallClock(zone)
   const prose = width - SECTION_MARGIN
   return renderSections(
     [
       ...report.captures.map((capture): [string, string[]] => [
         'Capture',
-        wrap(captureLines(capture, style), prose),
+        wrap(captureLines(capture, style, clock), prose),
       ]),
       ['Together', wrap(togetherLines(report, style), prose)],
-      ['Points', pointLines(report.points)],
+      ['Points', pointLines(report.points, prose, clock)],
       ['Packets', wrap(packetLines(report, style), prose)],
       ['Sysctls', wrap(sysctlLines(report), prose)],
     ],
@@ -42,7 +52,7 @@ export function renderInfoText(report: InfoReport, { color, width }: TextOptions
   )
 }
 
-function captureLines(capture: CaptureInfo, style: Style): string[] {
+function captureLines(capture: CaptureInfo, style: Style, clock: WallClock): string[] {
   const { interfaces } = capture
   const links = [...new Set(interfaces.map(point => `${point.linkTypeName} (${point.linkType})`))]
   const order = capture.byteOrder === '' ? '' : `${capture.byteOrder}-endian`
@@ -51,7 +61,7 @@ function captureLines(capture: CaptureInfo, style: Style): string[] {
   const lines = [
     style.bold(printable(capture.path)),
     `${format.join(', ')}${size}; ${links.length === 0 ? 'no interface' : links.join(', ')}`,
-    ...contentLines(capture),
+    ...contentLines(capture, clock),
     ...lossLines(capture),
   ]
   if (capture.application !== '') lines.push(`captured with ${printable(capture.application)}`)
@@ -66,12 +76,12 @@ function captureLines(capture: CaptureInfo, style: Style): string[] {
   return lines
 }
 
-function contentLines(capture: CaptureInfo): string[] {
-  const { frames, duration, capturedBytes, originalBytes, truncated } = capture
+function contentLines(capture: CaptureInfo, clock: WallClock): string[] {
+  const { frames, capturedBytes, originalBytes, truncated } = capture
   if (frames === 0) return ['no frames']
   const lines = [
-    `${plural(frames, 'frame')}, ${formatBytes(originalBytes)}, ${formatDuration(duration)}${rates(capture)}`,
-    `${capture.firstTime} to ${capture.lastTime}`,
+    `${plural(frames, 'frame')}, ${formatBytes(originalBytes)}${rates(capture)}`,
+    ...spanLine(capture, clock),
   ]
   const lengths = [...new Set(capture.interfaces.map(point => point.snapLength))].filter(length => length > 0)
   if (truncated > 0) {
@@ -81,6 +91,12 @@ function contentLines(capture: CaptureInfo): string[] {
     )
   }
   return [...lines, ...clockLines(capture)]
+}
+
+function spanLine({ firstTime, lastTime }: CaptureInfo, clock: WallClock): string[] {
+  return firstTime === null || lastTime === null
+    ? []
+    : [clock.span(instantOf(firstTime), instantOf(lastTime))]
 }
 
 /** What the capture itself says is missing from it. */
@@ -122,7 +138,15 @@ function togetherLines(report: InfoReport, style: Style): string[] {
   return [...lines, ...clocks.map(clock => clockText(clock, captures))]
 }
 
-function pointLines(points: readonly PointInfo[]): string[] {
+const POINT_COLUMNS: readonly Column[] = [
+  { title: 'point', alignment: 'left', rank: 0 },
+  { title: 'link', alignment: 'left', rank: 2 },
+  { title: 'frames', alignment: 'right', rank: 0 },
+  { title: 'bytes', alignment: 'right', rank: 1 },
+  { title: 'from, to', alignment: 'left', rank: 0 },
+]
+
+function pointLines(points: readonly PointInfo[], width: number, clock: WallClock): string[] {
   const rows = points
     .slice(0, NAMED_POINTS)
     .map(({ name, linkTypeName, frames, bytes, firstTime, lastTime }) => [
@@ -130,13 +154,13 @@ function pointLines(points: readonly PointInfo[]): string[] {
       linkTypeName,
       formatCount(frames),
       formatBytes(bytes),
-      firstTime,
-      lastTime,
+      clock.span(instantOf(firstTime), instantOf(lastTime)),
     ])
   if (rows.length === 0) return []
-  const table = [['point', 'link', 'frames', 'bytes', 'first', 'last'], ...rows]
-  const lines = layOut(table, widthsOf(table), ['left', 'left', 'right', 'right', 'left', 'left'])
-  return points.length > rows.length ? [...lines, `and ${points.length - rows.length} more`] : lines
+  const lines = fitTable(POINT_COLUMNS, rows, width)
+  return points.length > rows.length
+    ? [...lines, `and ${formatCount(points.length - rows.length)} more`]
+    : lines
 }
 
 function packetLines(report: InfoReport, style: Style): string[] {

@@ -1,18 +1,24 @@
 // The RulesReport for people: each chain with what its rules met, those that met nothing, and what was dropped.
 import { changeLines } from '../analyze/change-report.ts'
-import type { TextOptions } from '../analyze/text.ts'
 import { formatBytes, formatCount, formatInstant, plural, printable } from '../text/format.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
-import { cut, wrap } from '../text/wrap.ts'
+import { labelled, wrap } from '../text/wrap.ts'
 import type { DroppedReport, RuleReport, RulesReport } from './rules-model.ts'
 
 /** Groups of dropped packets that are named, and rules without packets. */
 const NAMED_GROUPS = 20
 const NAMED_UNUSED = 40
 
+export interface RulesTextOptions {
+  /** Whether escape sequences are wanted. */
+  color: boolean
+  /** Columns of a line. */
+  width: number
+}
+
 /** Renders the report for people. */
-export function renderRulesText(report: RulesReport, { color, width }: TextOptions): string {
+export function renderRulesText(report: RulesReport, { color, width }: RulesTextOptions): string {
   const style = createStyle(color)
   const prose = width - SECTION_MARGIN
   return renderSections(
@@ -62,17 +68,16 @@ function chainLines(rules: readonly RuleReport[], style: Style, width: number): 
   const others = rules.filter(({ isPolicy }) => !isPolicy)
   return [
     style.bold(`${first.family} ${first.table} ${first.chain}`),
-    ...[...others, ...policies].map(rule => ruleLine(rule, width)),
+    ...[...others, ...policies].flatMap(rule => ruleLines(rule, width)),
   ]
 }
 
-function ruleLine(rule: RuleReport, width: number): string {
+function ruleLines(rule: RuleReport, width: number): string[] {
   const untold = rule.untold === 0 ? '' : ` to ${formatCount(rule.packets + rule.untold)}`
   const count = `${formatCount(rule.packets)}${untold}`.padStart(9)
   const bytes = formatBytes(rule.bytes).padStart(7)
   const last = rule.last === null ? '' : ` last ${formatInstant(rule.last)}`
-  const line = `${count} ${bytes}  ${placeText(rule)}${printable(rule.text)}`
-  return `${line.length + last.length > width ? `${line.slice(0, Math.max(width - last.length - 2, 40))}…` : line}${last}`
+  return labelled(`${count} ${bytes}  `, `${placeText(rule)}${printable(rule.text)}${last}`, width)
 }
 
 function placeText({ file, line, isPolicy }: RuleReport): string {
@@ -94,13 +99,13 @@ function unusedLines(rules: readonly RuleReport[]): string[] {
 }
 
 function droppedLines({ dropped, droppedOthers, rules }: RulesReport, width: number): string[] {
-  const lines = dropped.slice(0, NAMED_GROUPS).map(group => droppedLine(group, rules, width))
+  const lines = dropped.slice(0, NAMED_GROUPS).flatMap(group => droppedLine(group, rules, width))
   const rest = dropped.slice(NAMED_GROUPS).reduce((sum, { packets }) => sum + packets, 0) + droppedOthers
   if (rest > 0) lines.push(`and ${plural(rest, 'packet')} of other flows`)
   return lines
 }
 
-function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: number): string {
+function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: number): string[] {
   const rule = group.rule === null ? undefined : rules[group.rule]
   const by =
     rule === undefined
@@ -110,6 +115,6 @@ function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: 
       : rule.isPolicy
         ? `policy of ${rule.chain}`
         : `${placeText(rule)}${printable(rule.text)}`
-  const line = `${formatCount(group.packets).padStart(9)}  ${group.protocol} ${group.source} > ${group.destination} ${group.state}: ${by}`
-  return cut(line, width)
+  const line = `${group.protocol} ${group.source} > ${group.destination} ${group.state}: ${by}`
+  return labelled(`${formatCount(group.packets).padStart(9)}  `, line, width)
 }

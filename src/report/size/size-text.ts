@@ -4,9 +4,11 @@ import { filterLines } from '../analyze/capture-section.ts'
 import { kernelLine } from '../analyze/kernel-report.ts'
 import { peakLines } from '../analyze/table-section.ts'
 import { formatCount, formatDuration, formatMemory, plural, printable } from '../text/format.ts'
+import { type Column, fitTable } from '../text/rows.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
-import { columns, wrap } from '../text/wrap.ts'
+import { WallClock } from '../text/wall-clock.ts'
+import { wrap } from '../text/wrap.ts'
 import { cost } from './advice-report.ts'
 import { chartLines } from './size-chart.ts'
 import type { LossReport, ScenarioReport, SizeReport } from './size-model.ts'
@@ -16,14 +18,17 @@ export interface SizeTextOptions {
   color: boolean
   /** Columns of the chart, and to wrap prose at. */
   width: number
+  /** Whose times of day: a name of the IANA database, or `UTC`. */
+  zone: string
   /** Whether the chart is to be drawn in ASCII. */
   ascii: boolean
 }
 
 /** Renders the report for people. */
-export function renderSizeText(report: SizeReport, { color, width, ascii }: SizeTextOptions): string {
+export function renderSizeText(report: SizeReport, { color, width, zone, ascii }: SizeTextOptions): string {
   const style = createStyle(color)
   const prose = width - SECTION_MARGIN
+  const page = { style, width, clock: new WallClock(zone) }
   const [first] = report.scenarios
   const limit = Math.max(first.table.max - first.table.outside, 0)
   return renderSections(
@@ -32,9 +37,14 @@ export function renderSizeText(report: SizeReport, { color, width, ascii }: Size
       ['Size', chartLines(report.series, { width: prose, duration: report.duration, ascii, limit }, style)],
       [
         'Table',
-        first.table.peak.entries === 0 ? ['no entry was made'] : wrap(peakLines(first.table, style), prose),
+        first.table.peak.entries === 0
+          ? ['no entry was made']
+          : wrap(peakLines(first.table, report.duration, page), prose),
       ],
-      ['What if', [...scenarioLines(report.scenarios, style), ...wrap(lossLines(report), prose)]],
+      [
+        'What if',
+        [...scenarioLines(report.scenarios, style, prose), ...wrap([...lossLines(report), LEGEND], prose)],
+      ],
       ['Advice', first.table.peak.entries === 0 ? [] : wrap(adviceLines(report, style), prose)],
     ],
     style,
@@ -57,20 +67,27 @@ function captureLines({ captures, filter, kernel, settings }: SizeReport, style:
 /** Kinds of refused flows that are named. */
 const NAMED_REFUSALS = 8
 
-const HEADER = ['', 'peak live', 'peak count', 'levels off at', 'refused', 'lost', 'memory', 'chain']
+const COLUMNS: readonly Column[] = [
+  { title: '', alignment: 'left', rank: 0 },
+  { title: 'peak live', alignment: 'right', rank: 0 },
+  { title: 'peak count', alignment: 'right', rank: 2 },
+  { title: 'at this rate', alignment: 'right', rank: 0 },
+  { title: 'refused', alignment: 'right', rank: 0 },
+  { title: 'lost', alignment: 'right', rank: 0 },
+  { title: 'memory', alignment: 'right', rank: 1 },
+  { title: 'chain', alignment: 'right', rank: 3 },
+]
 
-/** A line a scenario. */
-function scenarioLines(scenarios: readonly ScenarioReport[], style: Style): string[] {
-  const rows = [HEADER, ...scenarios.map((scenario, i) => scenarioRow(scenario, i === 0, style))]
-  const padded = HEADER.map((_, column) => {
-    const cells = rows.map(row => row[column] ?? '')
-    const width = Math.max(...cells.map(columns))
-    return cells.map(cell => {
-      const padding = ' '.repeat(width - columns(cell))
-      return column === 0 ? cell + padding : padding + cell
-    })
-  })
-  return rows.map((_, row) => padded.map(cells => cells[row]).join('  '))
+/** What the columns mean. */
+const LEGEND =
+  '- peak live: entries not expired; peak count: nf_conntrack_count, which expired ones are part of until the kernel ' +
+  'collects them; at this rate: where the table would settle; refused: connections that a full table would refuse; ' +
+  'lost: connections that lose their entry or their NAT; chain: keys in a bucket'
+
+/** A line a scenario, the titles of the columns first. */
+function scenarioLines(scenarios: readonly ScenarioReport[], style: Style, width: number): string[] {
+  const rows = scenarios.map((scenario, i) => scenarioRow(scenario, i === 0, style))
+  return fitTable(COLUMNS, rows, width)
 }
 
 function scenarioRow(scenario: ScenarioReport, isFirst: boolean, style: Style): string[] {
@@ -117,10 +134,10 @@ function lossLines({ scenarios }: SizeReport): string[] {
       )
   }
   if (scenarios.some(({ table }) => (table.projection?.rising ?? 0) > 0)) {
-    lines.push('- + established connections still grew at the end of the capture')
+    lines.push('- +: established connections still grew at the end of the capture')
   }
   if (scenarios.some(({ table }) => table.projection !== null && !isTelling(table.projection))) {
-    lines.push('- ? too few flows to tell')
+    lines.push('- ?: too few flows to tell')
   }
   return lines
 }

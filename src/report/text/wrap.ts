@@ -1,31 +1,28 @@
 // Lines broken between words at a width, with what follows indented under the first word.
+import stringWidth from 'string-width'
 
-/** SGR sequences: they take no column. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with one
-const STYLES = /\u001b\[[\d;]*m/g
-/** A line that begins like this is to be copied whole. */
-const COMMAND = /^\s*(?:(look: +)?tshark |\$ )/
-
-/** Breaks the lines that are longer than `width`. A word longer than that stays whole, and so does a command. */
+/** Breaks the lines that are longer than `width`. A word longer than that stays whole. */
 export function wrap(lines: readonly string[], width: number): string[] {
-  return lines.flatMap(line => (COMMAND.test(plainText(line)) ? [line] : wrapLine(line, width)))
+  return lines.flatMap(line => wrapLine(line, width))
 }
 
-/** Columns a text takes, of characters of one column each. */
+/** Columns a text takes on a terminal: none for escape sequences, two for a wide character. */
 export function columns(text: string): number {
-  return plainText(text).length
+  return stringWidth(text)
 }
 
-function plainText(text: string): string {
-  return text.replace(STYLES, '')
+/** A text behind a label, each line of it indented as far: `  why     …`. @param label whose columns are the indentation */
+export function labelled(label: string, text: string, width: number): string[] {
+  const indent = ' '.repeat(columns(label))
+  return wrap([text], width - columns(label)).map((line, i) => (i === 0 ? label : indent) + line)
 }
+
+/** Leading blanks, and a mark such as `- ` or `12  ` or `1. `. */
+const MARK = /^\s*(-\s|\d+\.\s|[\d,]+\s\s)?/
 
 function wrapLine(line: string, width: number): string[] {
   if (columns(line) <= width) return [line]
-  // under the first word after a mark such as `- ` or `12  `
-  const indent = ' '.repeat(
-    /^\s*(-\s|[\d,]+\s\s|cause:\s|fix:\s+|check:\s)?/.exec(plainText(line))?.[0].length ?? 0,
-  )
+  const indent = ' '.repeat(MARK.exec(line)?.[0].length ?? 0)
   const lines: string[] = []
   const [first = '', ...words] = line.split(/(?<=\S) (?=\S)/)
   let current = first
@@ -38,9 +35,4 @@ function wrapLine(line: string, width: number): string[] {
   }
   lines.push(current)
   return lines
-}
-
-/** A line that is no longer than `width`. */
-export function cut(line: string, width: number): string {
-  return line.length > width ? `${line.slice(0, width - 1)}…` : line
 }

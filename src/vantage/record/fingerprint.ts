@@ -9,9 +9,11 @@ import {
   IPPROTO_TCP,
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
+  TCP_SYN,
 } from '../../net/numbers.ts'
 import { isIcmpError } from '../../packet/icmp.ts'
 import type { Packet } from '../../packet/packet.ts'
+import { sipDialog } from './sip-dialog.ts'
 
 const TCP_HEADER = 20
 /** With the timestamp option. */
@@ -28,16 +30,31 @@ const PAYLOAD_WORDS = 8
 export class Fingerprint {
   first = 0
   second = 0
+  /** Whether a helper may have rewritten the payload: then neither that counts, nor its length, nor sequence numbers. */
+  rewritable = false
   /** Whether the packet has an IP identification: then no host sends its equal within a second. */
   identified = false
   /** Whether nothing but payload tells the packet from others of its kind: two queries may well be alike. */
   weak = false
+  /** One for each port whose payload helpers rewrite. */
+  private readonly rewrittenPorts = new Uint8Array(0x10000)
+
+  /** @param rewrittenPorts ports of protocols whose payload helpers rewrite */
+  constructor(rewrittenPorts: readonly number[] = []) {
+    for (const port of rewrittenPorts) this.rewrittenPorts[port] = 1
+  }
 
   /** Hashes what NAT and routing leave alone: no address, no port, no ICMP id, no TTL, no checksum, no MSS. */
   read(packet: Packet): void {
     this.identified = packet.identification !== 0
     this.weak = false
+    this.rewritable = false
     const isFragment = packet.moreFragments || packet.fragmentOffset !== 0
+    if (!isFragment && this.isRewritten(packet)) {
+      this.rewritable = true
+      this.readRewritten(packet)
+      return
+    }
     if (packet.protocol === IPPROTO_TCP && !isFragment && packet.transportCaptured >= TCP_HEADER) {
       this.readTcp(packet)
       return
@@ -76,6 +93,45 @@ export class Fingerprint {
         if (packet.protocol === IPPROTO_ESP) return
     }
     this.weak = !this.identified
+  }
+
+  private isRewritten(packet: Packet): boolean {
+    const { protocol, sourcePort, destinationPort, transportCaptured } = packet
+    if ((this.rewrittenPorts[sourcePort] | this.rewrittenPorts[destinationPort]) === 0) return false
+    if (protocol === IPPROTO_UDP) return transportCaptured >= UDP_HEADER
+    if (protocol !== IPPROTO_TCP || transportCaptured < TCP_HEADER) return false
+    // the last acknowledgment of a Linux that has forgotten its socket has no identification
+    const isBare = packet.transportLength === packet.tcpHeaderLength && (packet.tcpFlags & TCP_SYN) === 0
+    return this.identified || (isBare && stampAt(packet) > 0)
+  }
+
+  /** What is left alone of a packet that is rewritten: its identification, the rest of its TCP header, who calls whom. */
+  private readRewritten(packet: Packet): void {
+    this.first = 0x243f6a88
+    this.second = 0x13198a2e
+    this.add((packet.identification << 16) | (packet.protocol << 8) | packet.family)
+    if (packet.protocol === IPPROTO_TCP) {
+      this.add((packet.window << 16) | (packet.tcpFlags << 8) | packet.tcpHeaderLength)
+      this.weak = !this.identified
+      const at = stampAt(packet)
+      if (at === 0) return
+      this.add(packet.view.getInt32(at))
+      this.add(packet.view.getInt32(at + 4))
+      return
+    }
+    if (this.identified) return
+    this.weak = true
+    const { transportOffset, transportLength, transportCaptured } = packet
+    const end = transportOffset + transportCaptured
+    const isWhole = transportCaptured === transportLength
+    const dialog = sipDialog(packet.bytes, transportOffset + UDP_HEADER, end)
+    // nothing in it is known to stay
+    if (!isWhole || dialog === 0) {
+      this.add(transportLength)
+      this.addPayload(packet, UDP_HEADER)
+      return
+    }
+    this.add(dialog)
   }
 
   /** Products that do not wait for each other: half the time of a chain of them. */

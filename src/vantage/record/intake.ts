@@ -18,6 +18,7 @@ import {
   PLACE,
   POINT,
   RECORD_IDENTIFIED,
+  RECORD_REWRITABLE,
   RECORD_SHIFT,
   RECORD_WEAK,
   type RecordRing,
@@ -38,7 +39,7 @@ function isSerial(linkType: number): boolean {
 
 export class Intake {
   /** Of the frame that was read last. */
-  readonly print = new Fingerprint()
+  readonly print: Fingerprint
   point = 0
   place = 0
   /** Whether the capture does not tell interfaces apart. */
@@ -51,10 +52,14 @@ export class Intake {
   private readonly ring: RecordRing
   private readonly keepsPayload: boolean
 
-  /** @param keepsPayload whether frames are kept whole, for checksums say */
-  constructor(ring: RecordRing, keepsPayload: boolean) {
+  /**
+   * @param keepsPayload whether frames are kept whole, for checksums say
+   * @param rewrittenPorts ports of protocols whose payload helpers rewrite
+   */
+  constructor(ring: RecordRing, keepsPayload: boolean, rewrittenPorts: readonly number[]) {
     this.ring = ring
     this.keepsPayload = keepsPayload
+    this.print = new Fingerprint(rewrittenPorts)
   }
 
   /** Reads a frame that was decoded into `packet`, and was seen at `point`. */
@@ -76,7 +81,10 @@ export class Intake {
     const at = slot << RECORD_SHIFT
     words[at + FIRST_HASH] = print.first
     words[at + SECOND_HASH] = print.second
-    words[at + STATE] |= (print.identified ? RECORD_IDENTIFIED : 0) | (print.weak ? RECORD_WEAK : 0)
+    words[at + STATE] |=
+      (print.identified ? RECORD_IDENTIFIED : 0) |
+      (print.weak ? RECORD_WEAK : 0) |
+      (print.rewritable ? RECORD_REWRITABLE : 0)
     words[at + POINT] = this.point
     words[at + PLACE] = this.place
     words[at + SOURCE_MAC] = this.sourceMac

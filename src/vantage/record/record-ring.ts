@@ -70,6 +70,8 @@ export const RECORD_WEAK = 8
 export const RECORD_TUPLE = 16
 /** Came when its packet was out already. */
 export const RECORD_LATE = 32
+/** A helper may have rewritten its payload. */
+export const RECORD_REWRITABLE = 64
 
 export class RecordRing {
   readonly words = new Int32Array(MOST_RECORDS << RECORD_SHIFT)

@@ -42,6 +42,7 @@ import {
   viewOf,
 } from './handshake-views.ts'
 import { ANSWER, JoinedConnections, NOT_JOINED, ONE_SIDED_PACKET, REQUEST } from './joined-connections.ts'
+import type { Senders } from './senders.ts'
 
 const HANDSHAKE_FLAGS = TCP_SYN | TCP_ACK | TCP_RST
 
@@ -68,6 +69,12 @@ export class Handshakes {
   private readonly view = new Packet()
   private readonly seen = new Int32Array(TUPLE_WORDS)
   private readonly inverse = new Int32Array(TUPLE_WORDS)
+  private readonly senders: Senders
+
+  /** @param senders tell of points that show no answers */
+  constructor(senders: Senders) {
+    this.senders = senders
+  }
 
   /** Whether packets have to wait: for a client's word, or to be given their addresses. One-sided ones need not. */
   get isActive(): boolean {
@@ -108,6 +115,7 @@ export class Handshakes {
     const flags = packet.tcpFlags & HANDSHAKE_FLAGS
     if (flags === (TCP_SYN | TCP_ACK)) this.leaveAnswer(packet, sightings)
     else if ((flags & (TCP_RST | TCP_ACK)) === TCP_RST) this.leaveReset(packet, sightings)
+    else if (flags === TCP_ACK) this.leaveAcknowledgment(packet, sightings)
     const isRestored =
       this.connections.count > 0 && sightings.meeting === MET && this.rejoin(packet, sightings)
     if (flags === TCP_SYN && !isRestored) this.leaveSyn(packet, sightings)
@@ -230,6 +238,17 @@ export class Handshakes {
     }
     if (words[at + ANSWER_SEQUENCE] !== packet.sequence) return
     if (!this.isAsked(at)) return
+    this.decide(at)
+    this.join(at, true)
+  }
+
+  /** A client acknowledges an answer that its point cannot show: it is not INVALID for want of that. */
+  private leaveAcknowledgment(packet: Packet, sightings: Sightings): void {
+    const { words } = this.views
+    const at = this.views.known((packet.sequence - 1) | 0)
+    if (at < 0 || words[at + ANSWERS] > 0 || (words[at + FLAGS] & TRACKED) === 0) return
+    if (sightings.count > 1 || !this.senders.hidesAnswers(packet, sightings.point(0))) return
+    if (words[at + RECORD] >= 0 || !this.views.isAmong(at, REQUEST, packet)) return
     this.decide(at)
     this.join(at, true)
   }

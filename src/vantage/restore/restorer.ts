@@ -9,6 +9,7 @@ import { Handshakes } from './handshakes.ts'
 import { LocalOutput } from './local-output.ts'
 import { LoopbackRedirect } from './loopback-redirect.ts'
 import { QuotedPackets } from './quoted-packets.ts'
+import { Senders } from './senders.ts'
 
 /** In the calm those of one client's port in sixteen tell: to look at all took 5 % of the time of short connections. */
 const SAMPLED_PORTS = 15
@@ -18,7 +19,8 @@ export class Restorer {
   private readonly stations: Stations
   private readonly localOutput = new LocalOutput()
   private readonly redirects = new LoopbackRedirect()
-  private readonly handshakes = new Handshakes()
+  private readonly senders = new Senders()
+  private readonly handshakes = new Handshakes(this.senders)
   private readonly quotes = new QuotedPackets()
 
   /**
@@ -49,6 +51,7 @@ export class Restorer {
   learn(frame: Frame, packet: Packet): void {
     if (this.intake.isLoopback) this.redirects.learn(packet)
     this.learnErrors(packet)
+    this.senders.learn(packet, this.intake)
     this.handshakes.learn(packet, this.intake, frame.capture, false)
   }
 
