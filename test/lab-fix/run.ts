@@ -9,13 +9,13 @@ import { experiment, type Outcome } from './experiment.ts'
 import { agentOf, labScenarios, labScripts } from './lab.ts'
 import { ownScenarios } from './own.ts'
 import type { Scenario } from './scenario.ts'
-import { table } from './table.ts'
+import { rowOf, rowsOf, scenarioOf, table } from './table.ts'
 
 const USAGE = `run.ts [--only TEXT] [--keep FOLDER] [--write]
   --only TEXT    scenarios whose name begins with that
   --lanes N      so many at a time (4): most of their time they wait
   --keep FOLDER  leaves the recordings there
-  --write        writes docs/tried-fixes.md, after a run of all`
+  --write        writes docs/tried-fixes.md: the rows of the scenarios that were tried, the others stay`
 
 const PROGRAMS = ['ip', 'iptables', 'conntrack', 'tcpdump', 'tshark', 'curl', 'python3', 'gcc']
 
@@ -51,9 +51,8 @@ async function run(): Promise<boolean> {
     return true
   }
   const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'ctpcap-lab-fix-'))
-  const scenarios = [...labScenarios(scripts), ...ownScenarios(agentOf(scripts))].filter(({ name }) =>
-    name.startsWith(values.only),
-  )
+  const all = [...labScenarios(scripts), ...ownScenarios(agentOf(scripts))]
+  const scenarios = all.filter(({ name }) => name.startsWith(values.only))
   const maximum = readFileSync(MAXIMUM, 'utf8')
   const told = new Map<Scenario, Outcome[]>()
   const tryOne = async (scenario: Scenario): Promise<void> => {
@@ -76,7 +75,15 @@ async function run(): Promise<boolean> {
     if (values.keep === undefined) rmSync(folder, { recursive: true, force: true })
   }
   const outcomes = scenarios.flatMap(scenario => told.get(scenario) ?? [])
-  if (values.write) writeFileSync(join(ROOT, 'docs/tried-fixes.md'), table(outcomes, release()))
+  if (values.write) {
+    const page = join(ROOT, 'docs/tried-fixes.md')
+    const before = rowsOf(readFileSync(page, 'utf8'))
+    const rows = all.flatMap(scenario => {
+      const own = told.get(scenario)
+      return own?.map(rowOf) ?? before.filter(row => scenarioOf(row) === scenario.name)
+    })
+    writeFileSync(page, table(rows, release()))
+  }
   const failed = outcomes.filter(({ objections }) => objections.length > 0).length
   console.log(`${outcomes.length - failed} passed, ${failed} failed`)
   return failed === 0

@@ -4,11 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { FINDING_IDS } from '../../src/findings/facts/facts.ts'
 import { LAB_RUNS } from './lab.ts'
 import { OWN_SCENES } from './own.ts'
+import { rowsOf } from './table.ts'
 
-const rows = readFileSync('docs/tried-fixes.md', 'utf8')
-  .split('\n')
-  .filter(line => /^\| [a-z]/.test(line) && !line.startsWith('| scenario'))
-  .map(line => line.slice(2, -2).split(' | '))
+const rows = rowsOf(readFileSync('docs/tried-fixes.md', 'utf8')).map(row => row.slice(2, -2).split(' | '))
 
 describe('the page of fixes that were tried', () => {
   it('has every scenario', () => {
