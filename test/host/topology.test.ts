@@ -1,9 +1,9 @@
 // What ip and bridge say of a host, as JSON and as text: the same; the samples are of iproute2 6.1.
 import { readFileSync } from 'node:fs'
-import { Knowledge } from '../../src/host/knowledge.ts'
 import { describe, expect, it } from 'vitest'
 import type { FileFault } from '../../src/host/files/file-fault.ts'
 import { parseAddress } from '../../src/host/files/network.ts'
+import { Knowledge } from '../../src/host/knowledge.ts'
 import type { Topology } from '../../src/host/topology/topology.ts'
 import { topologyOf } from '../support/knowledge.ts'
 

@@ -503,7 +503,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
           'script=recv;send:one;recv:6;send:two;sleep:0.3',
         )
         const stray = stage.agent('gateway', 'oow', `lport=${port}`, 'after=1.5')
-                const script = 'send:put-1;recv;sleep:2.2;send:put-2;recv:3;close'
+        const script = 'send:put-1;recv;sleep:2.2;send:put-2;recv:3;close'
         const tally = await stage.connect('gateway', '172.29.73.7:9000', port, script)
         await Promise.all([server.done, stray])
         return tally
