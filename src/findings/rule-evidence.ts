@@ -109,10 +109,10 @@ export function informedBy(
       const flows = facts.flows.slice(0, MOST_FLOWS)
       // what dropped the packets is said first
       if (replayed !== null && (facts.id === 'lost-in-host' || facts.id === 'multicast-answer'))
-        for (const flow of flows) droppedBy(flow, replayed, given)
+        for (const flow of flows) droppedBy(isOfAnswers(facts) ? answersOf(flow) : flow, replayed, given)
       if (facts.id === 'partial-notrack') halfUntracked(facts, replayed, given)
       if (replayed !== null && facts.id === 'pmtu-blackhole') errorDroppedBy(facts, replayed, given)
-      for (const flow of flows) {
+      for (const flow of isOfAnswers(facts) ? [] : flows) {
         const parties = partiesOf(flow)
         if (parties !== null) gather(facts.id, parties, given)
       }
@@ -122,6 +122,17 @@ export function informedBy(
     const placed = PAST_TRANSLATION.includes(facts.id) ? placedBy(facts, given, bridgeCalls) : facts
     return given === null ? decided(placed) : decided(withGiven(placed, given))
   }
+}
+
+/** Whether a finding is about the answers of its flows. */
+function isOfAnswers({ reasons }: Facts): boolean {
+  return reasons[0]?.code === 'answers-stay'
+}
+
+/** Answers as they come in, as a flow of their own. */
+function answersOf(flow: FlowFacts): FlowFacts {
+  const { client, server, translated } = flow
+  return { ...flow, client: translated?.server ?? server, server: translated?.client ?? client ?? server }
 }
 
 /** What stays open is not told. */

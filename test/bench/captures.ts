@@ -30,6 +30,19 @@ export const SHORT_CONNECTIONS = {
   udp: 0,
 } satisfies Partial<SyntheticOptions>
 
+/** 3.1 million packets of 3,000 conversations of 500 segments in each direction: what is left when openings are few. */
+export const LONG_CONNECTIONS = {
+  conns: 3_000,
+  data: 1_000,
+  payload: 200,
+  concurrent: 1_000,
+  pps: 200_000,
+  snaplen: 96,
+} satisfies Partial<SyntheticOptions>
+
+/** A quarter of the busy node, which other captures of the same traffic are compared with. */
+export const QUARTER_NODE = { ...BUSY_NODE, conns: 100_000, snaplen: 96 } satisfies Partial<SyntheticOptions>
+
 /** The capture of that name, written if it is not there with these options. */
 export function benchCapture(name: string, options: Partial<SyntheticOptions>): BenchCapture {
   mkdirSync(BENCH_DATA, { recursive: true })

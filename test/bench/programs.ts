@@ -20,6 +20,17 @@ export const CTPCAP: Program = {
   options: capture => [join(ROOT, 'dist/main.js'), 'analyze', capture],
 }
 
+/** Options of `size`: with the capture as it is that makes eight tables. */
+export const SEVEN_SCENARIOS: readonly string[] = [
+  'tcp_timeout_time_wait=60',
+  'tcp_timeout_time_wait=30',
+  'tcp_timeout_time_wait=10',
+  'udp_timeout=10',
+  'udp_timeout_stream=60',
+  'tcp_timeout_established=86400',
+  'tcp_timeout_fin_wait=30',
+].flatMap((change, n) => ['--scenario', `${n}:${change}`])
+
 export const TCPDUMP: Program = {
   name: 'tcpdump -w /dev/null',
   does: 'reads records, decodes nothing',

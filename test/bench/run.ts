@@ -2,6 +2,7 @@
 import { cpus, loadavg, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isInstalled } from '../support/installed.ts'
+import { benchPairs } from './bars.ts'
 import { type BenchCapture, BUSY_NODE, benchCapture, SHORT_CONNECTIONS } from './captures.ts'
 import { best, HAS_GNU_TIME, type Measurement, measure } from './measure.ts'
 import { CTPCAP, OTHERS, type Program, SOFTFLOWD, TCPDUMP } from './programs.ts'
@@ -100,3 +101,5 @@ if (load > 0.5)
 if (!HAS_GNU_TIME) console.log('GNU time is not installed here: no CPU time, no memory')
 benchBusyNode(rounds, !values.quick)
 benchShortConnections(Math.min(rounds, 2))
+console.log(`\nin pairs, ${rounds} rounds: the median, and the least and the most`)
+benchPairs(rounds)

@@ -10,17 +10,9 @@ import { endEntries } from '../../src/sizing/flows.ts'
 import { OwnerFeed } from '../../src/sizing/owners/owner-feed.ts'
 import { Sizing } from '../../src/sizing/sizing.ts'
 import { measure } from './measure.ts'
+import { SEVEN_SCENARIOS } from './programs.ts'
 
 const RUNS = 5
-const SCENARIOS = [
-  'tcp_timeout_time_wait=60',
-  'tcp_timeout_time_wait=30',
-  'tcp_timeout_time_wait=10',
-  'udp_timeout=10',
-  'udp_timeout_stream=60',
-  'tcp_timeout_established=86400',
-  'tcp_timeout_fin_wait=30',
-]
 const SILENT = { created() {}, updated() {}, reclassified() {}, expired() {}, destroyed() {} }
 const OWNERS = new URL('../../dist/owners.js', import.meta.url)
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
@@ -79,7 +71,7 @@ for (let i = 0; i < RUNS; i++) {
   all[0].push(await replayAlone())
   all[1].push(await replaySized())
   all[2].push(run('analyze'))
-  all[3].push(run('size', ...SCENARIOS.flatMap((change, n) => ['--scenario', `${n}:${change}`])))
+  all[3].push(run('size', ...SEVEN_SCENARIOS))
 }
 const [alone, sized, analyzed, eight] = all.map(median)
 const share = (sized / alone - 1) * 100

@@ -8,6 +8,7 @@ const POD = [2, 0, 0, 0, 0, 0x22]
 const BRIDGE = [2, 0, 0, 0, 0, 0x33]
 const NODE_TOPOLOGY = `3: cni0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500
     link/ether 02:00:00:00:00:33 brd ff:ff:ff:ff:ff:ff
+    inet 10.0.0.254/24 scope global cni0
 4: veth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master cni0
     link/ether 02:00:00:00:00:44 brd ff:ff:ff:ff:ff:ff link-netns pod-a
 02:00:00:00:00:22 dev veth1 master cni0
@@ -79,6 +80,27 @@ describe('captures of a node and of a pod', () => {
     expect(schema).toBe('ctpcap.report/2')
     const limit = limits.find(({ id }: { id: string }) => id === 'several-namespaces')
     expect(limit.text).toContain(`host=${veth} 'host|pod-a=${other}'`)
+  })
+
+  it('of one namespace have the interfaces that the topology of it alone tells', async () => {
+    using folder = new Folder()
+    const { veth, topology } = files(folder)
+    const rules = folder.write(
+      'drop.txt',
+      '*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -i cni0 -j NOTRACK\nCOMMIT\n',
+    )
+    const other =
+      '### namespace pod-b\n2: eth0: <UP> mtu 1500\n    link/ether 02:00:00:00:00:99 brd ff:ff:ff:ff:ff:ff\n'
+    const both = folder.write('both.txt', `### namespace node\n${NODE_TOPOLOGY}${other}`)
+    const state = async (file: string): Promise<string[]> => {
+      const args = ['packets', veth, '--rules', rules, '--topology', file, '--format', 'ndjson']
+      return (await runCli(args)).stdout
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line).state)
+    }
+    expect(await state(topology)).toEqual(['untracked'])
+    expect(await state(both)).toEqual(['untracked'])
   })
 
   it('of one namespace are one table, and so are those without a topology', async () => {

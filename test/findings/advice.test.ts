@@ -153,6 +153,7 @@ const FORMS: readonly Facts[] = [
   factsOf('reply-other-interface', TRANSLATED, { reason: phrase('never-opens', { answers: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('by-interface', { stayed: 3 }) }),
   factsOf('lost-in-host', FLOW, { reason: phrase('never-left', { stayed: 3 }) }),
+  factsOf('lost-in-host', FLOW, { reason: phrase('answers-stay', { passed: 3, stayed: 3 }) }),
   ...[FORWARDS_NOTHING, REVERSE_PATH_FILTER].map(why =>
     factsOf('lost-in-host', FLOW, {
       reasons: [phrase('by-interface', { stayed: 3 }), phrase('host-drops', { why })],

@@ -33,6 +33,8 @@ describe('a fault', () => {
     ['lan-reflection.any.pcap', 'error lan-reflection likely'],
     ['lost-in-host.any.pcap', 'error lost-in-host likely'],
     ['lost-in-host.interface.any.pcap', 'error lost-in-host likely'],
+    ['lost-in-host.answers.any.pcap', 'error lost-in-host likely'],
+    ['partial-notrack.any.pcap', 'error lost-in-host likely'],
     ['private-destination-leak.any.pcap', 'error private-destination-leak likely'],
     ['loopback-source.any.pcap', 'error loopback-source certain'],
     ['missing-helper.any.pcap', 'error missing-helper certain'],

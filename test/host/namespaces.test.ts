@@ -83,6 +83,15 @@ describe('the namespace of a capture', () => {
     expect(names(node, client)).toEqual(['', 'pod-a'])
   })
 
+  it('is the one whose interfaces sent the frames, not one whose bridge may have passed them on', () => {
+    const other = `2: p1: <UP> mtu 1500 master br0\n    link/ether ${ROUTER} brd ff:ff:ff:ff:ff:ff\n`
+    const two = read([TEXT, 'node'], [other, 'switch'])
+    const cooked = place('', [], { index: 2, isNameTold: false, senders: new Set([NODE]) })
+    expect(names(two, cooked)).toEqual(['node'])
+    const forwarded = place('', [], { index: 2, isNameTold: false, senders: new Set([NODE, POD]) })
+    expect(names(two, forwarded)).toEqual(['node', 'switch'])
+  })
+
   it('is none where no interface has such stations', () => {
     expect(names(node, place('eth0', [ROUTER, '02:00:00:00:00:99']))).toEqual([])
   })

@@ -263,7 +263,9 @@ function scenarioOf(
 ): Scenario {
   // rules that are replayed know of NOTRACK
   const untracked = rules === null ? untrackedBy(knowledge) : null
-  return new Scenario(spec, { owners, known: table, actual: sysctls.settings, untracked, rules })
+  const settings = { ...spec.settings, networks: knowledge?.networks ?? [] }
+  const how = { owners, known: table, actual: sysctls.settings, untracked, rules }
+  return new Scenario({ ...spec, settings }, how)
 }
 
 /** Scenarios that come to the same share an engine: the first of them, and for each which one it is. */

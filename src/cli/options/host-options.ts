@@ -50,6 +50,8 @@ export interface KnowledgeFlags {
   rules: string[]
   topology: string[]
   kubernetes?: string[]
+  /** The network namespace that all captures are of, by the topology. */
+  namespace?: string
   /** Captures of several network namespaces that were not told apart. */
   merged?: readonly OfNamespaces[]
 }
@@ -68,7 +70,7 @@ export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null, host
   const cluster = new Cluster()
   for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
   const told = topology.length === 0 ? null : hosts
-  const knowledge = new Knowledge(own, told, kubernetes.length === 0 ? null : cluster, host)
+  const knowledge = new Knowledge(own, told, kubernetes.length === 0 ? null : cluster, flags.namespace ?? host)
   knowledge.merged = flags.merged ?? []
   return knowledge
 }

@@ -25,6 +25,7 @@ export interface NamespaceFlags {
   table?: string[]
   quiet?: boolean
   merged?: readonly OfNamespaces[]
+  namespace?: string
 }
 
 /** A command line with the names that the topology gives its captures. */
@@ -46,7 +47,7 @@ export async function withNamespaces<F extends NamespaceFlags>(
   const asGiven = { captures, flags }
   const files = (flags.topology ?? []).map(givenFile)
   const isNamed = captures.some(text => givenFile(text).host !== '')
-  if (files.length === 0 || isNamed || captures.length < 2 || captures.length > MOST_CAPTURES) return asGiven
+  if (files.length === 0 || isNamed || captures.length > MOST_CAPTURES) return asGiven
   const topology = topologyOf(files)
   if (!hasNamespaces(topology)) return asGiven
   const found: OfNamespaces[] = []
@@ -55,7 +56,14 @@ export async function withNamespaces<F extends NamespaceFlags>(
     const may = places === null ? [] : namespacesOf(topology, places)
     found.push({ path, namespaces: may.map(nameOf) })
   }
-  if (new Set(found.flatMap(({ namespaces }) => namespaces)).size < 2) return asGiven
+  const names = new Set(found.flatMap(({ namespaces }) => namespaces))
+  const [only] = names
+  if (names.size < 2) {
+    const isOfAll = only !== undefined && found.every(({ namespaces }) => namespaces.length === 1)
+    return isOfAll ? { captures, flags: { ...flags, namespace: only } } : asGiven
+  }
+  // nobody asks for names of a single one
+  if (captures.length < 2) return asGiven
   const say = (text: string): void => {
     if (flags.quiet !== true) io.stderr.write(`ctpcap: ${printable(text)}\n`)
   }

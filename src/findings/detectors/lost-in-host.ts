@@ -1,15 +1,17 @@
 // lost-in-host: packets of a flow come in and do not leave, where earlier ones did, those of another interface do, or rules send them on.
 
-import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
+import { TCP_SYN_RECV, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
-import { phrase, type Step, step } from '../facts/facts.ts'
+import { type FrameReference, phrase, type Step, step } from '../facts/facts.ts'
 import type { Judge, Traffic } from './forwarded-traffic.ts'
 
 /** Packets that stayed one after another: one or two are lost by a capture, too. */
 const LEAST_STAYED = 3
 /** SYNs that stayed. */
 const LEAST_SYNS = 2
+/** Answers that stayed, and requests that left before them. */
+const LEAST_ANSWERS = 2
 
 /**
  * Look-alikes, none of which is this:
@@ -18,10 +20,12 @@ const LEAST_SYNS = 2
  * - a flow that is answered: its packets arrive;
  * - a target that is gone: the kernel drops what waits for its hardware address, and says so by ICMP;
  * - a stranger who is refused: the same client reaches the same port by another interface, or rules that were given send
- *   it to another host, and none of them drops it.
+ *   it to another host, and none of them drops it;
+ * - answers that a bridge switched: more points show them than those that the requests left by;
+ * - answers of an open TCP connection, which may leave put together or cut up: of TCP, SYN-ACKs alone count.
  */
 export const lostInHost: Judge = (flow, traffic) => {
-  if (flow.isAnswered) return null
+  if (flow.isAnswered) return answersStay(flow)
   const found = flow.protocol === IPPROTO_TCP ? byInterface(flow, traffic) : allButFirst(flow, traffic)
   return found ?? neverLeft(flow, traffic)
 }
@@ -41,6 +45,25 @@ function neverLeft(flow: ForwardedFlow, { isSentOn }: Traffic): ReturnType<Judge
     reason: phrase('never-left', { stayed }),
     steps: [stays(flow)],
     points: flow.requestIn,
+  }
+}
+
+/** Requests left, and all that answers them came in where they had left, and went no further. */
+function answersStay(flow: ForwardedFlow): ReturnType<Judge> {
+  const { protocol, state, passed, answersPassed, answersStayed, answerIn, requestIn, requestOut } = flow
+  if (passed < LEAST_ANSWERS || answersPassed > 0 || answersStayed < LEAST_ANSWERS) return null
+  if (protocol === IPPROTO_TCP && state !== TCP_SYN_RECV && state !== TCP_SYN_SENT) return null
+  if ((answerIn & requestIn) !== 0 || (answerIn & ~requestOut) !== 0) return null
+  return {
+    id: 'lost-in-host',
+    severity: 'error',
+    confidence: 'likely',
+    reason: phrase('answers-stay', { passed, stayed: answersStayed }),
+    steps: [
+      step('leaves', framesOf(flow.requestFrames)),
+      step('answers-stay', framesOf(flow.stayedAnswerFrames)),
+    ],
+    points: answerIn,
   }
 }
 
@@ -73,9 +96,13 @@ function byInterface(flow: ForwardedFlow, { arrivals }: Traffic): ReturnType<Jud
   }
 }
 
-function stays({ stayedFrames: { capture, first, last } }: ForwardedFlow): Step {
-  return step('stays', [
+function stays({ stayedFrames }: ForwardedFlow): Step {
+  return step('stays', framesOf(stayedFrames))
+}
+
+function framesOf({ capture, first, last }: ForwardedFlow['stayedFrames']): FrameReference[] {
+  return [
     { capture, frame: first },
     { capture, frame: last },
-  ])
+  ]
 }

@@ -33,13 +33,16 @@ export interface ForwardedFlow {
   requestIn: number
   requestOut: number
   answerOut: number
+  answerIn: number
   /** Packets that left, and that did not: of requests, and of answers that left. */
   passed: number
   stayed: number
   answersPassed: number
+  answersStayed: number
   requestFrames: { capture: number; first: number; last: number }
   answerFrames: { capture: number; first: number; last: number }
   stayedFrames: { capture: number; first: number; last: number }
+  stayedAnswerFrames: { capture: number; first: number; last: number }
   /** When the last request left, and when the first came of those that have not left since; 0 for never. */
   passedTime: number
   stayedTime: number
@@ -74,12 +77,15 @@ export function forwardedFlow(
     requestIn: transits.inPoints(record, 0),
     requestOut: transits.outPoints(record, 0),
     answerOut: transits.outPoints(record, 1),
+    answerIn: transits.inPoints(record, 1),
     passed: transits.passedCount(record, 0),
     stayed: transits.stayedCount(record, 0),
     answersPassed: transits.passedCount(record, 1),
+    answersStayed: transits.stayedCount(record, 1),
     requestFrames: transits.passedFrames(record, 0),
     answerFrames: transits.passedFrames(record, 1),
     stayedFrames: transits.stayedFrames(record, 0),
+    stayedAnswerFrames: transits.stayedFrames(record, 1),
     passedTime: transits.passedTime(record, 0),
     stayedTime: transits.stayedTime(record, 0),
   }

@@ -32,6 +32,11 @@ export const lostInHost: Wording = {
         'table, later ones do not: what depends on a mark or a verdict of a rule there is different for them'
       )
     const check = isIpv6(facts) ? 'a match of rpfilter (nft: fib)' : 'rp_filter=1'
+    if (codeOf(facts) === 'answers-stay')
+      return (
+        'in this host; by the packets alone no rule or setting can be named. Answers are most often dropped by rules that let ' +
+        `in ESTABLISHED alone and do not see it (NOTRACK of one direction, another zone), or by ${check} where they come in`
+      )
     return codeOf(facts) === 'by-interface'
       ? 'in this host; by the packets alone no rule or setting can be named. What is dropped by its interface is most ' +
           `often dropped by ${check}, where the way back to the client is another one, or by a rule that names the interface`
@@ -90,11 +95,14 @@ export const lostInHost: Wording = {
       `${counted(number(values, 'stayed'), 'SYN')} came in and did not leave, and nobody answered; the same client reaches the same port by another interface`,
     'all-but-first': values =>
       `${counted(number(values, 'passed'), 'packet')} left, ${number(values, 'stayed')} later ones came in and did not, and other packets left there meanwhile; nobody answered`,
+    'answers-stay': values =>
+      `${counted(number(values, 'passed'), 'request')} left; ${counted(number(values, 'stayed'), 'answer')} came in where they had left, and none went on to the client`,
     'never-left': values =>
       `${counted(number(values, 'stayed'), 'packet')} came in, none left by any interface, and nobody answered`,
   },
   steps: {
     leaves: () => 'a packet of it leaves',
+    'answers-stay': () => 'answers come in and do not leave: the first and the last',
     stays: () => 'packets come in and do not leave: the first and the last',
   },
 }
@@ -102,6 +110,7 @@ export const lostInHost: Wording = {
 const TITLES: Readonly<Record<string, string>> = {
   'by-interface': 'Host loses connections of one interface and forwards those of another',
   'all-but-first': 'Host forwards only the first packets of a flow and loses the others',
+  'answers-stay': 'Host loses answers: they come in and do not leave',
   'never-left': 'Host loses packets that a rule sends to another host',
 }
 

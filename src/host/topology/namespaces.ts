@@ -41,6 +41,9 @@ export function namespacesOf(topology: Topology, places: readonly CapturedPlace[
     ({ host }) =>
       host !== null && telling.every(place => isOf(host, place, isNamedAsInterface(topology, place))),
   )
+  // what an interface sends by itself has its address; of a port of a bridge anybody's may be
+  const own = told.filter(({ host }) => host !== null && telling.every(place => isSender(host, place)))
+  if (own.length > 0) return own
   // an interface that is known by its name, with its stations, is no unknown one of that name
   if (told.length > 0 && telling.every(place => place.index !== 0 || isNamedAsInterface(topology, place)))
     return told
@@ -79,6 +82,12 @@ function isOf(host: Host, place: CapturedPlace, isNamed: boolean): boolean {
     return [...host.interfaces.values()].some(device => hasShown(host, device, place))
   const device = index !== 0 ? host.byIndex(index) : (host.interfaces.get(name) ?? null)
   return device !== null && hasShown(host, device, place)
+}
+
+/** Whether a cooked capture has frames that the interface of its index sent, all of them. */
+function isSender(host: Host, { index, senders }: CapturedPlace): boolean {
+  const mac = host.byIndex(index)?.mac ?? ''
+  return index !== 0 && mac !== '' && senders.size === 1 && senders.has(mac)
 }
 
 /** Whether an interface may have shown those frames: what a bridge or its port shows is for stations behind it. */

@@ -309,7 +309,8 @@ export function orderlyItems(report: Report): string[] {
   if (packets.invalid === 0) items.push(`0 of ${plural(trackedPackets(report), 'packet')} INVALID`)
   const answered = flows.total - flows.unreplied - unfinished(report)
   const due = flows.total - unreplied.multicast - unreplied.tunnel - unreplied.oneWay
-  if (unreplied.silent === 0 && answered > 0)
+  const losesAnswers = findings.some(({ facts }) => facts.reasons.some(({ code }) => code === 'answers-stay'))
+  if (unreplied.silent === 0 && answered > 0 && !losesAnswers)
     items.push(`${formatCount(answered)} of ${plural(due, 'flow')} answered`)
   const isFull = findings.some(({ id }) => id === 'conntrack-table-full' || id === 'conntrack-early-drop')
   if (table.exceeded === null && packets.dropped === 0 && table.max > 0 && !isFull)

@@ -11,11 +11,12 @@ export const lostInHost: Explanation = {
   points: prose`On the way in: packets, repeated. On the way out: none, or the first ones alone. In the table: [UNREPLIED], or no
     entry, because the packet that would make it was never confirmed.`,
   evidence: prose`packets of a flow come in and do not leave: all but the first ones of a datagram flow, while others leave
-    there; or SYNs of one interface, whose client reaches the same port by another; or, with --rules, all of a flow that
-    rules send to another host and none of them drops`,
+    there; or SYNs of one interface, whose client reaches the same port by another; or two answers or more, where requests
+    have left, and none of them goes on; or, with --rules, all of a flow that rules send to another host and none of them
+    drops`,
   certain: prose`never: likely; by rules possible`,
-  alike: prose`a capture of the other side that ended earlier; a stranger who is refused; a target that is gone, which an ICMP
-    error tells`,
+  alike: prose`a capture of the other side that ended earlier; answers that a bridge switched; a stranger who is refused; a
+    target that is gone, which an ICMP error tells`,
   confirm: [
     line('packets that were dropped for their way back:', 'nstat -az TcpExtIPReversePathFilter'),
     line('where that is checked (1: strictly):', "sysctl -ar 'net.ipv4.conf.*.rp_filter'"),
