@@ -67,6 +67,7 @@ import { keyOf } from './facts/collector.ts'
 import type { Facts, FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
 import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
+import { SysctlTrials } from './sysctl-trials.ts'
 import type { Finding } from './wording/finding.ts'
 import { say } from './wording/say.ts'
 
@@ -79,6 +80,9 @@ export interface Conclusion {
   /** Searches that had to stop. */
   searches: readonly Budget[]
 }
+
+/** Feeds trials with the captures once more; false: it could not. */
+export type TryOut = (trials: SysctlTrials) => Promise<boolean>
 
 export interface AnalysisNeeds {
   settings: Settings
@@ -146,11 +150,15 @@ export class Analysis implements Observer, Witness {
   private readonly bridgeCalls: BridgeCalls | null
   private readonly isWanted: (id: FindingId) => boolean
   private readonly check: TranslationCheck | null
+  private readonly settings: Settings
+  private readonly known: KnownTable | null
 
   constructor(needs: AnalysisNeeds) {
     const { flows, points, knowledge = null, known = null } = needs
     const settings = { ...needs.settings, networks: knowledge?.networks ?? [] }
     this.points = points
+    this.settings = settings
+    this.known = known
     this.owners = needs.owners ?? new LocalOwners()
     this.knowledge = knowledge
     this.bridgeCalls = needs.bridgeCalls ?? null
@@ -197,7 +205,7 @@ export class Analysis implements Observer, Witness {
     if (sightings !== null && outcome !== FRAME_LATE) this.verdicts.copied(sightings.total - 1)
     switch (outcome) {
       case FRAME_TRACKED:
-        if (sightings !== null && (this.points.all.length > 1 || showsAll(sightings)))
+        if (sightings !== null && (this.points.captured > 1 || showsAll(sightings)))
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
@@ -207,6 +215,7 @@ export class Analysis implements Observer, Witness {
         if (this.halfUntracked.isAwake) this.besideUntracked(packet, sightings)
         if (this.pathMtus.isAwake) this.pathMtus.packet(packet, this.engine.key)
         if (this.fresh >= 0) this.opened(packet, sightings)
+        else if (this.engine.state === STATE_NEW && this.engine.ct < 0) this.unconfirmed(packet, sightings)
         break
       case FRAME_QUEUED:
         this.verdicts.fragment()
@@ -277,8 +286,11 @@ export class Analysis implements Observer, Witness {
     return this.tracker.twoLives
   }
 
-  /** @param end nanoseconds from the first frame to the last */
-  async conclude(end: number): Promise<Conclusion> {
+  /**
+   * @param end nanoseconds from the first frame to the last
+   * @param tryOut replays connections once more with other sysctls, and tells whether it could
+   */
+  async conclude(end: number, tryOut: TryOut = async () => false): Promise<Conclusion> {
     const owners = await this.owners.largest(end)
     const flows = this.tracker.conclude()
     const stale = this.staleMappings.conclude(this.tracker.clients)
@@ -306,8 +318,13 @@ export class Analysis implements Observer, Witness {
     const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
     const nameOf = (point: number): string => this.points.name(point)
     const wanted = told.filter(({ id }) => this.isWanted(id))
+    const trials = new SysctlTrials(wanted, this.settings, this.known)
+    const isTried = !trials.isEmpty && (await tryOut(trials))
     return {
-      findings: wanted.map(facts => say(facts, nameOf, this.differences.of(facts))),
+      findings: wanted.map(facts => {
+        const differences = this.differences.of(facts)
+        return say(facts, nameOf, { differences, trials: isTried ? trials.of(facts) : [] })
+      }),
       leftOut: told.length - wanted.length,
       owners,
       searches: [...this.tracker.exhausted, ...[this.sctpPaths.budget].filter(({ refused }) => refused > 0)],
@@ -332,6 +349,13 @@ export class Analysis implements Observer, Witness {
     this.sctpPaths.created(this.fresh, packet)
     this.bursts.created(this.fresh, packet, point)
     this.fresh = -1
+  }
+
+  /** A first packet that was dropped before its entry was confirmed. */
+  private unconfirmed(packet: Packet, sightings: Sightings | null): void {
+    this.groupAnswers.dropped(packet, this.pointOf(packet, sightings))
+    if (sightings !== null && this.rules?.fate === 'dropped' && this.rules.why !== '')
+      this.forwarded.droppedByHost(packet, sightings)
   }
 
   /** The point that showed a packet first. */

@@ -1,6 +1,13 @@
 // What rules, topology and sysctls of the host add to a finding: the rule, more confidence, or that it is not to be told.
 
-import { formatAddress, formatNetwork, isSingle, type Network, sameAddress } from '../host/files/network.ts'
+import {
+  contains,
+  formatAddress,
+  formatNetwork,
+  isSingle,
+  type Network,
+  sameAddress,
+} from '../host/files/network.ts'
 import type { Endpoint, Knowledge } from '../host/knowledge.ts'
 import { type Cluster, nameOf as objectName, portText } from '../host/kubernetes/cluster.ts'
 import { hasKubeProxyNftables } from '../host/rules/kube-proxy.ts'
@@ -67,6 +74,8 @@ class Given {
   /** Whether it says that no bridge of this host switched an answer past its translation; that one did. */
   isElsewhere = false
   isHere = false
+  /** Networks that have both ends of a flow, by their interfaces; of a flow without one `''`. */
+  readonly segments = new Map<string, string>()
 
   constructor(knowledge: Knowledge) {
     this.knowledge = knowledge
@@ -106,7 +115,7 @@ export function informedBy(
       // what dropped the packets is said first
       const isOfRule = facts.reasons.some(({ code }) => code.endsWith('-by-rule') || code === 'not-allowed')
       if (isOfRule) return facts
-      if (replayed !== null && facts.id === 'lost-in-host')
+      if (replayed !== null && (facts.id === 'lost-in-host' || facts.id === 'multicast-answer'))
         for (const flow of flows) droppedBy(isOfAnswers(facts) ? answersOf(flow) : flow, replayed, given)
       if (facts.id === 'partial-notrack') halfUntracked(facts, replayed, given)
       if (replayed !== null && facts.id === 'pmtu-blackhole') errorDroppedBy(facts, replayed, given)
@@ -115,6 +124,8 @@ export function informedBy(
         if (parties !== null) gather(facts.id, parties, given)
       }
     }
+    // answers that no rule drops are let in
+    if (facts.id === 'multicast-answer' && replayed?.untold === 0 && given?.reasons.length === 0) return null
     const placed = PAST_TRANSLATION.includes(facts.id) ? placedBy(facts, given, bridgeCalls) : facts
     return given === null ? decided(placed) : decided(withGiven(placed, given))
   }
@@ -153,7 +164,10 @@ function decided(facts: Facts | null): Facts | null {
 }
 
 function withGiven(facts: Facts, given: Given): Facts | null {
-  const { reasons, rules, values, isConfirmed, isSurer, isContradicted } = given
+  const { reasons, rules, values, isConfirmed, isSurer, isContradicted, segments } = given
+  // one rule for a network is right where all flows are of it
+  const [[device, network] = ['', '']] = segments
+  if (segments.size === 1 && device !== '') Object.assign(values, { device, network })
   if (isContradicted && facts.confidence !== 'certain') return null
   return {
     ...facts,
@@ -207,6 +221,10 @@ function gather(id: FindingId, parties: Parties, given: Given): void {
       break
     case 'dsr-untranslated-reply':
       untranslatedReply(parties, given)
+      break
+    case 'lan-reflection':
+      ofDestination(parties, given)
+      inOneSegment(parties, given)
       break
     case 'hairpin-no-masquerade':
       noMasquerade(parties, given)
@@ -391,6 +409,25 @@ function untranslatedReply(parties: Parties, given: Given): void {
     given.isConfirmed = true
     sameBridge(parties, given)
   } else if (ofDestination(parties, given)) given.isConfirmed = true
+  inOneSegment(parties, given)
+}
+
+/** Notes the interface of the host whose network both ends are in. */
+function inOneSegment({ client, backend }: Parties, given: Given): void {
+  if (backend === null || given.values.bridge !== undefined) return
+  for (const { name, addresses } of given.knowledge.host?.interfaces.values() ?? []) {
+    const own = addresses.find(
+      ({ network }) =>
+        network.family === client.family &&
+        contains(network, client.words) &&
+        contains(network, backend.words),
+    )
+    if (own !== undefined) {
+      given.segments.set(name, formatNetwork(own.network))
+      return
+    }
+  }
+  given.segments.set('', '')
 }
 
 /** Whether the rules send what the client asked for to who answered. */
@@ -611,7 +648,8 @@ function race(parties: Parties, given: Given): void {
   if (random.length > 0) return
   given.isConfirmed = true
   const { way, action } = answer.choices[0]
-  const { tool, text, place } = way[way.length - 1].source
+  const rule = way[way.length - 1]
+  const { tool, text, place } = rule.source
   given.values.place = place
   if (tool === 'nft') {
     given.tell('keeps-ports', { flag: 'fully-random' })
@@ -619,6 +657,10 @@ function race(parties: Parties, given: Given): void {
     return
   }
   given.tell('keeps-ports', { flag: '--random-fully' })
+  const chain = given.knowledge.rules?.ruleset.chains.find(({ rules }) => rules.includes(rule))
+  // one that is too long to be told whole is no command
+  if (chain === undefined || text.endsWith('…')) return
+  given.values.position = chain.rules.indexOf(rule) + 1
   given.values.rule = `${parties.client.family === 6 ? 'ip6tables' : 'iptables'} -t nat ${text}`
 }
 

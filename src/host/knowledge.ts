@@ -16,6 +16,8 @@ export class Knowledge {
   readonly cluster: Cluster | null
   /** The host that the captures are of, once that is known. */
   host: Host | null
+  /** Interfaces of the captures that this host lacks, by their indexes. */
+  lacking: readonly number[] = []
   /** Captures of several network namespaces that were taken for one; none where they were not. */
   merged: readonly OfNamespaces[] = []
   private readonly isNamed: boolean
@@ -33,7 +35,10 @@ export class Knowledge {
   /** Tells which interfaces the captures have, by index where they have one, else by name. */
   settle(indexes: readonly number[], names: readonly string[]): void {
     if (this.isNamed) return
-    this.host = this.topology?.hostWith(indexes, names) ?? null
+    const host = this.topology?.hostWith(indexes, names) ?? null
+    this.host = host
+    const isListed = host !== null && host.interfaces.size > 0
+    this.lacking = isListed ? indexes.filter(index => host.byIndex(index) === null) : []
   }
 
   /** The IPv4 networks of the host that have a broadcast address. */

@@ -308,6 +308,7 @@ describe('what is said of', () => {
     const [udp, tcp] = FORMS.filter(({ id }) => id === 'stale-mapping').map(facts => say(facts, String))
     expect(udp?.fix).toEqual([
       {
+        on: { role: 'host', address: null },
         text: expect.stringContaining('kube-proxy'),
         commands: ['conntrack -D -p udp --orig-dst 10.96.0.10 --orig-port-dst 80 --reply-src 10.1.7.9'],
       },

@@ -330,7 +330,7 @@ describe('a race for a port', () => {
     expect(found.confidence).toBe('certain')
     expect(found.reason).toContain('without --random-fully')
     expect(found.fix).toMatch(
-      /^add --random-fully to rules\.txt:\d+, and delete the rule without: iptables -t nat -A POSTROUTING .* --random-fully/,
+      /^add --random-fully to rules\.txt:\d+, and delete the rule without, which would be met first: iptables -t nat -I POSTROUTING 1 .* --random-fully: iptables -t nat -D POSTROUTING /,
     )
   })
 

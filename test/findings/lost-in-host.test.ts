@@ -162,7 +162,16 @@ describe('what to do where packets are lost in the host', () => {
     const rule = { place: 'r.txt:3', table: 'ip filter', chain: 'FORWARD', text: '-A FORWARD -j DROP' }
     expect(fix(phrase('rule-drops', rule))).toEqual([
       'where they are meant to pass: a rule that accepts them before r.txt:3 (ip filter FORWARD, "-A FORWARD -j DROP") drops them',
+      'iptables -I FORWARD -p tcp -s 192.0.2.9 -d 10.9.0.7 --dport 80 -j ACCEPT',
     ])
+    const raw = { ...rule, table: 'ip raw', chain: 'PREROUTING' }
+    expect(fix(phrase('rule-drops', raw))).toContain(
+      'iptables -t raw -I PREROUTING -p tcp -s 192.0.2.9 -d 10.9.0.7 --dport 80 -j ACCEPT',
+    )
+    const nft = { ...rule, table: 'nft inet fw', chain: 'fwd' }
+    expect(fix(phrase('rule-drops', nft))).toContain(
+      'nft insert rule inet fw fwd ip saddr 192.0.2.9 ip daddr 10.9.0.7 tcp dport 80 accept',
+    )
   })
 
   it('is about why the host dropped them', () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { FileFault } from '../../src/host/files/file-fault.ts'
 import { parseAddress } from '../../src/host/files/network.ts'
+import { Knowledge } from '../../src/host/knowledge.ts'
 import type { Topology } from '../../src/host/topology/topology.ts'
 import { topologyOf } from '../support/knowledge.ts'
 
@@ -112,10 +113,24 @@ describe('several hosts', () => {
     ])
   })
 
-  it('are none of which the capture is, if as many interfaces are missing as are there', () => {
+  it('are the captured one where an interface is gone, and none where most are of another host', () => {
     const topology = topologyOf(JSON_TEXT)
-    expect(topology.hostWith([2, 3], [])).toBe(topology.hosts[0])
-    expect(topology.hostWith([2, 9], [])).toBeNull()
+    const [host] = topology.hosts
+    expect(topology.hostWith([2, 3], [])).toBe(host)
+    expect(topology.hostWith([2, 3, 90], [])).toBe(host)
+    expect(topology.hostWith([2, 90], [])).toBeNull()
+    expect(topology.hostWith([2, 90, 91], [])).toBeNull()
+    // one that is not listed at all may have any
+    const two = topologyOf(`### namespace one\n${JSON_TEXT}\n### namespace two\n${JSON_TEXT}`)
+    expect(two.hostWith([2, 3, 90], [])).toBeNull()
+  })
+
+  it('say which of the captured interfaces they lack', () => {
+    const knowledge = new Knowledge(null, topologyOf(JSON_TEXT))
+    knowledge.settle([2, 90, 3], [])
+    expect(knowledge.lacking).toEqual([90])
+    knowledge.settle([2, 3], [])
+    expect(knowledge.lacking).toEqual([])
   })
 
   it('serve where the port of a pod is gone since, the one that lacks fewest before others', () => {

@@ -1,7 +1,7 @@
 // `ctpcap analyze`: captures in, report out.
 import type { FrameSource } from '../../capture/frame.ts'
 import type { Engine } from '../../conntrack/engine.ts'
-import { Analysis } from '../../findings/analysis.ts'
+import { Analysis, type TryOut } from '../../findings/analysis.ts'
 import { isAtLeast } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import { Names } from '../../host/names/names.ts'
@@ -37,6 +37,7 @@ import { replayedRules, rulesOver } from '../replay/rules-replay.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
 import { bridgeCallsOf, clockOffsets, correctionsOf, windowFor } from '../replay/sightings.ts'
 import { enforcesMaximum, fragmentSettings } from '../replay/sysctls.ts'
+import { replayTrials } from '../replay/trial-replay.ts'
 import { reportsOf } from './by-host.ts'
 import { DEAF, loadTable, makeEngine, warnOfDamage, withCaptures } from './line-replay.ts'
 
@@ -75,7 +76,13 @@ async function analyzeHost(options: AnalyzeOptions, io: Io, generator: string): 
         replayAll(source, window, options, flowsFile, ownerThread),
       )
       interrupt.finish()
-      const report = await reportOf({ source, window, offsets, ...replayed }, options, generator)
+      const tryOut: TryOut = trials =>
+        replayTrials(trials, framesOf(source), {
+          ...options,
+          corrections: correctionsOf(offsets),
+          signal: interrupt.ending,
+        })
+      const report = await reportOf({ source, window, offsets, ...replayed }, options, generator, tryOut)
       await flowsFile?.commit()
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       return report
@@ -86,6 +93,10 @@ async function analyzeHost(options: AnalyzeOptions, io: Io, generator: string): 
     }
   }
   return await withCaptures(options, io, use, { corrections: correctionsOf(offsets), output: flows })
+}
+
+function framesOf({ captures }: FrameSource): number {
+  return captures.reduce((sum, { frames }) => sum + frames, 0)
 }
 
 /** A thread of its own that counts owners; null where there is none. */
@@ -218,6 +229,7 @@ async function reportOf(
   { source, window, offsets, analysis, changes, tunnels }: Replayed,
   { sort, sysctls, knowledge, rules, topology, kubernetes, names, tunnels: tunnelMode }: AnalyzeOptions,
   generator: string,
+  tryOut: TryOut,
 ): Promise<Report> {
   const captures = describeCaptures(source)
   const end = endOf(source)
@@ -240,7 +252,8 @@ async function reportOf(
     names: new Names(knowledge?.cluster ?? null, [names, ...source.captures.map(capture => capture.names)]),
     commentOn: ({ capture, frame }) => source.captures[capture]?.packetComments.of(frame) ?? '',
     unkeptComments: source.captures.reduce((sum, { packetComments }) => sum + packetComments.unkept, 0),
-    ...(await trackedBy(analysis, end)),
+    // what came out of a tunnel is not to be told by its ends from what did not
+    ...(await trackedBy(analysis, end, tunnelMode === 'inner' ? undefined : tryOut)),
     tunnels: await Promise.all(
       tunnels.map(async ({ network, analysis: inside }) => ({
         ...network.described,
@@ -250,7 +263,7 @@ async function reportOf(
   })
 }
 
-async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
+async function trackedBy(analysis: Analysis, end: number, tryOut?: TryOut): Promise<Tracked> {
   const { verdicts, invalid, invalidFates, unreplied, midStream, twoLives, sizing, flows } = analysis
   return {
     verdicts,
@@ -261,7 +274,7 @@ async function trackedBy(analysis: Analysis, end: number): Promise<Tracked> {
     twoLives,
     sizing,
     flows,
-    ...(await analysis.conclude(end)),
+    ...(await analysis.conclude(end, tryOut)),
   }
 }
 

@@ -1,6 +1,5 @@
 // `ctpcap size`: how large the table must be, was, and would be with other sysctls; all scenarios in one pass.
 
-import { stat } from 'node:fs/promises'
 import type { FrameSource } from '../../capture/frame.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { SysctlName } from '../../conntrack/settings.ts'
@@ -21,6 +20,7 @@ import { type CapturedFirst, Scenario, type ScenarioSpec } from '../../sizing/sc
 import type { SightingWindow } from '../../vantage/window.ts'
 import { type Io, writeText } from '../io/io.ts'
 import { withProgress } from '../io/progress.ts'
+import { isRegularFile } from '../io/regular-file.ts'
 import { SeriesFile, seriesFormat } from '../io/series-file.ts'
 import { UsageError } from '../io/usage-error.ts'
 import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from '../options/host-options.ts'
@@ -313,7 +313,7 @@ async function wantedSpecs(options: SizeOptions, io: Io): Promise<ScenarioSpec[]
 async function importantTimeouts(options: SizeOptions, io: Io): Promise<SysctlName[]> {
   const { captures, captured, sysctls } = options
   for (const path of captures) {
-    if ((await stat(path).catch(() => null))?.isFile() !== true) return USUAL_TIMEOUTS
+    if (!(await isRegularFile(path))) return USUAL_TIMEOUTS
   }
   return await withCaptures(options, io, async (source, interrupt) => {
     const settings = fragmentSettings(sysctls)

@@ -1,5 +1,4 @@
 // `--replay`: every packet once, with all the frames that show it, or frame by frame; clocks of several captures set right.
-import { stat } from 'node:fs/promises'
 import { CaptureError } from '../../capture/error.ts'
 import type { FrameSource } from '../../capture/frame.ts'
 import { openCaptures } from '../../capture/open/open.ts'
@@ -15,6 +14,7 @@ import {
 } from '../../vantage/survey/clock-offset.ts'
 import { SightingWindow } from '../../vantage/window.ts'
 import type { Io } from '../io/io.ts'
+import { isRegularFile } from '../io/regular-file.ts'
 import { DECODABLE } from './decodable.ts'
 import type { Sysctls } from './sysctls.ts'
 
@@ -94,7 +94,7 @@ export async function clockOffsets(
   const samples: ClockSample[] = []
   for (const path of captures) {
     // what can be read only once is not read ahead
-    if ((await stat(path).catch(() => null))?.isFile() !== true) return []
+    if (!(await isRegularFile(path))) return []
     const sample = await sampleOf(path)
     if (sample === null) return []
     samples.push(sample)

@@ -4,10 +4,13 @@ import { TCP_SYN_RECV, TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
+import type { Packet } from '../../packet/packet.ts'
 import type { Points } from '../../vantage/record/points.ts'
+import type { Sightings } from '../../vantage/record/sighting.ts'
 import { valueWithin } from '../evidence/bounded-map.ts'
 import { endKey } from '../evidence/end-key.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
+import { HostDroppedFlows } from '../evidence/host-dropped-flows.ts'
 import type { Legs } from '../evidence/legs.ts'
 import { firstPoint, pointsOf, type Transits } from '../evidence/transits.ts'
 import { Collector, keyOf } from '../facts/collector.ts'
@@ -52,6 +55,7 @@ export class ForwardedFlows {
   private hasMoreFailed = false
   /** By client and port. */
   private readonly arrivals = new Map<number, number>()
+  private readonly dropped = new HostDroppedFlows()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
   /** @param isSentOn what rules that were given say of a flow (Traffic) */
@@ -60,6 +64,11 @@ export class ForwardedFlows {
     this.isSentOn = isSentOn
     this.transits = transits
     this.points = points
+  }
+
+  /** A first packet has no entry, because the host dropped it. */
+  droppedByHost(packet: Packet, sightings: Sightings): void {
+    this.dropped.add(packet, sightings)
   }
 
   /** An ICMP error is RELATED to entry `ct`. */
@@ -89,14 +98,14 @@ export class ForwardedFlows {
     const lost = new Set<number>()
     // what is lost beside others that are known to be lost is so, too
     for (const isAgain of [false, true]) {
-      for (const { flow, service, visit } of suspects) {
+      for (const { flow, service, visit } of [...suspects, ...this.dropped.all]) {
         if (isAgain && !lost.has(service)) continue
         const client = flow.flow.client ?? flow.flow.server
         if (explained.has(keyOf(client))) continue
         const traffic: Traffic = {
           exits,
           transits,
-          points: this.points.all.length,
+          points: this.points.captured,
           service: services.get(service) ?? null,
           arrivals: arrivals.get(visit) ?? 0,
           hasLostOthers: isAgain,

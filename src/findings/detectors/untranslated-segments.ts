@@ -247,7 +247,7 @@ export class Leaks {
     const isOfClient = direction === 0 && seen.ttl === legs.ttl(leg, 0)
     const steps = [step('outside', [invalid]), step('reset-answer', [frameOf(seen)])]
     if (isOfClient) this.add('invalid-leak', 'likely', leg, -1, seen, 'no-socket', steps)
-    else this.add('invalid-reset', 'likely', leg, -1, seen, 'no-socket', steps)
+    else this.add('invalid-reset', 'likely', leg, -1, seen, 'no-socket', steps, direction)
     return true
   }
 
@@ -375,7 +375,7 @@ export class Leaks {
     return [step('after-pause', [{ capture: legs.capture(flow), frame }], { pause })]
   }
 
-  /** @param flow the flow that `leg` belongs to, -1: itself */
+  /** @param flow the flow that `leg` belongs to, -1: itself; `resetBy`: the direction of a RST whose sender matters, or -1 */
   private add(
     id: FindingId,
     confidence: Confidence,
@@ -384,6 +384,7 @@ export class Leaks {
     seen: Observation,
     reason: string,
     steps: Step[],
+    resetBy = -1,
   ): void {
     const { legs } = this
     const shown = flow < 0 ? leg : flow
@@ -396,7 +397,10 @@ export class Leaks {
       id,
       severity,
       confidence,
-      reason: phrase(reason, UNPAUSED.includes(reason) ? {} : { pause: this.pauseOf(shown, seen) }),
+      reason: phrase(reason, {
+        ...(UNPAUSED.includes(reason) ? {} : { pause: this.pauseOf(shown, seen) }),
+        ...(resetBy < 0 ? {} : { by: resetBy === 0 ? 'client' : 'server' }),
+      }),
       client: legs.initiatorEnd(meant),
       flow: flow < 0 ? facts : { ...facts, untranslated },
       point: seen.point,

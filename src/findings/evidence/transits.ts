@@ -5,7 +5,7 @@ import { pointOfSide } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 
 /** Points that a mask has room for; what others show counts for none. */
-const MASKED_POINTS = 32
+export const MASKED_POINTS = 32
 
 // words of a record: those of the original direction, then the same of the reply's
 /** Points that showed packets before they were routed, and after, a bit each. */

@@ -1,6 +1,6 @@
 // The words of conntrack-table-full: by the packets, or by the model of a table with a maximum.
 import type { Values } from '../facts/facts.ts'
-import { advice, counted, grouped, number, type Wording } from './wording.ts'
+import { advice, adviceFor, counted, grouped, MACHINE, number, type Wording } from './wording.ts'
 
 export const conntrackTableFull: Wording = {
   title: ({ values }) => {
@@ -22,7 +22,8 @@ export const conntrackTableFull: Wording = {
   fix: ({ values }) =>
     values.by === undefined
       ? [
-          advice(
+          adviceFor(
+            MACHINE,
             'more room, once it is sure: twice what is there',
             'sysctl -w net.netfilter.nf_conntrack_max=$(( 2 * $(sysctl -n net.netfilter.nf_conntrack_max) ))',
           ),
@@ -62,7 +63,8 @@ export const conntrackTableFull: Wording = {
 export function enlarge(values: Values): ReturnType<Wording['fix']> {
   const { buckets } = values
   return [
-    advice(
+    adviceFor(
+      MACHINE,
       'a larger table',
       `sysctl -w net.netfilter.nf_conntrack_max=${number(values, 'advised')}`,
       ...(typeof buckets === 'number' ? [`sysctl -w net.netfilter.nf_conntrack_buckets=${buckets}`] : []),

@@ -1,17 +1,8 @@
 // The words of dsr-invalid-drop.
-import type { Endpoint } from '../../host/knowledge.ts'
 import { shellWord } from '../../net/shell-word.ts'
-import type { Facts, Values } from '../facts/facts.ts'
-import {
-  addressText,
-  advice,
-  answererOf,
-  firstFlow,
-  iptables,
-  isIpv6,
-  text,
-  type Wording,
-} from './wording.ts'
+import type { Facts, FlowFacts, Values } from '../facts/facts.ts'
+import { forEachFlow } from './conntrack-command.ts'
+import { addressText, advice, iptables, isIpv6, text, type Wording } from './wording.ts'
 
 export const dsrInvalidDrop: Wording = {
   title: () => 'Host sees one direction only, and drops what follows the SYN as INVALID',
@@ -19,24 +10,25 @@ export const dsrInvalidDrop: Wording = {
     'the replies take another path, so the entry stays SYN_SENT [UNREPLIED] and every further packet is INVALID; a rule ' +
     'drops INVALID packets',
   fix: facts => {
-    const client = firstFlow(facts)?.client ?? null
-    const server = answererOf(facts)
-    const path = [
-      ...(client === null ? [] : ['-s', addressText(client)]),
-      ...(server === null ? [] : ['-d', addressText(server)]),
-    ].join(' ')
-    const { place } = facts.values
+    const { place, tool } = facts.values
+    const each = (command: (path: string) => string): string[] =>
+      forEachFlow(facts, flow => command(pathOf(flow)))
     return [
       typeof place === 'string'
         ? advice(
             `let this path pass in front of ${place}`,
-            facts.values.tool === 'nft' ? nftAccept(facts, client, server) : accept(facts, path),
+            ...(tool === 'nft'
+              ? forEachFlow(facts, flow => nftAccept(facts, flow))
+              : each(path => accept(facts, path))),
           )
         : advice(
             'let this path pass in front of the rule that drops INVALID, in its table and chain; if that is FORWARD of the filter table',
-            `${iptables(facts)} -I FORWARD ${path} -j ACCEPT`,
+            ...each(path => `${iptables(facts)} -I FORWARD ${path} -j ACCEPT`),
           ),
-      advice('or do not track it', `${iptables(facts)} -t raw -A PREROUTING ${path} -j CT --notrack`),
+      advice(
+        'or do not track it',
+        ...each(path => `${iptables(facts)} -t raw -A PREROUTING ${path} -j CT --notrack`),
+      ),
     ]
   },
   check: facts => [
@@ -58,6 +50,11 @@ export const dsrInvalidDrop: Wording = {
   },
 }
 
+function pathOf({ client, server, translated }: FlowFacts): string {
+  const source = client === null ? '' : `-s ${addressText(client)} `
+  return `${source}-d ${addressText(translated?.server ?? server)}`
+}
+
 function accept(facts: Facts, path: string): string {
   const table = text(facts.values, 'table')
   const isOther = table === 'filter' ? '' : ` -t ${shellWord(table)}`
@@ -65,11 +62,11 @@ function accept(facts: Facts, path: string): string {
 }
 
 /** What a chain of iptables accepts a chain of nft may still drop: it has to be let pass in its own. */
-function nftAccept(facts: Facts, client: Endpoint | null, server: Endpoint | null): string {
+function nftAccept(facts: Facts, { client, server, translated }: FlowFacts): string {
   const family = isIpv6(facts) ? 'ip6' : 'ip'
   const path = [
     ...(client === null ? [] : [`${family} saddr ${addressText(client)}`]),
-    ...(server === null ? [] : [`${family} daddr ${addressText(server)}`]),
+    `${family} daddr ${addressText(translated?.server ?? server)}`,
   ].join(' ')
   return `nft insert rule ${nftChain(facts.values)} ${path} accept`
 }

@@ -2,9 +2,18 @@
 import type { Facts, FlowFacts, Values } from '../facts/facts.ts'
 import { conntrack, type EntryMatch } from './conntrack-command.ts'
 import { SENT_BACK_REASONS, SENT_BACK_STEPS } from './lan-reflection.ts'
-import { masqueradeRule } from './masquerade.ts'
+import { masqueradeRules } from './masquerade.ts'
 import { REFUSED_REASONS, REFUSED_STEPS } from './refused-answer.ts'
-import { addressText, advice, firstFlow, type Wording } from './wording.ts'
+import {
+  addressText,
+  advice,
+  adviceFor,
+  firstFlow,
+  HOST,
+  type Place,
+  placeOf,
+  type Wording,
+} from './wording.ts'
 
 export const dsrUntranslatedReply: Wording = {
   title: () => "Reply bypasses NAT: it reaches the client with the backend's address",
@@ -12,16 +21,19 @@ export const dsrUntranslatedReply: Wording = {
     'only the host that translated the request can translate the reply back; the reply did not pass there: it took ' +
     'another path, or a bridge switched it straight to the client',
   fix: facts => [
-    advice(
+    adviceFor(
+      translator(facts),
       `masquerade on the host that translates${whoTranslates(facts)}, so that answers come back through it`,
-      masqueradeRule(facts),
+      // where another host translates nothing is known of its interfaces
+      ...masqueradeRules(translator(facts).role === 'host' ? facts : { ...facts, values: {} }),
     ),
     advice('or route the answers of the backend back through that host'),
   ],
   check: facts => {
     const flow = firstFlow(facts)
     return [
-      advice(
+      adviceFor(
+        translator(facts),
         'on the host that translates: the entry stays [UNREPLIED]',
         ...(flow === null ? [] : [conntrack('-L', entryOf(flow))]),
       ),
@@ -42,6 +54,14 @@ function entryOf({ protocol, client, server, translated }: FlowFacts): EntryMatc
   return translated === null
     ? { protocol, source: client, replySource: server }
     : { protocol, source: client, destination: server }
+}
+
+/** The host that was captured, where it sent the requests back or its own rules translate them. */
+function translator({ reasons, rules, flows }: Facts): Place {
+  const isHere = rules.length > 0 || reasons[0]?.code === 'sent-back'
+  if (isHere) return HOST
+  const flow = flows[0] ?? null
+  return placeOf('gateway', flow === null || flow.translated === null ? null : flow.server)
 }
 
 /** Who that is, as far as the flow tells: the host that was asked, or whom packets for it are routed to. */

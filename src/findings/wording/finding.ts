@@ -1,5 +1,6 @@
 // A finding as it is printed and written: sentences, commands, frames, and the facts they are made of.
 import type { Confidence, Facts, FindingId, FrameReference, Severity } from '../facts/facts.ts'
+import type { TriedSysctl } from './tried-sysctls.ts'
 import type { Advice } from './wording.ts'
 
 /** One thing that happened, and the frames that show it. */
@@ -42,6 +43,8 @@ export interface Finding {
   fix: Advice[]
   /** How to make sure of it on the host. */
   check: Advice[]
+  /** What other sysctls would have made of its connections, by a replay of these. */
+  sysctls: TriedSysctl[]
   /** What all that is made of. */
   facts: Facts
 }

@@ -2,7 +2,7 @@
 import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
 import { keepalives } from './remedies.ts'
-import { advice, endText, firstFlow, number, type Wording } from './wording.ts'
+import { advice, adviceFor, endText, firstFlow, number, placeOf, type Wording } from './wording.ts'
 
 /** How long known boxes remember an idle TCP connection unless they are told otherwise, in seconds. */
 const TIMERS: readonly [number, string][] = [
@@ -23,9 +23,11 @@ export const idleGap: Wording = {
     'something on the path forgets idle connections: the first packet after the pause was reset, or never answered',
   fix: () => [keepalives('the smallest timeout on the path'), advice('or a longer timeout there')],
   check: facts => {
-    const server = firstFlow(facts)?.server ?? null
+    const flow = firstFlow(facts)
+    const server = flow?.server ?? null
     return [
-      advice(
+      adviceFor(
+        placeOf('client', flow?.client ?? null),
         'on the client: whether the socket has a timer of keepalives, and how long it runs',
         ...(server === null ? [] : [`ss -tno dst ${shellWord(endText(server))}`]),
         'sysctl net.ipv4.tcp_keepalive_time',

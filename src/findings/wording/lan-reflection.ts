@@ -1,7 +1,17 @@
 // The words of lan-reflection.
 import type { Values } from '../facts/facts.ts'
-import { masqueradeRule } from './masquerade.ts'
-import { addressText, advice, answererOf, endText, firstFlow, number, type Wording } from './wording.ts'
+import { masqueradeRules } from './masquerade.ts'
+import {
+  addressText,
+  advice,
+  adviceFor,
+  answererOf,
+  endText,
+  firstFlow,
+  number,
+  placeOf,
+  type Wording,
+} from './wording.ts'
 
 /** What is said of requests that are sent back, also where the server is behind another router. */
 export const SENT_BACK_REASONS = {
@@ -20,7 +30,7 @@ export const lanReflection: Wording = {
   fix: facts => [
     advice(
       'masquerade what is sent back, so that the answer returns through the gateway',
-      masqueradeRule(facts),
+      ...masqueradeRules(facts),
     ),
     advice("or have the name resolve to the server's own address inside (split DNS)"),
   ],
@@ -29,7 +39,8 @@ export const lanReflection: Wording = {
     const server = answererOf(facts)
     return flow?.client && server
       ? [
-          advice(
+          adviceFor(
+            placeOf('client', flow.client),
             `on the client: the answer comes from ${endText(server)}`,
             `tcpdump -ni any host ${addressText(server)} and host ${addressText(flow.client)}`,
           ),

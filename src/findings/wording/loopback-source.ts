@@ -2,11 +2,13 @@
 import {
   addressText,
   advice,
+  adviceFor,
   answererOf,
   endText,
   firstFlow,
   iptables,
   isIpv6,
+  placeOf,
   type Wording,
 } from './wording.ts'
 
@@ -22,8 +24,9 @@ export const loopbackSource: Wording = {
     const all = isIpv6(facts) ? '::1' : '127.0.0.0/8'
     const source = flow.client === null ? all : addressText(flow.client)
     return [
-      advice(
-        'masquerade what leaves with a loopback source',
+      adviceFor(
+        placeOf('client', null),
+        'masquerade what leaves with a loopback source, on the host that sends it',
         `${iptables(facts)} -t nat -A POSTROUTING -s ${source} -d ${addressText(target)} -j MASQUERADE`,
       ),
       advice('or ask an address of the host instead of the loopback one'),
@@ -33,9 +36,10 @@ export const loopbackSource: Wording = {
     const target = answererOf(facts)
     const receiver = target === null ? 'the receiver' : `the host of ${endText(target)}`
     return isIpv6(facts)
-      ? [advice(`on ${receiver}: it grows`, 'nstat -az Ip6InHdrErrors')]
+      ? [adviceFor(placeOf('server', target), `on ${receiver}: it grows`, 'nstat -az Ip6InHdrErrors')]
       : [
-          advice(
+          adviceFor(
+            placeOf('server', target),
             `martian sources in the log of ${receiver}`,
             'sysctl -w net.ipv4.conf.all.log_martians=1',
             'dmesg | grep martian',

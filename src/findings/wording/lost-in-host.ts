@@ -4,6 +4,7 @@ import { tableName } from '../../host/rules/ruleset.ts'
 import { FORWARDS_NOTHING, REVERSE_PATH_FILTER } from '../../host/walk/host-routing.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import type { Facts, Values } from '../facts/facts.ts'
+import { forEachFlow } from './conntrack-command.ts'
 import { ruleThatDrops } from './given.ts'
 import {
   type Advice,
@@ -13,7 +14,9 @@ import {
   iptables,
   isIpv6,
   number,
+  protocolArgument,
   text,
+  toEnd,
   type Wording,
 } from './wording.ts'
 
@@ -54,10 +57,13 @@ export const lostInHost: Wording = {
   fix: facts => {
     if (isByObjects(facts)) return [fixByObjects(facts)]
     if (isByRule(facts)) return [fixByRule(facts)]
-    const rules = rulesThatDrop(facts)
-    if (rules.length > 0)
-      return rules.map(rule =>
-        advice(`where they are meant to pass: a rule that accepts them before ${rule} drops them`),
+    const drops = dropsOf(facts)
+    if (drops.length > 0)
+      return drops.map(values =>
+        advice(
+          `where they are meant to pass: a rule that accepts them before ${ruleThatDrops(values)} drops them`,
+          ...acceptRules(facts, values),
+        ),
       )
     const why = whyHostDrops(facts)
     if (why === FORWARDS_NOTHING)
@@ -260,8 +266,45 @@ function serviceOf({ name }: Values): string {
 }
 
 /** What rules that were given say: those that dropped the packets when they were replayed. */
-function rulesThatDrop({ reasons }: Facts): string[] {
-  return reasons.filter(({ code }) => code === 'rule-drops').map(({ values }) => ruleThatDrops(values))
+function rulesThatDrop(facts: Facts): string[] {
+  return dropsOf(facts).map(ruleThatDrops)
+}
+
+function dropsOf({ reasons }: Facts): Values[] {
+  return reasons.filter(({ code }) => code === 'rule-drops').map(({ values }) => values)
+}
+
+/** In the chain that drops: what another one accepts, this one still sees. */
+function acceptRules(facts: Facts, values: Values): string[] {
+  const table = text(values, 'table')
+  const chain = text(values, 'chain')
+  const [family = '', name = ''] = tableName(table).split(' ')
+  // chains of PREROUTING are passed before DNAT, but for those that come behind it
+  const isBefore = name === 'raw' || chain === 'PREROUTING' || chain === 'prerouting'
+  const clients = new Set(facts.flows.map(({ client }) => (client === null ? '' : addressText(client))))
+  return forEachFlow(facts, ({ protocol, client, server, translated }) => {
+    const from = clients.size === 1 ? client : null
+    const to = isBefore ? server : (translated?.server ?? server)
+    if (table.startsWith('nft ')) {
+      const ip = isIpv6(facts) ? 'ip6' : 'ip'
+      const path = [
+        ...(from === null ? [] : [`${ip} saddr ${addressText(from)}`]),
+        `${ip} daddr ${addressText(to)}`,
+        to.port < 0
+          ? `meta l4proto ${protocolArgument(protocol)}`
+          : `${protocolArgument(protocol)} dport ${to.port}`,
+      ]
+      return `nft insert rule ${[family, name, chain].map(shellWord).join(' ')} ${path.join(' ')} accept`
+    }
+    const path = [
+      '-p',
+      protocolArgument(protocol),
+      ...(from === null ? [] : ['-s', addressText(from)]),
+      toEnd(to),
+    ]
+    const where = name === 'filter' ? '' : ` -t ${shellWord(name)}`
+    return `${iptables(facts)}${where} -I ${shellWord(chain)} ${path.join(' ')} -j ACCEPT`
+  })
 }
 
 /** Why the host dropped them itself, by what was given of it; null: it did not. */

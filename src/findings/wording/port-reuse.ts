@@ -1,8 +1,21 @@
 // The words of port-reuse: a fault where the connection was not made, or only after failures; a remark where it worked.
+import type { Endpoint } from '../../host/knowledge.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
 import { moreLocalPorts } from './remedies.ts'
-import { advice, endText, firstFlow, NO_FIX, number, seconds, text, type Wording } from './wording.ts'
+import {
+  type Advice,
+  advice,
+  adviceFor,
+  endText,
+  firstFlow,
+  NO_FIX,
+  number,
+  placeOf,
+  seconds,
+  text,
+  type Wording,
+} from './wording.ts'
 
 const ENDS: Record<string, string> = {
   open: 'was still open',
@@ -21,22 +34,21 @@ export const portReuse: Wording = {
       ? 'the SYN opens the entry again: DESTROY and NEW in one packet'
       : "one side, or a box between them, still held the port's last connection: a SYN that does not belong to it is " +
         'answered by a challenge ACK, refused or ignored',
-  fix: ({ severity }) =>
-    severity === 'info'
+  fix: facts =>
+    facts.severity === 'info'
       ? NO_FIX
       : [
-          moreLocalPorts('on the client'),
+          moreLocalPorts('on the client', firstFlow(facts)?.client ?? null),
           advice('connections that stay open, and more addresses where NAT chose the port'),
         ],
   check: facts => {
     if (facts.severity === 'info') return []
     const flow = firstFlow(facts)
+    if (flow === null) return []
+    const { client, server } = flow
     return [
-      advice(
-        'ports in TIME_WAIT, on the client and on the server',
-        ...(flow === null ? [] : [`ss -tan state time-wait dst ${shellWord(endText(flow.server))}`]),
-        ...(flow?.client ? [`ss -tan state time-wait dst ${shellWord(endText(flow.client))}`] : []),
-      ),
+      ...timeWait('client', client, server),
+      ...(client === null ? [] : timeWait('server', server, client)),
     ]
   },
   reasons: {
@@ -60,6 +72,11 @@ export const portReuse: Wording = {
     challenge: () => 'ACK instead of a SYN-ACK',
     reset: () => 'RST',
   },
+}
+
+function timeWait(role: 'client' | 'server', end: Endpoint | null, peer: Endpoint): Advice[] {
+  const command = `ss -tan state time-wait dst ${shellWord(endText(peer))}`
+  return [adviceFor(placeOf(role, end), `ports in TIME_WAIT, on the ${role}`, command)]
 }
 
 function failed(values: Values, how: string): string {

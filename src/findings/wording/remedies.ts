@@ -1,5 +1,6 @@
 // What several findings advise alike.
-import { type Advice, advice } from './wording.ts'
+import type { Endpoint } from '../../host/knowledge.ts'
+import { type Advice, advice, adviceFor, placeOf } from './wording.ts'
 
 /** @param timeout what must not pass without a packet */
 export function keepalives(timeout: string): Advice {
@@ -8,9 +9,10 @@ export function keepalives(timeout: string): Advice {
   )
 }
 
-/** @param where whose sockets want ports */
-export function moreLocalPorts(where: string): Advice {
-  return advice(
+/** @param where whose sockets want ports; `client`: an address of it */
+export function moreLocalPorts(where: string, client: Endpoint | null): Advice {
+  return adviceFor(
+    placeOf('client', client),
     `more ports ${where}, but for those that its own services listen on (net.ipv4.ip_local_reserved_ports)`,
     'sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
   )

@@ -2,6 +2,7 @@
 import type { Kernel, Traits } from '../../conntrack/kernel.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Facts, FindingId, Phrase } from '../facts/facts.ts'
+import { improves, type SysctlTrial } from '../facts/sysctl-trial.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import { conntrackEarlyDrop } from './conntrack-early-drop.ts'
 import { conntrackTableFull } from './conntrack-table-full.ts'
@@ -43,6 +44,7 @@ import { staleMapping } from './stale-mapping.ts'
 import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
+import { sysctlOf, triedAdvice } from './tried-sysctls.ts'
 import { twoAnswerers } from './two-answerers.ts'
 import { udpFlood } from './udp-flood.ts'
 import { untranslatedSource } from './untranslated-source.ts'
@@ -100,14 +102,21 @@ const MOST_GIVEN = 4
 
 /**
  * @param nameOf what to call an observation point
- * @param differences on which traits of kernels the finding rests
+ * @param more on which traits of kernels the finding rests, and what other sysctls would have made of it
  */
 export function say(
   facts: Facts,
   nameOf: (point: number) => string,
-  differences: readonly { trait: keyof Traits; kernel: Kernel }[] = [],
+  {
+    differences = [],
+    trials = [],
+  }: {
+    differences?: readonly { trait: keyof Traits; kernel: Kernel }[]
+    trials?: readonly SysctlTrial[]
+  } = {},
 ): Finding {
   const wording = WORDINGS[facts.id]
+  const fix = triedAdvice(wording.fix(facts), trials)
   return {
     id: facts.id,
     severity: facts.severity,
@@ -124,8 +133,9 @@ export function say(
     reason: reasonOf(facts, wording),
     kernels: differences.map(({ trait, kernel }) => otherKernels(trait, kernel)),
     cause: wording.cause(facts),
-    fix: wording.fix(facts),
+    fix,
     check: wording.check(facts),
+    sysctls: trials.filter(improves).map(sysctlOf),
     facts,
   }
 }

@@ -1,5 +1,5 @@
 // The words of snat-insert-race.
-import { advice, end, text, type Wording } from './wording.ts'
+import { advice, end, number, text, type Wording } from './wording.ts'
 
 export const snatInsertRace: Wording = {
   title: () => 'SNAT port collision: connections lost their first packet',
@@ -10,8 +10,10 @@ export const snatInsertRace: Wording = {
     if (typeof values.rule === 'string')
       return [
         advice(
-          `add --random-fully to ${text(values, 'place')}, and delete the rule without`,
-          `${text(values, 'rule')} --random-fully`,
+          `add --random-fully to ${text(values, 'place')}, and delete the rule without, which would be met first`,
+          // in its place: what stands behind it in the chain stays behind it
+          `${values.rule.replace(/ -A (\S+)/, ` -I $1 ${number(values, 'position')}`)} --random-fully`,
+          values.rule.replace(/ -A /, ' -D '),
         ),
       ]
     if (typeof values.statement === 'string')

@@ -3,7 +3,7 @@ import { IPPROTO_UDP } from '../../net/numbers.ts'
 import { shellWord } from '../../net/shell-word.ts'
 import type { Values } from '../facts/facts.ts'
 import { moreLocalPorts } from './remedies.ts'
-import { advice, counted, endText, firstFlow, number, type Wording } from './wording.ts'
+import { advice, adviceFor, counted, endText, firstFlow, number, placeOf, type Wording } from './wording.ts'
 
 const KNOWN: Record<number, string> = {
   64: "as Google Cloud NAT's default for a machine",
@@ -23,8 +23,8 @@ export const snatPortPressure: Wording = {
       : 'an address has one port for each connection to the same destination, and a closed one may hold its port for a ' +
         'while (TIME_WAIT). No translation of these was seen here: they are sockets of a host, whose programs get ' +
         'EADDRNOTAVAIL ("Cannot assign requested address") when none is left, or NAT elsewhere gave them their ports',
-  fix: ({ values }) =>
-    values.isTranslated === true
+  fix: facts =>
+    facts.values.isTranslated === true
       ? [
           advice(
             'more source addresses: SNAT to a range (--to-source FIRST-LAST) at the rule that translates',
@@ -37,7 +37,7 @@ export const snatPortPressure: Wording = {
         ]
       : [
           advice('connections that stay open (keep-alive)'),
-          moreLocalPorts('on the host of the sockets'),
+          moreLocalPorts('on the host of the sockets', firstFlow(facts)?.client ?? null),
           advice('where NAT elsewhere chose the ports: more addresses or ports there'),
         ],
   check: facts => {
@@ -45,7 +45,8 @@ export const snatPortPressure: Wording = {
     const flow = firstFlow(facts)
     const sockets = flow?.protocol === IPPROTO_UDP ? 'ss -Huan' : 'ss -Htan'
     return [
-      advice(
+      adviceFor(
+        placeOf('client', flow?.client ?? null),
         'on the host with that address: the ports there are, and sockets in TIME_WAIT',
         'sysctl net.ipv4.ip_local_port_range',
         'ss -s',

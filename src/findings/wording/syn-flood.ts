@@ -1,6 +1,17 @@
 // The words of syn-flood.
 import { BURST_REASONS, floodOfSource, isOfSource, listSource, stopSource } from './flood.ts'
-import { advice, answererOf, counted, firstFlow, grouped, iptables, toEnd, type Wording } from './wording.ts'
+import {
+  advice,
+  adviceFor,
+  answererOf,
+  counted,
+  firstFlow,
+  grouped,
+  iptables,
+  placeOf,
+  toEnd,
+  type Wording,
+} from './wording.ts'
 
 export const synFlood: Wording = {
   countsItself: true,
@@ -15,7 +26,11 @@ export const synFlood: Wording = {
   fix: facts => {
     if (isOfSource(facts)) return stopSource(facts)
     const server = answererOf(facts)
-    const cookies = advice('SYN cookies on the server', 'sysctl -w net.ipv4.tcp_syncookies=1')
+    const cookies = adviceFor(
+      placeOf('server', server),
+      'SYN cookies on the server',
+      'sysctl -w net.ipv4.tcp_syncookies=1',
+    )
     // a SYN that is not tracked meets no DNAT: SYNPROXY would answer for a service that it does not reach
     if (server === null || firstFlow(facts)?.translated !== null) return [cookies]
     const tool = iptables(facts)
@@ -36,7 +51,13 @@ export const synFlood: Wording = {
   check: facts =>
     isOfSource(facts)
       ? listSource(facts)
-      : [advice('half open connections, on the server', 'ss -Htn state syn-recv | wc -l')],
+      : [
+          adviceFor(
+            placeOf('server', answererOf(facts)),
+            'half open connections, on the server',
+            'ss -Htn state syn-recv | wc -l',
+          ),
+        ],
   reasons: {
     ...BURST_REASONS,
     'answers-repeated': () => 'the server repeats its answers, which nobody completes',

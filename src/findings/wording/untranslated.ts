@@ -1,7 +1,20 @@
 // What the findings of packets that pass without their translation have in common: reasons, steps, two remedies.
 import type { Facts } from '../facts/facts.ts'
 import { keepalives } from './remedies.ts'
-import { type Advice, advice, end, iptables, number, seconds, type Wording } from './wording.ts'
+import { LONGER_TIMEOUT } from './tried-sysctls.ts'
+import {
+  type Advice,
+  advice,
+  adviceFor,
+  end,
+  HOST,
+  iptables,
+  number,
+  type Place,
+  placeOf,
+  seconds,
+  type Wording,
+} from './wording.ts'
 
 export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
   reasons: {
@@ -35,10 +48,7 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
 
 /** No numbers: the timeout in force is not known, and one that is longer already must not be made shorter. */
 export function keepLonger(): Advice[] {
-  return [
-    keepalives('the timeout'),
-    advice('or a longer timeout on the host that translates, where it is shorter than the pause'),
-  ]
+  return [keepalives('the timeout'), LONGER_TIMEOUT]
 }
 
 export function checkTimeout({ reasons }: Facts): Advice[] {
@@ -58,15 +68,27 @@ export function checkTimeout({ reasons }: Facts): Advice[] {
  * @param chain where they go to: FORWARD, or INPUT for the host itself
  */
 export function invalidRemedies(facts: Facts, chain: 'FORWARD' | 'INPUT'): [Advice, Advice] {
+  const on = chain === 'FORWARD' ? HOST : whoReset(facts)
   return [
-    advice(
+    adviceFor(
+      on,
       chain === 'INPUT'
         ? 'drop INVALID packets instead of answering them, on the host (or in the pod) that translates'
         : 'drop INVALID packets instead of forwarding them',
       `${iptables(facts)} -I ${chain} -m conntrack --ctstate INVALID -j DROP`,
     ),
-    advice('or take them for valid', 'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1'),
+    adviceFor(on, 'or take them for valid', 'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1'),
   ]
+}
+
+/** Whose conntrack let the segment pass to a host without that socket: its own. */
+function whoReset({ flows, reasons }: Facts): Place {
+  const [flow] = flows
+  if (flow === undefined || reasons[0]?.values.by === undefined) return HOST
+  const { client, server, translated } = flow
+  return reasons[0].values.by === 'client'
+    ? placeOf('client', translated?.client ?? client)
+    : placeOf('server', translated?.server ?? server)
 }
 
 export function checkInvalid(): Advice[] {

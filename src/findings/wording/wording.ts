@@ -4,10 +4,26 @@ import type { Endpoint } from '../../host/knowledge.ts'
 import { assignedProtocolName, protocolName } from '../../net/numbers.ts'
 import type { Facts, FlowFacts, Value, Values } from '../facts/facts.ts'
 
+/**
+ * Where commands are to be typed:
+ * - `host`: in the host, or the network namespace, whose interfaces were captured and whose files were given;
+ * - `machine`: in its initial network namespace, because the value is one for all of them;
+ * - `gateway`: on the host that translates these flows, which need not be the one that was captured;
+ * - `client`, `server`: on the host, or in the pod, that has one end of the first flow.
+ */
+export type Role = 'host' | 'machine' | 'gateway' | 'client' | 'server'
+
+export interface Place {
+  role: Role
+  /** An address of it, or one that packets are routed to it for; null where the role says it all. */
+  address: string | null
+}
+
 /** What to do, or where to look: a sentence, and the lines to type, each complete. */
 export interface Advice {
   text: string
   commands: string[]
+  on: Place
 }
 
 export interface Wording {
@@ -27,11 +43,27 @@ export interface Wording {
   steps: Readonly<Record<string, (values: Values) => string>>
 }
 
+/** The host that was captured. */
+export const HOST: Place = { role: 'host', address: null }
+
+/** What the values of the whole machine are set in. */
+export const MACHINE: Place = { role: 'machine', address: null }
+
+/** Advice for the host that was captured. */
 export function advice(text: string, ...commands: string[]): Advice {
-  return { text, commands }
+  return adviceFor(HOST, text, ...commands)
 }
 
-export const NO_FIX: Advice[] = [{ text: 'none needed', commands: [] }]
+export function adviceFor(on: Place, text: string, ...commands: string[]): Advice {
+  return { text, commands, on }
+}
+
+/** The host, or the pod, that has an end; where nobody saw it, by its role alone. */
+export function placeOf(role: Role, end: Endpoint | null): Place {
+  return { role, address: end === null ? null : addressText(end) }
+}
+
+export const NO_FIX: Advice[] = [advice('none needed')]
 
 export function number(values: Values, name: string): number {
   const value = values[name]

@@ -1,6 +1,6 @@
 // A finding as a block of the first screen: what happened to whom and when, why, what to do, where to look.
 import type { Severity } from '../../findings/facts/facts.ts'
-import type { Advice } from '../../findings/wording/wording.ts'
+import { type Advice, advice } from '../../findings/wording/wording.ts'
 import { commandLines } from '../text/command.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
 import type { Page } from '../text/page.ts'
@@ -56,7 +56,7 @@ export function causeText({ cause, causedBy }: FindingReport): string {
 
 /** What to do about it, on this host or on the one that does it. */
 export function remediesOf({ fix, causedBy }: FindingReport): readonly Advice[] {
-  return causedBy === undefined ? fix : [{ text: `on ${causedBy.host}, as told there`, commands: [] }]
+  return causedBy === undefined ? fix : [advice(`on ${causedBy.host}, as told there`)]
 }
 
 /** A finding that is worth knowing and no fault: what, to whom, when, and the frames. */

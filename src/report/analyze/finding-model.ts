@@ -1,6 +1,7 @@
 // A finding as it stands in the Report: sentences and commands, and the facts that they are made of.
 import type { Confidence, FrameReference, Severity } from '../../findings/facts/facts.ts'
 import type { FindingStep } from '../../findings/wording/finding.ts'
+import type { TriedSysctl } from '../../findings/wording/tried-sysctls.ts'
 import type { Advice } from '../../findings/wording/wording.ts'
 
 export interface FindingReport {
@@ -36,6 +37,8 @@ export interface FindingReport {
   /** What to do, the best first; how to make sure of it on the host. Each line is a whole command. */
   fix: Advice[]
   check: Advice[]
+  /** What other sysctls would have made of its connections, by a replay of these alone. */
+  sysctls?: TriedSysctl[]
   /** A command that shows the frames, or `''`. */
   tshark: string
   facts: FactsReport

@@ -35,12 +35,13 @@ export function findingReport(
   epoch: bigint | null,
   annotations: Annotations,
 ): FindingReport {
-  const { facts, kernels, ...said } = finding
+  const { facts, kernels, sysctls, ...said } = finding
   return {
     ...said,
     ...(kernels.length === 0 ? {} : { kernels }),
     ...namesOf(facts, annotations.names),
     ...commentsOf(finding, annotations),
+    ...(sysctls.length === 0 ? {} : { sysctls }),
     tshark: tsharkFrames(captures, finding.frames),
     facts: factsReport(facts, epoch),
   }

@@ -43,6 +43,7 @@ export function knowledgeReport(
             files: [...topology],
             host: knowledge.host?.name ?? null,
             interfaces: knowledge.host?.interfaces.size ?? 0,
+            ...(knowledge.lacking.length === 0 ? {} : { lacking: [...knowledge.lacking] }),
           },
     ...(knowledge.cluster === null ? {} : { kubernetes: clusterReport(knowledge.cluster, kubernetes) }),
     ...(objections === null ? {} : { objections: objections.slice(0, REPORTED) }),
@@ -145,6 +146,7 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
           )
         : `${plural(topology.interfaces, 'interface')}${name}`
     lines.push(`${topology.files.map(printable).join(', ')}: ${what}`)
+    if (topology.lacking !== undefined) lines.push(style.yellow(lackingText(topology.lacking)))
   }
   if (report.kubernetes !== undefined) {
     const { files, pods, services, endpoints, nodes, networkPolicies } = report.kubernetes
@@ -175,6 +177,12 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
   }
   if (undecided > 0) lines.push(`${plural(undecided, 'translation')} that the rules leave open`)
   return lines
+}
+
+/** What is said of captured interfaces that a topology has not. */
+function lackingText(indexes: readonly number[]): string {
+  const which = `${indexes.length === 1 ? 'interface' : 'interfaces'} #${indexes.join(', #')}`
+  return `  it lacks ${which} of the captures, gone or made since: nothing is known of what is behind, the rest is used`
 }
 
 function groupLines(groups: readonly TranslationGroup[]): string[] {

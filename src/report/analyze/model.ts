@@ -183,7 +183,13 @@ export interface KnowledgeReport {
   /** Files of `--rules`, and how many of their rules translate destinations and sources. */
   rules: { files: string[]; destinations: number; sources: number } | null
   /** Files of `--topology`; the name of the host that the captures are of (null: none fits), and its interfaces. */
-  topology: { files: string[]; host: string | null; interfaces: number } | null
+  topology: {
+    files: string[]
+    host: string | null
+    interfaces: number
+    /** Indexes of captured interfaces that it lacks: they are gone, or new; absent where it has all. */
+    lacking?: number[]
+  } | null
   /** Files of `--kubernetes`, and how many objects of a kind are in them; absent without. */
   kubernetes?: ClusterReport
   /** Flows that the objects do not go with, by reason; absent without objects. */

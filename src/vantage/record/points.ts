@@ -58,6 +58,11 @@ export class Points {
     this.source = source
   }
 
+  /** How many points were captured: those where nothing passed are looked at, too. */
+  get captured(): number {
+    return Math.max(this.all.length, this.source.interfaces.length)
+  }
+
   /** Index in `all` of the point that a frame was seen at; counts the frame. */
   seen(capturedOn: number, interfaceIndex: number): number {
     const point = this.of(capturedOn, interfaceIndex)
