@@ -6,6 +6,7 @@ import type { FlowFindings } from './detectors/flow-findings.ts'
 import { forgetPause, notePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
 import { noteSyn } from './detectors/syn-flood.ts'
+import { forgetRepetitions, noteRepetition } from './detectors/unacknowledged-data.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
   FIRST_ACK,
@@ -134,6 +135,7 @@ export class Segments {
     }
     if (isPickedUp) this.pickUp(leg, direction, end)
     else if (after(end, known)) words[side + SIDE_END] = end
+    else if (length > 0) noteRepetition(legs, leg, direction, seen)
     const limit = (seen.acknowledgment + (seen.window << legs.scale(leg, direction))) | 0
     if (packets === 0 || after(limit, words[side + SIDE_LIMIT])) words[side + SIDE_LIMIT] = limit
     words[side + SIDE_ACK] = seen.acknowledgment
@@ -207,6 +209,7 @@ export class Segments {
     legs.set(leg, FLAGS, legs.get(leg, FLAGS) & (LEG_ORIGINAL_ENDS | LEG_TURNED))
     legs.set(leg, OPENING_COUNTS, 0)
     forgetPause(legs, leg)
+    forgetRepetitions(legs, leg)
     legs.setRare(leg, SUSPICION, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)
     legs.setStart(leg, seen.time)

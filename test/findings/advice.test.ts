@@ -158,6 +158,10 @@ const FORMS: readonly Facts[] = [
   ...(['answers', 'requests'] as const).map(missing =>
     factsOf('one-way-flow', { ...FLOW, missing }, { reason: phrase('missing', { missing }) }),
   ),
+  factsOf('unacknowledged-data', FLOW, {
+    reason: phrase('repeated', { count: 3, time: 1400, isOfServer: false }),
+  }),
+  factsOf('unfinished-handshake', FLOW, { reason: phrase('never-acknowledged', { answers: 3, time: 3000 }) }),
   factsOf('multicast-answer', FLOW, { severity: 'info', reason: phrase('new', { port: 3702 }) }),
   factsOf('offload-checksum', FLOW, { severity: 'info', reason: phrase('pseudo') }),
   factsOf('mid-stream-pickup', FLOW, { severity: 'info', reason: phrase('no-syn') }),

@@ -72,6 +72,8 @@ describe('what is worth knowing', () => {
     ['snat-plateau.outside.pcap.gz', ['warning snat-port-pressure likely', 'info port-reuse certain']],
     ['one-way-flow.pcap', ['info one-way-flow certain']],
     ['multicast-answer.any.pcap', ['info multicast-answer certain']],
+    ['unacknowledged-data.inside.pcap', ['info unacknowledged-data likely']],
+    ['unfinished-handshake.inside.pcap', ['info unfinished-handshake likely']],
     ['../findings/dsr-asymmetric.any.pcap', ['info one-way-flow certain']],
     ['../report/port-reused.pcap', ['info port-reuse certain']],
   ])('%s: %s', async (file, expected) => {
@@ -106,6 +108,9 @@ describe('what looks like a fault', () => {
     'dns-race.outside.pcap',
     // RST by the station that was asked, whose program has ended
     'server-restarted.pcap',
+    // data that were acknowledged after some repetitions, a SYN-ACK repeated although it was acknowledged
+    'acknowledged-late.inside.pcap',
+    'deferred-accept.inside.pcap',
     // all ports in use, but nobody else wanted one
     'snat-port-pressure.outside.pcap.gz',
   ])('is none: %s', async file => {

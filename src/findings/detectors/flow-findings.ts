@@ -16,17 +16,22 @@ import { UnfinishedSums } from './offload-checksum.ts'
 import { OneWayFlows } from './one-way-flow.ts'
 import { PortReuse } from './port-reuse.ts'
 import { RecycledAddresses } from './recycled-address.ts'
+import { UnacknowledgedData } from './unacknowledged-data.ts'
+import { Unexplained } from './unexplained.ts'
+import { UnfinishedHandshakes } from './unfinished-handshake.ts'
 import { SynLadders } from './vxlan-checksum.ts'
 
 /** What they remember beside the legs takes less than 2 MB. */
 export class FlowFindings {
   private readonly legs: Legs
   private readonly all: readonly Detector[]
+  private readonly unexplained: Unexplained
 
   /** @param isInside whether the packets came out of a tunnel over UDP */
   constructor(legs: Legs, collector: Collector, isInside: boolean) {
     const forms = new FlowForms(legs)
     this.legs = legs
+    this.unexplained = new Unexplained(legs)
     this.all = [
       new InvalidDrops(legs, collector),
       new Hairpins(legs, collector),
@@ -39,6 +44,8 @@ export class FlowFindings {
       new OneWayFlows(legs, collector, forms),
       new LoopbackSources(legs, collector),
       new UnfinishedSums(legs, collector),
+      new UnacknowledgedData(legs, this.unexplained, forms),
+      new UnfinishedHandshakes(legs, this.unexplained, forms),
     ]
   }
 
@@ -86,8 +93,13 @@ export class FlowFindings {
     return this.all.flatMap(detector => detector.facts?.() ?? [])
   }
 
+  /** What stays of connections that failed, where none of `told` explains it; to be asked for after conclude(). */
+  leftOver(told: readonly Facts[]): Facts[] {
+    return this.unexplained.conclude(told)
+  }
+
   /** What searches of the detectors may look at. */
   get budgets(): Budget[] {
-    return this.all.flatMap(({ budget }) => budget ?? [])
+    return [...this.all.flatMap(({ budget }) => budget ?? []), this.unexplained.budget]
   }
 }

@@ -144,6 +144,15 @@ export const REUSE_FAILED_FOR = 19
 /** Those that an ACK of the last connection answered, and others that what was left of it refused. */
 export const REUSE_CHALLENGES = 20
 export const REUSE_REFUSALS = 21
+/** Data that were sent again since the other side acknowledged last: how often, which side, that acknowledgment. */
+export const REPEATED = 31
+export const REPEATED_SIDE = 30
+export const REPEATED_ACK = 29
+/** … the frame of the first of them, its sequence number; milliseconds from the leg's start to the first and to the last. */
+export const REPEATED_FRAME = 28
+export const REPEATED_SEQUENCE = 27
+export const REPEATED_TIME = 26
+export const REPEATED_LAST = 25
 /** A SYN that went to another station than the first: its hardware address, its frame. */
 export const MOVED_STATION = 16
 export const MOVED_FRAME = 17

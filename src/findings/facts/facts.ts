@@ -43,6 +43,8 @@ export const FINDING_IDS = [
   'loopback-source',
   'lan-reflection',
   'missing-helper',
+  'unacknowledged-data',
+  'unfinished-handshake',
   'one-way-flow',
   'multicast-answer',
   'offload-checksum',

@@ -39,6 +39,8 @@ import { staleMapping } from './stale-mapping.ts'
 import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
+import { unacknowledgedData } from './unacknowledged-data.ts'
+import { unfinishedHandshake } from './unfinished-handshake.ts'
 import { untranslatedSource } from './untranslated-source.ts'
 import { vxlanChecksum } from './vxlan-checksum.ts'
 import { counted, type Wording } from './wording.ts'
@@ -80,6 +82,8 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'missing-helper': missingHelper,
   'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
+  'unacknowledged-data': unacknowledgedData,
+  'unfinished-handshake': unfinishedHandshake,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,
 }
