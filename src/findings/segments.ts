@@ -3,7 +3,7 @@
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import { after } from '../net/sequence.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
-import { forgetPause, notePause } from './detectors/idle-gap.ts'
+import { forgetPause, notePause, outlivePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
 import { noteSyn } from './detectors/syn-flood.ts'
 import { forgetRepetitions, noteRepetition } from './detectors/unacknowledged-data.ts'
@@ -12,6 +12,7 @@ import {
   FIRST_ACK,
   FLAGS,
   GAP_FRAME,
+  GAP_OUTLIVED,
   GAP_SIDE,
   LEG_ACKNOWLEDGED,
   LEG_FIN,
@@ -126,7 +127,7 @@ export class Segments {
     if (length > 0 && seen.sequence === known && seen.time - legs.time(leg) >= PAUSE) {
       notePause(legs, leg, direction, seen)
     } else if (words[at + RARE] !== 0 && legs.rare(leg, GAP_FRAME) !== 0) {
-      if (direction !== legs.rare(leg, GAP_SIDE)) forgetPause(legs, leg)
+      if (direction !== legs.rare(leg, GAP_SIDE)) outlivePause(legs, leg)
     }
     const isPickedUp = packets === 0 && (flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0
     if (isPickedUp && direction === 1 && (flags & LEG_SYN) !== 0) {
@@ -209,6 +210,7 @@ export class Segments {
     legs.set(leg, FLAGS, legs.get(leg, FLAGS) & (LEG_ORIGINAL_ENDS | LEG_TURNED))
     legs.set(leg, OPENING_COUNTS, 0)
     forgetPause(legs, leg)
+    legs.setRare(leg, GAP_OUTLIVED, 0)
     forgetRepetitions(legs, leg)
     legs.setRare(leg, SUSPICION, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)

@@ -158,6 +158,7 @@ const FORMS: readonly Facts[] = [
   ...(['answers', 'requests'] as const).map(missing =>
     factsOf('one-way-flow', { ...FLOW, missing }, { reason: phrase('missing', { missing }) }),
   ),
+  factsOf('entry-missing', TRANSLATED, { reason: phrase('translated', { ttl: 64, usual: 63 }) }),
   factsOf('unacknowledged-data', FLOW, {
     reason: phrase('repeated', { count: 3, time: 1400, isOfServer: false }),
   }),

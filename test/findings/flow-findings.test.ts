@@ -36,6 +36,9 @@ describe('a fault', () => {
     ['private-destination-leak.any.pcap', 'error private-destination-leak likely'],
     ['loopback-source.any.pcap', 'error loopback-source certain'],
     ['missing-helper.any.pcap', 'error missing-helper certain'],
+    ['entry-missing.any.pcap', 'error entry-missing likely'],
+    ['entry-missing.dnat.any.pcap', 'error entry-missing likely'],
+    ['entry-missing.outside.pcap', 'error entry-missing possible'],
     ['stale-mapping.open.any.pcap', 'error stale-mapping likely'],
     ['stale-mapping.any.pcap', 'error stale-mapping certain'],
     ['stale-mapping.syn.pcap', 'error stale-mapping likely'],
@@ -111,6 +114,9 @@ describe('what looks like a fault', () => {
     // data that were acknowledged after some repetitions, a SYN-ACK repeated although it was acknowledged
     'acknowledged-late.inside.pcap',
     'deferred-accept.inside.pcap',
+    // clients that abort; connections that outlive a flush, because what no entry fits is dropped
+    'entry-kept.outside.pcap',
+    'entry-missing.cured.outside.pcap',
     // all ports in use, but nobody else wanted one
     'snat-port-pressure.outside.pcap.gz',
   ])('is none: %s', async file => {

@@ -8,8 +8,18 @@ import { pcapRecords } from '../support/pcap-records.ts'
 import { TWINS } from '../support/twins.ts'
 
 const FOLDER = 'fixtures/flow-findings'
-const RECORDED = ['unacknowledged-data.inside.pcap', 'unfinished-handshake.inside.pcap']
-const SOUND = ['acknowledged-late.inside.pcap', 'deferred-accept.inside.pcap']
+const RECORDED = [
+  'unacknowledged-data.inside.pcap',
+  'unfinished-handshake.inside.pcap',
+  'entry-missing.any.pcap',
+  'entry-missing.outside.pcap',
+  'entry-missing.dnat.any.pcap',
+]
+const SOUND = [
+  'acknowledged-late.inside.pcap',
+  'deferred-accept.inside.pcap',
+  'entry-missing.cured.outside.pcap',
+]
 
 const read = (file: string): Uint8Array => readFileSync(join(FOLDER, file))
 

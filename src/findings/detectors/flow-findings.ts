@@ -9,6 +9,7 @@ import type { Facts } from '../facts/facts.ts'
 import type { Detector } from './detector.ts'
 import { TwinQueries } from './dns-race.ts'
 import { InvalidDrops } from './dsr-invalid-drop.ts'
+import { MissingEntries } from './entry-missing.ts'
 import { Hairpins } from './hairpins.ts'
 import { IdleGaps } from './idle-gap.ts'
 import { LoopbackSources } from './loopback-source.ts'
@@ -40,6 +41,7 @@ export class FlowFindings {
       // a RST that tells of another station ends no idle connection
       new RecycledAddresses(legs, collector, forms),
       new IdleGaps(legs, collector, forms),
+      new MissingEntries(legs, collector, forms),
       ...(isInside ? [new SynLadders(legs, collector, forms)] : []),
       new OneWayFlows(legs, collector, forms),
       new LoopbackSources(legs, collector),

@@ -153,6 +153,8 @@ export const REPEATED_FRAME = 28
 export const REPEATED_SEQUENCE = 27
 export const REPEATED_TIME = 26
 export const REPEATED_LAST = 25
+/** Milliseconds of the longest pause after which the other side was heard again. */
+export const GAP_OUTLIVED = 24
 /** A SYN that went to another station than the first: its hardware address, its frame. */
 export const MOVED_STATION = 16
 export const MOVED_FRAME = 17

@@ -26,6 +26,7 @@ export const FINDING_IDS = [
   'idle-timeout-inbound',
   'idle-timeout-untranslated-reply',
   'idle-timeout-remapped',
+  'entry-missing',
   'snat-insert-race',
   'syn-flood',
   'dns-race',

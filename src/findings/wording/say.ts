@@ -7,6 +7,7 @@ import { conntrackTableFull } from './conntrack-table-full.ts'
 import { dnsRace } from './dns-race.ts'
 import { dsrInvalidDrop } from './dsr-invalid-drop.ts'
 import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'
+import { entryMissing } from './entry-missing.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
 import type { Finding } from './finding.ts'
 import { flowText } from './flow.ts'
@@ -71,6 +72,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
   'syn-flood': synFlood,
+  'entry-missing': entryMissing,
   'entry-older-than-rule': entryOlderThanRule,
   'stale-source-mapping': staleSourceMapping,
   'reply-other-interface': replyOtherInterface,
