@@ -9,6 +9,7 @@ import { noteSyn } from './detectors/syn-flood.ts'
 import { forgetRepetitions, noteRepetition } from './detectors/unacknowledged-data.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
+  CLOCK,
   FIRST_ACK,
   FLAGS,
   GAP_FRAME,
@@ -45,6 +46,7 @@ import {
   SYN_PACKET,
   SYN_SEQUENCE,
   SYN_SOURCE_MAC,
+  SYN_TIMESTAMP,
 } from './evidence/leg-layout.ts'
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
@@ -211,6 +213,7 @@ export class Segments {
     legs.set(leg, OPENING_COUNTS, 0)
     forgetPause(legs, leg)
     legs.setRare(leg, GAP_OUTLIVED, 0)
+    legs.setRare(leg, CLOCK, 0)
     forgetRepetitions(legs, leg)
     legs.setRare(leg, SUSPICION, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)
@@ -228,7 +231,10 @@ export function noteOpening(legs: Legs, seen: Observation, leg: number, directio
   const isAnswer = direction === 1
   if (seen.protocol === IPPROTO_TCP) {
     if (isAnswer) legs.set(leg, SYN_ACK_ACKNOWLEDGMENT, seen.acknowledgment)
-    else legs.set(leg, SYN_SEQUENCE, seen.sequence)
+    else {
+      legs.set(leg, SYN_SEQUENCE, seen.sequence)
+      legs.set(leg, SYN_TIMESTAMP, seen.timestamp)
+    }
   }
   legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
   legs.setOpeningTtl(leg, direction, seen.ttl)

@@ -159,6 +159,7 @@ const FORMS: readonly Facts[] = [
     factsOf('one-way-flow', { ...FLOW, missing }, { reason: phrase('missing', { missing }) }),
   ),
   factsOf('entry-missing', TRANSLATED, { reason: phrase('translated', { ttl: 64, usual: 63 }) }),
+  factsOf('tcp-timestamps-nat', TRANSLATED, { reason: phrase('older') }),
   factsOf('unacknowledged-data', FLOW, {
     reason: phrase('repeated', { count: 3, time: 1400, isOfServer: false }),
   }),

@@ -11,6 +11,7 @@ const FOLDER = 'fixtures/flow-findings'
 const RECORDED = [
   'unacknowledged-data.inside.pcap',
   'unfinished-handshake.inside.pcap',
+  'tcp-timestamps-nat.pcap',
   'entry-missing.any.pcap',
   'entry-missing.outside.pcap',
   'entry-missing.dnat.any.pcap',

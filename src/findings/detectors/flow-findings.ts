@@ -17,6 +17,7 @@ import { UnfinishedSums } from './offload-checksum.ts'
 import { OneWayFlows } from './one-way-flow.ts'
 import { PortReuse } from './port-reuse.ts'
 import { RecycledAddresses } from './recycled-address.ts'
+import { OlderClocks } from './tcp-timestamps-nat.ts'
 import { UnacknowledgedData } from './unacknowledged-data.ts'
 import { Unexplained } from './unexplained.ts'
 import { UnfinishedHandshakes } from './unfinished-handshake.ts'
@@ -42,6 +43,7 @@ export class FlowFindings {
       new RecycledAddresses(legs, collector, forms),
       new IdleGaps(legs, collector, forms),
       new MissingEntries(legs, collector, forms),
+      new OlderClocks(legs, collector, forms),
       ...(isInside ? [new SynLadders(legs, collector, forms)] : []),
       new OneWayFlows(legs, collector, forms),
       new LoopbackSources(legs, collector),

@@ -3,7 +3,7 @@
 /** Words of a leg, two cache lines. A plain segment touches the first alone, a lookup among several legs both. */
 export const LEG_WORDS = 32
 /** Words that stand in a record of their own, read when a leg begins or is judged; their numbers go on from LEG_WORDS. */
-export const COLD_WORDS = 10
+export const COLD_WORDS = 11
 
 /** LEG_* bits. */
 export const FLAGS = 0
@@ -84,6 +84,8 @@ export const RESPONDER_PREVIOUS = 38
 export const SERIAL = 39
 /** IPv6: record of the addresses. */
 export const WIDE = 40
+/** The SYN's timestamp, 0 without. */
+export const SYN_TIMESTAMP = 41
 
 export const LEG_SYN = 1
 export const LEG_SYN_ACK = 2
@@ -153,6 +155,9 @@ export const REPEATED_FRAME = 28
 export const REPEATED_SEQUENCE = 27
 export const REPEATED_TIME = 26
 export const REPEATED_LAST = 25
+/** A CLOCK_* of a SYN that goes unanswered, and the frame of the answered SYN that it was compared with. */
+export const CLOCK = 23
+export const CLOCK_FRAME = 22
 /** Milliseconds of the longest pause after which the other side was heard again. */
 export const GAP_OUTLIVED = 24
 /** A SYN that went to another station than the first: its hardware address, its frame. */

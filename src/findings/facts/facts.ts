@@ -32,6 +32,7 @@ export const FINDING_IDS = [
   'dns-race',
   'port-reuse',
   'idle-gap',
+  'tcp-timestamps-nat',
   'recycled-address',
   'vxlan-checksum',
   'stale-mapping',

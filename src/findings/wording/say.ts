@@ -40,6 +40,7 @@ import { staleMapping } from './stale-mapping.ts'
 import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
+import { tcpTimestampsNat } from './tcp-timestamps-nat.ts'
 import { unacknowledgedData } from './unacknowledged-data.ts'
 import { unfinishedHandshake } from './unfinished-handshake.ts'
 import { untranslatedSource } from './untranslated-source.ts'
@@ -84,6 +85,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'missing-helper': missingHelper,
   'multicast-answer': multicastAnswer,
   'table-file-contradicted': tableFileContradicted,
+  'tcp-timestamps-nat': tcpTimestampsNat,
   'unacknowledged-data': unacknowledgedData,
   'unfinished-handshake': unfinishedHandshake,
   'vxlan-checksum': vxlanChecksum,
