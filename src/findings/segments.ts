@@ -5,6 +5,7 @@ import { after } from '../net/sequence.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
 import { forgetPause, notePause, outlivePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
+import { noteDuplicate } from './detectors/sack-not-translated.ts'
 import { noteSyn } from './detectors/syn-flood.ts'
 import { forgetRepetitions, noteRepetition } from './detectors/unacknowledged-data.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
@@ -30,6 +31,8 @@ import {
   OPENING_COUNTS,
   RARE,
   REPLY_SIDE,
+  SHIFTED,
+  SHIFTED_DOUBT,
   SIDE,
   SIDE_ACK,
   SIDE_END,
@@ -139,6 +142,7 @@ export class Segments {
     if (isPickedUp) this.pickUp(leg, direction, end)
     else if (after(end, known)) words[side + SIDE_END] = end
     else if (length > 0) noteRepetition(legs, leg, direction, seen)
+    else if (words[side + SIDE_ACK] === seen.acknowledgment) noteDuplicate(legs, leg, direction, seen)
     const limit = (seen.acknowledgment + (seen.window << legs.scale(leg, direction))) | 0
     if (packets === 0 || after(limit, words[side + SIDE_LIMIT])) words[side + SIDE_LIMIT] = limit
     words[side + SIDE_ACK] = seen.acknowledgment
@@ -214,6 +218,8 @@ export class Segments {
     forgetPause(legs, leg)
     legs.setRare(leg, GAP_OUTLIVED, 0)
     legs.setRare(leg, CLOCK, 0)
+    legs.setRare(leg, SHIFTED, 0)
+    legs.setRare(leg, SHIFTED_DOUBT, 0)
     forgetRepetitions(legs, leg)
     legs.setRare(leg, SUSPICION, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)

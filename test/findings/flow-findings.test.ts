@@ -36,6 +36,7 @@ describe('a fault', () => {
     ['private-destination-leak.any.pcap', 'error private-destination-leak likely'],
     ['loopback-source.any.pcap', 'error loopback-source certain'],
     ['missing-helper.any.pcap', 'error missing-helper certain'],
+    ['sack-not-translated.pcap', 'warning sack-not-translated certain'],
     ['tcp-timestamps-nat.pcap', 'error tcp-timestamps-nat likely'],
     ['entry-missing.any.pcap', 'error entry-missing likely'],
     ['entry-missing.dnat.any.pcap', 'error entry-missing likely'],
@@ -115,6 +116,8 @@ describe('what looks like a fault', () => {
     // data that were acknowledged after some repetitions, a SYN-ACK repeated although it was acknowledged
     'acknowledged-late.inside.pcap',
     'deferred-accept.inside.pcap',
+    // the same losses, with SACK blocks that fit
+    'sack-translated.pcap',
     // a server that answers whatever the timestamp is
     'tcp-timestamps-ignored.pcap',
     // clients that abort; connections that outlive a flush, because what no entry fits is dropped

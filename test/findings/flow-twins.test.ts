@@ -12,6 +12,7 @@ const RECORDED = [
   'unacknowledged-data.inside.pcap',
   'unfinished-handshake.inside.pcap',
   'tcp-timestamps-nat.pcap',
+  'sack-not-translated.pcap',
   'entry-missing.any.pcap',
   'entry-missing.outside.pcap',
   'entry-missing.dnat.any.pcap',

@@ -17,6 +17,7 @@ import { UnfinishedSums } from './offload-checksum.ts'
 import { OneWayFlows } from './one-way-flow.ts'
 import { PortReuse } from './port-reuse.ts'
 import { RecycledAddresses } from './recycled-address.ts'
+import { ShiftedSacks } from './sack-not-translated.ts'
 import { OlderClocks } from './tcp-timestamps-nat.ts'
 import { UnacknowledgedData } from './unacknowledged-data.ts'
 import { Unexplained } from './unexplained.ts'
@@ -44,6 +45,7 @@ export class FlowFindings {
       new IdleGaps(legs, collector, forms),
       new MissingEntries(legs, collector, forms),
       new OlderClocks(legs, collector, forms),
+      new ShiftedSacks(legs, collector, forms),
       ...(isInside ? [new SynLadders(legs, collector, forms)] : []),
       new OneWayFlows(legs, collector, forms),
       new LoopbackSources(legs, collector),

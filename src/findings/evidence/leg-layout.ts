@@ -117,7 +117,7 @@ export const LEG_FROM_HOST = 32768
 export const LEG_OF_HOST = 65536
 
 // words of a rare record: what few connections have
-export const RARE_WORDS = 32
+export const RARE_WORDS = 38
 /** Data that came after a pause, exactly where the flow had stopped: frame and side; the frame before the pause. */
 export const GAP_FRAME = 0
 export const GAP_SIDE = 1
@@ -155,6 +155,14 @@ export const REPEATED_FRAME = 28
 export const REPEATED_SEQUENCE = 27
 export const REPEATED_TIME = 26
 export const REPEATED_LAST = 25
+/** SACK blocks of one side that lie outside of all that the other sent: how often, which side's, how far off the first was. */
+export const SHIFTED = 32
+export const SHIFTED_SIDE = 33
+export const SHIFTED_BY = 34
+/** … the frame of the first and of the last; whether one of that side fits or is off otherwise. */
+export const SHIFTED_FRAME = 35
+export const SHIFTED_LAST = 36
+export const SHIFTED_DOUBT = 37
 /** A CLOCK_* of a SYN that goes unanswered, and the frame of the answered SYN that it was compared with. */
 export const CLOCK = 23
 export const CLOCK_FRAME = 22

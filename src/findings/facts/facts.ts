@@ -27,6 +27,7 @@ export const FINDING_IDS = [
   'idle-timeout-untranslated-reply',
   'idle-timeout-remapped',
   'entry-missing',
+  'sack-not-translated',
   'snat-insert-race',
   'syn-flood',
   'dns-race',

@@ -34,6 +34,7 @@ import { portReuse } from './port-reuse.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
 import { recycledAddress } from './recycled-address.ts'
 import { replyOtherInterface } from './reply-other-interface.ts'
+import { sackNotTranslated } from './sack-not-translated.ts'
 import { snatInsertRace } from './snat-insert-race.ts'
 import { snatPortPressure } from './snat-port-pressure.ts'
 import { staleMapping } from './stale-mapping.ts'
@@ -69,6 +70,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'one-way-flow': oneWayFlow,
   'port-reuse': portReuse,
   'recycled-address': recycledAddress,
+  'sack-not-translated': sackNotTranslated,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
