@@ -13,6 +13,7 @@ import {
   CLOCK,
   FIRST_ACK,
   FLAGS,
+  FOREIGN_FRAME,
   GAP_FRAME,
   GAP_OUTLIVED,
   GAP_SIDE,
@@ -218,6 +219,7 @@ export class Segments {
     forgetPause(legs, leg)
     legs.setRare(leg, GAP_OUTLIVED, 0)
     legs.setRare(leg, CLOCK, 0)
+    legs.setRare(leg, FOREIGN_FRAME, 0)
     legs.setRare(leg, SHIFTED, 0)
     legs.setRare(leg, SHIFTED_DOUBT, 0)
     forgetRepetitions(legs, leg)

@@ -161,6 +161,12 @@ const FORMS: readonly Facts[] = [
   factsOf('entry-missing', TRANSLATED, { reason: phrase('translated', { ttl: 64, usual: 63 }) }),
   factsOf('tcp-timestamps-nat', TRANSLATED, { reason: phrase('older') }),
   factsOf('sack-not-translated', FLOW, { reason: phrase('went-on', { count: 3, shift: 1_000_000 }) }),
+  ...(['error', 'info'] as const).map(severity =>
+    factsOf('foreign-challenge-ack', TRANSLATED, {
+      severity,
+      reason: phrase('refused', { syns: 3, owner: BACKEND }),
+    }),
+  ),
   factsOf('unacknowledged-data', FLOW, {
     reason: phrase('repeated', { count: 3, time: 1400, isOfServer: false }),
   }),

@@ -11,6 +11,8 @@ const FOLDER = 'fixtures/flow-findings'
 const RECORDED = [
   'unacknowledged-data.inside.pcap',
   'unfinished-handshake.inside.pcap',
+  'foreign-challenge-ack.any.pcap',
+  'foreign-challenge-ack.inside.pcap',
   'tcp-timestamps-nat.pcap',
   'sack-not-translated.pcap',
   'entry-missing.any.pcap',

@@ -10,6 +10,7 @@ import type { Detector } from './detector.ts'
 import { TwinQueries } from './dns-race.ts'
 import { InvalidDrops } from './dsr-invalid-drop.ts'
 import { MissingEntries } from './entry-missing.ts'
+import { ForeignChallenges } from './foreign-challenge-ack.ts'
 import { Hairpins } from './hairpins.ts'
 import { IdleGaps } from './idle-gap.ts'
 import { LoopbackSources } from './loopback-source.ts'
@@ -44,6 +45,7 @@ export class FlowFindings {
       new RecycledAddresses(legs, collector, forms),
       new IdleGaps(legs, collector, forms),
       new MissingEntries(legs, collector, forms),
+      new ForeignChallenges(legs, collector, forms),
       new OlderClocks(legs, collector, forms),
       new ShiftedSacks(legs, collector, forms),
       ...(isInside ? [new SynLadders(legs, collector, forms)] : []),

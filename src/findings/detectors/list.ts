@@ -14,6 +14,8 @@ interface Explanation {
 const EXPLANATIONS: readonly Explanation[] = [
   // a try of which a packet was not captured tells less of the same flow
   { by: 'asymmetric-same-bridge-return', instead: 'dsr-untranslated-reply', when: areOfSameClients },
+  // behind the translation another host's connection looks as an earlier one of the same port
+  { by: 'foreign-challenge-ack', instead: 'port-reuse', when: areOfSameClients },
   // who comes when no port is left is lost as with a full table
   { by: 'snat-port-pressure', instead: 'conntrack-table-full', when: haveNoPorts },
   // what the model says of the table is surer than what the packets let guess, unless they contradict it

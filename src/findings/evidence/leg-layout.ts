@@ -117,7 +117,7 @@ export const LEG_FROM_HOST = 32768
 export const LEG_OF_HOST = 65536
 
 // words of a rare record: what few connections have
-export const RARE_WORDS = 38
+export const RARE_WORDS = 42
 /** Data that came after a pause, exactly where the flow had stopped: frame and side; the frame before the pause. */
 export const GAP_FRAME = 0
 export const GAP_SIDE = 1
@@ -163,6 +163,11 @@ export const SHIFTED_BY = 34
 export const SHIFTED_FRAME = 35
 export const SHIFTED_LAST = 36
 export const SHIFTED_DOUBT = 37
+/** Frame of an ACK that answers the SYN with other numbers, 0 for none; that number; SYNs until then; frame of the client's RST. */
+export const FOREIGN_FRAME = 38
+export const FOREIGN_ACK = 39
+export const FOREIGN_SYNS = 40
+export const FOREIGN_RESET = 41
 /** A CLOCK_* of a SYN that goes unanswered, and the frame of the answered SYN that it was compared with. */
 export const CLOCK = 23
 export const CLOCK_FRAME = 22

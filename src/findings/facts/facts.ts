@@ -32,6 +32,7 @@ export const FINDING_IDS = [
   'syn-flood',
   'dns-race',
   'port-reuse',
+  'foreign-challenge-ack',
   'idle-gap',
   'tcp-timestamps-nat',
   'recycled-address',

@@ -11,6 +11,7 @@ import { entryMissing } from './entry-missing.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
 import type { Finding } from './finding.ts'
 import { flowText } from './flow.ts'
+import { foreignChallengeAck } from './foreign-challenge-ack.ts'
 import { GIVEN_REASONS } from './given.ts'
 import { hairpinModeOff } from './hairpin-mode-off.ts'
 import { hairpinNoMasquerade } from './hairpin-no-masquerade.ts'
@@ -70,6 +71,7 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'one-way-flow': oneWayFlow,
   'port-reuse': portReuse,
   'recycled-address': recycledAddress,
+  'foreign-challenge-ack': foreignChallengeAck,
   'sack-not-translated': sackNotTranslated,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
