@@ -315,7 +315,8 @@ export class Analysis implements Observer, Witness {
       ...this.midStream.conclude(),
     ]
     const inform = informedBy(this.knowledge, this.bridgeCalls, this.rules)
-    const told = inOrder(found.flatMap(facts => inform(facts) ?? []))
+    const explained = found.flatMap(facts => inform(facts) ?? [])
+    const told = inOrder([...explained, ...this.tracker.leftOver(explained)])
     const nameOf = (point: number): string => this.points.name(point)
     const wanted = told.filter(({ id }) => this.isWanted(id))
     const trials = new SysctlTrials(wanted, this.settings, this.known)

@@ -160,6 +160,11 @@ export class FlowTracker {
     return [...this.collector.conclude(), ...this.detectors.facts()]
   }
 
+  /** What stays of connections that failed, where none of `told` explains it; after conclude(). */
+  leftOver(told: readonly Facts[]): Facts[] {
+    return this.detectors.leftOver(told)
+  }
+
   /** The clients of whose flows something was found out, as the collector has them. */
   get clients(): ReadonlySet<string> {
     return this.collector.clients

@@ -4,14 +4,19 @@ import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../net/numbers.
 import { after } from '../net/sequence.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { FlowFindings } from './detectors/flow-findings.ts'
-import { forgetPause, notePause } from './detectors/idle-gap.ts'
+import { forgetPause, notePause, outlivePause } from './detectors/idle-gap.ts'
 import { NO_STRAY, STRAY_IF_ROUTED, strayAnswer } from './detectors/refused-answers.ts'
+import { noteDuplicate } from './detectors/sack-not-translated.ts'
 import { noteSyn } from './detectors/syn-flood.ts'
+import { forgetRepetitions, noteRepetition } from './detectors/unacknowledged-data.ts'
 import { type Leaks, PAUSE } from './detectors/untranslated-segments.ts'
 import {
+  CLOCK,
   FIRST_ACK,
   FLAGS,
+  FOREIGN_FRAME,
   GAP_FRAME,
+  GAP_OUTLIVED,
   GAP_SIDE,
   LEG_ACKNOWLEDGED,
   LEG_FIN,
@@ -28,6 +33,8 @@ import {
   OPENING_COUNTS,
   RARE,
   REPLY_SIDE,
+  SHIFTED,
+  SHIFTED_DOUBT,
   SIDE,
   SIDE_ACK,
   SIDE_END,
@@ -44,6 +51,7 @@ import {
   SYN_PACKET,
   SYN_SEQUENCE,
   SYN_SOURCE_MAC,
+  SYN_TIMESTAMP,
 } from './evidence/leg-layout.ts'
 import type { Legs } from './evidence/legs.ts'
 import type { Observation } from './evidence/observation.ts'
@@ -113,8 +121,16 @@ export class Segments {
     const { tcpFlags, sequence } = packet
     const payload = packet.transportLength - packet.tcpHeaderLength
     const length = (tcpFlags & TCP_FIN) === 0 ? payload : payload + 1
-    const known = words[at + (direction === 0 ? SIDE : REPLY_SIDE) + SIDE_END]
-    if (length > 0 && sequence === known && packet.time - legs.time(leg) >= PAUSE) return false
+    const side = at + (direction === 0 ? SIDE : REPLY_SIDE)
+    const known = words[side + SIDE_END]
+    if (length === 0) {
+      // a duplicate acknowledgment, which tells by SACK what came behind the gap
+      const sent = words[at + (direction === 0 ? REPLY_SIDE : SIDE) + SIDE_END]
+      if (words[side + SIDE_ACK] === packet.acknowledgment && sent !== packet.acknowledgment) return false
+    } else if (
+      sequence === known ? packet.time - legs.time(leg) >= PAUSE : !after((sequence + length) | 0, known)
+    )
+      return false
     this.noteFlags(leg, direction, tcpFlags)
     this.advance(leg, direction, (sequence + length) | 0, packet.acknowledgment, packet.window, packet.frame)
     legs.noteTimeOf(leg, packet)
@@ -131,10 +147,11 @@ export class Segments {
     this.noteFlags(leg, direction, seen.flags)
     const flags = words[at + FLAGS]
     const end = (seen.sequence + length) | 0
-    if (length > 0 && seen.sequence === words[side + SIDE_END] && seen.time - legs.time(leg) >= PAUSE) {
+    const known = words[side + SIDE_END]
+    if (length > 0 && seen.sequence === known && seen.time - legs.time(leg) >= PAUSE) {
       notePause(legs, leg, direction, seen)
     } else if (words[at + RARE] !== 0 && legs.rare(leg, GAP_FRAME) !== 0) {
-      if (direction !== legs.rare(leg, GAP_SIDE)) forgetPause(legs, leg)
+      if (direction !== legs.rare(leg, GAP_SIDE)) outlivePause(legs, leg)
     }
     const isPickedUp =
       words[side + SIDE_PACKETS] === 0 && (flags & (direction === 0 ? LEG_SYN : LEG_SYN_ACK)) === 0
@@ -143,6 +160,10 @@ export class Segments {
       this.detectors.challenged(leg, seen)
     }
     if (isPickedUp) this.pickUp(leg, direction, end)
+    else if (!after(end, known)) {
+      if (length > 0) noteRepetition(legs, leg, direction, seen)
+      else if (words[side + SIDE_ACK] === seen.acknowledgment) noteDuplicate(legs, leg, direction, seen)
+    }
     this.advance(leg, direction, end, seen.acknowledgment, seen.window, seen.frame)
   }
 
@@ -252,6 +273,12 @@ export class Segments {
     legs.set(leg, FLAGS, legs.get(leg, FLAGS) & (LEG_ORIGINAL_ENDS | LEG_TURNED))
     legs.set(leg, OPENING_COUNTS, 0)
     forgetPause(legs, leg)
+    legs.setRare(leg, GAP_OUTLIVED, 0)
+    legs.setRare(leg, CLOCK, 0)
+    legs.setRare(leg, FOREIGN_FRAME, 0)
+    legs.setRare(leg, SHIFTED, 0)
+    legs.setRare(leg, SHIFTED_DOUBT, 0)
+    forgetRepetitions(legs, leg)
     legs.setRare(leg, SUSPICION, 0)
     for (let side = 0; side < 2; side++) legs.setSide(leg, side, SIDE_PACKETS, 0)
     legs.setStart(leg, seen.time)
@@ -268,7 +295,10 @@ export function noteOpening(legs: Legs, seen: Observation, leg: number, directio
   const isAnswer = direction === 1
   if (seen.protocol === IPPROTO_TCP) {
     if (isAnswer) legs.set(leg, SYN_ACK_ACKNOWLEDGMENT, seen.acknowledgment)
-    else legs.set(leg, SYN_SEQUENCE, seen.sequence)
+    else {
+      legs.set(leg, SYN_SEQUENCE, seen.sequence)
+      legs.set(leg, SYN_TIMESTAMP, seen.timestamp)
+    }
   }
   legs.set(leg, isAnswer ? SYN_ACK_FRAME : SYN_FRAME, seen.frame)
   legs.setOpeningTtl(leg, direction, seen.ttl)

@@ -1,4 +1,4 @@
-// The TCP header, and the options conntrack reads: window scale, SACK permitted, SACK blocks (RFC 9293, 7323, 2018).
+// The TCP header, and its options: those that conntrack reads (window scale, SACK permitted, SACK blocks), timestamps (RFC 9293, 7323, 2018).
 
 import { after } from '../net/sequence.ts'
 import type { Packet } from './packet.ts'
@@ -14,6 +14,8 @@ const OPTION_NOP = 1
 const OPTION_WINDOW_SCALE = 3
 const OPTION_SACK_PERMITTED = 4
 const OPTION_SACK = 5
+const OPTION_TIMESTAMP = 8
+const TIMESTAMP_LENGTH = 10
 const WINDOW_SCALE_LENGTH = 3
 const SACK_PERMITTED_LENGTH = 2
 const SACK_BASE_LENGTH = 2
@@ -125,4 +127,38 @@ export function highestSackEdge(packet: Packet, sack: number): number {
     at += length
   }
   return sack
+}
+
+/** The sender's clock by its timestamp option (TSval); 0 without the option, or where the snap length cut it off. */
+export function timestampValue(packet: Packet): number {
+  const at = optionAt(packet, OPTION_TIMESTAMP)
+  return at >= 0 && packet.view.getUint8(at + 1) === TIMESTAMP_LENGTH ? packet.view.getInt32(at + 2) : 0
+}
+
+/** Where the left edge of a segment's first SACK block stands in `packet.view`, its right edge behind it; -1: it has none. */
+export function firstSackBlockAt(packet: Packet): number {
+  const at = optionAt(packet, OPTION_SACK)
+  if (at < 0) return -1
+  return packet.view.getUint8(at + 1) >= SACK_BASE_LENGTH + SACK_BLOCK_LENGTH ? at + SACK_BASE_LENGTH : -1
+}
+
+/** Where an option begins in `packet.view`; -1: it is not there, not whole, or behind a malformed one. */
+function optionAt(packet: Packet, wanted: number): number {
+  if (packet.tcpHeaderLength <= TCP_MIN_LENGTH || packet.tcpHeaderLength > packet.transportLength) return -1
+  const { view } = packet
+  const end = Math.min(packet.transportOffset + packet.tcpHeaderLength, packet.capturedEnd)
+  let at = packet.transportOffset + TCP_MIN_LENGTH
+  while (end - at >= 2) {
+    const kind = view.getUint8(at)
+    if (kind === OPTION_END) return -1
+    if (kind === OPTION_NOP) {
+      at++
+      continue
+    }
+    const length = view.getUint8(at + 1)
+    if (length < 2 || length > end - at) return -1
+    if (kind === wanted) return at
+    at += length
+  }
+  return -1
 }

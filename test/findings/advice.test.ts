@@ -193,6 +193,19 @@ const FORMS: readonly Facts[] = [
   ...(['answers', 'requests'] as const).map(missing =>
     factsOf('one-way-flow', { ...FLOW, missing }, { reason: phrase('missing', { missing }) }),
   ),
+  factsOf('entry-missing', TRANSLATED, { reason: phrase('translated', { ttl: 64, usual: 63 }) }),
+  factsOf('tcp-timestamps-nat', TRANSLATED, { reason: phrase('older') }),
+  factsOf('sack-not-translated', FLOW, { reason: phrase('went-on', { count: 3, shift: 1_000_000 }) }),
+  ...(['error', 'info'] as const).map(severity =>
+    factsOf('foreign-challenge-ack', TRANSLATED, {
+      severity,
+      reason: phrase('refused', { syns: 3, owner: BACKEND }),
+    }),
+  ),
+  factsOf('unacknowledged-data', FLOW, {
+    reason: phrase('repeated', { count: 3, time: 1400, isOfServer: false }),
+  }),
+  factsOf('unfinished-handshake', FLOW, { reason: phrase('never-acknowledged', { answers: 3, time: 3000 }) }),
   factsOf('multicast-answer', FLOW, { severity: 'info', reason: phrase('new', { port: 3702 }) }),
   factsOf('offload-checksum', FLOW, { severity: 'info', reason: phrase('pseudo') }),
   factsOf('mid-stream-pickup', FLOW, { severity: 'info', reason: phrase('no-syn') }),

@@ -38,6 +38,13 @@ describe('a fault', () => {
     ['private-destination-leak.any.pcap', 'error private-destination-leak likely'],
     ['loopback-source.any.pcap', 'error loopback-source certain'],
     ['missing-helper.any.pcap', 'error missing-helper certain'],
+    ['foreign-challenge-ack.any.pcap', 'error foreign-challenge-ack certain'],
+    ['foreign-challenge-ack.inside.pcap', 'error foreign-challenge-ack certain'],
+    ['sack-not-translated.pcap', 'warning sack-not-translated certain'],
+    ['tcp-timestamps-nat.pcap', 'error tcp-timestamps-nat likely'],
+    ['entry-missing.any.pcap', 'error entry-missing likely'],
+    ['entry-missing.dnat.any.pcap', 'error entry-missing likely'],
+    ['entry-missing.outside.pcap', 'error entry-missing possible'],
     ['stale-mapping.open.any.pcap', 'error stale-mapping likely'],
     ['stale-mapping.any.pcap', 'error stale-mapping certain'],
     ['stale-mapping.syn.pcap', 'error stale-mapping likely'],
@@ -74,6 +81,9 @@ describe('what is worth knowing', () => {
     ['snat-plateau.outside.pcap.gz', ['warning snat-port-pressure likely', 'info port-reuse certain']],
     ['one-way-flow.pcap', ['info one-way-flow certain']],
     ['multicast-answer.any.pcap', ['info multicast-answer certain']],
+    ['foreign-challenge-ack.cured.inside.pcap', ['info foreign-challenge-ack certain']],
+    ['unacknowledged-data.inside.pcap', ['info unacknowledged-data likely']],
+    ['unfinished-handshake.inside.pcap', ['info unfinished-handshake likely']],
     ['../findings/dsr-asymmetric.any.pcap', ['info one-way-flow certain']],
     ['../report/port-reused.pcap', ['info port-reuse certain']],
   ])('%s: %s', async (file, expected) => {
@@ -108,6 +118,16 @@ describe('what looks like a fault', () => {
     'dns-race.outside.pcap',
     // RST by the station that was asked, whose program has ended
     'server-restarted.pcap',
+    // data that were acknowledged after some repetitions, a SYN-ACK repeated although it was acknowledged
+    'acknowledged-late.inside.pcap',
+    'deferred-accept.inside.pcap',
+    // the same losses, with SACK blocks that fit
+    'sack-translated.pcap',
+    // a server that answers whatever the timestamp is
+    'tcp-timestamps-ignored.pcap',
+    // clients that abort; connections that outlive a flush, because what no entry fits is dropped
+    'entry-kept.outside.pcap',
+    'entry-missing.cured.outside.pcap',
     // all ports in use, but nobody else wanted one
     'snat-port-pressure.outside.pcap.gz',
   ])('is none: %s', async file => {

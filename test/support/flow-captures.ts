@@ -39,6 +39,7 @@ export interface Segment {
   acknowledgment?: number
   window?: number
   payload?: number
+  options?: Bytes
   ttl?: number
   /** Last bytes of the hardware addresses, the sender's and the receiver's. */
   stations?: [number, number]

@@ -1,7 +1,7 @@
 // Captures of fixtures/ that are made, not captured: `npx tsx test/support/made-captures.ts` writes them.
 import { writeFileSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
-import { TCP_ACK, TCP_PSH, TCP_SYN } from '../../src/net/numbers.ts'
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '../../src/net/numbers.ts'
 import { address, type Bytes, be16, be32, icmp, join } from './frames.ts'
 import { manyInterfaces, negativeStamps, obsoletePacketBlock } from './made-formats.ts'
 import { ROOT } from './source-files.ts'
@@ -17,6 +17,8 @@ export const MADE_CAPTURES: Readonly<Record<string, () => Uint8Array>> = {
   'report/segment-out-of-window.pcap': segmentOutOfWindow,
   'report/ipv4-fragments.pcap': ipv4Fragments,
   'flow-findings/one-way-flow.pcap': oneWayFlow,
+  'flow-findings/tcp-timestamps-nat.pcap': () => twoClocks(true),
+  'flow-findings/tcp-timestamps-ignored.pcap': () => twoClocks(false),
   'formats/pcapng-many-interfaces.pcapng': manyInterfaces,
   'formats/pcapng-negative-stamps.pcapng': negativeStamps,
   'formats/pcapng-obsolete-packet-block.pcapng': obsoletePacketBlock,
@@ -174,6 +176,73 @@ function oneWayFlow(): Uint8Array {
     trace.tcp(server, client, { ...ports, flags, sequence, acknowledgment }, payload)
     sequence += payload.length
   }
+  return trace.bytes()
+}
+
+/** Milliseconds that two hosts behind one address had been up when the capture began. */
+const CLOCKS = [773_695_118, 470_318_331]
+
+/**
+ * In front of a server: connections of two hosts behind one address in turn. It closes them first, as web servers do.
+ * @param isCompared whether it drops SYNs whose timestamp is behind the last one of their address
+ */
+function twoClocks(isCompared: boolean): Uint8Array {
+  const trace = new Trace(EPOCH)
+  const [client, server] = [host('192.0.2.10', 10, 55), host('198.51.100.5')]
+  const stamps = (value: number, echo: number) => join('01 01 08 0a', be32(value), be32(echo))
+  let seconds = 0
+  const wait = (pause: number) => {
+    seconds += pause
+    trace.wait(pause)
+  }
+  const connect = (clock: number, port: number, isAnswered: boolean) => {
+    const ask = { sourcePort: port, destinationPort: 80, window: 29_200 }
+    const answer = { sourcePort: 80, destinationPort: port, window: 29_200 }
+    const first = port * 0x9e37
+    const second = port * 0x79b9
+    const now = () => CLOCKS[clock] + Math.round(seconds * 1000)
+    const toServer = (flags: number, sequence: number, acknowledgment: number, payload?: Bytes) =>
+      trace.tcp(
+        client,
+        server,
+        { ...ask, flags, sequence, acknowledgment, options: stamps(now(), 0) },
+        payload,
+      )
+    const toClient = (flags: number, sequence: number, acknowledgment: number, payload?: Bytes) =>
+      trace.tcp(
+        server,
+        client,
+        {
+          ...answer,
+          flags,
+          sequence,
+          acknowledgment,
+          options: stamps(9000 + Math.round(seconds * 1000), now()),
+        },
+        payload,
+      )
+    for (const pause of isAnswered ? [] : [1, 2, 4]) {
+      toServer(TCP_SYN, first, 0)
+      wait(pause)
+    }
+    toServer(TCP_SYN, first, 0)
+    if (!isAnswered) return wait(1)
+    toClient(TCP_SYN | TCP_ACK, second, first + 1)
+    wait(0.02)
+    toServer(TCP_ACK, first + 1, second + 1)
+    toServer(TCP_ACK | TCP_PSH, first + 1, second + 1, text('GET / HTTP/1.1', 100))
+    toClient(TCP_ACK | TCP_PSH, second + 1, first + 101, text('HTTP/1.1 200 OK', 300))
+    toClient(TCP_ACK | TCP_FIN, second + 301, first + 101)
+    wait(0.02)
+    toServer(TCP_ACK | TCP_FIN, first + 101, second + 302)
+    toClient(TCP_ACK, second + 302, first + 102)
+    wait(1)
+  }
+  for (let i = 0; i < 4; i++) {
+    connect(0, 40_000 + i, true)
+    connect(1, 50_000 + i, !isCompared)
+  }
+  connect(0, 40_004, true)
   return trace.bytes()
 }
 

@@ -31,6 +31,8 @@ export interface Detector {
    */
   ended?(leg: number, now: number): void
   readonly hearsSound?: boolean
+  /** The same of every leg, sound ones included, before ended(): for who counts them, which has to cost next to nothing. */
+  counted?(leg: number): void
   /** The last packet, at `now`, is in, and every leg has ended. */
   conclude?(now: number): void
   /** What it found without a case of it; asked for after all have concluded. */

@@ -9,6 +9,8 @@ import type { Facts } from '../facts/facts.ts'
 import type { Detector } from './detector.ts'
 import { TwinQueries } from './dns-race.ts'
 import { InvalidDrops } from './dsr-invalid-drop.ts'
+import { MissingEntries } from './entry-missing.ts'
+import { ForeignChallenges } from './foreign-challenge-ack.ts'
 import { Hairpins } from './hairpins.ts'
 import { IdleGaps } from './idle-gap.ts'
 import { LoopbackSources } from './loopback-source.ts'
@@ -16,7 +18,12 @@ import { UnfinishedSums } from './offload-checksum.ts'
 import { OneWayFlows } from './one-way-flow.ts'
 import { PortReuse } from './port-reuse.ts'
 import { RecycledAddresses } from './recycled-address.ts'
+import { ShiftedSacks } from './sack-not-translated.ts'
+import { OlderClocks } from './tcp-timestamps-nat.ts'
 import { TwoAnswerers } from './two-answerers.ts'
+import { UnacknowledgedData } from './unacknowledged-data.ts'
+import { Unexplained } from './unexplained.ts'
+import { UnfinishedHandshakes } from './unfinished-handshake.ts'
 import { SynLadders } from './vxlan-checksum.ts'
 
 /** A detector that hears of one kind of occurrence. */
@@ -34,14 +41,17 @@ export class FlowFindings {
   private readonly hearOpening: readonly Hearer<'opening'>[]
   private readonly hearChallenged: readonly Hearer<'challenged'>[]
   private readonly hearReset: readonly Hearer<'reset'>[]
+  private readonly hearCounted: readonly Hearer<'counted'>[]
   private readonly hearEnded: readonly Hearer<'ended'>[]
   /** Whether a detector wants to hear of sound connections that end, too. */
   private readonly hearsSound: boolean
+  private readonly unexplained: Unexplained
 
   /** @param isInside whether the packets came out of a tunnel over UDP */
   constructor(legs: Legs, collector: Collector, isInside: boolean) {
     const forms = new FlowForms(legs)
     this.legs = legs
+    this.unexplained = new Unexplained(legs)
     this.all = [
       new InvalidDrops(legs, collector),
       new Hairpins(legs, collector),
@@ -51,10 +61,16 @@ export class FlowFindings {
       // a RST that tells of another station ends no idle connection
       new RecycledAddresses(legs, collector, forms),
       new IdleGaps(legs, collector, forms),
+      new MissingEntries(legs, collector, forms),
+      new ForeignChallenges(legs, collector, forms),
+      new OlderClocks(legs, collector, forms),
+      new ShiftedSacks(legs, collector, forms),
       ...(isInside ? [new SynLadders(legs, collector, forms)] : []),
       new OneWayFlows(legs, collector, forms),
       new LoopbackSources(legs, collector),
       new UnfinishedSums(legs, collector),
+      new UnacknowledgedData(legs, this.unexplained, forms),
+      new UnfinishedHandshakes(legs, this.unexplained, forms),
     ]
     this.hearFirstDatagram = hearersOf(this.all, 'firstDatagram')
     this.hearDns = hearersOf(this.all, 'dns')
@@ -63,6 +79,7 @@ export class FlowFindings {
     this.hearOpening = hearersOf(this.all, 'opening')
     this.hearChallenged = hearersOf(this.all, 'challenged')
     this.hearReset = hearersOf(this.all, 'reset')
+    this.hearCounted = hearersOf(this.all, 'counted')
     this.hearEnded = hearersOf(this.all, 'ended')
     this.hearsSound = this.all.some(({ hearsSound }) => hearsSound === true)
   }
@@ -96,6 +113,7 @@ export class FlowFindings {
   }
 
   ended(leg: number, now: number): void {
+    for (const detector of this.hearCounted) detector.counted(leg)
     if (this.legs.isSound(leg) && !this.hearsSound) return
     for (const detector of this.hearEnded) detector.ended(leg, now)
   }
@@ -112,9 +130,14 @@ export class FlowFindings {
     return this.all.flatMap(detector => detector.facts?.() ?? [])
   }
 
+  /** What stays of connections that failed, where none of `told` explains it; to be asked for after conclude(). */
+  leftOver(told: readonly Facts[]): Facts[] {
+    return this.unexplained.conclude(told)
+  }
+
   /** What searches of the detectors may look at. */
   get budgets(): Budget[] {
-    return this.all.flatMap(({ budget }) => budget ?? [])
+    return [...this.all.flatMap(({ budget }) => budget ?? []), this.unexplained.budget]
   }
 }
 

@@ -6,6 +6,7 @@ import {
   GAP_BEFORE,
   GAP_FRAME,
   GAP_LENGTH,
+  GAP_OUTLIVED,
   GAP_PACKETS,
   GAP_SIDE,
   GAP_TIME,
@@ -47,7 +48,19 @@ export function notePause(legs: Legs, leg: number, direction: number, seen: Obse
   legs.setRare(leg, GAP_PACKETS, legs.side(leg, direction, SIDE_PACKETS))
 }
 
-/** The other side has answered: there is no pause to tell of any more. */
+/** The other side has answered: the connection was still known, after as long a pause. */
+export function outlivePause(legs: Legs, leg: number): void {
+  const length = legs.rare(leg, GAP_LENGTH)
+  if (length > legs.rare(leg, GAP_OUTLIVED)) legs.setRare(leg, GAP_OUTLIVED, length)
+  forgetPause(legs, leg)
+}
+
+/** Whether the connection went on after a pause as long as this one: it was not forgotten for want of packets. */
+export function hasOutlived(legs: Legs, leg: number): boolean {
+  return legs.rare(leg, GAP_LENGTH) <= legs.rare(leg, GAP_OUTLIVED)
+}
+
+/** There is no pause to tell of any more. */
 export function forgetPause(legs: Legs, leg: number): void {
   legs.setRare(leg, GAP_FRAME, 0)
   legs.setRare(leg, GAP_LENGTH, 0)

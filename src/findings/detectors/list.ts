@@ -17,6 +17,8 @@ const EXPLANATIONS: readonly Explanation[] = [
   // an answer past the translation that is not the only one
   { by: 'two-answerers', instead: 'asymmetric-same-bridge-return', when: areOfSameClients },
   { by: 'two-answerers', instead: 'dsr-untranslated-reply', when: areOfSameClients },
+  // behind the translation another host's connection looks as an earlier one of the same port
+  { by: 'foreign-challenge-ack', instead: 'port-reuse', when: areOfSameClients },
   // who comes when no port is left is lost as with a full table
   { by: 'snat-port-pressure', instead: 'conntrack-table-full', when: haveNoPorts },
   // what the model says of the table is surer than what the packets let guess, unless they contradict it

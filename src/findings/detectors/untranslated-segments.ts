@@ -42,6 +42,7 @@ import {
   type Step,
   step,
 } from '../facts/facts.ts'
+import { hasOutlived } from './idle-gap.ts'
 
 /** A pause in which an entry may have died: nobody lets connections expire sooner. */
 export const PAUSE = 1e9
@@ -243,6 +244,7 @@ export class Leaks {
       return false
     const invalid = { capture: legs.capture(leg), frame: legs.rare(leg, SUSPICION_FRAME) }
     legs.setRare(leg, SUSPICION, 0)
+    legs.mark(leg, LEG_EXPLAINED)
     // the client, by its TTL: it knows the connection, with another address of the server
     const isOfClient = direction === 0 && seen.ttl === legs.ttl(leg, 0)
     const steps = [step('outside', [invalid]), step('reset-answer', [frameOf(seen)])]
@@ -280,7 +282,7 @@ export class Leaks {
   /** Data from outside after a pause, answered by the host that used to pass it on: the RST has not been routed. */
   private forgotten(leg: number, seen: Observation): void {
     const { legs } = this
-    if (legs.rare(leg, GAP_FRAME) === 0 || legs.rare(leg, GAP_SIDE) !== 1) return
+    if (legs.rare(leg, GAP_FRAME) === 0 || legs.rare(leg, GAP_SIDE) !== 1 || hasOutlived(legs, leg)) return
     if (legs.has(leg, LEG_EXPLAINED) || legs.has(leg, LEG_RST)) return
     if (seen.sequence !== legs.side(leg, 1, SIDE_ACK)) return
     if (!isFresh(seen.ttl) || seen.ttl <= legs.ttl(leg, 0)) return

@@ -3,7 +3,7 @@
 /** Words of a leg, two cache lines. A plain segment touches the first alone, a lookup among several legs both. */
 export const LEG_WORDS = 32
 /** Words that stand in a record of their own, read when a leg begins or is judged; their numbers go on from LEG_WORDS. */
-export const COLD_WORDS = 10
+export const COLD_WORDS = 11
 
 /** LEG_* bits. */
 export const FLAGS = 0
@@ -84,6 +84,8 @@ export const RESPONDER_PREVIOUS = 38
 export const SERIAL = 39
 /** IPv6: record of the addresses. */
 export const WIDE = 40
+/** The SYN's timestamp, 0 without. */
+export const SYN_TIMESTAMP = 41
 
 export const LEG_SYN = 1
 export const LEG_SYN_ACK = 2
@@ -115,7 +117,7 @@ export const LEG_FROM_HOST = 32768
 export const LEG_OF_HOST = 65536
 
 // words of a rare record: what few connections have
-export const RARE_WORDS = 32
+export const RARE_WORDS = 42
 /** Data that came after a pause, exactly where the flow had stopped: frame and side; the frame before the pause. */
 export const GAP_FRAME = 0
 export const GAP_SIDE = 1
@@ -144,6 +146,33 @@ export const REUSE_FAILED_FOR = 19
 /** Those that an ACK of the last connection answered, and others that what was left of it refused. */
 export const REUSE_CHALLENGES = 20
 export const REUSE_REFUSALS = 21
+/** Data that were sent again since the other side acknowledged last: how often, which side, that acknowledgment. */
+export const REPEATED = 31
+export const REPEATED_SIDE = 30
+export const REPEATED_ACK = 29
+/** … the frame of the first of them, its sequence number; milliseconds from the leg's start to the first and to the last. */
+export const REPEATED_FRAME = 28
+export const REPEATED_SEQUENCE = 27
+export const REPEATED_TIME = 26
+export const REPEATED_LAST = 25
+/** SACK blocks of one side that lie outside of all that the other sent: how often, which side's, how far off the first was. */
+export const SHIFTED = 32
+export const SHIFTED_SIDE = 33
+export const SHIFTED_BY = 34
+/** … the frame of the first and of the last; whether one of that side fits or is off otherwise. */
+export const SHIFTED_FRAME = 35
+export const SHIFTED_LAST = 36
+export const SHIFTED_DOUBT = 37
+/** Frame of an ACK that answers the SYN with other numbers, 0 for none; that number; SYNs until then; frame of the client's RST. */
+export const FOREIGN_FRAME = 38
+export const FOREIGN_ACK = 39
+export const FOREIGN_SYNS = 40
+export const FOREIGN_RESET = 41
+/** A CLOCK_* of a SYN that goes unanswered, and the frame of the answered SYN that it was compared with. */
+export const CLOCK = 23
+export const CLOCK_FRAME = 22
+/** Milliseconds of the longest pause after which the other side was heard again. */
+export const GAP_OUTLIVED = 24
 /** A SYN that went to another station than the first: its hardware address, its frame. */
 export const MOVED_STATION = 16
 export const MOVED_FRAME = 17

@@ -1,6 +1,7 @@
 // The words of legs (leg-layout.ts) behind names: what each observation point saw of a connection.
 
 import type { Endpoint } from '../../host/knowledge.ts'
+import { IPPROTO_TCP } from '../../net/numbers.ts'
 import { RecordPool } from '../../net/record-pool.ts'
 import type { Packet } from '../../packet/packet.ts'
 import {
@@ -12,6 +13,7 @@ import {
   LEG_DNS,
   LEG_FIN,
   LEG_FIN_BACK,
+  LEG_OPEN,
   LEG_ORIGINAL_ENDS,
   LEG_SYN,
   LEG_SYN_ACK,
@@ -63,13 +65,15 @@ export class LegRecords {
     return (this.pool.get(leg, FLAGS) & flags) !== 0
   }
 
-  /** Whether both sides have opened a connection without anything rare about it; a DNS conversation is never taken for one. */
+  /** Whether a connection was opened, of TCP to the end, without anything rare about it; one with DNS is never taken for one. */
   isSound(leg: number): boolean {
     const words = this.pool.memory
     const at = this.pool.at(leg)
+    const flags = words[at + FLAGS]
     return (
-      (words[at + FLAGS] & (LEG_SYN | LEG_SYN_ACK | LEG_DNS)) === (LEG_SYN | LEG_SYN_ACK) &&
-      words[at + RARE] === 0
+      (flags & (LEG_SYN | LEG_SYN_ACK | LEG_DNS)) === (LEG_SYN | LEG_SYN_ACK) &&
+      words[at + RARE] === 0 &&
+      ((flags & LEG_OPEN) !== 0 || this.protocol(leg) !== IPPROTO_TCP)
     )
   }
 

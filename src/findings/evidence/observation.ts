@@ -3,7 +3,7 @@ import { addressWord } from '../../net/address.ts'
 import { IPPROTO_TCP, IPPROTO_UDP, PACKET_HOST, PACKET_OUTGOING, TCP_SYN } from '../../net/numbers.ts'
 import { dnsId, hasDnsHead, isDnsQuery } from '../../packet/dns.ts'
 import { destinationWord, type Packet, sourceWord } from '../../packet/packet.ts'
-import { readSynOptions, type SynOptions } from '../../packet/tcp.ts'
+import { firstSackBlockAt, readSynOptions, type SynOptions, timestampValue } from '../../packet/tcp.ts'
 import { isSumUnfinished } from '../../packet/unfinished-checksum.ts'
 import {
   destinationMacAt,
@@ -65,6 +65,8 @@ export class Observation {
   window = 0
   /** What a SYN offers, 0 without the option. */
   windowScale = 0
+  /** The clock of who sent a SYN, 0 without the option. */
+  timestamp = 0
   /** A SUM_*. */
   sum = 0
   /** UDP alone: DNS_* bits. */
@@ -73,6 +75,11 @@ export class Observation {
   payload = 0
   /** Number of the packet, 32 bits of it: its copies have the same. */
   number = 0
+  /** Edges of the first SACK block, once readSack() has found one. */
+  sackLeft = 0
+  sackRight = 0
+
+  private segment: Packet | null = null
 
   private readonly options: SynOptions = {
     present: false,
@@ -201,7 +208,18 @@ export class Observation {
     this.destinationWord = addressWord(6, destination[0], destination[1], destination[2], destination[3])
   }
 
+  /** Reads the first SACK block of the segment that was taken last. @returns whether it has one */
+  readSack(): boolean {
+    const { segment } = this
+    const at = segment === null ? -1 : firstSackBlockAt(segment)
+    if (segment === null || at < 0) return false
+    this.sackLeft = segment.view.getInt32(at)
+    this.sackRight = segment.view.getInt32(at + 4)
+    return true
+  }
+
   private takeSegment(packet: Packet): void {
+    this.segment = packet
     this.flags = packet.tcpFlags
     this.sequence = packet.sequence
     this.acknowledgment = packet.acknowledgment
@@ -209,12 +227,14 @@ export class Observation {
     this.payload = packet.transportLength - packet.tcpHeaderLength
     this.dns = 0
     this.windowScale = 0
+    this.timestamp = 0
     this.sum = SUM_UNKNOWN
     if ((packet.tcpFlags & TCP_SYN) === 0) return
     if (this.sums < MOST_SUMS) {
       this.sums++
       this.sum = isSumUnfinished(packet) ? SUM_UNFINISHED : SUM_FINISHED
     }
+    this.timestamp = timestampValue(packet)
     readSynOptions(packet, this.options)
     if (this.options.windowScaling) this.windowScale = this.options.windowScale
   }
@@ -226,6 +246,7 @@ export class Observation {
     this.acknowledgment = 0
     this.window = 0
     this.windowScale = 0
+    this.timestamp = 0
     this.sum = SUM_UNKNOWN
   }
 

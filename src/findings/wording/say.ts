@@ -9,9 +9,11 @@ import { conntrackTableFull } from './conntrack-table-full.ts'
 import { dnsRace } from './dns-race.ts'
 import { dsrInvalidDrop } from './dsr-invalid-drop.ts'
 import { dsrUntranslatedReply } from './dsr-untranslated-reply.ts'
+import { entryMissing } from './entry-missing.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
 import type { Finding } from './finding.ts'
 import { flowText } from './flow.ts'
+import { foreignChallengeAck } from './foreign-challenge-ack.ts'
 import { GIVEN_REASONS } from './given.ts'
 import { hairpinModeOff } from './hairpin-mode-off.ts'
 import { hairpinNoMasquerade } from './hairpin-no-masquerade.ts'
@@ -37,6 +39,7 @@ import { portReuse } from './port-reuse.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
 import { recycledAddress } from './recycled-address.ts'
 import { replyOtherInterface } from './reply-other-interface.ts'
+import { sackNotTranslated } from './sack-not-translated.ts'
 import { sctpPathWithoutEntry } from './sctp-path-without-entry.ts'
 import { snatInsertRace } from './snat-insert-race.ts'
 import { snatPortPressure } from './snat-port-pressure.ts'
@@ -44,9 +47,12 @@ import { staleMapping } from './stale-mapping.ts'
 import { staleSourceMapping } from './stale-source-mapping.ts'
 import { synFlood } from './syn-flood.ts'
 import { tableFileContradicted } from './table-file-contradicted.ts'
+import { tcpTimestampsNat } from './tcp-timestamps-nat.ts'
 import { sysctlOf, triedAdvice } from './tried-sysctls.ts'
 import { twoAnswerers } from './two-answerers.ts'
 import { udpFlood } from './udp-flood.ts'
+import { unacknowledgedData } from './unacknowledged-data.ts'
+import { unfinishedHandshake } from './unfinished-handshake.ts'
 import { untranslatedSource } from './untranslated-source.ts'
 import { vxlanChecksum } from './vxlan-checksum.ts'
 import { counted, type Wording } from './wording.ts'
@@ -74,10 +80,13 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'port-reuse': portReuse,
   'recycled-address': recycledAddress,
   'sctp-path-without-entry': sctpPathWithoutEntry,
+  'foreign-challenge-ack': foreignChallengeAck,
+  'sack-not-translated': sackNotTranslated,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
   'stale-mapping': staleMapping,
   'syn-flood': synFlood,
+  'entry-missing': entryMissing,
   'entry-older-than-rule': entryOlderThanRule,
   'stale-source-mapping': staleSourceMapping,
   'reply-other-interface': replyOtherInterface,
@@ -93,6 +102,9 @@ const WORDINGS: Readonly<Record<FindingId, Wording>> = {
   'table-file-contradicted': tableFileContradicted,
   'two-answerers': twoAnswerers,
   'udp-flood': udpFlood,
+  'tcp-timestamps-nat': tcpTimestampsNat,
+  'unacknowledged-data': unacknowledgedData,
+  'unfinished-handshake': unfinishedHandshake,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,
 }

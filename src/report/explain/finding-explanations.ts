@@ -15,6 +15,14 @@ import {
   idleTimeoutUntranslatedReply,
 } from './idle-connections.ts'
 import { invalidLeak, invalidLeakPrivateSource, invalidReset } from './invalid-packets.ts'
+import {
+  entryMissing,
+  foreignChallengeAck,
+  sackNotTranslated,
+  tcpTimestampsNat,
+  unacknowledgedData,
+  unfinishedHandshake,
+} from './left-over.ts'
 import { partialNotrack, pmtuBlackhole, sctpPathWithoutEntry } from './lost-on-the-way.ts'
 import { entryOlderThanRule, recycledAddress, staleMapping, staleSourceMapping } from './old-entries.ts'
 import {
@@ -39,7 +47,9 @@ export const FINDING_EXPLANATIONS: Readonly<Record<FindingId, Explanation>> = {
   'dns-race': dnsRace,
   'dsr-invalid-drop': dsrInvalidDrop,
   'dsr-untranslated-reply': dsrUntranslatedReply,
+  'entry-missing': entryMissing,
   'entry-older-than-rule': entryOlderThanRule,
+  'foreign-challenge-ack': foreignChallengeAck,
   'hairpin-mode-off': hairpinModeOff,
   'hairpin-no-masquerade': hairpinNoMasquerade,
   'idle-gap': idleGap,
@@ -63,6 +73,7 @@ export const FINDING_EXPLANATIONS: Readonly<Record<FindingId, Explanation>> = {
   'private-destination-leak': privateDestinationLeak,
   'recycled-address': recycledAddress,
   'reply-other-interface': replyOtherInterface,
+  'sack-not-translated': sackNotTranslated,
   'sctp-path-without-entry': sctpPathWithoutEntry,
   'snat-insert-race': snatInsertRace,
   'snat-port-pressure': snatPortPressure,
@@ -70,8 +81,11 @@ export const FINDING_EXPLANATIONS: Readonly<Record<FindingId, Explanation>> = {
   'stale-source-mapping': staleSourceMapping,
   'syn-flood': synFlood,
   'table-file-contradicted': tableFileContradicted,
+  'tcp-timestamps-nat': tcpTimestampsNat,
   'two-answerers': twoAnswerers,
   'udp-flood': udpFlood,
+  'unacknowledged-data': unacknowledgedData,
+  'unfinished-handshake': unfinishedHandshake,
   'untranslated-source': untranslatedSource,
   'vxlan-checksum': vxlanChecksum,
   'wrong-source-answer': wrongSourceAnswer,
