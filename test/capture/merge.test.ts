@@ -167,7 +167,7 @@ describe('captures', () => {
     expect(source.captures[1].damage).toEqual([
       {
         offset: 0,
-        message: 'could not be opened a second time: no such file, expected a capture',
+        message: 'could not be opened a second time: no such file',
         stopped: true,
       },
     ])

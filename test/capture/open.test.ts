@@ -40,15 +40,15 @@ function fifo(): string {
 
 describe('refuses', () => {
   const header = writePcap([])
-  const cases: [what: string, path: () => string, offset: number, expected: string][] = [
-    ['a missing file', () => join(folder, 'none'), 0, 'no such file, expected a capture'],
+  const cases: [what: string, path: () => string, offset: number | null, expected: string][] = [
+    ['a missing file', () => join(folder, 'none'), null, 'no such file'],
     [
       'a path through a file',
       () => join(save('x'), 'x'),
-      0,
-      'no such file: a part of the path is no directory, expected a capture',
+      null,
+      'no such file: a part of the path is no directory',
     ],
-    ['a directory', () => folder, 0, 'is a directory, expected a capture'],
+    ['a directory', () => folder, null, 'is a directory, expected a capture'],
     ['an empty file', () => save(''), 0, 'empty, expected a capture'],
     [
       'a cut header',

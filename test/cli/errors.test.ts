@@ -95,7 +95,6 @@ describe('damage further in', () => {
 
 describe('wrong usage', () => {
   it.each([
-    [[], /missing required argument 'capture'/],
     [['analyze'], /missing required argument 'capture'/],
     [['x.pcap', '--frobnicate'], /unknown option '--frobnicate'/],
     [['x.pcap', '--top', 'many'], /--top many: expected a whole number from 0/],

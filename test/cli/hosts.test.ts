@@ -113,7 +113,7 @@ describe('captures of two hosts', () => {
       '          fix on nodeB: dsr-untranslated-reply; it is the cause of dsr-untranslated-reply on nodeA (1 connection)',
     ])
     const [, a = '', b = ''] = stdout.split(/==> node[AB] <==\n/)
-    expect(a).toContain('fix:   on nodeB, as told there')
+    expect(a).toContain('fix     on nodeB, as told there')
     expect(a).not.toContain('iptables -t nat')
     expect(b).toContain('iptables -t nat -A POSTROUTING')
 

@@ -90,7 +90,7 @@ describe('an expression that is none', () => {
     ['tcp[13] = ', 11, 'expected a number'],
     ['len / 0 = 1', 9, 'division by zero'],
     ['tcp ; udp', 5, 'means nothing in a filter'],
-    ['frobnicate', 1, 'no word of a filter'],
+    ['frobnicate', 1, "is not a word of tcpdump's filters"],
     ['port 080', 6, 'no number of 32 bits'],
   ])('%s', (text, column, reason) => {
     const error = errorOf(text)

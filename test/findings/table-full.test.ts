@@ -86,6 +86,6 @@ describe.skipIf(!hasLab)('a table that was full', () => {
 it('speaks of one refused packet as of one', async () => {
   const args = ['fixtures/report/syn-flood.pcap', '--set', 'nf_conntrack_max=199']
   const { stdout } = await runCli(args)
-  expect(stdout).toContain('the table was full: 1 packet refused, of 1 connection, from')
+  expect(stdout).toContain('Conntrack table full: 1 packet of 1 connection refused from')
   expect(stdout).not.toMatch(/\b1 (packets|connections|entries|flows)\b/)
 })

@@ -11,7 +11,8 @@ export function nearest(
 ): string {
   const word = strip(given)
   let best = ''
-  let fewest = Math.floor(word.length / LETTERS_AN_EDIT) + 1
+  // of two letters one may be wrong, too
+  let fewest = Math.max(Math.floor(word.length / LETTERS_AN_EDIT), word.length < 2 ? 0 : 1) + 1
   for (const candidate of candidates) {
     const other = strip(candidate)
     const edits = isPart(other, word) ? 1 : countEdits(word, other)

@@ -201,6 +201,7 @@ function withoutPrefix(name: string): string {
 const LISTED = 'expected one of `sysctl net.netfilter`'
 
 function suggest(given: string): string {
-  const strip = (name: string): string => withoutPrefix(name).replace(/^nf_(conntrack_)?/, '')
+  const strip = (name: string): string =>
+    withoutPrefix(name).replace(/^(net\.bridge\.|(nf_)?(conntrack_)?)/, '')
   return nearest(given, [...Object.keys(SYSCTLS), ...HOST_SYSCTLS], strip)
 }

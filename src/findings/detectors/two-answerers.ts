@@ -56,7 +56,7 @@ export class TwoAnswerers implements Detector {
     refused.push({ asked, serial: legs.get(asked, SERIAL), found: this.caseOf(leg, asked, seen) })
   }
 
-  ended(leg: number): void {
+  counted(leg: number): void {
     const { legs, refused } = this
     for (let i = refused.length - 1; i >= 0; i--) {
       const each = refused[i]

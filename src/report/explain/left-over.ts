@@ -138,7 +138,7 @@ export const tcpTimestampsNat: Explanation = {
       'sysctl -w net.ipv4.tcp_timestamps=0',
     ),
   ],
-  source: ['tcp_peer_is_proven() (net/ipv4/tcp_metrics.c, until Linux 4.11)'],
+  source: ['tcp_peer_is_proven() (net/ipv4/tcp_metrics.c)'],
   reports: [],
 }
 
@@ -172,7 +172,7 @@ export const unfinishedHandshake: Explanation = {
   title: 'connections were answered, and their handshake was never finished',
   severity: 'info, warning',
   kernel: prose`A server sends its SYN-ACK again, five times at doubling intervals (tcp_synack_retries), while the third packet of the
-    handshake is missing. The entry waits in SYN_RECV for 60 s.`,
+    handshake is missing. The entry waits in SYN_RECV for 60 s, and each SYN-ACK renews it.`,
   points: prose`At the server: SYN-ACKs that leave. At the client: none that arrive, or acknowledgments that do not come through.`,
   evidence: prose`a SYN gets three SYN-ACKs or more in 2.5 s or more, and its client neither acknowledges nor resets; nothing else
     that was found explains it. A warning where that is more than chance`,

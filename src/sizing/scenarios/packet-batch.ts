@@ -90,6 +90,7 @@ function copyPacket(from: Packet, to: Packet, at: number): void {
   to.tcpHeaderLength = from.tcpHeaderLength
   to.sequence = from.sequence
   to.acknowledgment = from.acknowledgment
+  to.acknowledgmentShift = from.acknowledgmentShift
   to.window = from.window
 }
 
