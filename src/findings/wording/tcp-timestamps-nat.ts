@@ -23,7 +23,10 @@ export const tcpTimestampsNat: Wording = {
     ]
   },
   check: () => [
-    advice('on the server: whether it is set', 'sysctl net.ipv4.tcp_tw_recycle'),
+    advice(
+      'on the server: whether it is set; it prints nothing where the kernel has no such switch',
+      'sysctl -e net.ipv4.tcp_tw_recycle',
+    ),
     advice('on the server: SYNs that it dropped for their timestamps', 'nstat -az TcpExtPAWSPassive'),
   ],
   reasons: {
