@@ -34,25 +34,24 @@ export function hasNamespaces({ hosts }: Topology): boolean {
 
 /** Namespaces that all interfaces of a capture may be in; one is what it is in. */
 export function namespacesOf(topology: Topology, places: readonly CapturedPlace[]): Namespace[] {
-  const telling = places.filter(({ name, index }) => name !== 'lo' && index !== 1)
+  // asked once for each place: of very many namespaces each would ask all others
+  const telling = places
+    .filter(({ name, index }) => name !== 'lo' && index !== 1)
+    .map(place => ({ place, isNamed: isNamedAsInterface(topology, place) }))
   if (telling.length === 0) return []
   const all = allOf(topology)
   const told = all.filter(
-    ({ host }) =>
-      host !== null && telling.every(place => isOf(host, place, isNamedAsInterface(topology, place))),
+    ({ host }) => host !== null && telling.every(({ place, isNamed }) => isOf(host, place, isNamed)),
   )
   // what an interface sends by itself has its address; of a port of a bridge anybody's may be
-  const own = told.filter(({ host }) => host !== null && telling.every(place => isSender(host, place)))
+  const own = told.filter(({ host }) => host !== null && telling.every(({ place }) => isSender(host, place)))
   if (own.length > 0) return own
   // an interface that is known by its name, with its stations, is no unknown one of that name
-  if (told.length > 0 && telling.every(place => place.index !== 0 || isNamedAsInterface(topology, place)))
-    return told
+  if (told.length > 0 && telling.every(({ place, isNamed }) => place.index !== 0 || isNamed)) return told
   const beyond = all.filter(
     ({ name, host }) =>
       host === null &&
-      telling.every(place =>
-        topology.hosts.some(from => isPeer(from, name, place, isNamedAsInterface(topology, place))),
-      ),
+      telling.every(({ place, isNamed }) => topology.hosts.some(from => isPeer(from, name, place, isNamed))),
   )
   return [...told, ...beyond]
 }
