@@ -26,7 +26,8 @@ describe('INVALID packets', () => {
       .segment(turned(WEB), SYN_ACK)
       .segment(WEB, SYN)
       .segment(WEB, { ...ACK, sequence: 1001 })
-    expect(await counts(reordered)).toEqual([2, 0])
+    // what the client acknowledges was not seen on its way to it, so that nobody knows what became of the ACK
+    expect(await counts(reordered)).toEqual([1, 0])
   })
 
   it('of a whole connection are not', async () => {

@@ -83,7 +83,7 @@ export class ForwardedFlows {
     const record = this.transits.of(ct)
     if (record < 0) return
     this.noteExit(table, ct, record)
-    const service = this.noteService(table, ct)
+    const service = this.noteService(table, ct, record)
     const visit = this.noteArrival(table, ct, record)
     if (this.suspects.length < MOST_SUSPECTS && this.isSuspect(table, ct, record)) {
       const flow = forwardedFlow(table, ct, this.legs, this.transits, record, hasError)
@@ -169,15 +169,19 @@ export class ForwardedFlows {
   }
 
   /** @returns the key of the service that an entry's client asked for */
-  private noteService(table: Table, ct: number): number {
+  private noteService(table: Table, ct: number, record: number): number {
     const key = endKey(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, table.protocol(ct))
     const service = valueWithin(this.services, key, MOST_SERVICES, () => ({
       firstTranslated: Number.POSITIVE_INFINITY,
       answered: 0,
       newestUntranslated: Number.NEGATIVE_INFINITY,
       hasAnsweredUntranslated: false,
+      answersPassed: 0,
+      answersStayed: 0,
     }))
     if (service === null) return key
+    service.answersPassed += this.transits.passedCount(record, 1)
+    service.answersStayed += this.transits.stayedCount(record, 1)
     const status = table.status(ct)
     const isAnswered = (status & IPS_SEEN_REPLY) !== 0
     const start = table.start(ct)

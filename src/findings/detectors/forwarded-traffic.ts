@@ -20,6 +20,9 @@ export interface Service {
   /** When the newest began that was not, and whether one of those was answered. */
   newestUntranslated: number
   hasAnsweredUntranslated: boolean
+  /** Answers that left, and that did not, of all flows. */
+  answersPassed: number
+  answersStayed: number
 }
 
 /** What other flows did. */

@@ -10,8 +10,9 @@ import type { Judge, Traffic } from './forwarded-traffic.ts'
 const LEAST_STAYED = 3
 /** SYNs that stayed. */
 const LEAST_SYNS = 2
-/** Answers that stayed, and requests that left before them. */
+/** Answers of a flow that stayed, and requests that left before them; answers of all flows to the same server and port. */
 const LEAST_ANSWERS = 2
+const LEAST_OF_ALL = 6
 
 /**
  * Look-alikes, none of which is this:
@@ -21,11 +22,12 @@ const LEAST_ANSWERS = 2
  * - a target that is gone: the kernel drops what waits for its hardware address, and says so by ICMP;
  * - a stranger who is refused: the same client reaches the same port by another interface, or rules that were given send
  *   it to another host, and none of them drops it;
+ * - frames that the capture has lost: of so many answers some would be seen to leave;
  * - answers that a bridge switched: more points show them than those that the requests left by;
  * - answers of an open TCP connection, which may leave put together or cut up: of TCP, SYN-ACKs alone count.
  */
 export const lostInHost: Judge = (flow, traffic) => {
-  if (flow.isAnswered) return answersStay(flow)
+  if (flow.isAnswered) return answersStay(flow, traffic)
   const found = flow.protocol === IPPROTO_TCP ? byInterface(flow, traffic) : allButFirst(flow, traffic)
   return found ?? neverLeft(flow, traffic)
 }
@@ -49,9 +51,11 @@ function neverLeft(flow: ForwardedFlow, { isSentOn }: Traffic): ReturnType<Judge
 }
 
 /** Requests left, and all that answers them came in where they had left, and went no further. */
-function answersStay(flow: ForwardedFlow): ReturnType<Judge> {
+function answersStay(flow: ForwardedFlow, { service }: Traffic): ReturnType<Judge> {
   const { protocol, state, passed, answersPassed, answersStayed, answerIn, requestIn, requestOut } = flow
   if (passed < LEAST_ANSWERS || answersPassed > 0 || answersStayed < LEAST_ANSWERS) return null
+  // a capture that loses frames loses some of each kind
+  if (service === null || service.answersPassed > 0 || service.answersStayed < LEAST_OF_ALL) return null
   if (protocol === IPPROTO_TCP && state !== TCP_SYN_RECV && state !== TCP_SYN_SENT) return null
   if ((answerIn & requestIn) !== 0 || (answerIn & ~requestOut) !== 0) return null
   return {
