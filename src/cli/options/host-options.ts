@@ -70,7 +70,12 @@ export function knowledgeOf(flags: KnowledgeFlags, stderr: Writable | null, host
   const cluster = new Cluster()
   for (const path of kubernetes) read(path, '--kubernetes', text => readObjects(text, cluster))
   const told = topology.length === 0 ? null : hosts
-  const knowledge = new Knowledge(own, told, kubernetes.length === 0 ? null : cluster, flags.namespace ?? host)
+  const knowledge = new Knowledge(
+    own,
+    told,
+    kubernetes.length === 0 ? null : cluster,
+    flags.namespace ?? host,
+  )
   knowledge.merged = flags.merged ?? []
   return knowledge
 }
