@@ -228,9 +228,10 @@ describe('any payload', () => {
     const line = Buffer.from((start + rest.repeat(60_000 / rest.length)).slice(0, 60_000), 'latin1')
     const kernel = kernelOf('6.18', 'option') as Kernel
     const flow = new Flow('sip', kernel, 0, 17)
-    const before = performance.now()
-    for (const fromClient of [true, false])
-      flow.say({ fromClient, payload: new Uint8Array(line), captured: 65_535, wait: 0.01 })
-    expect(performance.now() - before).toBeLessThan(500)
+    // who reads from each line to the end would take minutes for so many, and the test would be ended
+    for (let i = 0; i < 200; i++) {
+      flow.say({ fromClient: i % 2 === 0, payload: new Uint8Array(line), captured: 65_535, wait: 0.01 })
+    }
+    expect(flow.live.size).toBeLessThan(line.length)
   })
 })
