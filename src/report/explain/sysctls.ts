@@ -80,7 +80,7 @@ export const SYSCTL_EXPLANATIONS: Readonly<Record<SysctlName, SysctlExplanation>
     'Seconds in COOKIE_WAIT: INIT was seen, and perhaps INIT ACK.',
   ),
   nf_conntrack_sctp_timeout_established: timeout(
-    'Seconds without a packet until the entry of an open SCTP association goes. 210 by the heartbeats of RFC 9260; 432,000 in kernels before 2021.',
+    'Seconds without a packet until the entry of an open SCTP association goes. 210 by the heartbeats of RFC 9260; 432,000 in older kernels (5.10.46 is one).',
   ),
   nf_conntrack_sctp_timeout_heartbeat_sent: timeout(
     'Seconds of an entry that a HEARTBEAT made: a further path of an association that is open already.',
