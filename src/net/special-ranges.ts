@@ -16,6 +16,11 @@ export function isPrivate(family: number, words: Int32Array): boolean {
   return first >>> 24 === 10 || first >>> 20 === 0xac1 || first >>> 16 === 0xc0a8
 }
 
+/** 224.0.0.0/4 (RFC 5771), 255.255.255.255, ff00::/8 (RFC 4291): what more than one host is meant by. */
+export function isGroup(family: number, first: number): boolean {
+  return family === 6 ? first >>> 24 === 0xff : first >>> 28 === 0xe || first === -1
+}
+
 /** Addresses that packets to and from the Internet may have: neither private nor of another special purpose. */
 export function isGlobal(family: number, words: Int32Array): boolean {
   if (isLoopback(family, words) || isPrivate(family, words)) return false

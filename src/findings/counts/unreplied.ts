@@ -13,6 +13,7 @@ import {
   PACKET_MULTICAST,
   protocolName,
 } from '../../net/numbers.ts'
+import { isGroup } from '../../net/special-ranges.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { destinationOf } from '../../sizing/flow.ts'
 
@@ -155,9 +156,7 @@ function isUnderWay(state: number): boolean {
 }
 
 function isMulticast(table: Table, ct: number): boolean {
-  const address = table.destinationWord(ct * 2, 0)
-  if (table.isIpv6(ct)) return address >>> 24 === 0xff
-  return address >>> 28 === 0xe || address === -1
+  return isGroup(table.isIpv6(ct) ? 6 : 4, table.destinationWord(ct * 2, 0))
 }
 
 /** Whether the frame went to more than one station: the destination's group bit, or the cooked header's packet type. */

@@ -9,11 +9,12 @@ import { type ServicePurpose, servicePurpose } from '../../host/rules/kube-proxy
 import { nameOf } from '../../host/rules/rules.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { placeOf } from '../../host/walk/rule-numbers.ts'
-import { addressWord } from '../../net/address.ts'
 import { hasPorts } from '../../net/numbers.ts'
-import type { Packet } from '../../packet/packet.ts'
+import { isGroup } from '../../net/special-ranges.ts'
+import { destinationWord, type Packet, sourceWord } from '../../packet/packet.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 import { endKey } from '../evidence/end-key.ts'
+import { endOfPacket } from '../evidence/flow-facts.ts'
 import { Collector, keyOf } from '../facts/collector.ts'
 import {
   type Confidence,
@@ -60,19 +61,11 @@ export class DroppedByRule {
   packet(packet: Packet, sightings: Sightings | null): void {
     const { rules } = this
     if (rules.stateNumber !== STATE_NEW || rules.decided < 0 || rules.why !== '' || !packet.hasTuple) return
-    if (!hasPorts(packet.protocol) || isToGroup(packet)) return
+    if (!hasPorts(packet.protocol) || isGroup(packet.family, packet.destination0)) return
     const ports = portsOf(packet)
-    const { family, protocol } = packet
-    const to = endKey(
-      addressWord(family, packet.destination0, packet.destination1, packet.destination2, packet.destination3),
-      ports & 0xffff,
-      protocol,
-    )
-    const from = endKey(
-      addressWord(family, packet.source0, packet.source1, packet.source2, packet.source3),
-      ports >>> 16,
-      protocol,
-    )
+    const { protocol } = packet
+    const to = endKey(destinationWord(packet), ports & 0xffff, protocol)
+    const from = endKey(sourceWord(packet), ports >>> 16, protocol)
     const frame = sightings?.frame(0) ?? packet.frame
     const known = this.flows.get(to)?.get(from)
     if (known !== undefined) {
@@ -87,8 +80,8 @@ export class DroppedByRule {
     clients.set(from, {
       flow: {
         protocol,
-        client: endOf(packet, true, ports >>> 16),
-        server: endOf(packet, false, ports & 0xffff),
+        client: endOfPacket(packet, true),
+        server: endOfPacket(packet, false),
         translated: null,
       },
       rule: rules.decided,
@@ -180,17 +173,4 @@ function weightOf(
 ): [Severity, Confidence] {
   if (purpose === null || isRejected) return ['info', 'certain']
   return ['warning', packets >= REPEATED ? 'certain' : 'likely']
-}
-
-function isToGroup({ family, destination0 }: Packet): boolean {
-  return family === 6 ? destination0 >>> 24 === 0xff : destination0 >>> 28 === 14 || destination0 === -1
-}
-
-function endOf(packet: Packet, isSource: boolean, port: number): Endpoint {
-  const words = isSource
-    ? [packet.source0, packet.source1, packet.source2, packet.source3]
-    : [packet.destination0, packet.destination1, packet.destination2, packet.destination3]
-  return packet.family === 6
-    ? { family: 6, words: Int32Array.from(words), port }
-    : { family: 4, words: Int32Array.of(words[0] ?? 0, 0, 0, 0), port }
 }

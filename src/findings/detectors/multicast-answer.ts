@@ -3,6 +3,7 @@
 import type { Table } from '../../conntrack/table.ts'
 import { invertTuple, Tuple, tupleOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_UDP } from '../../net/numbers.ts'
+import { isGroup } from '../../net/special-ranges.ts'
 import { destinationWord, type Packet } from '../../packet/packet.ts'
 import { endKey } from '../evidence/end-key.ts'
 import { flowOfEntry, flowOfTuples } from '../evidence/flow-facts.ts'
@@ -31,7 +32,7 @@ export class GroupAnswers {
     if (table.protocol(ct) !== IPPROTO_UDP) return
     const key = ct * 2
     const ports = table.ports(key)
-    if (isGroup(packet)) {
+    if (isGroup(packet.family, packet.destination0)) {
       if (this.queries.size === MOST_QUERIES) this.queries.clear()
       this.queries.set(endKey(table.source(key), ports >>> 16, IPPROTO_UDP), {
         port: ports & 0xffff,
@@ -80,9 +81,4 @@ export class GroupAnswers {
   conclude(): Facts[] {
     return this.collector.conclude()
   }
-}
-
-function isGroup({ family, destination0 }: Packet): boolean {
-  if (family === 6) return destination0 >>> 24 === 0xff
-  return destination0 >>> 28 === 0xe || destination0 === -1
 }

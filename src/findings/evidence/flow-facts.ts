@@ -1,7 +1,7 @@
 // The flow of an entry as facts: as it was meant, and as NAT made it. Protocols without ports have ends without them.
 import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { KIND_IPV6, keepsPorts, type Tuple } from '../../conntrack/tuple.ts'
+import { KIND_IPV6, keepsPorts, portsOf, type Tuple } from '../../conntrack/tuple.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { FlowFacts } from '../facts/facts.ts'
@@ -51,7 +51,7 @@ export function endOfPacket(packet: Packet, isSource: boolean): Endpoint {
   return {
     family: isIpv6 ? 6 : 4,
     words: isIpv6 ? Int32Array.from(words) : Int32Array.of(words[0], 0, 0, 0),
-    port: isSource ? packet.sourcePort : packet.destinationPort,
+    port: isSource ? portsOf(packet) >>> 16 : portsOf(packet) & 0xffff,
   }
 }
 

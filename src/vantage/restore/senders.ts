@@ -1,4 +1,5 @@
 // Points that show what one station sends and nothing that is sent to it: a bridge that is not promiscuous, by its own device.
+import { isGroup } from '../../net/special-ranges.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { Intake } from '../record/intake.ts'
 
@@ -21,7 +22,7 @@ export class Senders {
 
   /** Takes in a packet that the intake has read. */
   learn(packet: Packet, { point, sourceMac }: Intake): void {
-    if (point >= MOST_POINTS || isToGroup(packet)) return
+    if (point >= MOST_POINTS || isGroup(packet.family, packet.destination0)) return
     const { words } = this
     const at = point << SHIFT
     // a cooked capture tells which way a frame went
@@ -45,8 +46,4 @@ export class Senders {
     if (point >= MOST_POINTS || !isInitialTtl(packet.ttl)) return false
     return this.words[(point << SHIFT) + FLAGS] === FLAG_SEVERAL_SOURCES
   }
-}
-
-function isToGroup({ family, destination0 }: Packet): boolean {
-  return family === 6 ? destination0 >>> 24 === 0xff : destination0 >>> 28 === 14 || destination0 === -1
 }
