@@ -104,6 +104,23 @@ export function portsOf(packet: Packet): number {
     : (packet.sourcePort << 16) | packet.destinationPort
 }
 
+/** Whether two records are of one key. */
+export function sameTuple(a: Tuple, b: Tuple): boolean {
+  if (a.kind !== b.kind || a.ports !== b.ports) return false
+  if (a.source !== b.source || a.destination !== b.destination) return false
+  if (a.kind < KIND_IPV6) return true
+  return (
+    a.source0 === b.source0 &&
+    a.source1 === b.source1 &&
+    a.source2 === b.source2 &&
+    a.source3 === b.source3 &&
+    a.destination0 === b.destination0 &&
+    a.destination1 === b.destination1 &&
+    a.destination2 === b.destination2 &&
+    a.destination3 === b.destination3
+  )
+}
+
 /** Writes the inverse of `tuple` into `inverse` (another record); false where the kernel knows none (ICMP errors, …). */
 export function invertTuple(tuple: Tuple, inverse: Tuple): boolean {
   const ports = invertPorts(tuple.kind, tuple.ports)

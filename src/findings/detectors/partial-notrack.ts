@@ -2,7 +2,7 @@
 
 import { STATE_INVALID } from '../../conntrack/status.ts'
 import type { Table } from '../../conntrack/table.ts'
-import { hashTuple, invertTuple, KIND_IPV6, Tuple, tupleOf } from '../../conntrack/tuple.ts'
+import { hashTuple, invertTuple, sameTuple, Tuple, tupleOf } from '../../conntrack/tuple.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -66,7 +66,7 @@ export class HalfUntracked {
     if (!this.take(packet)) return
     const { tuple, halves } = this
     const half = halves.get(hashTuple(tuple))
-    if (half === undefined || half.isTold || !isSame(half.tuple, tuple)) return
+    if (half === undefined || half.isTold || !sameTuple(half.tuple, tuple)) return
     half.isTold = true
     if (!invertTuple(tuple, this.inverse)) return
     const code = state === STATE_INVALID ? 'invalid' : 'new'
@@ -109,27 +109,4 @@ export class HalfUntracked {
     tupleOf(packet, this.tuple)
     return true
   }
-}
-
-function isSame(a: Tuple, b: Tuple): boolean {
-  return (
-    a.kind === b.kind &&
-    a.ports === b.ports &&
-    a.source === b.source &&
-    a.destination === b.destination &&
-    (a.kind < KIND_IPV6 || isSameWide(a, b))
-  )
-}
-
-function isSameWide(a: Tuple, b: Tuple): boolean {
-  return (
-    a.source0 === b.source0 &&
-    a.source1 === b.source1 &&
-    a.source2 === b.source2 &&
-    a.source3 === b.source3 &&
-    a.destination0 === b.destination0 &&
-    a.destination1 === b.destination1 &&
-    a.destination2 === b.destination2 &&
-    a.destination3 === b.destination3
-  )
 }

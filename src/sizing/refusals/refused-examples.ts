@@ -1,5 +1,5 @@
 // The first connections that a full table refused, one by one: those that a finding names.
-import { Tuple } from '../../conntrack/tuple.ts'
+import { sameTuple, Tuple } from '../../conntrack/tuple.ts'
 
 /** Connections that are named. */
 const MOST = 20
@@ -43,13 +43,8 @@ export class RefusedExamples {
 
   private find(tuple: Tuple): RefusedExample | null {
     for (const example of this.all) {
-      if (isSame(example.tuple, tuple) || isSame(example.reply, tuple)) return example
+      if (sameTuple(example.tuple, tuple) || sameTuple(example.reply, tuple)) return example
     }
     return null
   }
-}
-
-function isSame(a: Tuple, b: Tuple): boolean {
-  // addresses of IPv6 are compared by their folds: good enough among so few
-  return a.ports === b.ports && a.kind === b.kind && a.source === b.source && a.destination === b.destination
 }
