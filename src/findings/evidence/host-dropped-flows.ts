@@ -3,12 +3,11 @@ import { TCP_SYN_SENT } from '../../conntrack/proto/tcp-table.ts'
 import { hashTuple, invertTuple, portsOf, Tuple, tupleOf } from '../../conntrack/tuple.ts'
 import { PACKET_HOST } from '../../net/numbers.ts'
 import { destinationWord, type Packet, sourceWord } from '../../packet/packet.ts'
-import { pointOfSide } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 import { endKey } from './end-key.ts'
 import { flowOfTuples } from './flow-facts.ts'
 import type { ForwardedFlow } from './forwarded-flow.ts'
-import { MASKED_POINTS } from './transits.ts'
+import { bitOf } from './transits.ts'
 
 /** Flows that are kept. */
 const MOST_FLOWS = 256
@@ -44,8 +43,7 @@ export class HostDroppedFlows {
     flow.stayed++
     flow.lastTime = sightings.time(0)
     flow.stayedFrames.last = sightings.frame(0)
-    const point = pointOfSide(sightings.point(0))
-    if (point < MASKED_POINTS) flow.requestIn |= 1 << point
+    flow.requestIn |= bitOf(sightings.point(0))
   }
 
   private begin(packet: Packet, sightings: Sightings): DroppedFlow {

@@ -5,7 +5,7 @@ import { pointOfSide } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
 
 /** Points that a mask has room for; what others show counts for none. */
-export const MASKED_POINTS = 32
+const MASKED_POINTS = 32
 
 // words of a record: those of the original direction, then the same of the reply's
 /** Points that showed packets before they were routed, and after, a bit each. */
@@ -193,8 +193,8 @@ export class Transits {
   }
 }
 
-/** The bit of a point in a mask. */
-function bitOf(side: number): number {
+/** The bit of a sighting's point in a mask; 0 beyond those that are told apart. */
+export function bitOf(side: number): number {
   const point = pointOfSide(side)
   return point < MASKED_POINTS ? 1 << point : 0
 }
