@@ -323,8 +323,7 @@ export class FlowTracker {
 
   /** Whether the packet was seen to leave again, as routed packets do: with a lower TTL. */
   private passed(sightings: Sightings): void {
-    let exit = -1
-    for (let i = 0; i < sightings.count; i++) if (sightings.ttl(i) < sightings.ttl(0)) exit = i
+    const exit = sightings.exit()
     const hasLeft = exit >= 0
     if (hasLeft) this.losses.left(sightings.point(exit), sightings.capture(exit))
     this.segments.passed(hasLeft)

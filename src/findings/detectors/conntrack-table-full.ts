@@ -206,9 +206,7 @@ const FULL: Pick<Facts, 'id' | 'severity' | 'firstTime' | 'lastTime' | 'rules' |
 
 /** Whether a packet was seen behind the host, too: with a lower TTL, or translated. */
 function isForwarded(sightings: Sightings | null): boolean {
-  if (sightings === null) return false
-  for (let i = 1; i < sightings.count; i++) if (sightings.ttl(i) < sightings.ttl(0)) return true
-  return sightings.translated !== 0
+  return sightings !== null && (sightings.exit() >= 0 || sightings.translated !== 0)
 }
 
 function pointsOf({ points }: { points: Set<number> }): number[] {

@@ -96,8 +96,7 @@ export class SctpPaths {
   private stays(ct: number, direction: number, sightings: Sightings | null): boolean {
     const record = this.transits.of(ct)
     if (sightings === null || record < 0 || this.transits.passedCount(record, direction) === 0) return false
-    for (let i = 1; i < sightings.count; i++) if (sightings.ttl(i) < sightings.ttl(0)) return false
-    return true
+    return sightings.exit() < 0
   }
 
   private add(table: Table, ct: number, packet: Packet, isLost: boolean, point: number): void {

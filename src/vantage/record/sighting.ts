@@ -200,6 +200,14 @@ export class Sightings {
     return at >= 0 && (this.ring.bytes[at] & 1) !== 0
   }
 
+  /** The last sighting of the packet behind the host, as a routed one has: with a lower TTL than the first; -1 for none. */
+  exit(): number {
+    let exit = -1
+    const ttl = this.ttl(0)
+    for (let i = 1; i < this.count; i++) if (this.ttl(i) < ttl) exit = i
+    return exit
+  }
+
   /** Whether both sightings have the same source address and port. */
   sameSource(a: number, b: number): boolean {
     return (
