@@ -114,6 +114,7 @@ export class FlowFindings {
 
   ended(leg: number, now: number): void {
     for (const detector of this.hearCounted) detector.counted(leg)
+    this.unexplained.counted(leg)
     if (this.legs.isSound(leg) && !this.hearsSound) return
     for (const detector of this.hearEnded) detector.ended(leg, now)
   }

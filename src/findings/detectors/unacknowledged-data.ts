@@ -86,10 +86,6 @@ export class UnacknowledgedData implements Detector {
       forgetRepetitions(legs, leg)
   }
 
-  counted(leg: number): void {
-    this.unexplained.counted(leg)
-  }
-
   ended(leg: number): void {
     const { legs } = this
     const count = legs.rare(leg, REPEATED)
