@@ -209,7 +209,7 @@ export class Analysis implements Observer, Witness {
           this.transits.packet(sightings, this.engine.key)
         this.verdicts.tracked(this.engine.state)
         this.tableCheck?.packet(packet, sightings)
-        if (this.rules?.isRefused === true) this.droppedByRule?.packet(packet, sightings)
+        if (this.isRefused) this.droppedByRule?.packet(packet, sightings)
         if (this.engine.state === STATE_INVALID) this.refused(packet, sightings)
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.halfUntracked.isAwake) this.besideUntracked(packet, sightings)
@@ -328,7 +328,7 @@ export class Analysis implements Observer, Witness {
       }),
       leftOut: told.length - wanted.length,
       owners,
-      searches: [...this.tracker.exhausted, ...[this.sctpPaths.budget].filter(({ refused }) => refused > 0)],
+      searches: [...this.tracker.budgets, this.sctpPaths.budget].filter(({ refused }) => refused > 0),
     }
   }
 
@@ -379,12 +379,16 @@ export class Analysis implements Observer, Witness {
     else if (state === STATE_UNTRACKED) this.halfUntracked.untracked(packet, this.pointOf(packet, sightings))
   }
 
+  /** Whether the rules given dropped or refused the packet under way. */
+  private get isRefused(): boolean {
+    return this.rules?.isRefused === true
+  }
+
   /** Some packets are not tracked: may this one answer them? */
   private besideUntracked(packet: Packet, sightings: Sightings | null): void {
     const { state } = this.engine
     if (state !== STATE_NEW && state !== STATE_INVALID) return
-    const isRefused = this.rules?.isRefused === true
-    this.halfUntracked.tracked(packet, state, isRefused, this.pointOf(packet, sightings))
+    this.halfUntracked.tracked(packet, state, this.isRefused, this.pointOf(packet, sightings))
   }
 
   private refused(packet: Packet, sightings: Sightings | null): void {
@@ -398,8 +402,7 @@ export class Analysis implements Observer, Witness {
       tracker.outsideWindow(packet, sightings, engine.key >> 1)
     this.invalidFates?.add()
     if (engine.key < 0) {
-      const isDropped = this.rules?.isRefused === true
-      this.sctpPaths.refused(this.table, packet, sightings, isDropped, this.pointOf(packet, sightings))
+      this.sctpPaths.refused(this.table, packet, sightings, this.isRefused, this.pointOf(packet, sightings))
     }
     if (engine.key >= 0 && (engine.key & 1) === DIRECTION_REPLY)
       this.unreplied.invalidAnswer(this.table, engine.key >> 1)

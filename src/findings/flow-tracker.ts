@@ -175,11 +175,9 @@ export class FlowTracker {
     return this.segments.twoLives
   }
 
-  /** Searches that had to stop: what they were for, and how many steps they took. */
-  get exhausted(): Budget[] {
-    return [this.strayBudget, this.lifetimes.budget, ...this.detectors.budgets].filter(
-      ({ refused }) => refused > 0,
-    )
+  /** What searches may look at. */
+  get budgets(): Budget[] {
+    return [this.strayBudget, this.lifetimes.budget, ...this.detectors.budgets]
   }
 
   // a packet, point by point

@@ -131,8 +131,8 @@ export class ForwardedFlows {
     if (requests < LEAST_PACKETS) return false
     const isAnswered = (table.status(ct) & IPS_SEEN_REPLY) !== 0
     if (table.protocol(ct) !== IPPROTO_TCP) {
-      if (isAnswered && transits.passedCount(record, 1) === 0) return true
-      return !isAnswered || transits.lastTime(record, 0) > transits.lastTime(record, 1)
+      if (!isAnswered || transits.passedCount(record, 1) === 0) return true
+      return transits.lastTime(record, 0) > transits.lastTime(record, 1)
     }
     const state = table.state(ct)
     return state === TCP_SYN_SENT || state === TCP_SYN_RECV
