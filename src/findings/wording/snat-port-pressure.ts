@@ -27,7 +27,7 @@ export const snatPortPressure: Wording = {
     facts.values.isTranslated === true
       ? [
           advice(
-            'more source addresses: SNAT to a range (--to-source FIRST-LAST) at the rule that translates',
+            'more source addresses: SNAT to a range of them (--to-source) at the rule that translates',
           ),
           advice('connections that stay open (keep-alive)'),
           advice(

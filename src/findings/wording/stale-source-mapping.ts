@@ -20,7 +20,7 @@ export const staleSourceMapping: Wording = {
     return isOfPort(facts)
       ? [
           advice('delete the entry, once nobody else has the port to that peer', ...deletions),
-          advice('and masquerade others to a range of ports without that one (--to-ports FIRST-LAST)'),
+          advice('and masquerade others to a range of ports (--to-ports) without that one'),
         ]
       : [
           advice(
