@@ -26,9 +26,7 @@ export const snatPortPressure: Wording = {
   fix: facts =>
     facts.values.isTranslated === true
       ? [
-          advice(
-            'more source addresses: SNAT to a range of them (--to-source) at the rule that translates',
-          ),
+          advice('more source addresses: SNAT to a range of them (--to-source) at the rule that translates'),
           advice('connections that stay open (keep-alive)'),
           advice(
             'or entries that go sooner once they are closed',
