@@ -130,7 +130,7 @@ describe('the report', () => {
       // where it is stored has nothing to do with how much there is to say
       for (const capture of report.captures) capture.path = 'node.pcap'
       const text = screen(report, 80)
-      if (text.startsWith('OK')) expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(26)
+      if (text.startsWith('OK')) expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(24)
     },
   )
 

@@ -3,7 +3,7 @@
 import { plural, printable } from '../text/format.ts'
 import { textOfHosts } from '../text/hosts.ts'
 import type { Page } from '../text/page.ts'
-import { renderSections, SECTION_MARGIN, titled } from '../text/sections.ts'
+import { renderSections, SECTION_MARGIN, type Section } from '../text/sections.ts'
 import { createStyle } from '../text/style.ts'
 import { WallClock } from '../text/wall-clock.ts'
 import { wrap } from '../text/wrap.ts'
@@ -53,12 +53,16 @@ export function renderHosts(joined: JoinedHosts, options: TextOptions): string {
   if (hosts.length === 1 && only !== undefined)
     return textOfHosts(hosts, report => renderText(report, options))
   const each = textOfHosts(hosts, report => renderText(report, { ...options, repeatsVerdict: false }))
-  const repeated = hosts.flatMap(({ host, report }) => verdictLine(report, page, `${printable(host)}: `))
+  const repeated = options.repeatsVerdict
+    ? hosts.map(({ host, report }) => verdictSection(report, page, `${printable(host)}: `))
+    : []
   return [
     renderSections([['Hosts', wrap(hostLines(joined, page.style), page.width - SECTION_MARGIN)]], page.style),
     each,
-    ...(options.repeatsVerdict ? [`${repeated.join('\n')}\n`] : []),
-  ].join('\n')
+    renderSections(repeated, page.style, ''),
+  ]
+    .filter(part => part !== '')
+    .join('\n')
 }
 
 /** Renders the report for people. */
@@ -66,24 +70,23 @@ export function renderText(report: Report, options: TextOptions): string {
   const page = pageOf(options)
   const blocks = verdictBlocks(report, page).map(block => `${block.join('\n')}\n`)
   const between = options.extent === 'full' ? '\n' : ''
-  const details =
-    options.extent === 'brief'
-      ? ''
-      : renderSections(detailSections(report, options, page), page.style, between)
-  const last = options.repeatsVerdict ? `${verdictLine(report, page, '').join('\n')}\n` : ''
-  return [...blocks, details, last].filter(part => part !== '').join('\n')
+  const sections = [
+    ...(options.extent === 'brief' ? [] : detailSections(report, options, page)),
+    ...(options.repeatsVerdict ? [verdictSection(report, page, '')] : []),
+  ]
+  const details = renderSections(sections, page.style, between)
+  return [...blocks, details].filter(part => part !== '').join('\n')
 }
 
 function pageOf({ color, width, zone }: TextOptions): Page {
   return { style: createStyle(color), width, clock: new WallClock(zone) }
 }
 
-function verdictLine(report: Report, page: Page, host: string): string[] {
-  const lines = wrap([host + verdictText(report, page)], page.width - SECTION_MARGIN)
-  return titled('Verdict', lines, page.style.bold)
+function verdictSection(report: Report, page: Page, host: string): Section {
+  return ['Verdict', wrap([host + verdictText(report, page)], page.width - SECTION_MARGIN)]
 }
 
-function detailSections(report: Report, options: TextOptions, page: Page): [string, string[]][] {
+function detailSections(report: Report, options: TextOptions, page: Page): Section[] {
   const { style, width } = page
   const prose = width - SECTION_MARGIN
   const isFull = options.extent === 'full'
@@ -107,11 +110,7 @@ function detailSections(report: Report, options: TextOptions, page: Page): [stri
 }
 
 /** What went through one table. */
-function tableSections(
-  report: Report,
-  { extent, showsFlows }: TextOptions,
-  page: Page,
-): [string, string[]][] {
+function tableSections(report: Report, { extent, showsFlows }: TextOptions, page: Page): Section[] {
   const prose = page.width - SECTION_MARGIN
   const isFull = extent === 'full'
   const flows = isFull || showsFlows ? flowLines(report, page) : wrap(shortFlowLines(report), prose)
@@ -123,12 +122,7 @@ function tableSections(
 }
 
 /** The sections of what is inside of a tunnel, which never counts among what is around it. */
-function tunnelSections(
-  tunnel: TunnelReport,
-  report: Report,
-  options: TextOptions,
-  page: Page,
-): [string, string[]][] {
+function tunnelSections(tunnel: TunnelReport, report: Report, options: TextOptions, page: Page): Section[] {
   // what is inside went through no rules
   const { invalidFates: _, ...around } = report
   const inner: Report = { ...around, ...tunnel, knownTable: null, tunnels: [] }

@@ -116,7 +116,7 @@ function emptyText({ captures, packets }: Report): string {
 function notesOf(report: Report, page: Page): string[][] {
   return [
     invalidLines(report, trackedPackets(report), page),
-    ...unrepliedNotes(report, page.width - SECTION_MARGIN),
+    unrepliedLines(report, page.width - SECTION_MARGIN),
     wrap(unfinishedLines(report), page.width - SECTION_MARGIN),
   ].filter(lines => lines.length > 0)
 }
@@ -233,7 +233,7 @@ function ruleText(rule: RulePlaceReport | null): string {
 }
 
 /** Flows without a reply, by what came back instead, with their destinations: some lines for each kind. */
-function unrepliedNotes(report: Report, width: number): string[][] {
+function unrepliedLines(report: Report, width: number): string[] {
   const { unreplied, flows, packets } = report
   // an answer that the rules leave untracked is none for the entry
   const silent =
@@ -246,7 +246,7 @@ function unrepliedNotes(report: Report, width: number): string[][] {
   ]
   return kinds
     .filter(({ flows }) => flows > 0)
-    .map(({ kind, flows: count, what }) =>
+    .flatMap(({ kind, flows: count, what }) =>
       wrap(
         [
           `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED: ${what}`,
