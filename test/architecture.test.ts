@@ -135,7 +135,7 @@ const HOT = [
 
 /** Hot files that may make views or copies of bytes, of arrays or of text, and why no packet pays for it. */
 const COLD_SLICES: Record<string, string> = {
-  'findings/sysctl-trials.ts': 'the flows of a finding, once for the trials of it',
+  'findings/evidence/connections.ts': 'the flows of a finding, once for the trials of it',
   'capture/byte-source.ts': 'a chunk of a pipe',
   'capture/compression/gzip.ts': 'a chunk of a compressed stream',
   'capture/compression/lz4-block.ts': 'a match or literal run of a compressed block',

@@ -7,22 +7,17 @@ import type { KnownTable } from '../conntrack/known-entry.ts'
 import type { Translation } from '../conntrack/nat.ts'
 import { type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.ts'
 import { STATE_DROPPED, STATE_INVALID } from '../conntrack/status.ts'
-import { Tuple, tupleOf } from '../conntrack/tuple.ts'
-import type { Endpoint } from '../host/knowledge.ts'
 import { IPPROTO_TCP, TCP_ACK, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { Tracker } from '../replay.ts'
 import { Refusals } from '../sizing/refusals/refusals.ts'
 import { engineFor } from '../sizing/scenarios/sparing-engine.ts'
-import type { Facts, FindingId, FlowFacts } from './facts/facts.ts'
+import { Connections, destinationKey, sourceKey } from './evidence/connections.ts'
+import type { Facts, FindingId } from './facts/facts.ts'
 import { type Change, cures, type SysctlTrial } from './facts/sysctl-trial.ts'
 
-/** Flows of a finding that are replayed. */
-const MOST_FLOWS = 64
 /** Answers to stray packets that are waited for. */
 const MOST_STRAYS = 256
-/** Pairs of ends that are told apart. */
-const MOST_PAIRS = 1024
 
 /** Findings that rest on a verdict on segments of open connections. */
 const BY_VERDICT: readonly FindingId[] = [
@@ -64,49 +59,25 @@ class Trial {
   readonly sets: readonly SysctlSet[]
   private readonly base: Candidate
   private readonly candidates: readonly Candidate[]
-  /** Ends of the connections, in all forms that are known; null: all packets are of it. */
-  private readonly pairs: Set<string> | null
-  /** Ports of the servers: what has none of them is of no connection. */
-  private readonly ports = new Set<number>()
-  private readonly behind = new Tuple()
+  /** Null: all packets are of it. */
+  private readonly connections: Connections | null
 
   constructor(facts: Facts, sets: readonly SysctlSet[], settings: Settings, known: KnownTable | null) {
     this.facts = facts
     this.sets = sets
     const isOfTable = facts.id === 'conntrack-table-full'
-    const flows = facts.flows.slice(0, MOST_FLOWS)
-    this.pairs = isOfTable ? null : pairsOf(flows)
-    for (const { server, translated, answerer, untranslated } of flows) {
-      for (const end of [
-        server,
-        translated?.server,
-        answerer,
-        untranslated?.destination,
-        untranslated?.source,
-      ])
-        if (end) this.ports.add(end.port)
-    }
+    this.connections = isOfTable ? null : new Connections(facts.flows)
     this.base = new Candidate(settings, known, isOfTable)
     this.candidates = sets.map(set => new Candidate({ ...settings, ...set }, known, isOfTable))
   }
 
-  /** Whether a packet may be of one of the connections: by its ports alone, which tell most others apart. */
-  mayHave({ protocol, sourcePort, destinationPort }: Packet): boolean {
-    if (this.pairs === null) return true
-    return protocol === IPPROTO_TCP && (this.ports.has(sourcePort) || this.ports.has(destinationPort))
+  /** Whether a packet may be of one of the connections. */
+  mayHave(packet: Packet): boolean {
+    return this.connections === null || this.connections.mayHave(packet)
   }
 
-  /** Whether it is of one, as it came or as it left; then its ends before the translation are known from now on. */
   private has(packet: Packet, translation: Translation | null): boolean {
-    if (this.pairs === null) return true
-    const own = pairKey(sourceKey(packet), destinationKey(packet))
-    if (this.pairs.has(own)) return true
-    if (translation === null) return false
-    tupleOf(packet, this.behind)
-    if (translation.apply(this.behind) === 0) return false
-    if (!this.pairs.has(pairOfTuple(packet.family, this.behind))) return false
-    if (this.pairs.size < MOST_PAIRS) this.pairs.add(own)
-    return true
+    return this.connections === null || this.connections.has(packet, translation)
   }
 
   track(packet: Packet, translation: Translation | null): void {
@@ -274,54 +245,6 @@ function setsFor({ id, severity, values, reasons }: Facts, settings: Settings): 
   if (length === undefined) return lenient
   const longer = TIMEOUTS.filter(names => names.every(name => settings[name] * 1000 <= pause))
   return [...longer.map(names => Object.fromEntries(names.map(name => [name, length]))), ...lenient]
-}
-
-function pairsOf(flows: readonly FlowFacts[]): Set<string> {
-  const pairs = new Set<string>()
-  const add = (a: Endpoint | null | undefined, b: Endpoint | null | undefined): void => {
-    if (a && b) pairs.add(pairKey(endpointKey(a), endpointKey(b)))
-  }
-  for (const { client, server, translated, untranslated, answerer } of flows) {
-    for (const from of [client, translated?.client]) {
-      for (const to of [server, translated?.server, answerer]) add(from, to)
-    }
-    add(untranslated?.source, untranslated?.destination)
-  }
-  return pairs
-}
-
-/** Of both directions the same. */
-function pairKey(a: string, b: string): string {
-  return a < b ? `${a} ${b}` : `${b} ${a}`
-}
-
-function endpointKey({ family, words: [w0 = 0, w1 = 0, w2 = 0, w3 = 0], port }: Endpoint): string {
-  return [family, w0, w1, w2, w3, port].join()
-}
-
-function pairOfTuple(family: number, tuple: Tuple): string {
-  const { source, source0, source1, source2, source3, destination, ports } = tuple
-  const { destination0, destination1, destination2, destination3 } = tuple
-  const [from, to] =
-    family === 4
-      ? [
-          [source, 0, 0, 0],
-          [destination, 0, 0, 0],
-        ]
-      : [
-          [source0, source1, source2, source3],
-          [destination0, destination1, destination2, destination3],
-        ]
-  return pairKey([family, ...from, ports >>> 16].join(), [family, ...to, ports & 0xffff].join())
-}
-
-function sourceKey({ family, source0, source1, source2, source3, sourcePort }: Packet): string {
-  return [family, source0, source1, source2, source3, sourcePort].join()
-}
-
-function destinationKey(packet: Packet): string {
-  const { family, destination0, destination1, destination2, destination3, destinationPort } = packet
-  return [family, destination0, destination1, destination2, destination3, destinationPort].join()
 }
 
 /** A RST without a socket has the number that the segment acknowledged, and comes from where that went. */
