@@ -12,6 +12,8 @@ export interface Traits {
   readonly tcpRestartsBySyn: boolean
   /** A RST of a closing connection passes unchecked, so do more that answer a SYN let through. nf_conntrack_tcp_packet() */
   readonly tcpLenientRst: boolean
+  /** A RST answers a SYN that was let through only if the other side sent that. nf_conntrack_tcp_packet() */
+  readonly tcpRstAnswersOther: boolean
   /** The RST that answers a challenge ACK to a first SYN closes the entry. nf_conntrack_tcp_packet() */
   readonly tcpChallengeRst: boolean
   /** A FIN or RST out of window that answers one shortens the timeout. nf_tcp_handle_invalid() */
@@ -107,6 +109,7 @@ const GRID: Readonly<Record<keyof Traits, string>> = {
   tcpStaysLiberal:               '.     #     #     #     #     #     #     #',
   tcpRestartsBySyn:              '.     .     .     #     #     #     #     #',
   tcpLenientRst:                 '.     .     #     #     #     #     #     #',
+  tcpRstAnswersOther:            '.     #     #     #     #     #     #     #',
   tcpChallengeRst:               '.     .     .     #     #     #     #     #',
   tcpLowersTimeout:              '.     .     .     #     #     #     #     #',
   tcpInexactRstUnacknowledged:   '.     .     .     .     .     #     .     .',

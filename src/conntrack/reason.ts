@@ -40,8 +40,9 @@ export const REASON_DCCP_TYPE = 34
 export const REASON_DCCP_SEQUENCE = 35
 export const REASON_DCCP_STATE = 36
 export const REASON_DCCP_IGNORED = 37
+export const REASON_DCCP_CHECKSUM = 38
 
-export const REASON_COUNT = 38
+export const REASON_COUNT = 39
 
 /**
  * The complaints about one packet, mostly none, at most a few; reused for every packet.
@@ -131,6 +132,7 @@ const TITLES = [
   'nf_ct_dccp: type lacks 48bit sequence numbers',
   'invalid state transition',
   'invalid packet',
+  'nf_ct_dccp: bad checksum',
 ]
 
 /** The sentence of a code as a kernel with these traits logs it; `''` where it logs none. */

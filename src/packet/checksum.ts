@@ -1,6 +1,7 @@
 // Transport checksums as conntrack verifies them with nf_conntrack_checksum=1 (nf_ip_checksum(), nf_ip6_checksum(), sctp_compute_cksum(); RFC 1071).
 
 import {
+  IPPROTO_DCCP,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_SCTP,
@@ -21,6 +22,7 @@ const IPV4_ADDRESSES = 12
 const IPV4_ADDRESSES_LENGTH = 8
 const IPV6_ADDRESSES = 8
 const IPV6_ADDRESSES_LENGTH = 32
+const DCCP_COVERAGE = 5
 const SCTP_CHECKSUM = 8
 const SCTP_AFTER_CHECKSUM = 12
 const CRC_START = 0xffffffff | 0
@@ -39,7 +41,9 @@ export function transportChecksum(packet: Packet): number {
     case IPPROTO_UDP:
       return verifySum(packet, length, addAddresses(packet, addLength(length) + IPPROTO_UDP))
     case IPPROTO_UDPLITE:
-      return verifyUdpLite(packet)
+      return verifyPartly(packet, udpLength(packet) || length, IPPROTO_UDP)
+    case IPPROTO_DCCP:
+      return verifyPartly(packet, dccpCoverage(packet), IPPROTO_DCCP)
     case IPPROTO_ICMP:
       return packet.family === 4 ? verifySum(packet, length, 0) : CHECKSUM_OK
     case IPPROTO_ICMPV6:
@@ -53,13 +57,20 @@ export function transportChecksum(packet: Packet): number {
 }
 
 /**
- * The kernel sums UDP-Lite as protocol 17, and nf_ip_checksum_partial() swaps protocol and length in a call that
- * keeps eight bits of the protocol: only the low byte of an IPv4 payload's length is in the sum.
+ * Verifies a checksum that covers the beginning of its packet. nf_ip_checksum_partial() swaps protocol and length in a
+ * call that keeps eight bits of the protocol: only the low byte of an IPv4 payload's length is in the sum.
+ * @param protocol what the kernel sums, which takes UDP-Lite for 17
  */
-function verifyUdpLite(packet: Packet): number {
+function verifyPartly(packet: Packet, coverage: number, protocol: number): number {
   const length = packet.transportLength
   const summed = packet.family === 4 ? length & 0xff : addLength(length)
-  return verifySum(packet, udpLength(packet) || length, addAddresses(packet, summed + IPPROTO_UDP))
+  return verifySum(packet, coverage, addAddresses(packet, summed + protocol))
+}
+
+/** Bytes that the kernel covers of DCCP: all for 0, else so many words but one, from the ports on. dccp_error() */
+function dccpCoverage({ view, transportOffset, transportLength }: Packet): number {
+  const coverage = view.getUint8(transportOffset + DCCP_COVERAGE) & 0x0f
+  return coverage === 0 ? transportLength : (coverage - 1) * 4
 }
 
 function addAddresses(packet: Packet, sum: number): number {

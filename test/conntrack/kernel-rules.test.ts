@@ -51,10 +51,10 @@ describe.each(['5.10.46', '5.10', '5.15', '6.1', '6.12', '6.18', '7.2'])('Linux 
   })
 
   it('judges a RST behind a SYN of the same side that was let through, which it acknowledges', () => {
-    const passes = release.startsWith('5.10')
+    const passes = release === '5.10.46'
     // numbers in scripts are relative to where their side began
     const ownEnd = (0x10000000 + 500001 - 0x50000000) >>> 0
-    const ignored = passes
+    const ignored = release.startsWith('5.10')
       ? 'invalid packet ignored in state ESTABLISHED'
       : 'packet (index 0) in dir 0 ignored'
     play(`

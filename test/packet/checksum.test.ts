@@ -80,6 +80,23 @@ test('UDP-Lite: summed as protocol 17, as far as its coverage', () => {
   expect(check(partial, 31)).toBe(CHECKSUM_UNKNOWN)
 })
 
+test('DCCP: as far as its coverage, in IPv4 with the low byte of the length', () => {
+  const data = filler(300)
+  const header = (coverage: number, checksum = 0) =>
+    join('0f a0 00 50 03', [coverage, checksum >> 8, checksum & 0xff], '00 00 00 01')
+  const [whole, partly] = [0, 3].map(coverage => join(header(coverage), data))
+  const sealed = (coverage: number, checksum: number) => join(header(coverage, checksum), data)
+  const low = whole.length & 0xff
+  expect(check(in4(33, sealed(0, sum4(33, whole, low))))).toBe(CHECKSUM_OK)
+  expect(check(in4(33, sealed(0, sum4(33, whole))))).toBe(CHECKSUM_BAD)
+  const partial = in4(33, sealed(3, sum4(33, partly.subarray(0, 8), low)))
+  expect(check(partial)).toBe(CHECKSUM_OK)
+  expect(check(partial.with(28, 77))).toBe(CHECKSUM_OK)
+  expect(check(partial.with(20, 77))).toBe(CHECKSUM_BAD)
+  expect(check(in6(33, sealed(0, sum6(33, whole))))).toBe(CHECKSUM_OK)
+  expect(check(in6(33, sealed(0, sum6(33, whole, low))))).toBe(CHECKSUM_BAD)
+})
+
 test('ICMP and ICMPv6', () => {
   const echo = in4(1, icmp(8, 0, filler(9)))
   expect(check(echo)).toBe(CHECKSUM_OK)

@@ -1,7 +1,9 @@
-// The DCCP tracker that kernels had up to 6.16: nf_conntrack_proto_dccp.c (RFC 4340). Its checksum is not verified.
+// The DCCP tracker that kernels had up to 6.16: nf_conntrack_proto_dccp.c (RFC 4340).
+import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
 import type { Packet } from '../../packet/packet.ts'
 import { ACCEPT, type Context, REFUSE } from '../context.ts'
 import {
+  REASON_DCCP_CHECKSUM,
   REASON_DCCP_COVERAGE,
   REASON_DCCP_IGNORED,
   REASON_DCCP_MALFORMED,
@@ -122,6 +124,8 @@ function dccpError(context: Context, packet: Packet): boolean {
   const type = typeOf(packet)
   if (header < HEADER || header > length) context.reasons.add(REASON_DCCP_MALFORMED)
   else if (coverage !== 0 && (coverage - 1) * 4 > length) context.reasons.add(REASON_DCCP_COVERAGE)
+  else if (context.checksum && transportChecksum(packet) === CHECKSUM_BAD)
+    context.reasons.add(REASON_DCCP_CHECKSUM)
   else if (type >= PACKET_INVALID) context.reasons.add(REASON_DCCP_TYPE)
   else if (context.traits.dccpLongSequences && ((SHORT_SEQUENCES >> type) & 1) === 0 && !isLong(packet))
     context.reasons.add(REASON_DCCP_SEQUENCE)

@@ -271,7 +271,7 @@ function isChallengeAck(context: Context, ct: number, direction: number): boolea
 function reset(context: Context, ct: number, packet: Packet, direction: number, oldState: number): number {
   const entries = context.table.entries
   const at = ct << ENTRY_SHIFT
-  const { tcpLenientRst, tcpChallengeRst } = context.traits
+  const { tcpLenientRst, tcpRstAnswersOther, tcpChallengeRst } = context.traits
   // closing: the tuple may be in use again and all that is remembered outdated
   const isClosing = oldState >= TCP_FIN_WAIT && oldState <= TCP_CLOSE
   const seq = packet.sequence
@@ -303,8 +303,7 @@ function reset(context: Context, ct: number, packet: Packet, direction: number, 
     // in window but not exact: the other side may answer with a challenge ACK
     state = oldState
   }
-  // a kernel that is strict otherwise does not ask whose SYN it was
-  const isOtherSide = !tcpLenientRst || lastDirection !== direction
+  const isOtherSide = !tcpRstAnswersOther || lastDirection !== direction
   const answersSyn = (entries[at + STATUS] & IPS_SEEN_REPLY) !== 0 && lastIndex === INDEX_SYN && isOtherSide
   const answersAck = (entries[at + STATUS] & IPS_ASSURED) === 0 && lastIndex === INDEX_ACK
   if ((answersSyn || answersAck) && packet.acknowledgment === entries[at + LAST_END])

@@ -250,6 +250,12 @@ const EXPLANATIONS: readonly ReasonExplanation[] = [
     remedy: 'none by itself',
     source: DCCP,
   },
+  {
+    text: 'INVALID: the checksum of the DCCP packet is wrong, over as much of it as it says. Looked at while nf_conntrack_checksum is 1.',
+    origin: CHECKSUM_ORIGIN,
+    remedy: CHECKSUM_REMEDY,
+    source: DCCP,
+  },
 ]
 
 function outerAddress(): ReasonExplanation {
