@@ -61,8 +61,8 @@ export interface Traits {
 /** How what is known of a kernel came to be known. */
 export type Basis = 'verified' | 'read' | 'presumed'
 
-/** Who said which kernel it is: nobody, `--kernel`, `kernel.osrelease` in a file of sysctls, a preset, a scenario. */
-export type KernelOrigin = 'default' | 'option' | 'osrelease' | 'preset' | 'scenario'
+/** Who said which kernel it is: nobody, `--kernel`, `kernel.osrelease` in a file of sysctls, a node among Kubernetes objects, a preset, a scenario. */
+export type KernelOrigin = 'default' | 'option' | 'osrelease' | 'node' | 'preset' | 'scenario'
 
 /** A kernel to replay. Plain data: it travels to threads. */
 export interface Kernel {

@@ -1,7 +1,8 @@
 // All that was given of the host beside the captures: rules, topology, objects, and the questions that they answer together.
 import type { BroadcastNetwork } from '../conntrack/helper-assignment.ts'
-import { type Address, type Family, sameAddress } from './files/network.ts'
+import { type Address, type Family, formatAddress, sameAddress } from './files/network.ts'
 import type { Cluster } from './kubernetes/cluster.ts'
+import { nodeKernels } from './kubernetes/node-kernels.ts'
 import type { Rules } from './rules/rules.ts'
 import type { Subject } from './rules/subject.ts'
 import type { OfNamespaces } from './topology/namespaces.ts'
@@ -20,6 +21,7 @@ export class Knowledge {
   lacking: readonly number[] = []
   /** Captures of several network namespaces that were taken for one; none where they were not. */
   merged: readonly OfNamespaces[] = []
+  private readonly name: string
   private readonly isNamed: boolean
 
   /** @param name of the host or namespace that the captures are of, where it is told; `''`: not told */
@@ -27,6 +29,7 @@ export class Knowledge {
     this.rules = rules
     this.topology = topology
     this.cluster = cluster
+    this.name = name
     const named = name === '' ? null : (topology?.known(name) ?? null)
     this.isNamed = named !== null
     this.host = named ?? topology?.onlyHost ?? null
@@ -39,6 +42,14 @@ export class Knowledge {
     this.host = host
     const isListed = host !== null && host.interfaces.size > 0
     this.lacking = isListed ? indexes.filter(index => host.byIndex(index) === null) : []
+  }
+
+  /** Releases that the node of the captures may run, as far as objects tell: none, the one, or several. */
+  get kernels(): string[] {
+    if (this.cluster === null) return []
+    const own = [...(this.host?.interfaces.values() ?? [])].flatMap(({ addresses }) => addresses)
+    const addresses = own.map(({ address: { family, words } }) => formatAddress(family, words))
+    return nodeKernels(this.cluster, this.name, addresses)
   }
 
   /** The IPv4 networks of the host that have a broadcast address. */

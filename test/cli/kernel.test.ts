@@ -51,6 +51,56 @@ describe('the kernel', () => {
     expect(await kernelOf('--kernel', '6.1', ...file)).toMatchObject({ replayed: '6.1', origin: 'option' })
   })
 
+  describe('of a node', () => {
+    const nodes = (...kernels: Record<string, unknown>[]): string => {
+      const path = join(directory, 'nodes.json')
+      const items = kernels.map((nodeInfo, i) => ({
+        kind: 'Node',
+        metadata: { name: `node-${i + 1}` },
+        status: { nodeInfo, addresses: [{ type: 'InternalIP', address: `192.0.2.${i + 1}` }] },
+      }))
+      writeFileSync(path, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
+      return path
+    }
+    const ubuntu = { kernelVersion: '5.15.0-91-generic', operatingSystem: 'linux' }
+    const debian = { kernelVersion: '6.1.0-18-amd64', operatingSystem: 'linux' }
+    const windows = { kernelVersion: '10.0.20348.2227', operatingSystem: 'windows' }
+
+    it('is what objects say where all run the same, on Linux', async () => {
+      const kernel = { asked: '5.15.0-91-generic', replayed: '5.15', basis: 'presumed', origin: 'node' }
+      const same = nodes(ubuntu, ubuntu, windows)
+      expect(await kernelOf('--kubernetes', same)).toMatchObject(kernel)
+      expect(await kernelOf('--kubernetes', same, '--preset', 'linux-4.19')).toMatchObject(kernel)
+      expect(await kernelOf('--kubernetes', same, '--kernel', '6.1')).toMatchObject({ origin: 'option' })
+      const file = ['--sysctl', node]
+      expect(await kernelOf('--kubernetes', nodes(debian), ...file)).toMatchObject({ origin: 'osrelease' })
+      expect(await kernelOf('--kubernetes', nodes(windows))).toMatchObject({ origin: 'default' })
+      expect(await kernelOf('--kubernetes', nodes({}))).toMatchObject({ origin: 'default' })
+    })
+
+    it('is that of the node that the captures are named by, or that has an address of the topology', async () => {
+      const both = ['--kubernetes', nodes(ubuntu, debian)]
+      const { stdout } = await runCli(['analyze', '--json', `node-2=${CAPTURE}`, ...both])
+      expect(JSON.parse(stdout).hosts[0].report.kernel).toMatchObject({
+        asked: '6.1.0-18-amd64',
+        origin: 'node',
+      })
+      const topology = join(directory, 'addr.txt')
+      writeFileSync(
+        topology,
+        '2: eth0: <BROADCAST,UP> mtu 1500 qdisc noop state UP\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n    inet 192.0.2.1/24 scope global eth0\n',
+      )
+      expect(await kernelOf(...both, '--topology', topology)).toMatchObject({ asked: '5.15.0-91-generic' })
+    })
+
+    it('is not known where several run several: the report says so', async () => {
+      const { stdout } = await runCli([CAPTURE, '--kubernetes', nodes(ubuntu, debian)])
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+        "The nodes run Linux 5.15.0-91-generic, 6.1.0-18-amd64; nothing tells which of them was captured: the capture as NAME=FILE, by the node's name, does, and so does --kernel.",
+      )
+    })
+  })
+
   it('has the jiffies that were given', async () => {
     expect(await kernelOf('--hz', '1000')).toMatchObject({ origin: 'default', hz: 1000 })
   })

@@ -8,10 +8,11 @@ import {
   RELEASES,
   withHz,
 } from '../../conntrack/kernel.ts'
+import type { Knowledge } from '../../host/knowledge.ts'
 import { UsageError } from '../io/usage-error.ts'
 
 /** Help of the options, for program.ts. */
-export const KERNEL_HELP = `whose conntrack to replay: a version, or what uname -r prints; ${RELEASES.join(', ')} are told apart, others are taken for the nearest older one. Without it: kernel.osrelease of --sysctl, or ${CURRENT_KERNEL.release}`
+export const KERNEL_HELP = `whose conntrack to replay: a version, or what uname -r prints; ${RELEASES.join(', ')} are told apart, others are taken for the nearest older one. Without it: kernel.osrelease of --sysctl, kernelVersion of the node in --kubernetes, or ${CURRENT_KERNEL.release}`
 export const HZ_HELP = `jiffies a second that the kernel was built with (CONFIG_HZ); ${DEFAULT_HZ} without it`
 
 const LEAST_HZ = 24
@@ -24,6 +25,12 @@ export function kernelNamed(option: string, asked: string, origin: KernelOrigin)
     throw new UsageError(`${option} ${asked}: no kernel version; expected such as 6.1 or 5.15.0-91-generic`)
   }
   return kernel
+}
+
+/** The kernel of the node that was captured, or null where objects do not tell, or several nodes run several. */
+export function kernelOfNode(knowledge: Knowledge | null): Kernel | null {
+  const [release, ...others] = knowledge?.kernels ?? []
+  return release === undefined || others.length > 0 ? null : kernelOf(release, 'node')
 }
 
 /** `kernel` with the jiffies a second that the user named, if any. @throws UsageError */

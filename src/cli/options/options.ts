@@ -18,7 +18,7 @@ import { type FindingFlags, wantedFindings } from './finding-ids.ts'
 import { helperOf } from './helper-option.ts'
 import { type KnowledgeFlags, knowledgeOf, namesOf, rulesAfterOf } from './host-options.ts'
 import type { HostPart } from './hosts.ts'
-import { kernelAtHz, kernelNamed } from './kernel.ts'
+import { kernelAtHz, kernelNamed, kernelOfNode } from './kernel.ts'
 import { DEFAULT_CORES, presetValues } from './preset.ts'
 import { readText } from './side-file.ts'
 import { readSysctls, withKernel } from './sysctl.ts'
@@ -114,7 +114,7 @@ export function analyzeOptions({ host, captures, flags }: HostPart<AnalyzeFlags>
     sort: flags.sort === undefined ? SORT_KEYS[0] : oneOf('--sort', flags.sort, SORT_KEYS),
     replay: flags.replay,
     tunnels: flags.tunnels,
-    sysctls: sysctlsOf(flags),
+    sysctls: sysctlsOf(flags, knowledge),
     knowledge,
     after: rulesAfterOf(flags.rulesAfter, knowledge, flags, stderr),
     rules: flags.rules,
@@ -163,12 +163,16 @@ export interface SysctlFlags {
   helper?: string[]
 }
 
-/** The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`, under the kernel of `--kernel`. @throws UsageError */
-export function sysctlsOf(flags: SysctlFlags): Sysctls {
+/**
+ * The sysctls of `--preset NAME`, `--sysctl FILE` and `--set name=value`, under the kernel of `--kernel`.
+ * @param knowledge may tell which kernel the node runs
+ * @throws UsageError
+ */
+export function sysctlsOf(flags: SysctlFlags, knowledge: Knowledge | null = null): Sysctls {
   const preset = flags.preset === undefined ? {} : presetValues('--preset', flags.preset, coresOf(flags))
   const kernel = flags.kernel === undefined ? null : kernelNamed('--kernel', flags.kernel, 'option')
   const files = flags.sysctl.map(path => ({ path, text: readText('--sysctl', path) }))
-  const sysctls = readSysctls(files, flags.set, preset, kernel)
+  const sysctls = readSysctls(files, flags.set, preset, kernel, kernelOfNode(knowledge))
   sysctls.settings.helpers = [...(flags.helper ?? []).map(helperOf), ...sysctls.settings.helpers]
   return withKernel(sysctls, kernelAtHz(sysctls.settings.kernel, flags.hz))
 }

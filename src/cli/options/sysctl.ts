@@ -44,7 +44,8 @@ const FOREIGN =
 
 /**
  * Takes the values of a preset, reads the files, then the `name=value` assignments: the later one wins.
- * @param kernel whose defaults the others have; null for what the files or the preset say, or the current one
+ * @param kernel whose defaults the others have; null for what the files, the node or the preset say, or the current one
+ * @param node the kernel of the node that was captured, where that is known
  * @throws UsageError for a name nobody knows, with the nearest one, and for a value that the kernel would refuse
  */
 export function readSysctls(
@@ -52,9 +53,10 @@ export function readSysctls(
   assignments: readonly string[],
   preset: Partial<Settings> = {},
   kernel: Kernel | null = null,
+  node: Kernel | null = null,
 ): Sysctls {
   const { kernel: presetKernel, ...values } = preset
-  const settings = defaultSettings(kernel ?? releaseOf(files) ?? presetKernel)
+  const settings = defaultSettings(kernel ?? releaseOf(files) ?? node ?? presetKernel)
   if (settings.kernel.traits.helpersByPort && lastOf(files, HELPER_BY_PORT) === '1')
     settings.helpers = USUAL_ASSIGNMENTS
   const sysctls = withValues({ settings, host: {}, routing: new Map(), given: new Set() }, values)

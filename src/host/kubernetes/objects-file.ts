@@ -72,6 +72,7 @@ function readObject(object: JsonObject, kind: string, cluster: Cluster): boolean
             .map(each => each?.address),
         ),
         podNetworks: networks([...asList(spec.podCIDRs), spec.podCIDR]),
+        kernel: kernelOf(asObject(status.nodeInfo) ?? {}),
       })
       return true
     case 'Namespace':
@@ -93,6 +94,12 @@ function isOver(status: JsonObject): boolean {
 function podAddresses(status: JsonObject): string[] {
   const several = asList(status.podIPs).map(each => asObject(each)?.ip)
   return addresses(several.length > 0 ? several : [status.podIP])
+}
+
+/** Windows has releases of its own. */
+function kernelOf({ kernelVersion, operatingSystem }: JsonObject): string {
+  const system = asText(operatingSystem)
+  return system === '' || system === 'linux' ? asText(kernelVersion) : ''
 }
 
 function readService(

@@ -61,6 +61,8 @@ export interface Node {
   addresses: string[]
   /** The addresses of its pods. */
   podNetworks: Network[]
+  /** What `uname -r` prints there; `''` where it is not told, or is no Linux. */
+  kernel: string
 }
 
 /** Labels by their keys. */

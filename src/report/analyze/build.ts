@@ -139,6 +139,7 @@ export function buildReport(replayed: Replayed): Report {
     })),
     limits: limitsOf({
       merged: replayed.given?.knowledge.merged ?? [],
+      kernels: replayed.given?.knowledge.kernels ?? [],
       captures,
       filter: replayed.filter,
       sightings: replayed.sightings,

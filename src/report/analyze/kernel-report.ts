@@ -23,6 +23,7 @@ const ORIGINS: Record<KernelOrigin, string> = {
   default: 'nothing says which it is',
   option: '--kernel',
   osrelease: 'kernel.osrelease',
+  node: "the node's kernelVersion",
   preset: '--preset',
   scenario: 'kernel=',
 }

@@ -56,6 +56,8 @@ export interface Evidence {
   rules: ReplayedRules | null
   /** Captures of several network namespaces by the topology, which were taken for one; none where they were not. */
   merged: readonly OfNamespaces[]
+  /** Kernels of the nodes, one of which was captured. */
+  kernels: readonly string[]
 }
 
 function oneSided({ sightings }: Evidence): string {
@@ -89,6 +91,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['comments-left-out', unkeptComments(evidence)],
     ['clock', clock(evidence)],
     ['other-data-plane', otherDataPlane(evidence)],
+    ['node-kernels', kernelsOfNodes(evidence)],
     ['default-kernel', defaultKernel(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
@@ -223,6 +226,16 @@ function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
 function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {
   if (kernel.origin !== 'default' || !tuned) return ''
   return `Assumes Linux ${kernel.release}: --kernel VERSION names another, and so does kernel.osrelease in --sysctl FILE.`
+}
+
+/** Releases that are named. */
+const NAMED_KERNELS = 3
+
+function kernelsOfNodes({ settings: { kernel }, kernels }: Evidence): string {
+  if (kernel.origin !== 'default' || kernels.length < 2) return ''
+  const named = kernels.slice(0, NAMED_KERNELS).map(printable)
+  const more = kernels.length > named.length ? ' and others' : ''
+  return `The nodes run Linux ${named.join(', ')}${more}; nothing tells which of them was captured: the capture as NAME=FILE, by the node's name, does, and so does --kernel.`
 }
 
 /** Entries that outlive the capture: the table would have gone on filling. */
