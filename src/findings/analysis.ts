@@ -58,6 +58,7 @@ import { TableCheck } from './detectors/table-file-contradicted.ts'
 import { synFloodsOfSources, udpFloods } from './detectors/udp-flood.ts'
 import type { Budget } from './evidence/budget.ts'
 import { Bursts } from './evidence/bursts.ts'
+import type { Trials } from './evidence/connections.ts'
 import { KernelDifferences } from './evidence/kernel-differences.ts'
 import type { Legs } from './evidence/legs.ts'
 import { isPartial } from './evidence/partial-connection.ts'
@@ -66,6 +67,7 @@ import type { TwoLives } from './evidence/two-lives.ts'
 import { keyOf } from './facts/collector.ts'
 import type { Facts, FindingId } from './facts/facts.ts'
 import { FlowTracker } from './flow-tracker.ts'
+import { KernelTrials } from './kernel-trials.ts'
 import { type BridgeCalls, informedBy, isSentOn } from './rule-evidence.ts'
 import { SysctlTrials } from './sysctl-trials.ts'
 import type { Finding } from './wording/finding.ts'
@@ -82,7 +84,7 @@ export interface Conclusion {
 }
 
 /** Feeds trials with the captures once more; false: it could not. */
-export type TryOut = (trials: SysctlTrials) => Promise<boolean>
+export type TryOut = (trials: readonly Trials[]) => Promise<boolean>
 
 export interface AnalysisNeeds {
   settings: Settings
@@ -319,12 +321,23 @@ export class Analysis implements Observer, Witness {
     const told = inOrder([...explained, ...this.tracker.leftOver(explained)])
     const nameOf = (point: number): string => this.points.name(point)
     const wanted = told.filter(({ id }) => this.isWanted(id))
-    const trials = new SysctlTrials(wanted, this.settings, this.known)
-    const isTried = !trials.isEmpty && (await tryOut(trials))
+    const { settings, known } = this
+    const sysctls = new SysctlTrials(wanted, settings, known)
+    const kernels = new KernelTrials(wanted, this.differences, settings, known)
+    const trials = [sysctls, kernels].filter(({ isEmpty }) => !isEmpty)
+    const isTried = trials.length > 0 && (await tryOut(trials))
     return {
       findings: wanted.map(facts => {
         const differences = this.differences.of(facts)
-        return say(facts, nameOf, { differences, trials: isTried ? trials.of(facts) : [] })
+        return say(facts, nameOf, {
+          differences,
+          ...(isTried
+            ? {
+                trials: sysctls.of(facts),
+                kernelTrials: { trials: kernels.of(facts), kernel: settings.kernel },
+              }
+            : {}),
+        })
       }),
       leftOut: told.length - wanted.length,
       owners,

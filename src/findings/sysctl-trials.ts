@@ -9,10 +9,9 @@ import { type Settings, SYSCTLS, type SysctlName } from '../conntrack/settings.t
 import { STATE_DROPPED, STATE_INVALID } from '../conntrack/status.ts'
 import { IPPROTO_TCP, TCP_ACK, TCP_RST, TCP_SYN } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import type { Tracker } from '../replay.ts'
 import { Refusals } from '../sizing/refusals/refusals.ts'
 import { engineFor } from '../sizing/scenarios/sparing-engine.ts'
-import { Connections, destinationKey, sourceKey } from './evidence/connections.ts'
+import { Connections, destinationKey, sourceKey, type Trials } from './evidence/connections.ts'
 import type { Facts, FindingId } from './facts/facts.ts'
 import { type Change, cures, type SysctlTrial } from './facts/sysctl-trial.ts'
 
@@ -171,7 +170,7 @@ class Candidate implements Observer {
 }
 
 /** All findings of one analysis that a sysctl may cure; an engine of a replay. */
-export class SysctlTrials implements Tracker {
+export class SysctlTrials implements Trials {
   private readonly trials: readonly Trial[]
 
   /** @param known the table when the capture began, or null */
@@ -186,7 +185,6 @@ export class SysctlTrials implements Tracker {
     return this.trials.length === 0
   }
 
-  /** Whether a packet may be of any of the connections. */
   mayHave(packet: Packet): boolean {
     return this.trials.some(trial => trial.mayHave(packet))
   }

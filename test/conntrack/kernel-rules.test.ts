@@ -114,7 +114,7 @@ describe('an entry', () => {
     const differences = new KernelDifferences(kernel('6.18'))
     differences.ended(table, 0)
     const facts = factsOf(table, 'warning')
-    expect(differences.of(facts).map(({ trait }) => otherKernels(trait, kernel('6.18')))).toEqual([
+    expect(differences.of(facts).map(({ trait }) => otherKernels(trait, kernel('6.18')).text)).toEqual([
       'a segment a little beyond the window, or below it: Linux 6.18, as replayed, lets it pass, up to 5.15 it is INVALID',
     ])
     expect(differences.of({ ...facts, flows: [] })).toEqual([])
@@ -126,7 +126,7 @@ describe('an entry', () => {
     const differences = new KernelDifferences(kernel('5.10'))
     differences.ended(table, 0)
     const [difference] = differences.of(factsOf(table, 'error'))
-    expect(otherKernels(difference.trait, kernel('5.10'))).toBe(
+    expect(otherKernels(difference.trait, kernel('5.10')).text).toBe(
       'a RST of a closing connection, below what is acknowledged: Linux 5.10.262, as replayed, calls it INVALID, from 5.15 on it passes',
     )
   })

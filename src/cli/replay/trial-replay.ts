@@ -1,9 +1,9 @@
-// One more pass over captures for the connections of a few findings, through engines with other sysctls.
+// One more pass over captures for the connections of a few findings, through engines with other sysctls, or as other kernels do.
 import type { Frame, FrameSource } from '../../capture/frame.ts'
 import { FramesOf } from '../../capture/frames-of.ts'
 import { openCaptures } from '../../capture/open/open.ts'
 import type { Filter } from '../../filter/filter.ts'
-import type { SysctlTrials } from '../../findings/sysctl-trials.ts'
+import type { Trials } from '../../findings/evidence/connections.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { decode } from '../../packet/encapsulation/decode.ts'
 import { Packet } from '../../packet/packet.ts'
@@ -33,19 +33,19 @@ export interface TrialReplay extends RulesAtHand {
  * @throws CaptureError
  */
 export async function replayTrials(
-  trials: SysctlTrials,
+  trials: readonly Trials[],
   frames: number,
   options: TrialReplay,
 ): Promise<boolean> {
   const { captures, filter, corrections, sysctls, signal } = options
-  if (trials.isEmpty || frames > MOST_FRAMES) return false
+  if (frames > MOST_FRAMES) return false
   for (const path of captures) if (!(await isRegularFile(path))) return false
   const opened = await openCaptures(captures, { ...DECODABLE, signal, corrections })
   try {
     const filtered = filter === null ? opened : new FilteredSource(opened, filter)
     const source = new ConnectionsSource(filtered, trials)
     const window = windowFor(source, sysctls, options.replay, options)
-    await replay(source, [trials], new Defragmenter(fragmentSettings(sysctls)), { seen: () => {} }, window)
+    await replay(source, trials, new Defragmenter(fragmentSettings(sysctls)), { seen: () => {} }, window)
   } finally {
     await opened.close()
   }
@@ -54,17 +54,17 @@ export async function replayTrials(
 
 /** The frames of a few connections. */
 class ConnectionsSource extends FramesOf {
-  private readonly trials: SysctlTrials
+  private readonly trials: readonly Trials[]
   private readonly packet = new Packet()
 
-  constructor(source: FrameSource, trials: SysctlTrials) {
+  constructor(source: FrameSource, trials: readonly Trials[]) {
     super(source)
     this.trials = trials
   }
 
   next(): Frame | null {
     for (let frame = this.source.next(); frame !== null; frame = this.source.next()) {
-      if (decode(frame, this.packet) && this.trials.mayHave(this.packet)) return frame
+      if (decode(frame, this.packet) && this.trials.some(one => one.mayHave(this.packet))) return frame
     }
     return null
   }

@@ -5,12 +5,21 @@ import { Tuple, tupleOf } from '../../conntrack/tuple.ts'
 import type { Endpoint } from '../../host/knowledge.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
+import type { Tracker } from '../../replay.ts'
 import type { FlowFacts } from '../facts/facts.ts'
 
 /** Flows of a finding that are replayed. */
 const MOST_FLOWS = 64
 /** Pairs of ends that are told apart. */
 const MOST_PAIRS = 1024
+
+/** Engines that want the packets of some connections once more. */
+export interface Trials extends Tracker {
+  /** Whether they want none. */
+  readonly isEmpty: boolean
+  /** Whether a packet may be of any of the connections. */
+  mayHave(packet: Packet): boolean
+}
 
 export class Connections {
   /** Their ends, in all forms that are known. */

@@ -1,5 +1,6 @@
 // A finding as it is printed and written: sentences, commands, frames, and the facts they are made of.
 import type { Confidence, Facts, FindingId, FrameReference, Severity } from '../facts/facts.ts'
+import type { OtherKernels } from './other-kernels.ts'
 import type { TriedSysctl } from './tried-sysctls.ts'
 import type { Advice } from './wording.ts'
 
@@ -36,7 +37,7 @@ export interface Finding {
   /** Why the confidence is what it is. */
   reason: string
   /** What other kernels make of packets of these flows that this one judged otherwise. */
-  kernels: string[]
+  kernels: OtherKernels[]
   /** Why it happened. */
   cause: string
   /** What to do about it, the best first. */

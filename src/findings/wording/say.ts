@@ -2,6 +2,7 @@
 import type { Kernel, Traits } from '../../conntrack/kernel.ts'
 import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Facts, FindingId, Phrase } from '../facts/facts.ts'
+import type { KernelTrial } from '../facts/kernel-trial.ts'
 import { improves, type SysctlTrial } from '../facts/sysctl-trial.ts'
 import { asymmetricSameBridgeReturn } from './asymmetric-same-bridge-return.ts'
 import { conntrackEarlyDrop } from './conntrack-early-drop.ts'
@@ -32,7 +33,7 @@ import { missingHelper } from './missing-helper.ts'
 import { multicastAnswer } from './multicast-answer.ts'
 import { offloadChecksum } from './offload-checksum.ts'
 import { oneWayFlow } from './one-way-flow.ts'
-import { otherKernels } from './other-kernels.ts'
+import { otherKernels, triedKernels } from './other-kernels.ts'
 import { partialNotrack } from './partial-notrack.ts'
 import { pmtuBlackhole } from './pmtu-blackhole.ts'
 import { portReuse } from './port-reuse.ts'
@@ -114,16 +115,19 @@ const MOST_GIVEN = 4
 
 /**
  * @param nameOf what to call an observation point
- * @param more on which traits of kernels the finding rests, and what other sysctls would have made of it
+ * @param more whose conntrack was replayed, on which of its traits the finding rests, and what other kernels and sysctls
+ *   made of its connections; `kernelTrials` is null where these were not replayed as other kernels do
  */
 export function say(
   facts: Facts,
   nameOf: (point: number) => string,
   {
     differences = [],
+    kernelTrials = null,
     trials = [],
   }: {
     differences?: readonly { trait: keyof Traits; kernel: Kernel }[]
+    kernelTrials?: { trials: readonly KernelTrial[]; kernel: Kernel } | null
     trials?: readonly SysctlTrial[]
   } = {},
 ): Finding {
@@ -143,7 +147,10 @@ export function say(
     steps: facts.steps.map(step => ({ what: sentence(wording.steps, step, facts.id), frames: step.frames })),
     points: facts.points.map(nameOf),
     reason: reasonOf(facts, wording),
-    kernels: differences.map(({ trait, kernel }) => otherKernels(trait, kernel)),
+    kernels:
+      kernelTrials === null
+        ? differences.map(({ trait, kernel }) => otherKernels(trait, kernel))
+        : kernelTrials.trials.flatMap(trial => triedKernels(trial, kernelTrials.kernel)),
     cause: wording.cause(facts),
     fix,
     check: wording.check(facts),

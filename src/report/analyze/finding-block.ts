@@ -41,11 +41,20 @@ export function findingBlock(
     ),
     ...labelled(label('when'), whenText(finding, captures, page), width),
     ...labelled(label('why'), printable(causeText(finding)), width),
+    ...kernelLines(finding, captures, width),
     ...adviceLines('fix', remediesOf(finding), page),
     ...adviceLines('check', finding.check, page),
     ...lookLines(finding, captures, page),
     ...moreLines(finding, width),
   ]
+}
+
+/** What other kernels make of it, with the frames that they judge otherwise. */
+function kernelLines({ kernels = [] }: FindingReport, captures: CaptureReport[], width: number): string[] {
+  return kernels.flatMap(({ text, frames }) => {
+    const where = frames.length === 0 ? '' : ` (${frameNames(frames, captures)})`
+    return labelled(label('kernels'), `${text}${where}`, width)
+  })
 }
 
 /** What is wrong; where another host does it, that host's finding tells. */
@@ -95,7 +104,6 @@ export function evidenceLines(finding: FindingReport, { captures }: Report, widt
         (step, i) =>
           `  ${i + 1}. ${printable(step.what)} (${frameNames(step.frames.slice(0, NAMED_FRAMES), captures)}${step.frames.length > NAMED_FRAMES ? ', …' : ''})`,
       ),
-      ...(finding.kernels ?? []).map(text => `  other kernels: ${text}`),
     ],
     width,
   )

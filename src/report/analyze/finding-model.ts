@@ -1,6 +1,7 @@
 // A finding as it stands in the Report: sentences and commands, and the facts that they are made of.
 import type { Confidence, FrameReference, Severity } from '../../findings/facts/facts.ts'
 import type { FindingStep } from '../../findings/wording/finding.ts'
+import type { OtherKernels } from '../../findings/wording/other-kernels.ts'
 import type { TriedSysctl } from '../../findings/wording/tried-sysctls.ts'
 import type { Advice } from '../../findings/wording/wording.ts'
 
@@ -30,7 +31,7 @@ export interface FindingReport {
   /** Why the confidence is what it is. */
   reason: string
   /** What other kernels make of packets of these flows that this one judged otherwise. */
-  kernels?: string[]
+  kernels?: OtherKernels[]
   cause: string
   /** Of several hosts: whose finding this one comes of; it is to be fixed there. */
   causedBy?: { host: string; id: string }
