@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type CapturedFrame, type CaptureRecords, writeCapture } from './capture-file.ts'
 import { Conversation } from './generate/conversation.ts'
+import { talkDccp } from './generate/dccp.ts'
 import { talkFragments } from './generate/fragments.ts'
 import { talkGeneric, talkGre } from './generate/gre.ts'
 import { talkIcmp } from './generate/icmp.ts'
@@ -29,6 +30,7 @@ const TALKS: readonly (readonly [weight: number, name: string, talk: Talk])[] = 
   [6, 'icmp', talkIcmp],
   [9, 'icmp-error', talkIcmpError],
   [16, 'sctp', talkSctp],
+  [4, 'dccp', talkDccp],
   [4, 'gre', talkGre],
   [3, 'generic', talkGeneric],
   [8, 'fragments', talkFragments],

@@ -17,6 +17,7 @@ const RANDOM = [
   { profile: 'default', seed: 21, packets: 1200 },
   { profile: 'strict', seed: 22, packets: 500 },
   { profile: 'upside-down', seed: 23, packets: 500 },
+  { profile: 'checksum', seed: 24, packets: 500 },
 ] as const
 
 /** Real traffic that meets what kernels differ in, and some that does not. */
@@ -25,6 +26,7 @@ const CAPTURES = [
   'report/port-reused.pcap',
   'report/connection-refused.pcap',
   'report/icmp-errors-unrelated.pcap',
+  'kernel-versions/rst-behind-own-syn.pcap',
 ]
 
 /** What is recorded, the random captures written to `directory`. */
