@@ -2,7 +2,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../src/conntrack/engine.ts'
-import { type Expectation, Expectations } from '../../src/conntrack/expect/expectations.ts'
+import {
+  EXPECT_INACTIVE,
+  EXPECT_PERMANENT,
+  type Expectation,
+  Expectations,
+} from '../../src/conntrack/expect/expectations.ts'
 import { LineEnds, readFtp } from '../../src/conntrack/expect/ftp.ts'
 import type { Span } from '../../src/conntrack/expect/payload.ts'
 import {
@@ -157,6 +162,16 @@ describe('expectations', () => {
     expectations.add(of(1, 8), 2, 0)
     expectations.add(of(1, 9), 2, 0)
     expect([7, 8, 9].map(port => expectations.take(flow(port), 0) !== null)).toEqual([false, true, true])
+  })
+
+  it('that are permanent stay when a flow has come, and inactive ones are not met', () => {
+    const expectations = new Expectations(9)
+    expectations.add({ ...of(1, 7), flags: EXPECT_PERMANENT }, 2, 0)
+    expectations.add({ ...of(1, 8), flags: EXPECT_INACTIVE }, 2, 0)
+    expect([0, 50, 99].map(jiffies => expectations.take(flow(7), jiffies)?.port)).toEqual([7, 7, 7])
+    expect(expectations.take(flow(8), 0)).toBe(null)
+    expect(expectations.find(flow(8))).toMatchObject({ port: 8 })
+    expect(expectations.take(flow(7), 100)).toBe(null)
   })
 
   it('go with their master, and are not more than there may be', () => {

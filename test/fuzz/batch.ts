@@ -5,6 +5,8 @@ import type { Reader } from '../../src/capture/formats/reader.ts'
 import type { CaptureFile, CaptureInterface, Frame, FrameSource } from '../../src/capture/frame.ts'
 import { readStored } from '../../src/capture/open/open-reader.ts'
 import { InnerReplay } from '../../src/cli/replay/inner-replay.ts'
+import { USUAL_ASSIGNMENTS } from '../../src/conntrack/helper-assignment.ts'
+import { CURRENT_KERNEL, kernelOf, RELEASES } from '../../src/conntrack/kernel.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { IPS_CONFIRMED, IPS_DYING } from '../../src/conntrack/status.ts'
 import { Analysis } from '../../src/findings/analysis.ts'
@@ -47,7 +49,9 @@ export async function runBatch(
 ): Promise<BatchResult> {
   const random = new Random(seed)
   const several = random.chance(0.5)
-  const settings = { ...defaultSettings(), nf_conntrack_buckets: 1024 }
+  const kernel = kernelOf(random.pick(RELEASES), 'option') ?? CURRENT_KERNEL
+  const settings = { ...defaultSettings(kernel), nf_conntrack_buckets: 1024 }
+  if (random.chance(0.5)) settings.helpers = USUAL_ASSIGNMENTS
   // a small table that fills up, now and then
   if (random.chance(0.25)) settings.nf_conntrack_max = 1 + random.below(300)
   if (random.chance(0.25)) settings.nf_conntrack_checksum = 1
