@@ -59,7 +59,7 @@ import { synFloodsOfSources, udpFloods } from './detectors/udp-flood.ts'
 import type { Budget } from './evidence/budget.ts'
 import { Bursts } from './evidence/bursts.ts'
 import type { Trials } from './evidence/connections.ts'
-import { KernelDifferences } from './evidence/kernel-differences.ts'
+import { KernelDifferences, type MetTrait } from './evidence/kernel-differences.ts'
 import type { Legs } from './evidence/legs.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
@@ -75,6 +75,8 @@ import { say } from './wording/say.ts'
 
 /** What a finished analysis comes to, beside what can be read off its parts. */
 export interface Conclusion {
+  /** Rules on which kernels differ that connections met. */
+  metTraits: readonly MetTrait[]
   findings: Finding[]
   /** Findings that were not asked for. */
   leftOut: number
@@ -327,6 +329,7 @@ export class Analysis implements Observer, Witness {
     const trials = [sysctls, kernels].filter(({ isEmpty }) => !isEmpty)
     const isTried = trials.length > 0 && (await tryOut(trials))
     return {
+      metTraits: this.differences.all,
       findings: wanted.map(facts => {
         const differences = this.differences.of(facts)
         return say(facts, nameOf, {

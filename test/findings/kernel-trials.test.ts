@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { FindingReport } from '../../src/report/analyze/finding-model.ts'
+import type { LimitReport } from '../../src/report/analyze/model.ts'
 import { BuiltProgram } from '../support/built-program.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
@@ -91,5 +92,22 @@ describe('a finding whose connection met what kernels differ on', () => {
         frames: [],
       },
     ])
+  })
+})
+
+describe('what of all connections other kernels judge otherwise', () => {
+  const said = async (...options: string[]): Promise<string | undefined> => {
+    using folder = new Folder()
+    const path = folder.write('leak.pcap', littleBeyond())
+    const { limits } = JSON.parse((await runCli(['analyze', '--json', path, ...options])).stdout)
+    return (limits as LimitReport[]).find(({ id }) => id === 'other-kernels')?.text
+  }
+
+  it('is told where nothing says which kernel the node runs', async () => {
+    expect(await said()).toBe(
+      '1 connection has a segment a little beyond the window, or below it, which passes here and is INVALID on Linux up to 5.15: --kernel VERSION replays as the node does.',
+    )
+    expect(await said('--kernel', '6.18')).toBeUndefined()
+    expect(await said('--set', 'nf_conntrack_tcp_be_liberal=1')).toBeUndefined()
   })
 })

@@ -14,6 +14,12 @@ export interface Difference {
   kernel: Kernel
 }
 
+/** A trait on which kernels differ, and how many connections met what it judges. */
+export interface MetTrait {
+  trait: keyof Traits
+  connections: number
+}
+
 const TRAITS: readonly { bit: number; trait: keyof Traits }[] = [
   { bit: MET_OUT_OF_WINDOW, trait: 'tcpIgnoresOutOfWindow' },
   { bit: MET_RST, trait: 'tcpLenientRst' },
@@ -22,6 +28,8 @@ const TRAITS: readonly { bit: number; trait: keyof Traits }[] = [
 export class KernelDifferences {
   private readonly kernel: Kernel
   private readonly met = new Map<string, number>()
+  /** Connections that met each trait, in the order of TRAITS. */
+  private readonly counts: number[] = TRAITS.map(() => 0)
 
   /** @param kernel whose conntrack is replayed */
   constructor(kernel: Kernel) {
@@ -31,9 +39,20 @@ export class KernelDifferences {
   /** Entry `ct` leaves the table. */
   ended(table: Table, ct: number): void {
     const met = table.met(ct)
-    if (met === 0 || this.met.size === MOST) return
+    if (met === 0) return
+    TRAITS.forEach(({ bit }, i) => {
+      if ((met & bit) !== 0) this.counts[i]++
+    })
+    if (this.met.size === MOST) return
     const key = flowKey(flowOfEntry(table, ct))
     this.met.set(key, (this.met.get(key) ?? 0) | met)
+  }
+
+  /** How many connections met each trait on which kernels differ, where any did. */
+  get all(): MetTrait[] {
+    return TRAITS.map(({ trait }, i) => ({ trait, connections: this.counts[i] ?? 0 })).filter(
+      ({ connections }) => connections > 0,
+    )
   }
 
   /** What the flows of a finding met on which kernels differ; errors and warnings alone rest on verdicts. */

@@ -28,6 +28,13 @@ export function otherKernels(trait: keyof Traits, kernel: Kernel): OtherKernels 
   return { text, frames: [] }
 }
 
+/** How many connections of all would be judged otherwise. @param kernel whose conntrack was replayed */
+export function countedOtherwise(trait: keyof Traits, connections: number, kernel: Kernel): string {
+  const has = kernel.traits[trait]
+  const [here, there] = has ? ['passes here', 'is INVALID'] : ['is INVALID here', 'passes']
+  return `${counted(connections, 'connection')} ${connections === 1 ? 'has' : 'have'} ${PASSES[trait]}, which ${here} and ${there} on Linux ${releasesWith(trait, !has)}`
+}
+
 /** What some releases made of the packets. @param kernel whose conntrack was replayed beside */
 export function triedKernels({ releases, refused, passed }: KernelTrial, kernel: Kernel): OtherKernels[] {
   const said = (judged: Judged, there: [one: string, many: string], here: string): OtherKernels[] => {

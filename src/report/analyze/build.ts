@@ -10,6 +10,7 @@ import type { MidStreamPickups } from '../../findings/detectors/mid-stream-picku
 import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
 import type { TableCheck } from '../../findings/detectors/table-file-contradicted.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
+import type { MetTrait } from '../../findings/evidence/kernel-differences.ts'
 import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
 import type { FrameGroup } from '../../findings/facts/frame-group.ts'
@@ -94,6 +95,8 @@ export interface Tracked {
   owners: LargestOwners
   /** Searches of findings that had to stop. */
   searches: readonly Budget[]
+  /** Rules on which kernels differ that connections met. */
+  metTraits: readonly MetTrait[]
 }
 
 /** The packets inside of one kind of tunnel. */
@@ -140,6 +143,7 @@ export function buildReport(replayed: Replayed): Report {
     limits: limitsOf({
       merged: replayed.given?.knowledge.merged ?? [],
       kernels: replayed.given?.knowledge.kernels ?? [],
+      metTraits: replayed.metTraits,
       captures,
       filter: replayed.filter,
       sightings: replayed.sightings,

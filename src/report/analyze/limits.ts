@@ -2,8 +2,10 @@
 import type { Settings, SysctlName } from '../../conntrack/settings.ts'
 import type { VerdictCounts } from '../../findings/counts/verdicts.ts'
 import type { Budget } from '../../findings/evidence/budget.ts'
+import type { MetTrait } from '../../findings/evidence/kernel-differences.ts'
 import type { TwoLives } from '../../findings/evidence/two-lives.ts'
 import type { FrameReference } from '../../findings/facts/facts.ts'
+import { countedOtherwise } from '../../findings/wording/other-kernels.ts'
 import type { OfNamespaces } from '../../host/topology/namespaces.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../../net/numbers.ts'
@@ -56,6 +58,8 @@ export interface Evidence {
   rules: ReplayedRules | null
   /** Captures of several network namespaces by the topology, which were taken for one; none where they were not. */
   merged: readonly OfNamespaces[]
+  /** Rules on which kernels differ that connections met. */
+  metTraits: readonly MetTrait[]
   /** Kernels of the nodes, one of which was captured. */
   kernels: readonly string[]
 }
@@ -93,6 +97,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['other-data-plane', otherDataPlane(evidence)],
     ['node-kernels', kernelsOfNodes(evidence)],
     ['default-kernel', defaultKernel(evidence)],
+    ['other-kernels', judgedOtherwise(evidence)],
     ['default-sysctls', defaultSysctls(evidence)],
   ]
   const own = texts.filter(([, text]) => text !== '').map(([id, text]) => ({ id, text }))
@@ -226,6 +231,13 @@ function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
 function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {
   if (kernel.origin !== 'default' || !tuned) return ''
   return `Assumes Linux ${kernel.release}: --kernel VERSION names another, and so does kernel.osrelease in --sysctl FILE.`
+}
+
+/** Only where nobody said which kernel it is: who did knows that others do otherwise. */
+function judgedOtherwise({ settings: { kernel }, metTraits }: Evidence): string {
+  if (kernel.origin !== 'default' || metTraits.length === 0) return ''
+  const said = metTraits.map(({ trait, connections }) => countedOtherwise(trait, connections, kernel))
+  return `${said.join('; ')}: --kernel VERSION replays as the node does.`
 }
 
 /** Releases that are named. */
