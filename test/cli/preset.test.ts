@@ -4,6 +4,7 @@ import { PRESET_NAMES, presetValues } from '../../src/cli/options/preset.ts'
 import { readSysctls } from '../../src/cli/options/sysctl.ts'
 import { enforcesMaximum } from '../../src/cli/replay/sysctls.ts'
 import { isSysctlName } from '../../src/conntrack/settings.ts'
+import { runCli } from '../support/cli.ts'
 
 describe('presets', () => {
   it.each(PRESET_NAMES)('%s sets sysctls that there are, to whole numbers', name => {
@@ -42,5 +43,20 @@ describe('presets', () => {
     })
     expect(enforcesMaximum(readSysctls([], [], preset))).toBe(true)
     expect(enforcesMaximum(readSysctls([], [], presetValues('--preset', 'cilium', 4)))).toBe(false)
+  })
+
+  it.each([
+    ['cilium', 'Cilium'],
+    ['calico-ebpf', 'Calico'],
+  ])('%s says in both reports what remains of Linux, and knows no maximum', async (preset, name) => {
+    const told = `The timeouts are those of ${name}'s eBPF maps. States, windows, and what is INVALID or RELATED remain Linux's`
+    for (const command of ['analyze', 'size']) {
+      const { stdout } = await runCli([command, 'fixtures/report/syn-flood.pcap', '--preset', preset])
+      const text = stdout.replaceAll(/\s+/g, ' ')
+      expect(text).toContain(told)
+      expect(text).not.toMatch(/of [\d,]+ entries|early drop evicted|0 refused/)
+    }
+    const { stdout } = await runCli(['size', '--json', 'fixtures/report/syn-flood.pcap', '--preset', preset])
+    expect(JSON.parse(stdout)).toMatchObject({ dataPlane: name, advice: { isEnough: true } })
   })
 })

@@ -14,6 +14,7 @@ import { timeoutOf } from '../../sizing/held-by.ts'
 import type { Occupancy } from '../../sizing/occupancy.ts'
 import { formatCount, formatDuration, plural, printable } from '../text/format.ts'
 import { frameNames } from './capture-section.ts'
+import { otherDataPlane } from './data-plane.ts'
 import { knownTableLimits } from './known-table.ts'
 import type {
   CaptureReport,
@@ -75,6 +76,7 @@ function oneSided({ sightings }: Evidence): string {
 
 /** The limits that apply, those that touch most first. */
 export function limitsOf(evidence: Evidence): LimitReport[] {
+  const { dataPlane } = evidence.settings
   const texts: [string, string][] = [
     ['capture-damaged', damaged(evidence)],
     ['capture-drops', drops(evidence)],
@@ -94,7 +96,7 @@ export function limitsOf(evidence: Evidence): LimitReport[] {
     ['search-budget', stoppedSearches(evidence)],
     ['comments-left-out', unkeptComments(evidence)],
     ['clock', clock(evidence)],
-    ['other-data-plane', otherDataPlane(evidence)],
+    ['other-data-plane', dataPlane === '' ? '' : otherDataPlane(dataPlane)],
     ['node-kernels', kernelsOfNodes(evidence)],
     ['default-kernel', defaultKernel(evidence)],
     ['other-kernels', judgedOtherwise(evidence)],
@@ -221,11 +223,6 @@ function defaultSysctls({ settings: { kernel }, tuned }: Evidence): string {
   if (kernel.origin !== 'default')
     return 'Assumes the default sysctls: --sysctl FILE takes those of a node, --set changes one.'
   return `Assumes Linux ${kernel.release} with its default sysctls: --sysctl FILE takes both from a node.`
-}
-
-function otherDataPlane({ settings: { dataPlane } }: Evidence): string {
-  if (dataPlane === '') return ''
-  return `The timeouts are those of ${dataPlane}'s eBPF maps. States, windows, and what is INVALID or RELATED remain Linux's: ${dataPlane} has rules of its own. Its maps evict and refuse nothing: no maximum is held against the peak. Where it replaces kube-proxy, nf_conntrack sees little of this traffic.`
 }
 
 function defaultKernel({ settings: { kernel }, tuned }: Evidence): string {

@@ -16,6 +16,8 @@ export interface SizeReport {
   duration: number
   /** Whose conntrack was replayed. */
   kernel: KernelReport
+  /** Whose timeouts were replayed, where they are not Linux's; absent where they are. */
+  dataPlane?: string
   /** Sysctls that differ from that kernel's defaults, by name. */
   settings: Record<string, number>
   series: SeriesReport

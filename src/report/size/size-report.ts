@@ -56,6 +56,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
     filter: sized.filter,
     duration: end / 1e9,
     kernel: kernelReport(settings.kernel),
+    ...(settings.dataPlane === '' ? {} : { dataPlane: settings.dataPlane }),
     settings: changedSettings(settings),
     series: seriesReport(captured.sizing.occupancy, end),
     scenarios,

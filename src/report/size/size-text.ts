@@ -1,6 +1,7 @@
 // The SizeReport for people: the table over time, what it holds, the scenarios side by side, the advice.
 import { isTelling } from '../../sizing/projection.ts'
 import { filterLines } from '../analyze/capture-section.ts'
+import { otherDataPlane } from '../analyze/data-plane.ts'
 import { kernelLine } from '../analyze/kernel-report.ts'
 import { peakLines } from '../analyze/table-section.ts'
 import { commandLines } from '../text/command.ts'
@@ -57,7 +58,7 @@ export function renderSizeText(report: SizeReport, { color, width, zone, ascii }
   )
 }
 
-function captureLines({ captures, filter, kernel, settings }: SizeReport, style: Style): string[] {
+function captureLines({ captures, filter, kernel, dataPlane, settings }: SizeReport, style: Style): string[] {
   const changed = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   return [
     ...captures.map(
@@ -67,6 +68,7 @@ function captureLines({ captures, filter, kernel, settings }: SizeReport, style:
     ...filterLines(filter, style),
     ...(kernel.origin === 'default' ? [] : [kernelLine(kernel)]),
     ...(changed.length === 0 ? [] : [`replayed with ${changed.join(' ')}`]),
+    ...(dataPlane === undefined ? [] : [otherDataPlane(dataPlane)]),
   ]
 }
 
