@@ -42,6 +42,8 @@ describe('a fault', () => {
     ['foreign-challenge-ack.inside.pcap', 'error foreign-challenge-ack certain'],
     ['sack-not-translated.pcap', 'warning sack-not-translated certain'],
     ['tcp-timestamps-nat.pcap', 'error tcp-timestamps-nat likely'],
+    ['idle-timeout-inbound.udp.any.pcap', 'warning idle-timeout-inbound likely'],
+    ['idle-timeout-inbound.udp.outside.pcap', 'warning idle-timeout-inbound likely'],
     // later connections to other ports alone: a rule that rejects what is for port 80 would look so, too
     ['entry-missing.any.pcap', 'error entry-missing possible'],
     ['entry-missing.goes-on.any.pcap', 'error entry-missing likely'],
@@ -135,6 +137,9 @@ describe('what looks like a fault', () => {
     // a rule that rejects with a RST was put in meanwhile: both directions of what is masqueraded, or of what is not
     'rejected.any.pcap',
     'rejected.routed.any.pcap',
+    // datagrams that come in after a pause: their entry is there; the client's own port is closed
+    'udp-mapping-kept.outside.pcap',
+    'udp-socket-closed.outside.pcap',
     // all ports in use, but nobody else wanted one
     'snat-port-pressure.outside.pcap.gz',
   ])('is none: %s', async file => {
