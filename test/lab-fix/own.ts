@@ -453,12 +453,14 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         const receiver = stage.datagrams('pod', 'receive', 'port=5514', 'secs=10', 'n=24')
         await sleep(500)
         const ports = [47_909, 47_910, 47_911].map(port => port + turn * 10)
-        await Promise.all(
-          ports.map(
-            port =>
-              stage.datagrams('sender', 'send', 'to=10.175.3.82', 'port=32063', `sport=${port}`, 'n=8').done,
-          ),
-        )
+        const sent: Promise<string>[] = []
+        // the first datagram of a later one leaves while others of those before it are lost
+        for (const port of ports) {
+          const words = ['to=10.175.3.82', 'port=32063', `sport=${port}`, 'n=8']
+          sent.push(stage.datagrams('sender', 'send', ...words).done)
+          await sleep(500)
+        }
+        await Promise.all(sent)
         return { tries: 24, well: JSON.parse(await receiver.done) }
       }
       return { host: 'node', devices: ['eth0', 'cali0'], play }
