@@ -312,7 +312,10 @@ export class FlowTracker {
       legs.mark(leg, direction === 0 ? LEG_SYN : LEG_SYN_ACK)
       if (direction === 0) this.detectors.firstDatagram(leg, seen)
     }
-    if (direction === 1) legs.set(leg, DNS_ANSWER, seen.dns)
+    if (direction === 1) {
+      legs.set(leg, DNS_ANSWER, seen.dns)
+      if (packets > 0) this.leaks.answerDatagram(leg, seen)
+    }
     if (legs.has(leg, LEG_DNS)) this.detectors.dns(leg, seen)
     legs.setSide(leg, direction, SIDE_PACKETS, packets + 1)
     legs.setSide(leg, direction, SIDE_FRAME, seen.frame)
@@ -355,7 +358,9 @@ export class FlowTracker {
           : pointOfSighting(sightings, i)
       seen.takeQuoted(shown, quoted, point, this.number)
       const leg = legs.find(seen, this.entries.of(this.seen, packet.zone))
-      if (leg >= 0 && legs.direction === 0) strayDatagram(legs, this.collector, leg, seen)
+      if (leg < 0 || legs.direction !== 0) continue
+      strayDatagram(legs, this.collector, leg, seen)
+      this.leaks.refusedDatagram(leg, seen)
     }
   }
 

@@ -1,6 +1,6 @@
 // How long legs are known: with their entry, a stated time without one; each is judged when it goes, none is dropped unseen.
 
-import { IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import { Budget } from './evidence/budget.ts'
 import { LEG_FIN, LEG_FIN_BACK, LEG_RST, REUSE, SIDE_PACKETS } from './evidence/leg-layout.ts'
 import type { Legs } from './evidence/legs.ts'
@@ -11,6 +11,10 @@ const STRAY_HOLD = 120e9
 const OPEN_HOLD = 7440e9
 /** … those that one side alone had closed: the other side may close late, when its entry is long gone. */
 const HALF_CLOSED_HOLD = 600e9
+/** … conversations of datagrams: what comes in for them later finds no entry. */
+const DATAGRAM_HOLD = 600e9
+/** Datagrams of either side that make one: a query and its answer are over. */
+const LEAST_DATAGRAMS = 2
 /** … and what was reset, as long as the kernel keeps a closed connection: its SYN may come once more. */
 const RESET_HOLD = 10e9
 /** How often what is remembered without an entry is gone over. */
@@ -99,13 +103,22 @@ export class Lifetimes {
   }
 
   private holdOf(leg: number): number {
+    if (this.isConversation(leg)) return DATAGRAM_HOLD
     if (this.mayGoOn(leg)) return this.legs.has(leg, LEG_FIN | LEG_FIN_BACK) ? HALF_CLOSED_HOLD : OPEN_HOLD
     return this.legs.has(leg, LEG_RST) && this.legs.rare(leg, REUSE) === 0 ? RESET_HOLD : STRAY_HOLD
   }
 
   /** Whether something that may still come decides what a leg was: its own packets, or others of its server. */
   private isOpenEnded(leg: number): boolean {
-    return this.mayGoOn(leg) || this.legs.rare(leg, REUSE) !== 0
+    return this.mayGoOn(leg) || this.isConversation(leg) || this.legs.rare(leg, REUSE) !== 0
+  }
+
+  private isConversation(leg: number): boolean {
+    const { legs } = this
+    if (legs.protocol(leg) !== IPPROTO_UDP) return false
+    return (
+      legs.side(leg, 0, SIDE_PACKETS) >= LEAST_DATAGRAMS && legs.side(leg, 1, SIDE_PACKETS) >= LEAST_DATAGRAMS
+    )
   }
 
   /** Whether a connection was open when it was last seen, on one side at least. */

@@ -30,6 +30,7 @@ import {
   type Value,
   type Values,
 } from './facts/facts.ts'
+import { nodeThatTranslates } from './node-evidence.ts'
 
 /** Flows of a finding that are asked about. */
 const MOST_FLOWS = 20
@@ -403,6 +404,7 @@ function ofSource({ protocol, client, backend }: Parties, given: Given): NatAnsw
 
 /** Where one end was captured: rules and topology tell whether the host translated, and whether its bridge switched. */
 function untranslatedReply(parties: Parties, given: Given): void {
+  byNode(parties, given)
   const shared = bridgeOf(parties, given)
   if (isSentThere(parties, given) && shared !== null && shared !== false) {
     given.isHere = true
@@ -410,6 +412,16 @@ function untranslatedReply(parties: Parties, given: Given): void {
     sameBridge(parties, given)
   } else if (ofDestination(parties, given)) given.isConfirmed = true
   inOneSegment(parties, given)
+}
+
+/** Says which node translates, by the objects; another one than the captures are of is where to look. */
+function byNode({ protocol, client, service }: Parties, given: Given): void {
+  const node = service === null ? null : nodeThatTranslates(given.knowledge, protocol, client, service)
+  if (node === null) return
+  const { name, address, isHere } = node
+  given.tell(isHere === false ? 'other-node-translates' : 'node-translates', { node: name, address })
+  given.values.translator = address
+  if (isHere === false) given.isElsewhere = true
 }
 
 /** Notes the interface of the host whose network both ends are in. */
@@ -446,6 +458,7 @@ function bridgeOf({ client, backend }: Parties, { knowledge }: Given): ReturnTyp
 
 function sameBridge(parties: Parties, given: Given): void {
   const { knowledge } = given
+  byNode(parties, given)
   const isTranslated = ofDestination(parties, given)
   const { client, backend } = parties
   const shared = bridgeOf(parties, given)
@@ -575,7 +588,8 @@ function sentOn({ protocol, client, service, backend }: Parties, knowledge: Know
 function lost(parties: Parties, given: Given): void {
   const found = sentOn(parties, given.knowledge)
   if (found === null) return
-  given.tell('none-drops')
+  // the first packet of a flow may pass where later ones do not
+  if (!given.reasons.some(({ code }) => code === 'rule-drops')) given.tell('none-drops')
   for (const { sent, way } of found.targets)
     given.tellRule('rule-sends', way, { service: found.asked, backend: sent })
 }

@@ -47,6 +47,12 @@ const TIMEOUTS: readonly (readonly SysctlName[])[] = [
   ['nf_conntrack_tcp_timeout_close_wait', 'nf_conntrack_tcp_timeout_last_ack'],
 ]
 
+const DATAGRAM_TIMEOUTS: typeof TIMEOUTS = [
+  ['nf_conntrack_udp_timeout_stream'],
+  ['nf_conntrack_udp_timeout'],
+  ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'],
+]
+
 /** Lengths that people set timeouts to, in seconds. */
 const LENGTHS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 432_000]
 
@@ -81,8 +87,9 @@ class Trial {
 
   track(packet: Packet, translation: Translation | null): void {
     if (!this.has(packet, translation)) return
-    const isStray = this.base.track(packet, translation, false)
-    for (const candidate of this.candidates) candidate.track(packet, translation, isStray)
+    const isOfServer = packet.protocol !== IPPROTO_TCP && this.connections?.isOfServer(packet) === true
+    const isStray = this.base.track(packet, translation, false, isOfServer)
+    for (const candidate of this.candidates) candidate.track(packet, translation, isStray, isOfServer)
   }
 
   learn(packet: Packet, translation: Translation): void {
@@ -133,9 +140,10 @@ class Candidate implements Observer {
 
   /**
    * @param wasStray whether it is a stray one with the sysctls as they are
+   * @param isOfServer whether it is a datagram of a server, which begins no flow
    * @returns whether it is one here
    */
-  track(packet: Packet, translation: Translation | null, wasStray: boolean): boolean {
+  track(packet: Packet, translation: Translation | null, wasStray: boolean, isOfServer: boolean): boolean {
     const isReset = packet.protocol === IPPROTO_TCP && (packet.tcpFlags & (TCP_RST | TCP_ACK)) === TCP_RST
     if (isReset) {
       const answer = answerKey(packet)
@@ -148,7 +156,8 @@ class Candidate implements Observer {
     const state = this.engine.track(packet, isAnew ? null : translation)
     if (state === STATE_DROPPED) return false
     const isInvalid = state === STATE_INVALID
-    const isUnknown = this.isFresh && packet.protocol === IPPROTO_TCP && (packet.tcpFlags & TCP_SYN) === 0
+    const isInside = packet.protocol === IPPROTO_TCP && (packet.tcpFlags & TCP_SYN) === 0
+    const isUnknown = this.isFresh && (isInside || isOfServer)
     if (isInvalid) this.invalid++
     if (isUnknown) this.unknown++
     const isStray = isInvalid || isUnknown
@@ -220,7 +229,7 @@ function showsFault({ set, invalid, unknown, refused }: SysctlTrial): boolean {
   return invalid.before + refused.before + (isTimeout ? unknown.before : 0) > 0
 }
 
-function setsFor({ id, severity, values, reasons }: Facts, settings: Settings): SysctlSet[] {
+function setsFor({ id, severity, values, reasons, flows }: Facts, settings: Settings): SysctlSet[] {
   if (severity === 'info') return []
   if (id === 'conntrack-table-full') {
     const { by, advised, buckets } = values
@@ -233,15 +242,20 @@ function setsFor({ id, severity, values, reasons }: Facts, settings: Settings): 
     ]
   }
   if (!BY_VERDICT.includes(id)) return []
-  const lenient = LENIENT.filter(([name, value]) => settings[name] !== value).map(([name, value]) => ({
-    [name]: value,
-  }))
+  const isTcp = flows[0]?.protocol === IPPROTO_TCP
+  const lenient = !isTcp
+    ? []
+    : LENIENT.filter(([name, value]) => settings[name] !== value).map(([name, value]) => ({
+        [name]: value,
+      }))
   const pause = reasons[0]?.values.pause
   if (typeof pause !== 'number') return lenient
   // a pause that was seen is no longest one
   const length = LENGTHS.find(seconds => seconds >= (2 * pause) / 1000)
   if (length === undefined) return lenient
-  const longer = TIMEOUTS.filter(names => names.every(name => settings[name] * 1000 <= pause))
+  const longer = (isTcp ? TIMEOUTS : DATAGRAM_TIMEOUTS).filter(names =>
+    names.every(name => settings[name] * 1000 <= pause),
+  )
   return [...longer.map(names => Object.fromEntries(names.map(name => [name, length]))), ...lenient]
 }
 

@@ -37,12 +37,14 @@ const OUT = -2
 
 /** How the sightings of a group and a new record go together. */
 const STRANGERS = 0
+/** Another tuple at another place that has neither end in common, by nothing but payload and its way. */
+const TRANSLATED_TWICE = 1
 /** Another tuple at another place. */
-const TRANSLATED = 1
+const TRANSLATED = 2
 /** The same tuple at another place, or the frame twice. */
-const COPY = 2
+const COPY = 3
 /** Added where the group's first sighting was a short time ago. */
-const FRESH = 2
+const FRESH = 3
 
 /** How far apart a mirror port's two copies of a frame are at most, in nanoseconds. */
 export const TWICE_TIME = 1e6
@@ -180,7 +182,8 @@ export class Groups {
       if (sameTuple) relation = COPY
     }
     if (relation === COPY) return COPY
-    return this.isPlausible(group, slot) && this.isOfThisHost(group, slot) ? TRANSLATED : STRANGERS
+    const translated = this.translated(group, slot)
+    return translated !== STRANGERS && this.isOfThisHost(group, slot) ? translated : STRANGERS
   }
 
   /**
@@ -236,29 +239,48 @@ export class Groups {
 
   /**
    * One query to two servers looks like one that was translated, where nothing but payload tells packets apart. Those
-   * must have one end in common, and the later one has been routed at once, or bridged on under the sender's address.
+   * must have one end in common, and the later one has been routed at once, or bridged on under the sender's address; by
+   * a bridge that asks for the address of its new destination under the host's, where the sender is the same. Without an
+   * end in common a packet must be seen to come in and leave one hop older: a proxy sends with a fresh TTL.
    * Errors of routers in a row, about probes alike, never count.
+   * @returns TRANSLATED, TRANSLATED_TWICE or STRANGERS
    */
-  private isPlausible(group: number, slot: number): boolean {
+  private translated(group: number, slot: number): number {
     const { ring } = this
     const { words } = ring
     const at = group << RECORD_SHIFT
     const own = slot << RECORD_SHIFT
-    if ((words[own + STATE] & RECORD_WEAK) === 0) return true
+    if ((words[own + STATE] & RECORD_WEAK) === 0) return TRANSLATED
     const { times } = ring
     if (times[slot] - times[group] > WEAK_TIME || isIcmpError(words[own + KIND] & 0xff, words[own + PORTS])) {
-      return false
-    }
-    const wasRouted = (words[own + HOP] & 0xff) < (words[at + HOP] & 0xff)
-    if (!wasRouted && (words[own + SOURCE_MAC] === 0 || words[own + SOURCE_MAC] !== words[at + SOURCE_MAC])) {
-      return false
+      return STRANGERS
     }
     // the id of an echo may be translated at either end
     const ports = isIcmpKind(words[own + KIND]) ? 0 : words[at + PORTS] ^ words[own + PORTS]
     const sameSource = ports >>> 16 === 0 && ring.sameAddress(group, slot, SOURCE)
     const sameDestination = (ports & 0xffff) === 0 && ring.sameAddress(group, slot, DESTINATION)
-    return sameSource || sameDestination
+    const ttl = words[own + HOP] & 0xff
+    const itsTtl = words[at + HOP] & 0xff
+    const wasBridged = words[own + SOURCE_MAC] !== 0 && words[own + SOURCE_MAC] === words[at + SOURCE_MAC]
+    if ((ttl < itsTtl || wasBridged) && (sameSource || sameDestination)) return TRANSLATED
+    if (!leaves(words[own + HOP]) || !comesIn(words[at + HOP])) return STRANGERS
+    if (sameSource) return TRANSLATED
+    return ttl === itsTtl - 1 && !isFirstTtl(ttl) ? TRANSLATED_TWICE : STRANGERS
   }
+}
+
+/** By the packet type of a cooked capture, which stands behind the TTL, one more than it is. */
+function leaves(hop: number): boolean {
+  return ((hop >> 8) & 0xff) - 1 === PACKET_OUTGOING
+}
+
+function comesIn(hop: number): boolean {
+  return ((hop >> 8) & 0xff) !== 0 && !leaves(hop)
+}
+
+/** Whether hosts send with that TTL, or hop limit. */
+function isFirstTtl(ttl: number): boolean {
+  return ttl === 32 || ttl === 64 || ttl === 128 || ttl === 255
 }
 
 function isIcmpKind(kind: number): boolean {

@@ -126,7 +126,7 @@ describe('a capture of all interfaces', () => {
 describe('advice', () => {
   const commands = ({ advice }: SizeReport): string[] => advice.lines.map(({ command }) => command)
 
-  it('is a larger maximum, buckets for it, and the timeout that buys most', async () => {
+  it('is the one source, a larger maximum, buckets for it, and the timeout that buys most', async () => {
     const report = await sized(
       SYN_FLOOD,
       '--set',
@@ -139,18 +139,19 @@ describe('advice', () => {
     const { isEnough, lines } = report.advice
     expect(isEnough).toBe(false)
     expect(commands(report)).toEqual([
+      'conntrack -L --orig-src 192.0.2.10',
       'sysctl -w net.netfilter.nf_conntrack_max=163840',
       'sysctl -w net.netfilter.nf_conntrack_buckets=163840',
       'sysctl -w net.netfilter.nf_conntrack_tcp_timeout_syn_sent=20',
     ])
-    expect(lines[0].reason).toMatch(
+    expect(lines[1].reason).toMatch(
       /for 119,999 entries and a quarter of headroom, 60 MiB when full \(now 50\)$/,
     )
-    expect(lines[1].reason).toMatch(
+    expect(lines[2].reason).toMatch(
       /chains of 2 keys when full, 1\.3 MiB at once \(now 1,024: chains of 320\)$/,
     )
     // whoever is silent for 20 seconds cannot be in it
-    expect(lines[2].reason).toContain(
+    expect(lines[3].reason).toContain(
       'the capture is too short to tell which flows that cuts (199 ms of capture against 20 s)',
     )
   })
@@ -316,5 +317,24 @@ describe('usage', () => {
     const { code, stdout, stderr } = await runCli(['size', SYN_FLOOD, ...args])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(message)
+  })
+})
+
+describe('a source that most entries are of', () => {
+  const commands = async (capture: string): Promise<string[]> => {
+    const args = ['size', `fixtures/findings/${capture}`, '--json', '--set', 'nf_conntrack_max=4']
+    const { advice } = JSON.parse((await runCli(args)).stdout)
+    return advice.lines.map(({ command }: { command: string }) => command)
+  }
+
+  it('is named before a larger table is advised', async () => {
+    const [first, second] = await commands('snat-port-race-udp.veth3a1f09c2.pcap')
+    expect(first).toBe('conntrack -L --orig-src 10.244.0.5')
+    expect(second).toMatch(/nf_conntrack_max=/)
+  })
+
+  it('is none of many', async () => {
+    const [first] = await commands('syn-flood-unanswered.eth0.pcap')
+    expect(first).toMatch(/nf_conntrack_max=/)
   })
 })

@@ -27,12 +27,14 @@ interface Case {
   before?: (capture: FlowCapture, ends: Ends) => void
   pause?: number
   data?: Partial<Segment>
+  /** Seconds from there to the RST. */
+  answer?: number
   reset?: Partial<Segment>
 }
 
 /** A connection of both directions, data of the server, and a RST of the host in the client's name. */
 function connection(capture: FlowCapture, options: Case = {}): FlowCapture {
-  const { ends = WEB, ttl = 63, before, pause = 0.2, data, reset } = options
+  const { ends = WEB, ttl = 63, before, pause = 0.2, data, answer = 0, reset } = options
   const server = turned(ends)
   const far = { ttl: 57 }
   capture
@@ -46,6 +48,7 @@ function connection(capture: FlowCapture, options: Case = {}): FlowCapture {
   return capture
     .wait(pause)
     .segment(server, { flags: DATA, sequence: 5011, acknowledgment: 1011, payload: 10, ...far, ...data })
+    .wait(answer)
     .segment(ends, { flags: RST, sequence: 1011, window: 0, ttl: 64, ...reset })
 }
 
@@ -78,6 +81,7 @@ describe('entry-missing', () => {
       { data: { sequence: 5010, payload: 0, flags: ACK }, pause: 9000 },
     ],
     ['another number', { reset: { sequence: 2011 } }],
+    ['a segment that the capture has lost, after who knows what pause', { answer: 5 }],
   ])('is none of %s', async (_what, options) => {
     const all = await found(options)
     expect(all.filter(finding => finding.includes('entry-missing'))).toEqual([])

@@ -1,10 +1,12 @@
 // Recorded faults of single flows are the same with other numbers, and parts of their captures show no other fault.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { asIpv6 } from '../support/as-ipv6.ts'
 import { Folder } from '../support/capture-builder.ts'
 import { findingsIn } from '../support/flow-captures.ts'
 import { pcapRecords } from '../support/pcap-records.ts'
+import { renumber } from '../support/renumber.ts'
 import { TWINS } from '../support/twins.ts'
 
 const FOLDER = 'fixtures/flow-findings'
@@ -31,6 +33,21 @@ async function foundIn(bytes: Uint8Array): Promise<string[]> {
   using folder = new Folder()
   return await findingsIn(folder.write('twin.pcap', bytes))
 }
+/** Captures of hosts with all their interfaces, which are told apart by what addresses are for. */
+const OF_HOSTS = readdirSync(FOLDER).filter(name => name.endsWith('.any.pcap'))
+/** What private networks are for is all that tells it. */
+const NEEDS_INTERNET = ['private-destination-leak.any.pcap']
+
+describe.each(OF_HOSTS)('%s', file => {
+  it('is the same over IPv6', async () => {
+    expect(await foundIn(asIpv6(read(file)))).toEqual(await findingsIn(join(FOLDER, file)))
+  })
+
+  it.skipIf(NEEDS_INTERNET.includes(file))('is the same behind a private uplink', async () => {
+    const twin = renumber(read(file), { areAllPrivate: true })
+    expect(await foundIn(twin)).toEqual(await findingsIn(join(FOLDER, file)))
+  })
+})
 
 describe.each([...RECORDED, ...SOUND])('%s', file => {
   it.each(Object.keys(TWINS))('is the same with %s', async twin => {

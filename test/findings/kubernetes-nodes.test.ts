@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { FindingReport } from '../../src/report/analyze/finding-model.ts'
 import type { Report } from '../../src/report/analyze/model.ts'
+import { asIpv6 } from '../support/as-ipv6.ts'
 import { runCli } from '../support/cli.ts'
 import { EVERYTHING, renumber } from '../support/renumber.ts'
 
@@ -131,6 +132,34 @@ describe('datagrams that keep the entry of a backend that is gone', () => {
   it('leave a topology useful from which the port of the pod is gone', async () => {
     const { knowledge } = await reportOf(CAPTURE, 'topology.json')
     expect(knowledge?.topology?.host).toBe('')
+  })
+})
+
+describe('rules that lack what the traffic met', () => {
+  const PLUGIN = '*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -s 10.244.1.2/32 -j MASQUERADE\nCOMMIT\n'
+  const folder = mkdtempSync(join(tmpdir(), 'ctpcap-lacking-'))
+  const write = (name: string, content: string | Uint8Array): string => {
+    writeFileSync(join(folder, name), content)
+    return join(folder, name)
+  }
+  const capture = join(FOLDER, 'stale-udp/any.pcap')
+  const overIpv6 = write('any6.pcap', asIpv6(readFileSync(capture)))
+  const plugin = write('rules.txt', PLUGIN)
+  const plugin6 = write('rules6.txt', PLUGIN.replace('10.244.1.2/32', 'fd00::1:0:0:af4:102/128'))
+  const nft = join(FOLDER, 'stale-udp/nft.json')
+
+  it.each<[string, string, string[], string[] | undefined]>([
+    ['nftables where iptables-save was given alone', capture, [plugin], ['nft -j list ruleset']],
+    ['nothing where both were given', capture, [plugin, nft], undefined],
+    ['nothing where no iptables plays a part', capture, [nft], undefined],
+    ['IPv6 where rules of IPv4 were given', overIpv6, [plugin], ['ip6tables-save']],
+    ['nftables where both of iptables were given', overIpv6, [plugin, plugin6], ['nft -j list ruleset']],
+  ])('are asked for: %s', async (_, path, files, lacking) => {
+    const rules = files.flatMap(file => ['--rules', file])
+    const { stdout } = await runCli(['analyze', '--json', path, ...rules])
+    expect((JSON.parse(stdout) as Report).knowledge?.rules?.lacking).toEqual(lacking)
+    const text = await runCli(['analyze', path, ...rules])
+    expect(text.stdout.replaceAll(/\s+/g, ' ').includes('give the output of')).toBe(lacking !== undefined)
   })
 })
 

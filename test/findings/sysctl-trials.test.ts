@@ -100,6 +100,24 @@ describe('a timeout that was too short', () => {
   })
 })
 
+describe('a timeout of datagrams', () => {
+  const capture = 'fixtures/flow-findings/idle-timeout-inbound.udp.outside.pcap'
+  const inForce = ['--set', 'nf_conntrack_udp_timeout=3', '--set', 'nf_conntrack_udp_timeout_stream=4']
+
+  it('is tried by what comes in for a flow that was forgotten: the one that was too short is named', async () => {
+    const { stdout } = await runCli(['analyze', capture, '--json', ...inForce])
+    const finding = (JSON.parse(stdout).findings as FindingReport[]).find(
+      ({ id }) => id === 'idle-timeout-inbound',
+    )
+    expect(finding?.sysctls?.map(({ set, unknown }) => ({ set, unknown }))).toEqual([
+      { set: { nf_conntrack_udp_timeout_stream: 60 }, unknown: { before: 1, after: 0 } },
+    ])
+    expect(finding?.fix.flatMap(({ commands }) => commands)).toEqual([
+      'sysctl -w net.netfilter.nf_conntrack_udp_timeout_stream=60',
+    ])
+  })
+})
+
 describe('nf_conntrack_max', () => {
   it('is tried on all packets', async () => {
     const capture = 'syn-flood-unanswered.eth0.pcap'

@@ -88,4 +88,46 @@ def receive():
     print(json.dumps(count))
 
 
+def push_serve():
+    """answers each datagram, and sends three more `pause` seconds after the last one"""
+    s = udp('0.0.0.0', words['port'])
+    while True:
+        try:
+            question, peer = s.recvfrom(2048)
+        except OSError:
+            continue
+        s.sendto(b'answer', peer)
+        if not question.endswith(b'last'):
+            continue
+        time.sleep(float(words['pause']))
+        for _ in range(3):
+            try:
+                s.sendto(b'pushed', peer)
+            except OSError:
+                pass
+            time.sleep(0.3)
+
+
+def push_wait():
+    """asks three times, and counts what comes in later"""
+    s = udp('0.0.0.0', words['sport'])
+    s.settimeout(1)
+    for question in (b'first', b'second', b'the last'):
+        s.sendto(question, (words['to'], int(words['port'])))
+        try:
+            s.recvfrom(2048)
+        except OSError:
+            pass
+        time.sleep(0.0 if question.endswith(b'last') else 1.2)
+    s.settimeout(float(words['secs']))
+    pushed = 0
+    try:
+        while pushed < 3:
+            s.recvfrom(2048)
+            pushed += 1
+    except OSError:
+        pass
+    print(json.dumps(pushed))
+
+
 globals()[mode]()

@@ -43,6 +43,15 @@ class Stage extends Namespaces {
     throw new Error(`nobody serves port ${port} in ${name}`)
   }
 
+  /** Resolves when so many handshakes are half open in a namespace, or after three seconds in which there are fewer. */
+  async filling(name: string, count: number): Promise<void> {
+    for (let i = 0; i < 30; i++) {
+      const { stdout } = this.exec(name, 'ss -Htn state syn-recv')
+      if (stdout.split('\n').length > count) return
+      await sleep(100)
+    }
+  }
+
   /** A server that ends with its traffic. */
   async serveOnce<T>(name: string, ...words: string[]): Promise<{ done: Promise<T> }> {
     const done = this.agent<T>(name, ...words)
@@ -444,12 +453,14 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         const receiver = stage.datagrams('pod', 'receive', 'port=5514', 'secs=10', 'n=24')
         await sleep(500)
         const ports = [47_909, 47_910, 47_911].map(port => port + turn * 10)
-        await Promise.all(
-          ports.map(
-            port =>
-              stage.datagrams('sender', 'send', 'to=10.175.3.82', 'port=32063', `sport=${port}`, 'n=8').done,
-          ),
-        )
+        const sent: Promise<string>[] = []
+        // the first datagram of a later one leaves while others of those before it are lost
+        for (const port of ports) {
+          const words = ['to=10.175.3.82', 'port=32063', `sport=${port}`, 'n=8']
+          sent.push(stage.datagrams('sender', 'send', ...words).done)
+          await sleep(500)
+        }
+        await Promise.all(sent)
         return { tries: 24, well: JSON.parse(await receiver.done) }
       }
       return { host: 'node', devices: ['eth0', 'cali0'], play }
@@ -481,6 +492,25 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
         await server.done
         await sleep(1000)
         return tally
+      }
+      return { host: 'gw', devices: ['lan0', 'wan0'], play }
+    },
+  ],
+  [
+    'udp-mapping-forgotten',
+    'idle-timeout-inbound',
+    stage => {
+      home(stage, { client: '192.168.77.15' })
+      stage.exec('gw', 'sysctl -qw net.netfilter.nf_conntrack_udp_timeout=3')
+      stage.exec('gw', 'sysctl -qw net.netfilter.nf_conntrack_udp_timeout_stream=4')
+      stage.rules('gw', nat(MASQUERADE))
+      stage.datagrams('inet', 'push_serve', 'port=5060', 'pause=7')
+      const play = async (turn: number): Promise<Tally> => {
+        await sleep(500)
+        const words = ['to=203.0.113.10', 'port=5060', `sport=${41_500 + turn}`, 'secs=10']
+        const pushed = JSON.parse(await stage.datagrams('client', 'push_wait', ...words).done)
+        await sleep(1000)
+        return { tries: 3, well: pushed }
       }
       return { host: 'gw', devices: ['lan0', 'wan0'], play }
     },
@@ -618,7 +648,7 @@ const SCENES: readonly [name: string, finding: FindingId, set: Set][] = [
       const play = async (turn: number): Promise<Tally> => {
         const words = ['dst=192.168.77.20:80', 'n=600', 'rate=200', 'prefix=198.51.100', `seed=${turn + 7}`]
         const flood = stage.agent('inet', 'synflood', ...words)
-        await sleep(1500)
+        await stage.filling('server', 48)
         const tally = await stage.connect('inet', '192.168.77.20:80', 40_700 + turn, EXCHANGE)
         await flood
         await sleep(2500)

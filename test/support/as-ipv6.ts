@@ -71,8 +71,14 @@ function convertIcmp(message: Uint8Array): Uint8Array | null {
   return rest === null ? null : Buffer.concat([head, rest])
 }
 
+/** Of the same kind: loopback, a group, private, or one that the Internet has. */
 function addressOf(packet: Uint8Array, at: number): number[] {
-  return [0xfd, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, ...packet.subarray(at, at + 4)]
+  const [a, b, c, d] = packet.subarray(at, at + 4)
+  if (a === 127) return [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+  if (a >> 4 === 14) return [0xff, 0x05, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+  const isOwn = a === 10 || (a === 172 && b >> 4 === 1) || (a === 192 && b === 168)
+  const network = isOwn ? [0xfd, 0, 0, 0] : [0x20, 0x01, 0x0d, 0xb8]
+  return [...network, 0, 0, 0, 1, 0, 0, 0, 0, a, b, c, d]
 }
 
 function finishSum(header: Uint8Array, transport: Uint8Array): void {

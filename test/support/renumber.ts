@@ -3,6 +3,8 @@
 /** What is exchanged; checksums always fit afterwards, unless they were left unfinished or are to be cleared. */
 export interface Renumbering {
   addresses?: boolean
+  /** Networks that documentation has for the Internet become private ones, others stay. */
+  areAllPrivate?: boolean
   /** But for those of protocols that the program knows by their port. */
   ports?: boolean
   macs?: boolean
@@ -37,6 +39,10 @@ const FIRST_BYTES = new Map([
   [192, 100],
   [198, 203],
   [203, 198],
+])
+const PRIVATE_FIRST_BYTES = new Map([
+  [198, 10],
+  [203, 10],
 ])
 const SHIFT = 0x61234567
 const SECONDS = 12_345_678
@@ -153,7 +159,7 @@ class Renumberer {
     const fragment = isIpv6 ? 0 : view.getUint16(at + 6)
     const isWhole = (fragment & 0x3fff) === 0 && !isQuoted
     const isUnfinished = isWhole && this.isUnfinished(transport)
-    if (what.addresses) {
+    if (what.addresses || what.areAllPrivate) {
       const exchange = isIpv6 ? this.address6 : this.address4
       for (let i = 0; i < 2; i++) exchange.call(this, transport.addresses + (i * transport.addressBytes) / 2)
     }
@@ -253,10 +259,11 @@ class Renumberer {
   }
 
   private address4(at: number): void {
-    const first = FIRST_BYTES.get(this.view.getUint8(at))
+    const { areAllPrivate = false } = this.what
+    const first = (areAllPrivate ? PRIVATE_FIRST_BYTES : FIRST_BYTES).get(this.view.getUint8(at))
     if (first === undefined) return
     this.view.setUint8(at, first)
-    this.exchange(at + 1, [0x5a, 0x33, 0x14])
+    if (!areAllPrivate) this.exchange(at + 1, [0x5a, 0x33, 0x14])
   }
 
   private address6(at: number): void {

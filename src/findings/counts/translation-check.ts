@@ -42,7 +42,11 @@ export interface CheckedTranslations {
   unknown: TranslationGroup[]
   /** Flows of which the rules cannot tell. */
   undecided: number
+  unruled: Unruled
 }
+
+/** Translated flows for which rules may be missing, by family: all of one without rules of NAT, else destinations that none is about. */
+export type Unruled = Readonly<Record<4 | 6, { all: number; destinations: number }>>
 
 type Kind = 'confirmed' | 'contradicted' | 'unknown'
 
@@ -60,6 +64,7 @@ export class TranslationCheck {
   }
   private readonly answers = new Map<string, NatAnswer>()
   private undecided = 0
+  private readonly unruled = { 4: { all: 0, destinations: 0 }, 6: { all: 0, destinations: 0 } }
 
   constructor(knowledge: Knowledge, rules: Rules) {
     this.knowledge = knowledge
@@ -77,7 +82,10 @@ export class TranslationCheck {
       endOf(table, ct * 2, 'source'),
       endOf(table, ct * 2, 'destination'),
     )
-    if (!this.rules.hasNat(before.family)) return
+    if (!this.rules.hasNat(before.family)) {
+      this.unruled[before.family].all++
+      return
+    }
     const target = endOf(table, ct * 2 + 1, 'source')
     if ((status & IPS_DST_NAT) !== 0) this.destination(before, target, table.firstFrame(ct))
     if ((status & IPS_SRC_NAT) !== 0) {
@@ -98,6 +106,7 @@ export class TranslationCheck {
       contradicted: sorted('contradicted'),
       unknown: sorted('unknown'),
       undecided: this.undecided,
+      unruled: this.unruled,
     }
   }
 
@@ -113,6 +122,7 @@ export class TranslationCheck {
     const first = KINDS.findIndex(one => kinds.includes(one))
     const kind = first < 0 ? 'unknown' : KINDS[first]
     const known = asked.find(one => one.kind === kind)
+    if (kind === 'unknown') this.unruled[before.family].destinations++
     const way = known?.choice?.way ?? known?.answer.choices[0]?.way ?? []
     this.count(kind, before, {
       from: formatEndpoint(before.family, before.destination, before.destinationPort),

@@ -1,10 +1,11 @@
 // entry-older-than-rule: a flow goes on untranslated, because its entry is older than the rule that later flows get.
 
+import { addressWord } from '../../net/address.ts'
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { firstPoint } from '../evidence/transits.ts'
 import { phrase, type Step, step } from '../facts/facts.ts'
-import type { Judge, Traffic } from './forwarded-traffic.ts'
+import { exitKey, type Judge, type Traffic } from './forwarded-traffic.ts'
 
 const LEAST_PACKETS = 3
 
@@ -54,17 +55,30 @@ function laterTargets(flow: ForwardedFlow, { service }: Traffic): number {
   return flow.lastTime > service.firstTranslated ? service.answered : 0
 }
 
-/** Flows that began later and left by the same interface with a source of the host; 0 where some did before. */
+/**
+ * Flows that began later and left by the same interface with a source of the host; 0 where some did before. Between a
+ * private source and the Internet any of them tells; else those of the same client to the same destination and port alone:
+ * rules may well masquerade some hosts and not others.
+ */
 function laterSources(
   { flow, isSourceTranslated, requestOut, start, lastTime }: ForwardedFlow,
-  { exits }: Traffic,
+  { exits, service }: Traffic,
 ): number {
   const { client, server } = flow
   const exit = firstPoint(requestOut)
   if (isSourceTranslated || client === null || exit < 0) return 0
-  if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return 0
+  const addresses = exits.get(exitKey(exit, server.family))
+  if (addresses === undefined) return 0
+  if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) {
+    if (service === null || service.hasAnsweredOwnSource) return 0
+    const { firstMasqueraded, masqueradedClient, newestOwnSource, answeredMasqueraded } = service
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = client.words
+    const isSame = masqueradedClient === addressWord(client.family, w0, w1, w2, w3)
+    const isLater = firstMasqueraded > start && firstMasqueraded <= lastTime
+    return isSame && isLater && newestOwnSource <= firstMasqueraded ? answeredMasqueraded : 0
+  }
   let later = 0
-  for (const { first, answered } of exits.get(exit)?.values() ?? []) {
+  for (const { first, answered } of addresses.values()) {
     if (first <= start) return 0
     if (first <= lastTime) later += answered
   }

@@ -16,7 +16,7 @@ import { firstPoint, pointsOf, type Transits } from '../evidence/transits.ts'
 import { Collector, keyOf } from '../facts/collector.ts'
 import type { Facts } from '../facts/facts.ts'
 import { entryOlderThanRule } from './entry-older-than-rule.ts'
-import type { Judge, Masqueraded, Service, Traffic } from './forwarded-traffic.ts'
+import { exitKey, type Judge, type Masqueraded, type Service, type Traffic } from './forwarded-traffic.ts'
 import { lanReflection } from './lan-reflection.ts'
 import { lostInHost } from './lost-in-host.ts'
 import { privateDestinationLeak } from './private-destination-leak.ts'
@@ -143,7 +143,8 @@ export class ForwardedFlows {
     if ((status & IPS_SRC_NAT) === 0) return
     const exit = firstPoint(this.transits.outPoints(record, 0))
     if (exit < 0) return
-    const addresses = valueWithin(this.exits, exit, MOST_EXITS, () => new Map<number, Masqueraded>())
+    const key = exitKey(exit, table.isIpv6(ct) ? 6 : 4)
+    const addresses = valueWithin(this.exits, key, MOST_EXITS, () => new Map<number, Masqueraded>())
     if (addresses === null) return
     const start = table.start(ct)
     const given = valueWithin(addresses, table.destination(ct * 2 + 1), MOST_ADDRESSES, () => ({
@@ -176,6 +177,11 @@ export class ForwardedFlows {
       answered: 0,
       newestUntranslated: Number.NEGATIVE_INFINITY,
       hasAnsweredUntranslated: false,
+      firstMasqueraded: Number.POSITIVE_INFINITY,
+      masqueradedClient: 0,
+      answeredMasqueraded: 0,
+      newestOwnSource: Number.NEGATIVE_INFINITY,
+      hasAnsweredOwnSource: false,
       answersPassed: 0,
       answersStayed: 0,
     }))
@@ -185,6 +191,16 @@ export class ForwardedFlows {
     const status = table.status(ct)
     const isAnswered = (status & IPS_SEEN_REPLY) !== 0
     const start = table.start(ct)
+    if ((status & IPS_SRC_NAT) !== 0) {
+      if (start < service.firstMasqueraded) {
+        service.firstMasqueraded = start
+        service.masqueradedClient = table.source(ct * 2)
+      }
+      if (isAnswered) service.answeredMasqueraded++
+    } else {
+      service.newestOwnSource = Math.max(service.newestOwnSource, start)
+      service.hasAnsweredOwnSource ||= isAnswered
+    }
     if ((status & IPS_DST_NAT) !== 0) {
       service.firstTranslated = Math.min(service.firstTranslated, start)
       if (isAnswered) service.answered++

@@ -12,6 +12,11 @@ export interface Masqueraded {
   answered: number
 }
 
+/** The key of flows of one family that left by one point: what IPv4 is given says nothing of IPv6. */
+export function exitKey(point: number, family: number): number {
+  return point * 2 + (family === 6 ? 1 : 0)
+}
+
 /** Flows to one destination and port. */
 export interface Service {
   /** When the first began that was sent elsewhere, and how many of those were answered. */
@@ -20,6 +25,14 @@ export interface Service {
   /** When the newest began that was not, and whether one of those was answered. */
   newestUntranslated: number
   hasAnsweredUntranslated: boolean
+  /** The same of their source: when the first began that was given another one, whose it was, how many were answered, … */
+  firstMasqueraded: number
+  /** Its address, or the fold of that. */
+  masqueradedClient: number
+  answeredMasqueraded: number
+  /** … and when the newest began that kept its own, and whether one of those was answered. */
+  newestOwnSource: number
+  hasAnsweredOwnSource: boolean
   /** Answers that left, and that did not, of all flows. */
   answersPassed: number
   answersStayed: number
@@ -27,7 +40,7 @@ export interface Service {
 
 /** What other flows did. */
 export interface Traffic {
-  /** Flows by the point that they left by, then by the address that they were given. */
+  /** Flows by the point that they left by and their family (exitKey), then by the address that they were given, or its fold. */
   exits: ReadonlyMap<number, ReadonlyMap<number, Masqueraded>>
   /** Those to the same destination and port; null where there were too many to tell. */
   service: Service | null

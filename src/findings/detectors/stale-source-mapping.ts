@@ -1,9 +1,10 @@
 // stale-source-mapping: a flow keeps a source address that the host has no more, kept alive by its own packets.
 
+import { addressWord } from '../../net/address.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { firstPoint } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge, Masqueraded, Traffic } from './forwarded-traffic.ts'
+import { exitKey, type Judge, type Masqueraded, type Traffic } from './forwarded-traffic.ts'
 
 /** Packets that left without an answer, and how long that went on. */
 const LEAST_PACKETS = 4
@@ -38,15 +39,17 @@ export const staleSourceMapping: Judge = (flow, traffic) => {
 
 /** What flows got that began later and left there, where none of them got this flow's address any more. */
 function laterAddress({ flow, start, requestOut }: ForwardedFlow, { exits }: Traffic): Masqueraded | null {
-  const own = flow.translated?.client?.words
+  const source = flow.translated?.client
   const exit = firstPoint(requestOut)
-  if (own === undefined || exit < 0 || flow.server.family !== 4) return null
-  const addresses = exits.get(exit)
-  const mine = addresses?.get(own[0])
+  if (!source || exit < 0) return null
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = source.words
+  const own = addressWord(source.family, w0, w1, w2, w3)
+  const addresses = exits.get(exitKey(exit, source.family))
+  const mine = addresses?.get(own)
   if (addresses === undefined || mine === undefined) return null
   let found: Masqueraded | null = null
   for (const [address, other] of addresses) {
-    if (address === own[0] || other.first <= start || other.answered === 0) continue
+    if (address === own || other.first <= start || other.answered === 0) continue
     if (mine.newest >= other.first) return null
     if (found === null || other.first < found.first) found = other
   }

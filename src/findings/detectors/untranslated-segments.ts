@@ -1,6 +1,6 @@
 // Packets of a translated connection that pass untranslated: outside the window (INVALID), or after its entry expired.
 
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
+import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
 import { after, before } from '../../net/sequence.ts'
 import type { Budget } from '../evidence/budget.ts'
 import { flowOfLegs, formsOf } from '../evidence/flow-forms.ts'
@@ -55,6 +55,8 @@ const LEAKED_REPLY = 1
 const FORGOTTEN_REPLY = 2
 const REMAPPED = 3
 const OUTSIDE_WINDOW = 4
+/** Routers between the host and the end in whose name it refuses. */
+const MOST_ROUTERS = 4
 
 /** Reasons that no pause is part of. */
 const UNPAUSED = ['leaked', 'no-socket']
@@ -79,6 +81,37 @@ export class Leaks {
       if (seen.time - legs.time(sibling) <= ANSWER_TIME) return legs.open(seen, true, ct)
     }
     return legs.open(seen, false, ct)
+  }
+
+  /** A datagram answers an open flow; of one that comes after a pause the pause is kept. */
+  answerDatagram(leg: number, seen: Observation): void {
+    const { legs } = this
+    const pause = seen.time - legs.time(leg)
+    if (pause < PAUSE) return
+    legs.setRare(leg, GAP_FRAME, seen.frame)
+    legs.setRare(leg, GAP_BEFORE, legs.side(leg, 1, SIDE_FRAME))
+    legs.setRare(leg, GAP_LENGTH, Math.min(Math.round(pause / 1e6), 0x7fffffff))
+  }
+
+  /**
+   * A client refuses a datagram by port unreachable: it is the host that does, by its TTL, in the name of a client that it
+   * forwarded for before a pause.
+   */
+  refusedDatagram(leg: number, seen: Observation): void {
+    const { legs } = this
+    const usual = legs.openingTtl(leg, 0)
+    if (!isFresh(seen.ttl) || seen.ttl <= usual || seen.ttl - usual > MOST_ROUTERS) return
+    const frame = legs.rare(leg, GAP_FRAME)
+    // the client has not spoken since
+    if (frame === 0 || legs.side(leg, 0, SIDE_FRAME) > frame || legs.has(leg, LEG_EXPLAINED)) return
+    legs.mark(leg, LEG_EXPLAINED)
+    const capture = legs.capture(leg)
+    const pause = legs.rare(leg, GAP_LENGTH)
+    this.add('idle-timeout-inbound', 'likely', leg, -1, seen, 'unreachable-here', [
+      this.stepBefore(leg, 'before-pause'),
+      step('datagram-after-pause', [{ capture, frame }], { pause }),
+      step('unreachable-host', [frameOf(seen)]),
+    ])
   }
 
   /**
@@ -394,7 +427,9 @@ export class Leaks {
     const meant = inside < 0 ? shown : inside
     const facts = flowOfLegs(legs, meant, shown)
     const untranslated = { source: legs.initiatorEnd(leg), destination: legs.responderEnd(leg) }
-    const severity: Severity = id === 'invalid-leak-private-source' ? 'warning' : 'error'
+    // whoever sends datagrams may send them for nothing
+    const isOfDatagrams = legs.protocol(shown) !== IPPROTO_TCP
+    const severity: Severity = id === 'invalid-leak-private-source' || isOfDatagrams ? 'warning' : 'error'
     this.collector.add({
       id,
       severity,

@@ -3,7 +3,7 @@
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import { firstPoint } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
-import type { Judge } from './forwarded-traffic.ts'
+import { exitKey, type Judge } from './forwarded-traffic.ts'
 
 const LEAST_PACKETS = 2
 
@@ -27,7 +27,10 @@ export const untranslatedSource: Judge = (flow, { exits }) => {
   )
     return null
   if (!isPrivate(client.family, client.words) || !isGlobal(server.family, server.words)) return null
-  const masqueraded = [...(exits.get(exit)?.values() ?? [])].reduce((sum, { answered }) => sum + answered, 0)
+  const masqueraded = [...(exits.get(exitKey(exit, server.family))?.values() ?? [])].reduce(
+    (sum, { answered }) => sum + answered,
+    0,
+  )
   if (masqueraded === 0) return null
   const { capture, first, last } = requestFrames
   return {

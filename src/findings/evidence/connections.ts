@@ -26,11 +26,19 @@ export class Connections {
   private readonly pairs: Set<string>
   /** Ports of the servers: what has none of them is of no connection. */
   private readonly ports = new Set<number>()
+  /** The servers, in all forms that are known. */
+  private readonly servers = new Set<string>()
+  private readonly protocol: number
   private readonly behind = new Tuple()
 
+  /** @param all flows of one finding, all of one protocol */
   constructor(all: readonly FlowFacts[]) {
     const flows = all.slice(0, MOST_FLOWS)
     this.pairs = pairsOf(flows)
+    this.protocol = flows[0]?.protocol ?? IPPROTO_TCP
+    for (const { server, translated } of flows) {
+      for (const end of [server, translated?.server]) if (end) this.servers.add(endpointKey(end))
+    }
     for (const { server, translated, answerer, untranslated } of flows) {
       for (const end of [
         server,
@@ -45,7 +53,12 @@ export class Connections {
 
   /** Whether a packet may be of one of them: by its ports alone, which tell most others apart. */
   mayHave({ protocol, sourcePort, destinationPort }: Packet): boolean {
-    return protocol === IPPROTO_TCP && (this.ports.has(sourcePort) || this.ports.has(destinationPort))
+    return protocol === this.protocol && (this.ports.has(sourcePort) || this.ports.has(destinationPort))
+  }
+
+  /** Whether a server of them sent it. */
+  isOfServer(packet: Packet): boolean {
+    return this.servers.has(sourceKey(packet))
   }
 
   /** Whether it is of one, as it came or as it left; then its ends before the translation are known from now on. */

@@ -105,7 +105,9 @@ export class Collector {
     if (detailOf(found.flow) > detailOf(flow.flow)) flow.flow = found.flow
     const tries = Math.max((flow.tries.get(found.point) ?? 0) + (found.isSequel ? 0 : (found.tries ?? 1)), 1)
     flow.tries.set(found.point, tries)
-    if (tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
+    // a case of many tries tells no more frames than one of one, and the first one's are told whatever it stands for
+    const isFirst = flow.frames.length === 0
+    if (isFirst || tries * found.steps.length <= FRAMES_OF_FLOW) addFrames(flow.frames, found.steps)
     if (group.flows.keys().next().value === client) addSteps(group.steps, found.steps)
   }
 

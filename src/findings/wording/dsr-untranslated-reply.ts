@@ -1,5 +1,5 @@
 // The words of dsr-untranslated-reply.
-import type { Facts, FlowFacts, Values } from '../facts/facts.ts'
+import type { Facts, FlowFacts, Phrase, Values } from '../facts/facts.ts'
 import { conntrack, type EntryMatch } from './conntrack-command.ts'
 import { SENT_BACK_REASONS, SENT_BACK_STEPS } from './lan-reflection.ts'
 import { masqueradeRules } from './masquerade.ts'
@@ -10,8 +10,10 @@ import {
   adviceFor,
   firstFlow,
   HOST,
+  isEndpoint,
   type Place,
   placeOf,
+  text,
   type Wording,
 } from './wording.ts'
 
@@ -56,8 +58,9 @@ function entryOf({ protocol, client, server, translated }: FlowFacts): EntryMatc
     : { protocol, source: client, destination: server }
 }
 
-/** The host that was captured, where it sent the requests back or its own rules translate them. */
-function translator({ reasons, rules, flows }: Facts): Place {
+/** The node that objects name; the host that was captured, where it sent the requests back or its own rules translate them. */
+function translator({ reasons, rules, flows, values }: Facts): Place {
+  if (isEndpoint(values.translator) && isOtherNode(reasons)) return placeOf('gateway', values.translator)
   const isHere = rules.length > 0 || reasons[0]?.code === 'sent-back'
   if (isHere) return HOST
   const flow = flows[0] ?? null
@@ -67,9 +70,21 @@ function translator({ reasons, rules, flows }: Facts): Place {
 /** Who that is, as far as the flow tells: the host that was asked, or whom packets for it are routed to. */
 function whoTranslates(facts: Facts): string {
   const flow = firstFlow(facts)
+  const node = nodeIn(facts.reasons)
+  if (node !== '') return ` (node ${node})`
   return flow === null || flow.translated === null
     ? ''
     : ` (${addressText(flow.server)}, or who routes for that address)`
+}
+
+function isOtherNode(reasons: readonly Phrase[]): boolean {
+  return reasons.some(({ code }) => code === 'other-node-translates')
+}
+
+/** The node that translates, by objects; `''` where they do not tell. */
+function nodeIn(reasons: readonly Phrase[]): string {
+  const told = reasons.find(({ code }) => code === 'other-node-translates' || code === 'node-translates')
+  return told === undefined ? '' : text(told.values, 'node')
 }
 
 function elsewhere({ routers }: Values): string {

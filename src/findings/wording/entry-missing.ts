@@ -32,6 +32,8 @@ export const entryMissing: Wording = {
   reasons: {
     translated: values =>
       `${madeHere('translated before, and packets', number(values, 'ttl'), number(values, 'usual'))}, no pause in which the entry would have expired`,
+    'or-refused': values =>
+      `${madeHere('translated before, and packets', number(values, 'ttl'), number(values, 'usual'))}, no pause in which the entry would have expired; a rule that rejects with a RST, put in meanwhile, would look so, too: nothing of the other side passed later`,
     forwarded: values =>
       `${madeHere('forwarded before: packets', number(values, 'ttl'), number(values, 'usual'))}, no pause in which the entry would have expired; whether it was translated did not show`,
     unseen: values =>

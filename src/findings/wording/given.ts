@@ -21,6 +21,10 @@ export const GIVEN_REASONS: Wording['reasons'] = {
   'same-bridge': values =>
     `both are behind bridge ${text(values, 'bridge')}${values.ports === undefined ? '' : ` (ports ${text(values, 'ports')})`}`,
   'other-bridges': () => 'the topology given has client and backend behind different bridges',
+  'node-translates': values =>
+    `by the objects given node ${text(values, 'node')} (${end(values, 'address')}) translates it`,
+  'other-node-translates': values =>
+    `by the objects given node ${text(values, 'node')} (${end(values, 'address')}) translates it, another host than the captures are of`,
   'bridge-calls': values =>
     `with ${text(values, 'sysctl')}=1 conntrack would see what a bridge of this host switches`,
   'not-masqueraded': values => `no rule masquerades what ${end(values, 'source')} sends to itself`,

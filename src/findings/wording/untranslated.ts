@@ -1,4 +1,5 @@
 // What the findings of packets that pass without their translation have in common: reasons, steps, two remedies.
+import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Facts } from '../facts/facts.ts'
 import { keepalives } from './remedies.ts'
 import { LONGER_TIMEOUT } from './tried-sysctls.ts'
@@ -22,6 +23,8 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
       'the sequence numbers go on exactly where the connection stopped before the pause, with other addresses or ports',
     forgotten: () =>
       'after the pause the answer is a RST without a socket, made on the host itself by its TTL',
+    'unreachable-here': values =>
+      `what comes in after ${seconds(number(values, 'pause'), 1)} s of silence is refused by port unreachable, made on the host itself by its TTL`,
     'closed-late': values =>
       `a FIN or RST goes on exactly where the connection had stopped ${seconds(number(values, 'pause'), 1)} s before, with another source`,
     'no-socket': () =>
@@ -35,6 +38,9 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
     'known-to-client': () => 'the connection as the client knows it',
     'as-translated': () => 'the connection as it is translated',
     'after-pause': values => `data after ${seconds(number(values, 'pause'), 1)} s of silence`,
+    'datagram-after-pause': values =>
+      `a datagram comes in after ${seconds(number(values, 'pause'), 1)} s of silence`,
+    'unreachable-host': () => 'port unreachable of the host itself (its TTL)',
     'goes-on-untranslated': () => 'the connection goes on, untranslated',
     'closes-inside': () => 'the connection is closed with the source it has inside',
     'goes-on-inside': () => 'the connection goes on with the source it has inside',
@@ -46,20 +52,34 @@ export const UNTRANSLATED: Pick<Wording, 'reasons' | 'steps'> = {
   },
 }
 
-/** No numbers: the timeout in force is not known, and one that is longer already must not be made shorter. */
-export function keepLonger(): Advice[] {
-  return [keepalives('the timeout'), LONGER_TIMEOUT]
+/** Whether the first flow is one of datagrams. */
+export function isOfDatagrams({ flows: [flow] }: Facts): boolean {
+  return flow !== undefined && flow.protocol !== IPPROTO_TCP
 }
 
-export function checkTimeout({ reasons }: Facts): Advice[] {
+/** No numbers: the timeout in force is not known, and one that is longer already must not be made shorter. */
+export function keepLonger(facts: Facts): Advice[] {
+  const first = isOfDatagrams(facts)
+    ? advice(
+        'a datagram of the side behind the host every so often, in less than the timeout: a keepalive of the application',
+      )
+    : keepalives('the timeout')
+  return [first, LONGER_TIMEOUT]
+}
+
+export function checkTimeout(facts: Facts): Advice[] {
+  const { reasons } = facts
+  const ofDatagrams = isOfDatagrams(facts)
   const pause = reasons[0]?.values.pause
   const seen = typeof pause === 'number' ? ` of ${seconds(pause, 1)} s` : ''
   return [
     advice(
       `the timeout, in seconds: where it is longer than the pause${seen}, the entry was deleted, or made way in a full table`,
-      'sysctl net.netfilter.nf_conntrack_tcp_timeout_established',
+      ...(ofDatagrams
+        ? ['sysctl net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream']
+        : ['sysctl net.netfilter.nf_conntrack_tcp_timeout_established']),
     ),
-    advice('the entries that end, as they do', 'conntrack -E -e DESTROY -p tcp'),
+    advice('the entries that end, as they do', `conntrack -E -e DESTROY -p ${ofDatagrams ? 'udp' : 'tcp'}`),
   ]
 }
 

@@ -92,7 +92,8 @@ export function addressText({ family, words }: Endpoint): string {
   return formatEndpoint(family, words, -1)
 }
 
-function isEndpoint(value: Value | undefined): value is Endpoint {
+/** Whether a value is an end of a flow. */
+export function isEndpoint(value: Value | undefined): value is Endpoint {
   return typeof value === 'object'
 }
 

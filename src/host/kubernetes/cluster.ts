@@ -1,6 +1,6 @@
 // Kubernetes objects by their addresses: which pod, Service or node an address is, what is behind a Service's port, whose policies are whose.
 import type { Family } from '../files/network.ts'
-import { contains } from '../files/network.ts'
+import { contains, formatAddress } from '../files/network.ts'
 import type {
   Endpoint,
   Labels,
@@ -105,6 +105,16 @@ export class Cluster {
     const holds = ({ podNetworks }: Node): boolean =>
       podNetworks.some(network => network.family === family && contains(network, words))
     return this.nodes.find(holds) ?? null
+  }
+
+  /** The node that an address is on: its own address, or one of its pods', those included that the objects lack; or null. */
+  nodeOf(family: Family, words: Int32Array): Node | null {
+    const address = formatAddress(family, words)
+    const own = this.nodeByAddress.get(address)
+    if (own !== undefined) return own
+    const pod = this.podByAddress.get(address)
+    if (pod === undefined) return this.nodeOfPods(family, words)
+    return this.nodes.find(({ name }) => name === pod.node) ?? null
   }
 
   /** The Service that has an address and port: its own, or a node's and a node port; with the port. */

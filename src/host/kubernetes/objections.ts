@@ -1,8 +1,8 @@
 // What Kubernetes objects have against a connection as it was seen: its Service's ports, endpoints and policies, NetworkPolicies.
-import { contains } from '../files/network.ts'
+import { type Address, contains, formatAddress } from '../files/network.ts'
 import { type Cluster, nameOf, portText } from './cluster.ts'
 import { type PolicyDenial, type PolicyEnd, policyDenial } from './network-policies.ts'
-import type { Endpoint, Service, ServicePort } from './objects.ts'
+import type { Endpoint, Node, Service, ServicePort } from './objects.ts'
 
 /**
  * - `policy`: NetworkPolicies isolate a pod, and none of them allows it;
@@ -104,10 +104,25 @@ function serviceObjections(
   return found
 }
 
-/** The node whose kube-proxy translates it: the client pod's, or the one that was asked; `''` where nobody knows. */
+/** The node whose kube-proxy translates it: the client's, or the one that was asked; `''` where nobody knows. */
 function nodeThatTranslates(cluster: Cluster, { client, asked }: SeenConnection, isInside: boolean): string {
-  const node = isInside ? cluster.pod(client.address)?.node : cluster.node(asked.address)?.name
-  return node ?? ''
+  const node = isInside ? cluster.nodeOf(client.family, client.words) : cluster.node(asked.address)
+  return node?.name ?? ''
+}
+
+/**
+ * The node whose kube-proxy translates what a client sends to a Service: the one that has the address that was asked, else
+ * the client's own; null where it is of no Service, or nobody knows.
+ */
+export function translatingNode(
+  cluster: Cluster,
+  protocolNumber: number,
+  client: Address,
+  asked: Address & { port: number },
+): Node | null {
+  const address = formatAddress(asked.family, asked.words)
+  if (cluster.servicePort(protocolNumber, address, asked.port) === null) return null
+  return cluster.node(address) ?? cluster.nodeOf(client.family, client.words)
 }
 
 /** kube-proxy sends to what is ready, and where nothing is to what still serves while it ends. */

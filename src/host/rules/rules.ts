@@ -55,6 +55,17 @@ export class Rules {
     return this.natChains('prerouting', family).length + this.natChains('postrouting', family).length > 0
   }
 
+  /** Whether any were given that nft lists, which are of both families. */
+  get hasNft(): boolean {
+    return this.ruleset.chains.some(({ table }) => table.startsWith('nft '))
+  }
+
+  /** Whether any were given that iptables, or ip6tables, lists. */
+  hasIptables(family: 4 | 6): boolean {
+    const prefix = family === 6 ? 'ip6 ' : 'ip '
+    return this.ruleset.chains.some(({ table }) => table.startsWith(prefix))
+  }
+
   /** Rules that translate: destinations and sources. */
   get natRules(): { destinations: number; sources: number } {
     const all = this.ruleset.chains.flatMap(({ rules }) => rules)

@@ -1,11 +1,15 @@
 // What was given beside the captures, and how it agrees with them: rules compared with translations, flows by rules and names.
-import type { CheckedTranslations, TranslationGroup } from '../../findings/counts/translation-check.ts'
+import type {
+  CheckedTranslations,
+  TranslationGroup,
+  Unruled,
+} from '../../findings/counts/translation-check.ts'
 import type { ObjectionGroup } from '../../findings/detectors/object-check.ts'
 import { parseAddress } from '../../host/files/network.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
 import type { Cluster } from '../../host/kubernetes/cluster.ts'
 import type { Names } from '../../host/names/names.ts'
-import { nameOf, onlyTarget } from '../../host/rules/rules.ts'
+import { nameOf, onlyTarget, type Rules } from '../../host/rules/rules.ts'
 import { formatCount, plural, printable } from '../text/format.ts'
 import type { Style } from '../text/style.ts'
 import type {
@@ -35,7 +39,7 @@ export function knowledgeReport(
   objections: readonly ObjectionGroup[] | null,
 ): KnowledgeReport {
   return {
-    rules: knowledge.rules === null ? null : { files: [...rules], ...knowledge.rules.natRules },
+    rules: knowledge.rules === null ? null : rulesReport(knowledge.rules, rules, checked),
     topology:
       knowledge.topology === null
         ? null
@@ -49,6 +53,27 @@ export function knowledgeReport(
     ...(objections === null ? {} : { objections: objections.slice(0, REPORTED) }),
     translations: checked === null ? null : translationsReport(checked),
   }
+}
+
+function rulesReport(
+  rules: Rules,
+  files: readonly string[],
+  checked: CheckedTranslations | null,
+): NonNullable<KnowledgeReport['rules']> {
+  const lacking = checked === null ? [] : lackingCommands(rules, checked.unruled)
+  return { files: [...files], ...rules.natRules, ...(lacking.length === 0 ? {} : { lacking }) }
+}
+
+/** Commands whose output would have the rules of translations that none given is about; none whose output was given. */
+function lackingCommands(rules: Rules, unruled: Unruled): string[] {
+  const families = [4, 6] as const
+  const commands = families
+    .filter(family => unruled[family].all > 0 && !rules.hasIptables(family))
+    .map(family => (family === 6 ? 'ip6tables-save' : 'iptables-save'))
+  const isOfNft = families.some(
+    family => unruled[family].destinations + (rules.hasIptables(family) ? unruled[family].all : 0) > 0,
+  )
+  return isOfNft && !rules.hasNft ? [...commands, 'nft -j list ruleset'] : commands
 }
 
 function clusterReport(cluster: Cluster, files: readonly string[]): ClusterReport {
@@ -136,6 +161,14 @@ export function knowledgeLines(report: KnowledgeReport | undefined, style: Style
   if (rules !== null) {
     const counts = `${plural(rules.destinations, 'rule')} for destinations, ${formatCount(rules.sources)} for sources`
     lines.push(`${rules.files.map(printable).join(', ')}: ${counts}`)
+    if (rules.lacking !== undefined) {
+      const commands = rules.lacking.map(command => `\`${command}\``).join(' and ')
+      lines.push(
+        style.yellow(
+          `  translations were seen that none of them is about: give the output of ${commands}, too`,
+        ),
+      )
+    }
   }
   if (topology !== null) {
     const name = topology.host === '' ? '' : ` of ${printable(topology.host ?? '')}`

@@ -181,7 +181,13 @@ export interface SightingsReport {
 
 export interface KnowledgeReport {
   /** Files of `--rules`, and how many of their rules translate destinations and sources. */
-  rules: { files: string[]; destinations: number; sources: number } | null
+  rules: {
+    files: string[]
+    destinations: number
+    sources: number
+    /** Commands whose output has the rules of translations that were seen and that none given is about; absent where none is. */
+    lacking?: string[]
+  } | null
   /** Files of `--topology`; the name of the host that the captures are of (null: none fits), and its interfaces. */
   topology: {
     files: string[]

@@ -26,13 +26,14 @@ export const idleTimeoutInbound: Explanation = {
   severity: 'error',
   kernel: prose`The entry of a masqueraded connection went: its timeout passed, it was deleted, or it made way in a full table. The
     server sends. Its segment comes to an address and port of the host for which there is no entry any more, so nothing
-    translates it back, and the host's own TCP has no socket for it: it answers with a RST.`,
+    translates it back, and the host's own TCP has no socket for it: it answers with a RST. What comes in for a UDP flow,
+    whose entry has a much shorter timeout, is answered by port unreachable (a warning: nobody was promised an answer).`,
   points: prose`On the outer interface: after a pause, data exactly where the connection had stopped, and a RST that has the host's
     own TTL. On the inner one: nothing. In the table: no entry.`,
   evidence: prose`after a second or more, data exactly where the flow stopped, and a RST that was made on this host (its TTL
-    was not lowered, that of the flow was)`,
+    was not lowered, that of the flow was); of datagrams port unreachable instead, and both sides had sent some`,
   certain: prose`the client then goes on untranslated; else likely`,
-  alike: prose`a RST of the client itself: the flow's TTL`,
+  alike: prose`a RST or port unreachable of the client itself: the flow's TTL; datagrams of strangers, whom nobody asked`,
   confirm: CONFIRM,
   fix: [KEEPALIVES, LONGER],
   source: [

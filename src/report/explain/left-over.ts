@@ -13,10 +13,12 @@ export const entryMissing: Explanation = {
     answered by a RST without a socket that was made on this host (its TTL was not lowered, that of the side in whose name it
     comes was, by four routers at most). Of connections that were open before the capture: three or more that are reset so,
     beside later ones of the same address that are forwarded`,
-  certain: prose`never: likely with the start and the translation seen, else possible`,
+  certain: prose`never: likely where the start and the translation were seen, and something of the other side passed later;
+    else possible`,
   alike: prose`a RST of the side itself: its TTL; a segment outside the window (invalid-reset); a pause that the entry may not have
-    outlived (idle-timeout-inbound, idle-gap); strangers' segments; a rule that rejects with RST and was put in meanwhile is
-    not told apart`,
+    outlived (idle-timeout-inbound, idle-gap), or that the capture may have lost; strangers' segments; a rule that rejects
+    with RST and was put in meanwhile: it resets both sides, what is not translated, too, and lets nothing pass (from one
+    side of the host it is not told apart)`,
   confirm: [
     line('entries that are deleted, as they go:', 'conntrack -E -e DESTROY'),
     line('what was done then:', 'last -x'),

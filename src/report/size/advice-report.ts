@@ -7,6 +7,9 @@ import { tupleText } from '../analyze/tuple-text.ts'
 import { formatCount, formatDuration, formatMemory, plural } from '../text/format.ts'
 import type { AdviceReport, LossReport, ScenarioReport } from './size-model.ts'
 
+/** A source with such a share of all entries is told of by itself. */
+const MOST = 0.75
+
 /**
  * @param settings of the table as captured
  * @param duration seconds from the first frame to the last
@@ -21,7 +24,7 @@ export function adviceReport(
   if (need === 0) return { need, isEnough, lines: [], noTimeout: null }
   // what is enough is not lowered: room costs no memory before it is used
   const lines = [
-    ...(isEnough ? [] : [maximumLine(advice, settings)]),
+    ...(isEnough ? [] : [...sourceLine(scenarios[0]), maximumLine(advice, settings)]),
     ...(settings.nf_conntrack_buckets >= advice.buckets ? [] : [bucketsLine(advice, settings)]),
   ]
   const tried = timeout === null ? undefined : scenarios[timeout.scenario]
@@ -33,6 +36,21 @@ export function adviceReport(
     return { need, isEnough, lines, noTimeout: `no timeout has to be lowered; ${short}: ${effect}` }
   }
   return { need, isEnough, lines: [...lines, { command: set(name, value), reason: effect }], noTimeout: null }
+}
+
+/** The one source that most entries are of: what it does is to be asked before a table is made larger for it. */
+function sourceLine(captured: ScenarioReport | undefined): AdviceReport['lines'] {
+  const { owners, peak } = captured?.table ?? {}
+  const [largest] = owners?.sources ?? []
+  if (largest === undefined || peak === undefined || largest.atPeak < peak.entries * MOST) return []
+  const { name, atPeak } = largest
+  const share = Math.floor((100 * atPeak) / peak.entries)
+  return [
+    {
+      command: `conntrack -L --orig-src ${name}`,
+      reason: `${formatCount(atPeak)} of ${plural(peak.entries, 'entry', 'entries')} at the peak (${share} %) are of one source: what it opens them for, before the table is made larger for it`,
+    },
+  ]
 }
 
 function maximumLine({ need, maximum }: Advice, settings: Settings): AdviceReport['lines'][number] {
