@@ -5,6 +5,7 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import { describe, expect, it } from 'vitest'
 import { REPORT_SCHEMA } from '../src/report/analyze/model.ts'
 import { INFO_SCHEMA } from '../src/report/info/info-report.ts'
+import { RULES_SCHEMA, type RulesReport } from '../src/report/rules/rules-model.ts'
 import { SIZE_SCHEMA } from '../src/report/size/size-model.ts'
 import { HOSTS_SCHEMA } from '../src/report/text/hosts.ts'
 import { runCli } from './support/cli.ts'
@@ -55,8 +56,8 @@ const CAPTURES = [
 
 describe('documents', () => {
   it('say which schema they go by', () => {
-    const ids = ['report', 'size', 'info', 'hosts'].map(name => readSchema(name).$id)
-    expect(ids).toEqual([REPORT_SCHEMA, SIZE_SCHEMA, INFO_SCHEMA, HOSTS_SCHEMA])
+    const ids = ['report', 'size', 'info', 'rules', 'hosts'].map(name => readSchema(name).$id)
+    expect(ids).toEqual([REPORT_SCHEMA, SIZE_SCHEMA, INFO_SCHEMA, RULES_SCHEMA, HOSTS_SCHEMA])
   })
 
   it.each<[string, string, string[]]>([
@@ -80,6 +81,37 @@ describe('documents', () => {
       const { stdout } = await runCli([command, capture, '--json', ...args])
       expect(errorsOf(validate, JSON.parse(stdout)), capture).toEqual([])
     }
+  })
+
+  it.each<[string, string, string]>([
+    ['iptables', 'kubernetes/local-no-endpoint', 'topology.json'],
+    ['nft', 'vrfs/nft-forward', 'topology.txt'],
+  ])('rules and packets are what is printed with rules of %s', async (_, path, topology) => {
+    const [rules, packet] = [validator('rules'), validator('packet')]
+    const folder = `fixtures/${path}`
+    const given = ['--rules', `${folder}/rules.txt`, '--topology', `${folder}/${topology}`]
+    const args = [`${folder}/any.pcap`, ...given]
+    const rulesOf = async (...more: string[]): Promise<RulesReport> => {
+      const { stdout } = await runCli(['rules', ...args, ...more, '--format', 'json'])
+      const document = JSON.parse(stdout)
+      expect(errorsOf(rules, document), more.join(' ')).toEqual([])
+      return document
+    }
+    const report = await rulesOf()
+    expect(report.dropped.length).toBeGreaterThan(0)
+    expect((await rulesOf('--filter', 'udp')).filter).not.toBeNull()
+    const { change } = await rulesOf('--rules-after', 'fixtures/knowledge/nft-ruleset.json')
+    expect(change?.groups.length).toBeGreaterThan(0)
+    const chains = new Set(report.rules.map(({ family, table, chain }) => `${family}|${table}|${chain}`))
+    const lines = (await runCli(['packets', ...args, '--format', 'ndjson'])).stdout.trim().split('\n')
+    const decided = lines.map(line => {
+      const told = JSON.parse(line)
+      expect(errorsOf(packet, told), line).toEqual([])
+      return told.rule ?? null
+    })
+    const named = decided.filter(rule => rule !== null)
+    expect(named.length).toBeGreaterThan(0)
+    for (const { family, table, chain } of named) expect(chains).toContain(`${family}|${table}|${chain}`)
   })
 
   it('is what a report with a listing of the table is', async () => {

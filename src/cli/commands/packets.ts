@@ -8,8 +8,9 @@ import {
   IPS_SEEN_REPLY,
   nameOfState,
 } from '../../conntrack/status.ts'
+import { tableParts } from '../../host/rules/ruleset.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
-import { placeOf } from '../../host/walk/rule-numbers.ts'
+import { placeOf, type RulePlace } from '../../host/walk/rule-numbers.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../../packet/fault.ts'
 import { Packet } from '../../packet/packet.ts'
 import { FRAME_LATE, FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED, FRAME_UNMET } from '../../replay.ts'
@@ -17,6 +18,7 @@ import { stateName } from '../../report/conntrack/entry.ts'
 import { columnsOf } from '../../report/conntrack/host.ts'
 import { writeTupleFields } from '../../report/conntrack/json.ts'
 import {
+  type PacketFate,
   type Paint,
   VERDICT_COLUMNS,
   VERDICT_STATES,
@@ -67,6 +69,11 @@ export function parseStates(text: string): Set<VerdictState> {
     states.add(state)
   }
   return states
+}
+
+/** A rule's place with family and table apart, as `ctpcap rules` has them. */
+function withFamily({ place, table, chain, text }: RulePlace): NonNullable<PacketFate['rule']> {
+  return { place, ...tableParts(table), chain, text }
 }
 
 class PacketPrinter implements Printer {
@@ -208,7 +215,8 @@ class PacketPrinter implements Printer {
   private judgeFate({ fate, decided, why, state, numbers }: ReplayedRules): void {
     const { verdict } = this
     if (verdict.state !== 'dropped') verdict.state = state
-    verdict.fate = { fate, rule: decided < 0 ? null : placeOf(numbers, decided), why }
+    const rule = placeOf(numbers, decided)
+    verdict.fate = { fate, rule: rule === null ? null : withFamily(rule), why }
   }
 
   /** As the kernel logs them, `nf_ct_proto_6: ` in front of each; people have a column for the protocol. */

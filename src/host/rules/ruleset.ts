@@ -115,6 +115,12 @@ export function tableName(table: string): string {
   return table.replace(/^nft /, '')
 }
 
+/** The same in two: `inet` and `filter`. */
+export function tableParts(table: string): { family: string; table: string } {
+  const [family = '', ...words] = tableName(table).split(' ')
+  return { family, table: words.join(' ') }
+}
+
 /** All chains of all files. */
 export class Ruleset {
   chains: Chain[] = []

@@ -81,7 +81,7 @@ export interface Verdict {
 export interface PacketFate {
   fate: string
   /** Where the deciding rule or policy stands, its table and chain, and its text; null where none decided. */
-  rule: { place: string; table: string; chain: string; text: string } | null
+  rule: { place: string; family: string; table: string; chain: string; text: string } | null
   /** Why the host's stack dropped it, or `''`. */
   why: string
 }

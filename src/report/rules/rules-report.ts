@@ -1,7 +1,7 @@
 // What rules met and dropped in a replay into the RulesReport.
 
 import type { Chain, Rule } from '../../host/rules/ruleset.ts'
-import { tableName } from '../../host/rules/ruleset.ts'
+import { tableParts } from '../../host/rules/ruleset.ts'
 import type { ChangedFates } from '../../host/walk/changed-fates.ts'
 import { BY_HOST, type PacketGroup } from '../../host/walk/grouped-packets.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
@@ -54,8 +54,7 @@ function ruleOf(
   { base, name, table }: Chain,
   rule: Rule | null,
 ): Omit<RuleReport, 'packets' | 'bytes' | 'untold' | 'first' | 'last'> {
-  const words = tableName(table).split(' ')
-  const own = { family: words[0] ?? '', table: words.slice(1).join(' '), chain: name }
+  const own = { ...tableParts(table), chain: name }
   if (rule === null) {
     const text = base?.policy === 'drop' ? 'DROP' : 'ACCEPT'
     return { file: null, line: null, handle: null, ...own, isPolicy: true, text }
