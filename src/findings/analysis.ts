@@ -23,7 +23,13 @@ import type { Knowledge } from '../host/knowledge.ts'
 import type { Cluster } from '../host/kubernetes/cluster.ts'
 import { untrackedBy } from '../host/untracked.ts'
 import type { ReplayedRules } from '../host/walk/replayed-rules.ts'
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, LINKTYPE_LINUX_SLL2 } from '../net/numbers.ts'
+import {
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  LINKTYPE_LINUX_SLL2,
+} from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
 import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
@@ -56,11 +62,13 @@ import { StaleMappings } from './detectors/stale-mapping.ts'
 import { OwnPorts } from './detectors/stale-source-port.ts'
 import { TableCheck } from './detectors/table-file-contradicted.ts'
 import { synFloodsOfSources, udpFloods } from './detectors/udp-flood.ts'
+import { UplinkFlows } from './detectors/uplink-flows.ts'
 import type { Budget } from './evidence/budget.ts'
 import { Bursts } from './evidence/bursts.ts'
 import type { Trials } from './evidence/connections.ts'
 import { KernelDifferences, type MetTrait } from './evidence/kernel-differences.ts'
 import type { Legs } from './evidence/legs.ts'
+import { Observation } from './evidence/observation.ts'
 import { isPartial } from './evidence/partial-connection.ts'
 import { Transits } from './evidence/transits.ts'
 import type { TwoLives } from './evidence/two-lives.ts'
@@ -135,6 +143,9 @@ export class Analysis implements Observer, Witness {
   private readonly tableFull: TableFull
   private readonly transits = new Transits()
   private readonly forwarded: ForwardedFlows
+  /** What leaves by the only interface that was captured. */
+  private readonly uplink: UplinkFlows
+  private readonly firstSeen = new Observation()
   private readonly pathMtus: PathMtus
   private readonly halfUntracked: HalfUntracked
   private readonly sctpPaths: SctpPaths
@@ -185,6 +196,7 @@ export class Analysis implements Observer, Witness {
     this.forwarded = new ForwardedFlows(this.tracker.legs, this.transits, points, flow =>
       isSentOn(knowledge, flow),
     )
+    this.uplink = new UplinkFlows(this.tracker.legs)
     this.pathMtus = new PathMtus(this.transits)
     this.halfUntracked = new HalfUntracked(this.table)
     this.sctpPaths = new SctpPaths(this.transits)
@@ -218,6 +230,8 @@ export class Analysis implements Observer, Witness {
         else if (this.engine.state >= STATE_RELATED) this.unusual(packet, sightings)
         if (this.halfUntracked.isAwake) this.besideUntracked(packet, sightings)
         if (this.pathMtus.isAwake) this.pathMtus.packet(packet, this.engine.key)
+        if (packet.protocol !== IPPROTO_TCP && packet.protocol !== IPPROTO_UDP)
+          this.ofOther(packet, sightings)
         if (this.fresh >= 0) this.opened(packet, sightings)
         else if (this.engine.state === STATE_NEW && this.engine.ct < 0) this.unconfirmed(packet, sightings)
         break
@@ -299,6 +313,7 @@ export class Analysis implements Observer, Witness {
     const flows = this.tracker.conclude()
     const stale = this.staleMappings.conclude(this.tracker.clients)
     const forwarded = this.forwarded.conclude(this.tracker.clients)
+    const leaving = this.uplink.conclude(clientsOf(this.tracker.clients, forwarded))
     const bursts = this.bursts.conclude()
     const found = [
       ...(this.tableCheck?.conclude() ?? []),
@@ -307,6 +322,7 @@ export class Analysis implements Observer, Witness {
       ...flows,
       ...stale,
       ...forwarded,
+      ...leaving,
       ...this.refusedOnPurpose(clientsOf(this.tracker.clients, [...stale, ...forwarded])),
       ...this.pathMtus.conclude(),
       ...this.halfUntracked.conclude(),
@@ -366,6 +382,17 @@ export class Analysis implements Observer, Witness {
     this.sctpPaths.created(this.fresh, packet)
     this.bursts.created(this.fresh, packet, point)
     this.fresh = -1
+  }
+
+  /** A packet of a protocol that has no legs. */
+  private ofOther(packet: Packet, sightings: Sightings | null): void {
+    const { firstSeen, fresh, uplink } = this
+    if (fresh < 0) uplink.another(this.engine.ct)
+    else if (this.points.captured === 1 && (sightings === null || !showsAll(sightings))) {
+      if (sightings !== null) firstSeen.takeSighting(sightings, 0, sightings.point(0))
+      else firstSeen.takeFrame(packet, this.pointOf(packet, null))
+      uplink.created(fresh, firstSeen)
+    }
   }
 
   /** A first packet that was dropped before its entry was confirmed. */
@@ -454,6 +481,7 @@ export class Analysis implements Observer, Witness {
     this.portPressure.ended(this.table, ct)
     this.staleMappings.ended(this.table, ct)
     this.forwarded.ended(this.table, ct)
+    if (this.transits.of(ct) < 0) this.uplink.ended(this.table, ct)
     this.pathMtus.ended(this.table, ct)
     this.announced.ended(this.table, ct)
     this.ownPorts.ended(this.table, ct)

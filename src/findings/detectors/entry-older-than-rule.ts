@@ -5,7 +5,7 @@ import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import { firstPoint } from '../evidence/transits.ts'
 import { phrase, type Step, step } from '../facts/facts.ts'
-import { exitKey, type Judge, type Traffic } from './forwarded-traffic.ts'
+import { exitKey, type Judge, type Traffic, type UplinkJudge } from './forwarded-traffic.ts'
 
 const LEAST_PACKETS = 3
 
@@ -83,4 +83,23 @@ function laterSources(
     if (first <= lastTime) later += answered
   }
   return later
+}
+
+/** The same from the uplink alone, which shows the source that others leave with. Its look-alikes are the same. */
+export const entryOlderThanRuleAtUplink: UplinkJudge = flow => {
+  const { isPrivateSource, isForwarded, packets, start, lastTime, frame, exit } = flow
+  if (!isPrivateSource || !isForwarded || exit.hasPrivateSources || packets < LEAST_PACKETS) return null
+  let later = 0
+  for (const { first, answered } of exit.forwarded.values()) {
+    if (first <= start) return null
+    if (first <= lastTime) later += answered
+  }
+  if (later === 0) return null
+  return {
+    id: 'entry-older-than-rule',
+    severity: 'error',
+    confidence: 'possible',
+    reason: phrase('later-source', { later }),
+    steps: [step('untranslated', [frame], { packets })],
+  }
 }

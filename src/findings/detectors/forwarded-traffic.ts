@@ -1,6 +1,7 @@
 // What a detector of forwarded flows gets beside the flow: how others left, and how others that asked for the same fared.
 import type { ForwardedFlow } from '../evidence/forwarded-flow.ts'
 import type { Transits } from '../evidence/transits.ts'
+import type { UplinkFlow } from '../evidence/uplinks.ts'
 import type { Case } from '../facts/collector.ts'
 import type { FlowFacts } from '../facts/facts.ts'
 
@@ -59,3 +60,8 @@ export type Judge = (
   flow: ForwardedFlow,
   traffic: Traffic,
 ) => (Pick<Case, 'id' | 'severity' | 'confidence' | 'reason' | 'steps'> & { points: number }) | null
+
+/** A detector of flows of which the interface that they leave by was captured alone. */
+export type UplinkJudge = (
+  flow: UplinkFlow,
+) => Pick<Case, 'id' | 'severity' | 'confidence' | 'reason' | 'steps'> | null

@@ -1,5 +1,6 @@
 // All findings in one order, and which of them explains which away: the place where a finding is added.
 
+import { sameAddress } from '../../host/files/network.ts'
 import { isOneEnd } from '../evidence/flow-forms.ts'
 import { type Facts, FINDING_IDS, type FindingId, SEVERITIES } from '../facts/facts.ts'
 
@@ -19,6 +20,9 @@ const EXPLANATIONS: readonly Explanation[] = [
   { by: 'two-answerers', instead: 'dsr-untranslated-reply', when: areOfSameClients },
   // behind the translation another host's connection looks as an earlier one of the same port
   { by: 'foreign-challenge-ack', instead: 'port-reuse', when: areOfSameClients },
+  // who invents sources invents loopback ones, too
+  { by: 'syn-flood', instead: 'loopback-source', when: goWhereFloodGoes },
+  { by: 'udp-flood', instead: 'loopback-source', when: goWhereFloodGoes },
   // who comes when no port is left is lost as with a full table
   { by: 'snat-port-pressure', instead: 'conntrack-table-full', when: haveNoPorts },
   // what the model says of the table is surer than what the packets let guess, unless they contradict it
@@ -122,6 +126,15 @@ function rank({ id }: Facts): number {
 function areOfSameClients(by: Facts, instead: Facts): boolean {
   return instead.flows.every(({ client }) =>
     by.flows.some(other => client !== null && other.client !== null && isOneEnd(client, other.client)),
+  )
+}
+
+/** Whether all these packets go to what is flooded, whichever of its ports that is. */
+function goWhereFloodGoes(flood: Facts, instead: Facts): boolean {
+  return instead.flows.every(({ server }) =>
+    flood.flows.some(
+      ({ server: target }) => server.family === target.family && sameAddress(server.words, target.words),
+    ),
   )
 }
 

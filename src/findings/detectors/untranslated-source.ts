@@ -3,7 +3,7 @@
 import { isGlobal, isPrivate } from '../../net/special-ranges.ts'
 import { firstPoint } from '../evidence/transits.ts'
 import { phrase, step } from '../facts/facts.ts'
-import { exitKey, type Judge } from './forwarded-traffic.ts'
+import { exitKey, type Judge, type UplinkJudge } from './forwarded-traffic.ts'
 
 const LEAST_PACKETS = 2
 
@@ -45,5 +45,30 @@ export const untranslatedSource: Judge = (flow, { exits }) => {
       ]),
     ],
     points: requestOut,
+  }
+}
+
+/**
+ * The same from the uplink alone, which shows others with a public source and not how they came by it. Look-alikes,
+ * none of which is this:
+ * - a host of its own on that link: its packets have the TTL that they were sent with, and another station;
+ * - a link where private sources are answered: another router translates them.
+ */
+export const untranslatedSourceAtUplink: UplinkJudge = ({
+  isPrivateSource,
+  isForwarded,
+  packets,
+  frame,
+  exit,
+}) => {
+  if (!isPrivateSource || !isForwarded || exit.hasPrivateSources) return null
+  const others = [...exit.forwarded.values()].reduce((sum, { answered }) => sum + answered, 0)
+  if (others === 0) return null
+  return {
+    id: 'untranslated-source',
+    severity: 'error',
+    confidence: 'possible',
+    reason: phrase('others-public', { others, packets }),
+    steps: [step('leaves', [frame])],
   }
 }

@@ -27,8 +27,7 @@ export const entryOlderThanRule: Wording = {
       `${counted(number(values, 'later'), 'flow that began', 'flows that began')} later left by the same interface with a source of the host and ${number(values, 'later') === 1 ? 'was' : 'were'} answered; no earlier one did, and this one is not answered`,
   },
   steps: {
-    untranslated: values =>
-      `${number(values, 'packets')} packets untranslated, none answered: the first and the last`,
+    untranslated: values => `${number(values, 'packets')} packets untranslated, none answered`,
   },
 }
 

@@ -27,6 +27,6 @@ export const privateDestinationLeak: Wording = {
       `${number(values, 'packets')} packets left with the public source ${end(values, 'source')} for an address that the Internet does not route`,
   },
   steps: {
-    leaves: values => `packets leave with the source ${end(values, 'source')}: the first and the last`,
+    leaves: values => `packets leave with the source ${end(values, 'source')}`,
   },
 }

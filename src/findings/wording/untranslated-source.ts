@@ -31,8 +31,10 @@ export const untranslatedSource: Wording = {
   reasons: {
     'others-masqueraded': values =>
       `${counted(number(values, 'masqueraded'), 'flow')} that left by the same interface ${number(values, 'masqueraded') === 1 ? 'was' : 'were'} masqueraded and answered; ${number(values, 'packets')} packets of this one were not, and nobody answered`,
+    'others-public': values =>
+      `${counted(number(values, 'others'), 'flow')} that left by the same station had a public source and ${number(values, 'others') === 1 ? 'was' : 'were'} answered; ${number(values, 'packets')} packets of this one had not, and nobody answered`,
   },
   steps: {
-    leaves: () => 'packets leave with their private source: the first and the last',
+    leaves: () => 'packets leave with their private source',
   },
 }
