@@ -99,7 +99,7 @@ describe('the package', () => {
       'LICENSE',
       'README.md',
       'package.json',
-      ...['entry', 'event', 'hosts', 'info', 'packet', 'report', 'size'].map(
+      ...['entry', 'event', 'hosts', 'info', 'packet', 'report', 'rules', 'size'].map(
         name => `schema/${name}.schema.json`,
       ),
     ])

@@ -28,6 +28,7 @@ import {
   SUSPICION_SIDE,
   SYN_ACK_ACKNOWLEDGMENT,
   SYN_SEQUENCE,
+  SYN_SOURCE_MAC,
 } from '../evidence/leg-layout.ts'
 import type { Legs } from '../evidence/legs.ts'
 import type { Observation } from '../evidence/observation.ts'
@@ -94,13 +95,15 @@ export class Leaks {
   }
 
   /**
-   * A client refuses a datagram by port unreachable: it is the host that does, by its TTL, in the name of a client that it
-   * forwarded for before a pause.
+   * A client refuses a datagram by port unreachable: it is the host that does, by its TTL and by the station that sends it,
+   * in the name of a client that it forwarded for before a pause. The look-alike is a client on the server's bridge, asked
+   * through the host and answered past it: its own station refuses, with the TTL of who is next to the server, too.
    */
   refusedDatagram(leg: number, seen: Observation): void {
     const { legs } = this
     const usual = legs.openingTtl(leg, 0)
     if (!isFresh(seen.ttl) || seen.ttl <= usual || seen.ttl - usual > MOST_ROUTERS) return
+    if (seen.sourceMac === 0 || seen.sourceMac !== legs.get(leg, SYN_SOURCE_MAC)) return
     const frame = legs.rare(leg, GAP_FRAME)
     // the client has not spoken since
     if (frame === 0 || legs.side(leg, 0, SIDE_FRAME) > frame || legs.has(leg, LEG_EXPLAINED)) return
