@@ -65,6 +65,20 @@ describe('SYNs without an answer', () => {
     expect(await floods(syns({ syns: count, rate }))).toEqual([])
   })
 
+  it('are a flood whose invented sources may be loopback ones', async () => {
+    const capture = syns({ rate: 100 }, (made, { sourcePort }) =>
+      made.segment({ ...client(0), source: '127.0.0.5', sourcePort }, { flags: SYN, sequence: sourcePort }),
+    )
+    const found = await findingsOf([capture])
+    expect(found.filter(each => !each.startsWith('info'))).toEqual(['warning syn-flood likely'])
+  })
+
+  it('are a flood, and a loopback source that goes elsewhere is a finding beside it', async () => {
+    const capture = syns({ rate: 100 })
+    capture.segment({ ...BYSTANDER, source: '127.0.0.5' }, { flags: SYN, sequence: 5 })
+    expect(await findingsOf([capture])).toContain('error loopback-source certain')
+  })
+
   it('are one within a long time of few', async () => {
     const capture = syns({ syns: 300, rate: 1 })
     for (let i = 0; i < 150; i++)
