@@ -7,13 +7,18 @@ export type Bytes = Uint8Array
 
 /** Joins bytes: arrays of them, single ones, and hexadecimal strings with or without spaces. */
 export function join(...parts: (Bytes | number[] | number | string)[]): Bytes {
-  return Uint8Array.from(
-    parts.flatMap(part => {
-      if (typeof part === 'number') return [part]
-      if (typeof part !== 'string') return [...part]
-      return (part.replaceAll(' ', '').match(/../g) ?? []).map(digits => Number.parseInt(digits, 16))
-    }),
-  )
+  const pieces = parts.map(part => {
+    if (typeof part === 'number') return [part]
+    if (typeof part !== 'string') return part
+    return (part.replaceAll(' ', '').match(/../g) ?? []).map(digits => Number.parseInt(digits, 16))
+  })
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let end = 0
+  for (const piece of pieces) {
+    bytes.set(piece, end)
+    end += piece.length
+  }
+  return bytes
 }
 
 export function be16(value: number): number[] {
