@@ -28,17 +28,26 @@ export interface Measured {
 
 export type Answer = { measured: Measured[]; failures: string[] } | { failure: string | null }
 
-/** Test files that see nothing of a fault, because what they run is the program as it was built. */
-const BUILT = ['**/package.test.ts', '**/cli/process.test.ts']
+/** Test files that see nothing of a fault, because what they run are processes of their own. */
+const BUILT = [
+  '**/package.test.ts',
+  '**/budget.test.ts',
+  '**/cli/failing-output.test.ts',
+  '**/cli/process.test.ts',
+  '**/cli/signals.test.ts',
+]
 /** And those that take from ten seconds to minutes: what catches a fault is to be quick. */
 const SLOW = [
   '**/capture/large-file.test.ts',
+  '**/cli/absurd-values.test.ts',
+  '**/filter/tcpdump.test.ts',
   '**/findings/flow-look-alikes.test.ts',
   '**/findings/other-numbers.test.ts',
   '**/findings/parts-of-captures.test.ts',
   '**/findings/port-pressure.test.ts',
   '**/host/malformed.test.ts',
-  '**/packet/filter-tcpdump.test.ts',
+  '**/report/first-screen.test.ts',
+  '**/report/markdown.test.ts',
 ]
 
 let fault: Site | null = null
