@@ -83,7 +83,7 @@ export class RecordRing {
   private readonly queue = new Int32Array(MOST_RECORDS)
   private queueHead = 0
   /** Slots not in use: the one that was given up last is used next, for it is still in the cache. */
-  private readonly free = Int32Array.from({ length: MOST_RECORDS }, (_, index) => MOST_RECORDS - 1 - index)
+  private readonly free = new Int32Array(MOST_RECORDS)
   private arrivals = 0
   private farAt = FAR_START
   private farFree = FAR_BYTES
@@ -92,6 +92,7 @@ export class RecordRing {
   constructor() {
     this.copy.bytes = this.bytes
     this.copy.view = this.view
+    for (let slot = 0; slot < MOST_RECORDS; slot++) this.free[slot] = MOST_RECORDS - 1 - slot
   }
 
   /** Whether another frame may not fit. */
