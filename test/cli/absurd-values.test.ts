@@ -1,7 +1,7 @@
 // Every option that takes a value, of every command, given numbers and instants that mean nothing: a result or one line, never a crash.
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
-import { SYSCTLS } from '../../src/conntrack/settings.ts'
+import { SYSCTLS, type SysctlName } from '../../src/conntrack/settings.ts'
 import { Cli, runCli } from '../support/cli.ts'
 
 const CAPTURE = 'fixtures/report/handshake-reordered.pcap'
@@ -142,12 +142,24 @@ describe('--at', () => {
 describe('a sysctl', () => {
   const names = Object.keys(SYSCTLS)
 
+  const ends = ['0', '1', '255', '2147483647']
+  const timeouts = names.filter(name => SYSCTLS[name as SysctlName].effect === 'timeout')
+  const others = names.filter(name => !timeouts.includes(name))
+
   it.each(names)('%s at its ends', { timeout: 60_000 }, async name => {
-    for (const value of ['0', '1', '255', '2147483647']) {
-      for (const command of ['analyze', 'list', 'size'])
-        await check([command, CAPTURE, '--set', `${name}=${value}`])
-    }
+    for (const value of ends) await check(['analyze', CAPTURE, '--set', `${name}=${value}`])
   })
+
+  // timeouts differ in the state that they are of alone
+  it.each([...others.map(name => [name]), timeouts])(
+    '%s and so on: what needs more than one look',
+    async (...set) => {
+      for (const value of ends) {
+        const options = set.flatMap(name => ['--set', `${name}=${value}`])
+        for (const command of ['list', 'size']) await check([command, CAPTURE, ...options])
+      }
+    },
+  )
 
   it.each(ABSURD)('is no %s', async value => {
     expect(await check(['events', CAPTURE, '--set', `nf_conntrack_max=${value}`])).toBe(2)
