@@ -2,7 +2,7 @@
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../net/numbers.ts'
 import { Budget } from './evidence/budget.ts'
-import { LEG_FIN, LEG_FIN_BACK, LEG_RST, REUSE, SIDE_PACKETS } from './evidence/leg-layout.ts'
+import { LEG_DNS, LEG_FIN, LEG_FIN_BACK, LEG_RST, REUSE, SIDE_PACKETS } from './evidence/leg-layout.ts'
 import type { Legs } from './evidence/legs.ts'
 
 /** Nanoseconds for which packets without an entry are remembered: as long as the kernel keeps an unanswered SYN. */
@@ -115,7 +115,8 @@ export class Lifetimes {
 
   private isConversation(leg: number): boolean {
     const { legs } = this
-    if (legs.protocol(leg) !== IPPROTO_UDP) return false
+    // a resolver's two questions are over with their answers, and there may be very many
+    if (legs.protocol(leg) !== IPPROTO_UDP || legs.has(leg, LEG_DNS)) return false
     return (
       legs.side(leg, 0, SIDE_PACKETS) >= LEAST_DATAGRAMS && legs.side(leg, 1, SIDE_PACKETS) >= LEAST_DATAGRAMS
     )
