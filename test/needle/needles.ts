@@ -6,9 +6,13 @@ import type { Vantage } from './hay.ts'
 import { PLACES, type Place } from './haystack.ts'
 
 const MATRIX = join(ROOT, 'fixtures/lab/lab-matrix.tsv')
+/** Lines without a header: a capture of a public report that was rebuilt, and its findings, the gravest first. */
+const REPORTS = join(ROOT, 'fixtures/standing-findings/wild.tsv')
 const KNOWN = join(import.meta.dirname, 'known-differences.tsv')
 
 export interface NeedleCapture {
+  /** Where it stands below CTPCAP_CORPUS. */
+  collection: 'lab' | 'wild'
   scenario: string
   /** What the scenario suffers from: the id of a finding. */
   problem: string
@@ -23,14 +27,34 @@ export interface NeedleCapture {
  */
 export function needleCaptures(): NeedleCapture[] {
   const seen = new Set<string>()
+  return [...ofLab(), ...ofReports()].filter(({ collection, scenario, vantage }) => {
+    const kind = `${collection} ${scenario} ${vantage === 'any'}`
+    return !seen.has(kind) && seen.add(kind)
+  })
+}
+
+function ofLab(): NeedleCapture[] {
   return rowsOf(MATRIX).flatMap(([scenario, problem, capture, found]) => {
     const vantage = vantageOf(capture)
     if (found !== problem || vantage === null) return []
-    const kind = `${scenario} ${vantage === 'any'}`
-    if (seen.has(kind)) return []
-    seen.add(kind)
-    return [{ scenario, problem, capture, vantage }]
+    return [{ collection: 'lab', scenario, problem, capture, vantage }]
   })
+}
+
+function ofReports(): NeedleCapture[] {
+  return linesOf(REPORTS).flatMap(([path, findings]) => {
+    const [problem, severity] = findings.split(' ')
+    if (severity !== 'error' && severity !== 'warning') return []
+    const [scenario, , capture] = path.split('/')
+    return [{ collection: 'wild', scenario, problem, capture, vantage: reportVantageOf(capture) }]
+  })
+}
+
+/** Such a host has what a node has: interfaces that lead out, a bridge, ports of others. */
+function reportVantageOf(capture: string): Vantage {
+  if (capture.endsWith('any.pcap')) return 'any'
+  if (capture.startsWith('cni')) return 'bridge'
+  return capture.includes('veth') ? 'pod' : 'uplink'
 }
 
 /** The vantage point of a capture by its name; null for several captures, pcapng, and those of other hosts. */
@@ -61,9 +85,12 @@ export function nameOf(
 
 /** The rows of a table with a header. */
 function rowsOf(path: string): string[][] {
+  return linesOf(path).slice(1)
+}
+
+function linesOf(path: string): string[][] {
   return readFileSync(path, 'utf8')
     .trimEnd()
     .split('\n')
-    .slice(1)
     .map(line => line.split('\t'))
 }

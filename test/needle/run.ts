@@ -1,12 +1,12 @@
 // npm run needle: every recorded fault at the start, in the middle and at the end of very many sound connections.
 import { spawn } from 'node:child_process'
-import { createReadStream, readFileSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
-import { LAB, labPath } from '../support/lab.ts'
+import { corpusPath } from '../support/recorded-captures.ts'
 import { ROOT } from '../support/source-files.ts'
 import { haystack, PLACES, type Place } from './haystack.ts'
 import { knownDifferences, type NeedleCapture, nameOf, needleCaptures } from './needles.ts'
@@ -34,8 +34,8 @@ if (!(Number.isInteger(connections) && connections > 0 && rate > 0)) {
   console.error(`usage: ${USAGE}`)
   process.exit(2)
 }
-if (LAB === null) {
-  console.error('skipped: CTPCAP_CORPUS names no folder with recorded scenarios in `lab`')
+if (!existsSync(corpusPath('lab')) || !existsSync(corpusPath('wild'))) {
+  console.error('skipped: CTPCAP_CORPUS names no folder with recorded scenarios in `lab` and `wild`')
   process.exit(0)
 }
 
@@ -55,8 +55,12 @@ async function findingsOf(capture: Readable): Promise<ReportedFinding[]> {
   return JSON.parse(output).findings
 }
 
+function pathOf({ collection, scenario, capture }: NeedleCapture): string {
+  return corpusPath(collection, scenario, 'captures', capture)
+}
+
 async function runAt(needle: NeedleCapture, place: Place, alone: ReportedFinding[]): Promise<string[]> {
-  const bytes = readFileSync(labPath(needle.scenario, 'captures', needle.capture))
+  const bytes = readFileSync(pathOf(needle))
   const isExclusive = needle.problem === EXCLUSIVE
   const { vantage } = needle
   return differences(
@@ -91,7 +95,7 @@ function judge(name: string, different: readonly string[]): void {
 for (const needle of needleCaptures()) {
   const places = PLACES.filter(place => nameOf(needle, place).startsWith(values.only))
   if (places.length === 0) continue
-  const alone = await findingsOf(createReadStream(labPath(needle.scenario, 'captures', needle.capture)))
+  const alone = await findingsOf(createReadStream(pathOf(needle)))
   if (!alone.some(({ id }) => id === needle.problem))
     throw new Error(`${needle.scenario} ${needle.capture} alone does not give ${needle.problem}`)
   for (const place of places) judge(nameOf(needle, place), await runAt(needle, place, alone))
