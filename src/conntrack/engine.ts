@@ -1,7 +1,7 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
-import type { Packet } from '../packet/packet.ts'
+import { type Packet, PROXY_CARRIED, PROXY_STOLEN } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
 import {
   CAUSE_DELETED,
@@ -36,6 +36,7 @@ import {
   DIRECTION_ORIGINAL,
   DIRECTION_REPLY,
   IPCT_REPLY,
+  IPCT_SEQADJ,
   IPS_CONFIRMED,
   IPS_DYING,
   IPS_FIXED_TIMEOUT,
@@ -180,6 +181,7 @@ export class Engine {
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
     if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
+    if (packet.synproxy >= PROXY_CARRIED) return this.passProxied(packet)
     if (this.assigned !== null) this.assigned.addGreKey(this.tuple)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
@@ -242,7 +244,9 @@ export class Engine {
     const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
     const state = isAnswered ? STATE_ESTABLISHED : first
     const leaves =
-      (!isNew || this.leaves(ct, packet, state)) && this.passesHelper(ct, packet, state, direction)
+      packet.synproxy !== PROXY_STOLEN &&
+      (!isNew || this.leaves(ct, packet, state)) &&
+      this.passesHelper(ct, packet, state, direction)
     if (isNew && !leaves) {
       this.discard(ct)
       this.key = -1
@@ -253,6 +257,16 @@ export class Engine {
     else if (leaves && this.hasEvents(ct)) this.deliver(ct)
     this.settle(state, direction, ct)
     return ACCEPT
+  }
+
+  /** What no lookup is made for: the SYN of a client, and what SYNPROXY sends it with the entry of the server's answer. kernel: synproxy_send_client_ack() */
+  private passProxied(packet: Packet): number {
+    const key = packet.synproxy === PROXY_CARRIED ? this.find(this.tuple) : -1
+    if (key < 0 || (key & 1) === DIRECTION_ORIGINAL) return this.settle(STATE_UNTRACKED, -1, -1)
+    this.key = key
+    this.table.entries[((key >> 1) << ENTRY_SHIFT) + EVENTS] |= IPCT_SEQADJ
+    this.deliver(key >> 1)
+    return this.settle(STATE_ESTABLISHED, DIRECTION_REPLY, key >> 1)
   }
 
   /** Fills the reply tuple; false where the kernel knows none. */

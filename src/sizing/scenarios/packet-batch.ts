@@ -91,6 +91,7 @@ function copyPacket(from: Packet, to: Packet, at: number): void {
   to.sequence = from.sequence
   to.acknowledgment = from.acknowledgment
   to.acknowledgmentShift = from.acknowledgmentShift
+  to.synproxy = from.synproxy
   to.window = from.window
 }
 
