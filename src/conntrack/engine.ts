@@ -1,5 +1,5 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
 import { type Packet, PROXY_CARRIED, PROXY_STOLEN } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
@@ -17,15 +17,7 @@ import type { ExpectationObserver } from './expect/expectations.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import type { HelperName } from './helper-assignment.ts'
-import {
-  allowsClash,
-  judgeTranslation,
-  NAT_AGREES,
-  NAT_CLASHES,
-  NAT_LEARNT,
-  NAT_REMADE,
-  type Translation,
-} from './nat.ts'
+import { judgeTranslation, NAT_AGREES, NAT_CLASHES, NAT_LEARNT, NAT_REMADE, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
 import { type Companion, type KeyCompanion, Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
@@ -212,7 +204,7 @@ export class Engine {
     if (translation !== null && key >= 0 && (key & 1) === DIRECTION_ORIGINAL) {
       const verdict = this.learnOf(key >> 1, translation)
       if (verdict === NAT_CLASHES) return this.resolveClash(packet, translation)
-      if (verdict === NAT_REMADE) {
+      if (verdict === NAT_REMADE && !isSyn(packet)) {
         this.destroy(key >> 1, CAUSE_DELETED)
         key = -1
       }
@@ -297,7 +289,7 @@ export class Engine {
   /** NAT_*: how the packet that found entry `ct` left; an entry without a translation learns it. */
   private learnOf(ct: number, translation: Translation): number {
     const { table } = this
-    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && !allowsClash(table.protocol(ct))) return NAT_AGREES
+    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && translation.isOf(table, ct)) return NAT_AGREES
     if (!this.invert()) return NAT_AGREES
     const nat = this.translate(translation)
     // of a packet that is seen late nobody knows the zone but its entry
@@ -498,3 +490,8 @@ const RACE_TIME = 1e9
 /** What create() answers where there is no new entry. */
 const CREATE_NO_INVERSE = -1
 const CREATE_FULL = -2
+
+/** What may open a closed connection again, with whatever translation. */
+function isSyn({ protocol, tcpFlags }: Packet): boolean {
+  return protocol === IPPROTO_TCP && (tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN
+}
