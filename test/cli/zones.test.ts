@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { Folder } from '../support/capture-builder.ts'
 import { runCli } from '../support/cli.ts'
 
 const FOLDERS = ['fixtures/zones', 'fixtures/vrfs']
@@ -54,5 +55,19 @@ describe('zones', () => {
 
   it.each(CASES)("%s: the entries at the end are the kernel's", async folder => {
     expect((await told('list', folder)).sort()).toEqual(recorded(folder, 'final.txt').sort())
+  })
+
+  it('tell equal tuples apart in a file of all flows', async () => {
+    using scratch = new Folder()
+    const [folder] = CASES.filter(name => name.endsWith('iptables-both'))
+    const flows = scratch.at('flows.csv')
+    const file = (base: string): string => join(folder, base)
+    const given = ['--rules', file('rules.txt'), '--topology', file('topology.txt'), '--flows', flows]
+    await runCli(['analyze', file('any.pcap'), ...given, '--quiet'])
+    const [header = '', ...lines] = readFileSync(flows, 'utf8').trimEnd().split('\n')
+    const at = (name: string): number => header.split(',').indexOf(name)
+    const rows = lines.map(line => line.split(','))
+    expect(new Set(rows.map(row => row[at('orig_zone')]))).toEqual(new Set(['', '11', '12']))
+    expect(rows.map(row => row[at('reply_zone')])).toEqual(rows.map(row => row[at('orig_zone')]))
   })
 })
