@@ -77,6 +77,8 @@ export function judgeTranslation(
   if (isYoung) return seenReply || !allowsClash(protocol) ? NAT_AGREES : NAT_CLASHES
   // an association has several paths
   if (protocol === IPPROTO_SCTP) return NAT_AGREES
+  // of a connection whose port alone is another the entry may have timed out, which findings look into
+  if (!allowsClash(protocol) && table.destination(ct * 2 + 1) === reply.destination) return NAT_AGREES
   return contradicts(table, ct, reply, nat & status) ? NAT_REMADE : NAT_AGREES
 }
 
