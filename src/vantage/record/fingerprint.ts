@@ -28,6 +28,8 @@ const PAYLOAD_WORDS = 8
 
 /** What SYNPROXY does to numbers, known by frame. */
 export interface Proxies {
+  /** Whether any connection is known: until then `take` needs to see no frame but an answer with a window of 0. */
+  readonly isActive: boolean
   /** Takes in a frame; whether it is of a connection whose numbers are shifted, which the fields tell more of. */
   take(packet: Packet): boolean
   /** What is to be kept of the frame until its packet is tracked, 17 bits; 0: nothing. */

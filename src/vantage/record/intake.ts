@@ -7,6 +7,8 @@ import {
   LINKTYPE_PPP,
   LINKTYPE_PPP_HDLC,
   LINKTYPE_PPPOE,
+  TCP_ACK,
+  TCP_SYN,
 } from '../../net/numbers.ts'
 import { TUNNEL_NONE, tunnelOf } from '../../packet/encapsulation/tunnel.ts'
 import type { Packet } from '../../packet/packet.ts'
@@ -28,6 +30,7 @@ import {
   STATE,
 } from './record-ring.ts'
 
+const SYN_ACK = TCP_SYN | TCP_ACK
 const UDP_HEADER = 8
 const TCP_HEADER = 20
 /** Bytes that are kept behind the headers of TCP and UDP: enough for a DNS message's head. */
@@ -36,6 +39,11 @@ const KEPT_PAYLOAD = 16
 /** Whether a link has two ends, and no hardware addresses therefore. */
 function isSerial(linkType: number): boolean {
   return linkType === LINKTYPE_PPP || linkType === LINKTYPE_PPP_HDLC || linkType === LINKTYPE_PPPOE
+}
+
+/** Whether a segment is answered as SYNPROXY answers: with a window of 0. */
+function isCookie({ protocol, tcpFlags, window }: Packet): boolean {
+  return window === 0 && (tcpFlags & SYN_ACK) === SYN_ACK && protocol === IPPROTO_TCP
 }
 
 export class Intake {
@@ -75,7 +83,8 @@ export class Intake {
     this.destinationMac = macHash(frame.view, destinationMacAt(frame.linkType, frame.offset))
     this.place = placeHash(packet, this.point, frame.direction, this.sourceMac, this.destinationMac)
     const { proxies } = this
-    if (proxies.take(packet)) this.print.readProxied(packet, proxies)
+    if ((proxies.isActive || isCookie(packet)) && proxies.take(packet))
+      this.print.readProxied(packet, proxies)
     else this.print.read(packet)
   }
 

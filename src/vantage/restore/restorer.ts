@@ -1,7 +1,7 @@
 // Packets as conntrack met them, where no frame shows them so: whatever concludes that, asked in its order.
 import type { Frame } from '../../capture/frame.ts'
 import { IPPROTO_IGMP, IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
-import type { Packet } from '../../packet/packet.ts'
+import { type Packet, PROXY_NONE } from '../../packet/packet.ts'
 import type { Intake } from '../record/intake.ts'
 import { MET, ONE_SIDED, type Sightings } from '../record/sighting.ts'
 import type { Stations } from '../record/stations.ts'
@@ -71,7 +71,8 @@ export class Restorer {
 
   /** Gives a packet the tuple that it had in front of the first hook, or has `sightings.meeting` say that nobody knows. */
   restore(packet: Packet, sightings: Sightings): void {
-    this.proxies.judge(packet, sightings)
+    packet.synproxy = PROXY_NONE
+    if (this.proxies.isActive) this.proxies.judge(packet, sightings)
     if (sightings.meeting === MET && this.quotes.wasSeenOtherwise(packet)) sightings.meeting = ONE_SIDED
     const isTranslated = sightings.translated !== 0
     if (!isTranslated) {

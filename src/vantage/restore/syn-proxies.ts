@@ -1,13 +1,6 @@
 // TCP connections that the host's SYNPROXY opens for their clients, as both of its sides show them: nf_synproxy_core.c.
 import { IPPROTO_TCP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../net/numbers.ts'
-import {
-  type Packet,
-  PROXY_ANSWERED,
-  PROXY_CARRIED,
-  PROXY_NONE,
-  PROXY_STOLEN,
-  PROXY_TAKEN,
-} from '../../packet/packet.ts'
+import { type Packet, PROXY_ANSWERED, PROXY_CARRIED, PROXY_STOLEN, PROXY_TAKEN } from '../../packet/packet.ts'
 import type { Proxies } from '../record/fingerprint.ts'
 import { hashOfTuple, isSameTuple, TUPLE_WORDS, writeInverse, writeTuple } from '../record/seen-tuple.ts'
 import { MET, ONE_SIDED, type Sightings } from '../record/sighting.ts'
@@ -70,6 +63,7 @@ const STEP_ANSWERED = 3
  * timestamps; conntrack keeps to those of the server. What a side shows is told by which of both its number is near to.
  */
 export class SynProxies implements Proxies {
+  isActive = false
   mark = 0
   shift = 0
   isReply = false
@@ -91,7 +85,7 @@ export class SynProxies implements Proxies {
     if (packet.protocol !== IPPROTO_TCP || !packet.hasTuple) return false
     const flags = packet.tcpFlags & OPENING_FLAGS
     if (flags === SYN_ACK && packet.window === 0) this.meetCookie(packet)
-    if (this.records.length === 0) return false
+    if (!this.isActive) return false
     this.look(packet)
     if (flags === TCP_SYN) {
       this.meetSyn(packet)
@@ -122,8 +116,7 @@ export class SynProxies implements Proxies {
 
   /** Says of a packet that is to be tracked what SYNPROXY did with it, and gives it the shift of its acknowledgment. */
   judge(packet: Packet, sightings: Sightings): void {
-    packet.synproxy = PROXY_NONE
-    if (this.records.length === 0 || packet.protocol !== IPPROTO_TCP || !packet.hasTuple) return
+    if (packet.protocol !== IPPROTO_TCP || !packet.hasTuple) return
     const flags = packet.tcpFlags & OPENING_FLAGS
     if (flags === TCP_SYN) {
       if (this.isAnswered(packet)) packet.synproxy = PROXY_ANSWERED
@@ -164,7 +157,8 @@ export class SynProxies implements Proxies {
   }
 
   private meetCookie(packet: Packet): void {
-    if (this.records.length === 0) {
+    if (!this.isActive) {
+      this.isActive = true
       this.records = new Int32Array(MOST << SHIFT)
       this.services = new Int32Array(MOST_SERVICES * SERVICE_WORDS)
     }
