@@ -1,7 +1,7 @@
 // nf_conntrack_in() and nf_conntrack_confirm(): a packet finds or makes its entry, its tracker judges it, the entry is kept.
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../net/numbers.ts'
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../net/numbers.ts'
 import { TIME_ZERO } from '../net/time.ts'
-import type { Packet } from '../packet/packet.ts'
+import { type Packet, PROXY_CARRIED, PROXY_STOLEN } from '../packet/packet.ts'
 import { ACCEPT, Context, REPEAT } from './context.ts'
 import {
   CAUSE_DELETED,
@@ -17,15 +17,7 @@ import type { ExpectationObserver } from './expect/expectations.ts'
 import type { Gate } from './gate.ts'
 import { GarbageCollector } from './gc.ts'
 import type { HelperName } from './helper-assignment.ts'
-import {
-  allowsClash,
-  judgeTranslation,
-  NAT_AGREES,
-  NAT_CLASHES,
-  NAT_LEARNT,
-  NAT_REMADE,
-  type Translation,
-} from './nat.ts'
+import { judgeTranslation, NAT_AGREES, NAT_CLASHES, NAT_LEARNT, NAT_REMADE, type Translation } from './nat.ts'
 import { occupancyClass } from './occupancy-class.ts'
 import { type Companion, type KeyCompanion, Prefetch } from './prefetch.ts'
 import { handlePacket } from './proto/handle.ts'
@@ -36,6 +28,7 @@ import {
   DIRECTION_ORIGINAL,
   DIRECTION_REPLY,
   IPCT_REPLY,
+  IPCT_SEQADJ,
   IPS_CONFIRMED,
   IPS_DYING,
   IPS_FIXED_TIMEOUT,
@@ -180,6 +173,7 @@ export class Engine {
       if (error !== ERROR_NONE) return this.settle(STATE_INVALID, -1, -1)
     }
     if (!trackedTuple(packet, this.tuple, this.context.traits)) return this.settle(STATE_INVALID, -1, -1)
+    if (packet.synproxy >= PROXY_CARRIED) return this.passProxied(packet)
     if (this.assigned !== null) this.assigned.addGreKey(this.tuple)
     let answer = REPEAT
     while (answer === REPEAT) answer = this.resolve(packet, translation)
@@ -210,7 +204,7 @@ export class Engine {
     if (translation !== null && key >= 0 && (key & 1) === DIRECTION_ORIGINAL) {
       const verdict = this.learnOf(key >> 1, translation)
       if (verdict === NAT_CLASHES) return this.resolveClash(packet, translation)
-      if (verdict === NAT_REMADE) {
+      if (verdict === NAT_REMADE && !isSyn(packet)) {
         this.destroy(key >> 1, CAUSE_DELETED)
         key = -1
       }
@@ -242,7 +236,9 @@ export class Engine {
     const first = isRelated(this.table.status(ct), direction) ? STATE_RELATED : STATE_NEW
     const state = isAnswered ? STATE_ESTABLISHED : first
     const leaves =
-      (!isNew || this.leaves(ct, packet, state)) && this.passesHelper(ct, packet, state, direction)
+      packet.synproxy !== PROXY_STOLEN &&
+      (!isNew || this.leaves(ct, packet, state)) &&
+      this.passesHelper(ct, packet, state, direction)
     if (isNew && !leaves) {
       this.discard(ct)
       this.key = -1
@@ -253,6 +249,16 @@ export class Engine {
     else if (leaves && this.hasEvents(ct)) this.deliver(ct)
     this.settle(state, direction, ct)
     return ACCEPT
+  }
+
+  /** What no lookup is made for: the SYN of a client, and what SYNPROXY sends it with the entry of the server's answer. kernel: synproxy_send_client_ack() */
+  private passProxied(packet: Packet): number {
+    const key = packet.synproxy === PROXY_CARRIED ? this.find(this.tuple) : -1
+    if (key < 0 || (key & 1) === DIRECTION_ORIGINAL) return this.settle(STATE_UNTRACKED, -1, -1)
+    this.key = key
+    this.table.entries[((key >> 1) << ENTRY_SHIFT) + EVENTS] |= IPCT_SEQADJ
+    this.deliver(key >> 1)
+    return this.settle(STATE_ESTABLISHED, DIRECTION_REPLY, key >> 1)
   }
 
   /** Fills the reply tuple; false where the kernel knows none. */
@@ -283,7 +289,7 @@ export class Engine {
   /** NAT_*: how the packet that found entry `ct` left; an entry without a translation learns it. */
   private learnOf(ct: number, translation: Translation): number {
     const { table } = this
-    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && !allowsClash(table.protocol(ct))) return NAT_AGREES
+    if ((table.status(ct) & IPS_SEEN_REPLY) !== 0 && translation.isOf(table, ct)) return NAT_AGREES
     if (!this.invert()) return NAT_AGREES
     const nat = this.translate(translation)
     // of a packet that is seen late nobody knows the zone but its entry
@@ -484,3 +490,8 @@ const RACE_TIME = 1e9
 /** What create() answers where there is no new entry. */
 const CREATE_NO_INVERSE = -1
 const CREATE_FULL = -2
+
+/** What may open a closed connection again, with whatever translation. */
+function isSyn({ protocol, tcpFlags }: Packet): boolean {
+  return protocol === IPPROTO_TCP && (tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN
+}

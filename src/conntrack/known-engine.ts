@@ -10,7 +10,7 @@ import { occupancyClass } from './occupancy-class.ts'
 import { CHUNK_ABORT, CHUNK_INIT, CHUNK_SHUTDOWN_COMPLETE } from './proto/sctp-table.ts'
 import { IPS_DST_NAT, IPS_SRC_NAT } from './status.ts'
 import { ENTRY_SHIFT, LAST_TIME, PROTO, STATE, STATUS, TIMEOUT } from './table-layout.ts'
-import { hashTuple, invertTuple, Tuple } from './tuple.ts'
+import { hashTuple, invertTuple, Tuple, ZONE_SHIFT } from './tuple.ts'
 
 /** Sides of a translation that packets are seen on. */
 const FRONT = 1
@@ -18,6 +18,9 @@ const BEHIND = 4
 
 /** By how many seconds an entry of an occupancy class would have had more left with these sysctls than with the node's. */
 export type TimeoutShift = (occupancy: number) => number
+
+/** Pairs of zones in which a packet is looked for, at most. */
+const MOST_ZONE_FLIPS = 16
 
 /**
  * Packets find a known entry also by the tuple they have behind its translation: a capture of the outer side alone shows
@@ -37,6 +40,8 @@ export class KnownEngine extends Engine {
   private translation: Translation | null = null
   /** Bits of each known entry: which of its directions were seen in front of the translation (1, 2), and behind (4, 8). */
   private sides = new Uint8Array(0)
+  /** Bits by which the kinds of both keys differ, of known entries whose directions are of two zones. */
+  private readonly zoneFlips: number[] = []
 
   /** To be called before the first packet. */
   load(entries: readonly KnownEntry[], shift: TimeoutShift | null = null): void {
@@ -67,17 +72,51 @@ export class KnownEngine extends Engine {
 
   /** The key whose packets have `tuple` when they are translated, wholly or in part: the other key's inverse. */
   private findBehind(tuple: Tuple): number {
-    const { inverse, table, translation } = this
+    const { inverse, translation } = this
     if (!invertTuple(tuple, inverse)) return -1
     translation?.apply(inverse)
     // what was seen behind a translation says nothing of the zone
     inverse.kind = tuple.kind
-    const key = table.find(inverse, hashTuple(inverse)) ^ 1
-    if (key < 0 || !isKnown(table, key >> 1)) return -1
-    if ((table.status(key >> 1) & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return -1
-    if (translation === null && !this.mayBeBehind(key)) return -1
+    let key = this.translatedKey(0)
+    if (key < 0) key = this.translatedInTwoZones()
+    if (key < 0 || (translation === null && !this.mayBeBehind(key))) return -1
     this.context.behind = true
     return key
+  }
+
+  /**
+   * Of an entry whose directions are of two zones: the packet's zone is that of its direction. Networks may have the same
+   * addresses: then it is the one of which the other side was seen in front of the translation, or none.
+   */
+  private translatedInTwoZones(): number {
+    let found = -1
+    let count = 0
+    let seen = -1
+    let seenCount = 0
+    for (const flip of this.zoneFlips) {
+      const key = this.translatedKey(flip)
+      if (key < 0) continue
+      found = key
+      count++
+      if (((this.sides[key >> 1] >> ((key & 1) ^ 1)) & FRONT) === 0) continue
+      seen = key
+      seenCount++
+    }
+    if (seenCount > 0) return seenCount === 1 ? seen : -1
+    return count === 1 ? found : -1
+  }
+
+  /** The key whose other key is `inverse`, in a zone that differs by the bits `flip` as those of the entry do; -1: none. */
+  private translatedKey(flip: number): number {
+    const { inverse, table } = this
+    inverse.kind ^= flip
+    const other = table.find(inverse, hashTuple(inverse))
+    inverse.kind ^= flip
+    if (other < 0 || !isKnown(table, other >> 1)) return -1
+    if ((table.status(other >> 1) & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return -1
+    const own = (table.zone(other) ^ table.zone(other ^ 1)) << ZONE_SHIFT
+    const isOfZones = flip === 0 || own === flip
+    return isOfZones ? other ^ 1 : -1
   }
 
   private mayBeBehind(key: number): boolean {
@@ -114,6 +153,9 @@ export class KnownEngine extends Engine {
     table.entries[at + TIMEOUT] = left
     this.confirm(ct)
     this.known++
+    const flip = original.kind ^ reply.kind
+    if (flip !== 0 && !this.zoneFlips.includes(flip) && this.zoneFlips.length < MOST_ZONE_FLIPS)
+      this.zoneFlips.push(flip)
   }
 
   /** No listing but that of `-o save` has the tags of an association: each direction's next packet tells its own. */

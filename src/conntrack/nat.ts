@@ -9,6 +9,8 @@ import { dccpPorts, hashTuple, invertTuple, Tuple, tupleOf } from './tuple.ts'
 export interface Translation {
   /** Changes `reply`, the inverse of the original tuple, into the tuple that replies will have; returns IPS_*_NAT bits. */
   apply(reply: Tuple): number
+  /** Whether the packet certainly left as entry `ct` has it; false: that needs a closer look. */
+  isOf(table: Table, ct: number): boolean
 }
 
 /** The translation of one packet, a record that `observe` overwrites. */
@@ -32,6 +34,15 @@ export class ObservedTranslation implements Translation {
   apply(reply: Tuple): number {
     return invertTuple(this.tuple, reply) ? this.bits : 0
   }
+
+  isOf(table: Table, ct: number): boolean {
+    const { source, destination, ports } = this.tuple
+    const key = ct * 2 + 1
+    const answered = (ports << 16) | (ports >>> 16)
+    return (
+      table.ports(key) === answered && table.source(key) === destination && table.destination(key) === source
+    )
+  }
 }
 
 /** How the translation of a packet of the original direction goes with its entry. */
@@ -40,7 +51,10 @@ export const NAT_AGREES = 0
 export const NAT_LEARNT = 1
 /** The entry is translated otherwise: the packet lost the race for it against another of the same moment. */
 export const NAT_CLASHES = 2
-/** The entry is translated otherwise, and nothing changes that while it lives: it was deleted, and one made anew. */
+/**
+ * The entry is translated otherwise, and nothing changes that while it lives: it was deleted, and one made anew. By hand, or
+ * because its packets leave by another interface than the one it was masqueraded for. kernel: nf_nat_oif_changed()
+ */
 export const NAT_REMADE = 3
 
 /**
@@ -59,8 +73,12 @@ export function judgeTranslation(
   if (table.matches(ct * 2 + 1, reply)) return NAT_AGREES
   if (table.find(reply, hashTuple(reply)) >= 0) return NAT_AGREES
   if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return seenReply ? NAT_AGREES : NAT_LEARNT
-  if (!allowsClash(table.protocol(ct))) return NAT_AGREES
-  if (isYoung) return seenReply ? NAT_AGREES : NAT_CLASHES
+  const protocol = table.protocol(ct)
+  if (isYoung) return seenReply || !allowsClash(protocol) ? NAT_AGREES : NAT_CLASHES
+  // an association has several paths
+  if (protocol === IPPROTO_SCTP) return NAT_AGREES
+  // of a connection whose port alone is another the entry may have timed out, which findings look into
+  if (!allowsClash(protocol) && table.destination(ct * 2 + 1) === reply.destination) return NAT_AGREES
   return contradicts(table, ct, reply, nat & status) ? NAT_REMADE : NAT_AGREES
 }
 
@@ -75,7 +93,7 @@ function contradicts(table: Table, ct: number, reply: Tuple, translated: number)
 }
 
 /** kernel: allow_clash of the trackers */
-export function allowsClash(protocol: number): boolean {
+function allowsClash(protocol: number): boolean {
   switch (protocol) {
     case IPPROTO_TCP:
     case IPPROTO_SCTP:

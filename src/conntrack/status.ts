@@ -50,3 +50,4 @@ export const IPCT_DESTROY = 1 << 2
 export const IPCT_REPLY = 1 << 3
 export const IPCT_ASSURED = 1 << 4
 export const IPCT_PROTOINFO = 1 << 5
+export const IPCT_SEQADJ = 1 << 8

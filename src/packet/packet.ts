@@ -2,6 +2,17 @@
 import { addressWord } from '../net/address.ts'
 import { TIME_ZERO } from '../net/time.ts'
 
+/** What a SYNPROXY did with a segment: nothing, */
+export const PROXY_NONE = 0
+/** kept it behind conntrack, */
+export const PROXY_STOLEN = 1
+/** perhaps did, with the client's acknowledgment: the side is not seen on which the host then asks the server, */
+export const PROXY_TAKEN = 2
+/** made it, with the entry of another attached, */
+export const PROXY_CARRIED = 3
+/** or answered it in the server's place: a SYN that rules had left untracked. */
+export const PROXY_ANSWERED = 4
+
 /**
  * A decoded packet. There is one per decoder; it is overwritten by the next frame and nobody keeps a reference past
  * the call. All 32-bit quantities are signed (`| 0`), so that V8 keeps them as small integers.
@@ -94,10 +105,12 @@ export class Packet {
   sequence = 0
   acknowledgment = 0
   /**
-   * How much farther it is than what the other side has sent, because a helper rewrote that to another length. Set by who
+   * How much farther it is than what the other side has sent, because a helper rewrote that to another length, or a SYNPROXY began with another number. Set by who
    * has seen the packet on both sides of the translation. kernel: nf_ct_seq_offset()
    */
   acknowledgmentShift = 0
+  /** PROXY_*: what the host's SYNPROXY did with the segment, as far as both of its sides show. kernel: nf_synproxy_core.c */
+  synproxy = PROXY_NONE
   /** Window as on the wire, not scaled. */
   window = 0
 }

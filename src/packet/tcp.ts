@@ -1,7 +1,7 @@
 // The TCP header, and its options: those that conntrack reads (window scale, SACK permitted, SACK blocks), timestamps (RFC 9293, 7323, 2018).
 
 import { after } from '../net/sequence.ts'
-import type { Packet } from './packet.ts'
+import { type Packet, PROXY_NONE } from './packet.ts'
 import { decodePorts } from './ports.ts'
 
 const SEQUENCE = 4
@@ -30,6 +30,7 @@ const ALIGNED_TIMESTAMP_LENGTH = 12
 export function decodeTcp(view: DataView, at: number, packet: Packet): number {
   decodePorts(view, at, packet)
   packet.acknowledgmentShift = 0
+  packet.synproxy = PROXY_NONE
   if (packet.transportCaptured < TCP_MIN_LENGTH) return TCP_MIN_LENGTH
   const word = view.getInt32(at + OFFSET_FLAGS_WINDOW)
   packet.tcpFlags = (word >>> 16) & 0xff

@@ -33,6 +33,8 @@ export interface FlowDirection {
   /** GRE */
   srckey?: number
   dstkey?: number
+  /** Where it is not 0. */
+  zone?: number
   packets: number
   /** IP bytes, headers included. */
   bytes: number
@@ -92,10 +94,12 @@ function statusNames(status: number): string[] {
 }
 
 function directionOf(table: Table, key: number, protocol: number): FlowDirection {
+  const zone = table.zone(key)
   return {
     src: sourceOf(table, key),
     dst: destinationOf(table, key),
     ...portsOf(protocol, table.ports(key)),
+    ...(zone !== 0 && { zone }),
     packets: table.packets(key),
     bytes: table.bytes(key),
   }

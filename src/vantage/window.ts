@@ -32,6 +32,7 @@ import { MET, ONE_SIDED, Sightings } from './record/sighting.ts'
 import { Stations } from './record/stations.ts'
 import { TimeOrder } from './record/time-order.ts'
 import { Restorer } from './restore/restorer.ts'
+import { SynProxies } from './restore/syn-proxies.ts'
 
 const MILLISECOND = 1e6
 
@@ -116,8 +117,9 @@ export class SightingWindow {
     this.bridging = new Bridging(options.bridgeCalls, this.stations)
     this.sightings = new Sightings(this.ring)
     this.preview = new Sightings(this.ring)
-    this.intake = new Intake(this.ring, options.keepsPayload, options.rewrittenPorts ?? [])
-    this.restorer = new Restorer(this.intake, this.stations)
+    const proxies = new SynProxies()
+    this.intake = new Intake(this.ring, options.keepsPayload, options.rewrittenPorts ?? [], proxies)
+    this.restorer = new Restorer(this.intake, this.stations, proxies)
     this.calm = new Calm(this.intake, JOIN_TIME)
   }
 

@@ -198,6 +198,13 @@ describe('captures of two hosts', () => {
       'flows.b.csv',
     ])
     expect(readFileSync(folder.at('flows.b.csv'), 'utf8')).toContain('SYN_RECV')
+    const [header = '', ...lines] = readFileSync(folder.at('flows.b.csv'), 'utf8').trimEnd().split('\n')
+    expect(header.split(',')[0]).toBe('host')
+    expect(new Set(lines.map(line => line.split(',')[0]))).toEqual(new Set(['b']))
+    expect(lines.every(line => line.split(',').length === header.split(',').length)).toBe(true)
+    const named = folder.at('flows.ndjson')
+    await runCli(['analyze', `a=${a}`, `b=${b}`, '--flows', named, '--quiet'])
+    expect(JSON.parse(readFileSync(folder.at('flows.a.ndjson'), 'utf8').split('\n')[0]).host).toBe('a')
   })
 
   it('fail as the gravest of their findings does', async () => {

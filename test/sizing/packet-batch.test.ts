@@ -65,6 +65,7 @@ describe('PacketBatch', () => {
         reply.source = source
         return 48
       },
+      isOf: () => false,
     }
     const packet = fullPacket()
     packet.protocol = IPPROTO_UDP

@@ -61,14 +61,15 @@ export async function analyze(hosts: Hosts<AnalyzeOptions>, io: Io, generator: s
 
 async function analyzeHost(options: AnalyzeOptions, io: Io, generator: string): Promise<Report> {
   const offsets = await clockOffsets(options.captures, options.replay)
-  const { flows } = options
+  const { flows, host } = options
   const use = async (
     source: FrameSource,
     interrupt: Interrupt,
     output: OutputFile | null,
   ): Promise<Report> => {
     const window = windowFor(source, options.sysctls, options.replay, options)
-    const flowsFile = flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows))
+    const flowsFile =
+      flows === null || output === null ? null : new FlowsFile(output, flowsFormat(flows), host)
     const ownerThread = await ownerThreadFor(options, io)
     try {
       const progress = { quiet: options.quiet, ending: interrupt.ending }

@@ -17,17 +17,22 @@ export function flowsFormat(path: string): FlowsFormat {
 export class FlowsFile {
   private readonly file: OutputFile
   private readonly format: FlowsFormat
+  /** Whose flows they are, among those of others; `''` where nobody is named. */
+  private readonly host: string
 
   /** @throws OutputError */
-  constructor(file: OutputFile, format: FlowsFormat) {
+  constructor(file: OutputFile, format: FlowsFormat, host: string) {
     this.file = file
     this.format = format
-    if (format === 'csv') file.write(`${CSV_HEADER}\n`)
+    this.host = host
+    if (format === 'csv') file.write(`${this.host === '' ? '' : 'host,'}${CSV_HEADER}\n`)
   }
 
   /** @throws OutputError */
   add(flow: FlowReport): void {
-    this.file.write(this.format === 'csv' ? `${csvLine(flow)}\n` : `${JSON.stringify(flow)}\n`)
+    const { host } = this
+    if (this.format === 'csv') this.file.write(`${host === '' ? '' : `${host},`}${csvLine(flow)}\n`)
+    else this.file.write(`${JSON.stringify(host === '' ? flow : { host, ...flow })}\n`)
   }
 
   /** @throws OutputError */

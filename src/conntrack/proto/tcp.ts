@@ -2,7 +2,7 @@
 import { TCP_RST } from '../../net/numbers.ts'
 import { before } from '../../net/sequence.ts'
 import { CHECKSUM_BAD, transportChecksum } from '../../packet/checksum.ts'
-import type { Packet } from '../../packet/packet.ts'
+import { type Packet, PROXY_TAKEN } from '../../packet/packet.ts'
 import { readSynOptions, TCP_MIN_LENGTH } from '../../packet/tcp.ts'
 import { ACCEPT, type Context, REFUSE, REPEAT } from '../context.ts'
 import { MET_RST } from '../kernel.ts'
@@ -164,7 +164,8 @@ function tcpNew(context: Context, ct: number, packet: Packet): boolean {
     context.reasons.add(REASON_TCP_NEW)
     return false
   }
-  if (state !== TCP_SYN_SENT && !context.loose) return false
+  // behind an answer of SYNPROXY the entry is that of the host's own SYN, unseen
+  if (state !== TCP_SYN_SENT && !context.loose && packet.synproxy !== PROXY_TAKEN) return false
   const entries = context.table.entries
   const seen = seenAt(ct, 0)
   const end = segmentEnd(packet)

@@ -122,7 +122,8 @@ export class PortReuse implements Detector {
   opening(leg: number, seen: Observation, isFirst: boolean): void {
     const { legs } = this
     if (!isFirst || (seen.flags & TCP_ACK) === 0) return
-    if (legs.rare(leg, REUSE) === 0) return
+    // with a window of 0 SYNPROXY answers, whatever becomes of the server
+    if (legs.rare(leg, REUSE) === 0 || seen.window === 0) return
     const failures = legs.rare(leg, REUSE_FAILURES)
     const challenges = legs.rare(leg, REUSE_CHALLENGES)
     // tries that were answered alike, the others being refused as by anybody, or not answered

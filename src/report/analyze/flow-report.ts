@@ -35,7 +35,7 @@ export const CSV_HEADER = [
   'protocol,protocol_number,state,status',
   'orig_src,orig_dst,orig_sport,orig_dport,orig_type,orig_code,orig_id,orig_srckey,orig_dstkey,orig_packets,orig_bytes',
   'reply_src,reply_dst,reply_sport,reply_dport,reply_type,reply_code,reply_id,reply_srckey,reply_dstkey,reply_packets,reply_bytes',
-  'first_frame,start_time,start,duration,entry_seconds,ended',
+  'first_frame,start_time,start,duration,entry_seconds,ended,orig_zone,reply_zone',
 ].join(',')
 
 /** A flow as a line of CSV, without the line's end; no field needs quoting. */
@@ -53,6 +53,8 @@ export function csvLine(flow: FlowReport): string {
     flow.duration,
     flow.entrySeconds,
     flow.ended,
+    flow.orig.zone,
+    flow.reply.zone,
   ].join(',')
 }
 

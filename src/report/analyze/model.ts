@@ -362,6 +362,8 @@ export interface DirectionReport {
   id?: number
   srckey?: number
   dstkey?: number
+  /** Of conntrack, where it is not 0. */
+  zone?: number
   packets: number
   bytes: number
 }

@@ -1,6 +1,7 @@
 // Packets kept for a moment, so that several tables can be asked for many of them at once.
 import type { Translation } from '../../conntrack/nat.ts'
 import { MOST_AHEAD } from '../../conntrack/prefetch.ts'
+import type { Table } from '../../conntrack/table.ts'
 import { invertTuple, Tuple, tupleOf } from '../../conntrack/tuple.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../net/numbers.ts'
 import { Packet } from '../../packet/packet.ts'
@@ -27,6 +28,10 @@ class KeptTranslation implements Translation {
   apply(reply: Tuple): number {
     Object.assign(reply, this.reply)
     return this.bits
+  }
+
+  isOf(table: Table, ct: number): boolean {
+    return table.matches(ct * 2 + 1, this.reply)
   }
 }
 
@@ -91,6 +96,7 @@ function copyPacket(from: Packet, to: Packet, at: number): void {
   to.sequence = from.sequence
   to.acknowledgment = from.acknowledgment
   to.acknowledgmentShift = from.acknowledgmentShift
+  to.synproxy = from.synproxy
   to.window = from.window
 }
 

@@ -26,6 +26,22 @@ const ALIGNED_TIMESTAMP = 0x0101080a
 /** Words of payload that count: as many as a snap length of 96 leaves of UDP in IPv4 on a cooked capture, and less. */
 const PAYLOAD_WORDS = 8
 
+/** What SYNPROXY does to numbers, known by frame. */
+export interface Proxies {
+  /** Whether any connection is known: until then `take` needs to see no frame but an answer with a window of 0. */
+  readonly isActive: boolean
+  /** Takes in a frame; whether it is of a connection whose numbers are shifted, which the fields tell more of. */
+  take(packet: Packet): boolean
+  /** What is to be kept of the frame until its packet is tracked, 17 bits; 0: nothing. */
+  readonly mark: number
+  /** How far what it acknowledges of the server's, or sends of it, is ahead of the server's own numbers. */
+  readonly shift: number
+  /** Whether the server's side sends it. */
+  readonly isReply: boolean
+  /** Whether the host made it itself. */
+  readonly isCarried: boolean
+}
+
 /** A reused record that `fingerprint` overwrites. */
 export class Fingerprint {
   first = 0
@@ -132,6 +148,25 @@ export class Fingerprint {
       return
     }
     this.add(dialog)
+  }
+
+  /**
+   * Hashes what SYNPROXY leaves alone as well: the numbers as the server has them, and no timestamp of its own.
+   * @param proxies have looked at the packet
+   */
+  readProxied(packet: Packet, { shift, isReply, isCarried }: Proxies): void {
+    this.identified = packet.identification !== 0
+    this.weak = false
+    this.rewritable = false
+    const at = stampAt(packet)
+    this.first = isCarried ? 0x452821e6 : 0x243f6a88
+    this.second = 0x13198a2e
+    this.add((packet.identification << 16) | packet.transportLength)
+    this.add((packet.window << 16) | (packet.tcpFlags << 8) | packet.tcpHeaderLength)
+    this.add((packet.sequence - (isReply ? shift : 0)) | 0)
+    this.add((packet.acknowledgment - (isReply ? 0 : shift)) | 0)
+    // the server's clock is told by the one and echoed by the other
+    if (at > 0) this.add(packet.view.getInt32(isReply ? at + 4 : at))
   }
 
   /** Products that do not wait for each other: half the time of a chain of them. */

@@ -7,10 +7,12 @@ import {
   LINKTYPE_PPP,
   LINKTYPE_PPP_HDLC,
   LINKTYPE_PPPOE,
+  TCP_ACK,
+  TCP_SYN,
 } from '../../net/numbers.ts'
 import { TUNNEL_NONE, tunnelOf } from '../../packet/encapsulation/tunnel.ts'
 import type { Packet } from '../../packet/packet.ts'
-import { Fingerprint } from './fingerprint.ts'
+import { Fingerprint, type Proxies } from './fingerprint.ts'
 import { destinationMacAt, hidesInterfaces, macHash, placeHash, sourceMacAt } from './place.ts'
 import {
   DESTINATION_MAC,
@@ -18,6 +20,7 @@ import {
   PLACE,
   POINT,
   RECORD_IDENTIFIED,
+  RECORD_PROXIED_SHIFT,
   RECORD_REWRITABLE,
   RECORD_SHIFT,
   RECORD_WEAK,
@@ -27,6 +30,7 @@ import {
   STATE,
 } from './record-ring.ts'
 
+const SYN_ACK = TCP_SYN | TCP_ACK
 const UDP_HEADER = 8
 const TCP_HEADER = 20
 /** Bytes that are kept behind the headers of TCP and UDP: enough for a DNS message's head. */
@@ -35,6 +39,11 @@ const KEPT_PAYLOAD = 16
 /** Whether a link has two ends, and no hardware addresses therefore. */
 function isSerial(linkType: number): boolean {
   return linkType === LINKTYPE_PPP || linkType === LINKTYPE_PPP_HDLC || linkType === LINKTYPE_PPPOE
+}
+
+/** Whether a segment is answered as SYNPROXY answers: with a window of 0. */
+function isCookie({ protocol, tcpFlags, window }: Packet): boolean {
+  return window === 0 && (tcpFlags & SYN_ACK) === SYN_ACK && protocol === IPPROTO_TCP
 }
 
 export class Intake {
@@ -51,14 +60,17 @@ export class Intake {
 
   private readonly ring: RecordRing
   private readonly keepsPayload: boolean
+  private readonly proxies: Proxies
 
   /**
    * @param keepsPayload whether frames are kept whole, for checksums say
    * @param rewrittenPorts ports of protocols whose payload helpers rewrite
+   * @param proxies take in each frame, and know whose numbers are shifted
    */
-  constructor(ring: RecordRing, keepsPayload: boolean, rewrittenPorts: readonly number[]) {
+  constructor(ring: RecordRing, keepsPayload: boolean, rewrittenPorts: readonly number[], proxies: Proxies) {
     this.ring = ring
     this.keepsPayload = keepsPayload
+    this.proxies = proxies
     this.print = new Fingerprint(rewrittenPorts)
   }
 
@@ -70,7 +82,10 @@ export class Intake {
     this.isLoopback = this.sourceMac === 0 && !isSerial(frame.linkType)
     this.destinationMac = macHash(frame.view, destinationMacAt(frame.linkType, frame.offset))
     this.place = placeHash(packet, this.point, frame.direction, this.sourceMac, this.destinationMac)
-    this.print.read(packet)
+    const { proxies } = this
+    if ((proxies.isActive || isCookie(packet)) && proxies.take(packet))
+      this.print.readProxied(packet, proxies)
+    else this.print.read(packet)
   }
 
   /** Keeps the frame that was read last; returns its slot. */
@@ -84,7 +99,8 @@ export class Intake {
     words[at + STATE] |=
       (print.identified ? RECORD_IDENTIFIED : 0) |
       (print.weak ? RECORD_WEAK : 0) |
-      (print.rewritable ? RECORD_REWRITABLE : 0)
+      (print.rewritable ? RECORD_REWRITABLE : 0) |
+      (this.proxies.mark << RECORD_PROXIED_SHIFT)
     words[at + POINT] = this.point
     words[at + PLACE] = this.place
     words[at + SOURCE_MAC] = this.sourceMac

@@ -72,6 +72,8 @@ export const RECORD_TUPLE = 16
 export const RECORD_LATE = 32
 /** A helper may have rewritten its payload. */
 export const RECORD_REWRITABLE = 64
+/** The bits above are what is known of a connection that SYNPROXY opened: `Proxies.mark`. */
+export const RECORD_PROXIED_SHIFT = 10
 
 export class RecordRing {
   readonly words = new Int32Array(MOST_RECORDS << RECORD_SHIFT)

@@ -14,11 +14,13 @@ import {
   NEXT_SIGHTING,
   POINT,
   PORTS,
+  RECORD_PROXIED_SHIFT,
   RECORD_SHIFT,
   type RecordRing,
   SIGHTINGS,
   SOURCE,
   SOURCE_MAC,
+  STATE,
 } from './record-ring.ts'
 import { readTuple, TUPLE_WORDS } from './seen-tuple.ts'
 
@@ -174,6 +176,11 @@ export class Sightings {
   /** The frame's destination hardware address as a number of 48 bits, -1 where it has none (cooked captures). */
   destinationMac(index: number): number {
     return this.macAt(destinationMacAt(this.word(index, LINK_TYPE), this.word(index, BYTES_AT)))
+  }
+
+  /** What SYNPROXY made of the frame: `Proxies.mark`. */
+  proxied(index: number): number {
+    return this.word(index, STATE) >>> RECORD_PROXIED_SHIFT
   }
 
   linkType(index: number): number {

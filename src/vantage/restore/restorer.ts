@@ -1,7 +1,7 @@
 // Packets as conntrack met them, where no frame shows them so: whatever concludes that, asked in its order.
 import type { Frame } from '../../capture/frame.ts'
 import { IPPROTO_IGMP, IPPROTO_TCP, TCP_ACK, TCP_SYN } from '../../net/numbers.ts'
-import type { Packet } from '../../packet/packet.ts'
+import { type Packet, PROXY_NONE } from '../../packet/packet.ts'
 import type { Intake } from '../record/intake.ts'
 import { MET, ONE_SIDED, type Sightings } from '../record/sighting.ts'
 import type { Stations } from '../record/stations.ts'
@@ -10,6 +10,7 @@ import { LocalOutput } from './local-output.ts'
 import { LoopbackRedirect } from './loopback-redirect.ts'
 import { QuotedPackets } from './quoted-packets.ts'
 import { Senders } from './senders.ts'
+import type { SynProxies } from './syn-proxies.ts'
 
 /** In the calm those of one client's port in sixteen tell: to look at all took 5 % of the time of short connections. */
 const SAMPLED_PORTS = 15
@@ -22,14 +23,17 @@ export class Restorer {
   private readonly senders = new Senders()
   private readonly handshakes = new Handshakes(this.senders)
   private readonly quotes = new QuotedPackets()
+  private readonly proxies: SynProxies
 
   /**
    * @param intake has read the frame that a packet is of
    * @param stations learn which are the host's
+   * @param proxies take in frames as the intake reads them
    */
-  constructor(intake: Intake, stations: Stations) {
+  constructor(intake: Intake, stations: Stations, proxies: SynProxies) {
     this.intake = intake
     this.stations = stations
+    this.proxies = proxies
   }
 
   /** Whether packets have to wait for what others tell of them. */
@@ -39,12 +43,12 @@ export class Restorer {
 
   /** Whether there is any packet for which `awaits` may say yes. */
   get isAwaiting(): boolean {
-    return this.handshakes.isAwaiting
+    return this.handshakes.isAwaiting || this.proxies.isAwaiting
   }
 
   /** Whether a packet cannot go on before another one has come. */
   awaits(packet: Packet): boolean {
-    return this.handshakes.awaits(packet)
+    return this.handshakes.awaits(packet) || (this.proxies.isAwaiting && this.proxies.awaits(packet))
   }
 
   /** Takes in a frame in the order of the capture, before the packet it shows is restored. */
@@ -67,6 +71,8 @@ export class Restorer {
 
   /** Gives a packet the tuple that it had in front of the first hook, or has `sightings.meeting` say that nobody knows. */
   restore(packet: Packet, sightings: Sightings): void {
+    packet.synproxy = PROXY_NONE
+    if (this.proxies.isActive) this.proxies.judge(packet, sightings)
     if (sightings.meeting === MET && this.quotes.wasSeenOtherwise(packet)) sightings.meeting = ONE_SIDED
     const isTranslated = sightings.translated !== 0
     if (!isTranslated) {
