@@ -135,6 +135,27 @@ describe('vxlan-checksum', () => {
   })
 })
 
+describe('loopback-source', () => {
+  const opened = (destination: string, stations: [number, number]) =>
+    findingsOf([
+      new FlowCapture().segment(
+        { ...WEB, source: '127.0.0.1', destination },
+        { flags: SYN, sequence: 1000, stations },
+      ),
+    ])
+
+  it('is certain on a wire', async () => {
+    expect(await opened('10.1.0.5', [1, 2])).toEqual(['error loopback-source certain'])
+  })
+
+  it.each<[string, string]>([
+    ['the loopback interface', '127.0.0.1'],
+    ["the host's own packets to an address of its own", '10.1.0.5'],
+  ])('is none of %s', async (_what, destination) => {
+    expect(await opened(destination, [0, 0])).toEqual([])
+  })
+})
+
 describe('missing-helper of FTP', () => {
   const CONTROL: Ends = {
     source: '10.1.0.5',

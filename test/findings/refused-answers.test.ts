@@ -75,6 +75,13 @@ describe('a datagram that is refused', () => {
     ['comes from the asked station, from another port', { station: GATEWAY, answererPort: 3000, id: 9 }, []],
     ['comes long after', { delay: 6 }, []],
     ['answers what went to a group', { asked: '224.0.0.251' }, ['info multicast-answer certain']],
+    [
+      'answers what went to a group, whatever its id',
+      { asked: '224.0.0.251', id: 9 },
+      ['info multicast-answer certain'],
+    ],
+    ['comes from another port than the group has', { asked: '224.0.0.251', answererPort: 3000, id: 9 }, []],
+    ['comes long after a query to a group', { asked: '224.0.0.251', delay: 60 }, []],
     ['answers what went to everybody', { asked: '255.255.255.255' }, ['info multicast-answer certain']],
     ['answers what went to the broadcast address of its network', { asked: '10.1.0.255' }, []],
     [

@@ -59,6 +59,18 @@ describe('nothing of the kind is told', () => {
     expect(await findingsOf([capture])).toEqual([])
   })
 
+  it('where the RST has another number', async () => {
+    const refused = (sequence: number) =>
+      new FlowCapture()
+        .segment(ASKED, { flags: SYN, sequence: 1000 })
+        .segment(turned(OTHER), { flags: SYN_ACK, sequence: 5000, acknowledgment: 1001 })
+        .segment(OTHER, { flags: RST, sequence, window: 0 })
+        .segment(turned(ASKED), { flags: SYN_ACK, sequence: 5000, acknowledgment: 1001 })
+    expect(await findingsOf([refused(1001)])).toContain('error two-answerers certain')
+    const found = await findingsOf([refused(7001)])
+    expect(found.filter(text => text.includes('two-answerers'))).toEqual([])
+  })
+
   it('of a scanner whose RST is seen behind the translation, too', async () => {
     const capture = new FlowCapture()
       .segment(ASKED, { flags: SYN, sequence: 1000 })

@@ -12,7 +12,8 @@ import type { Detector } from './detector.ts'
 /**
  * One direction of a connection is seen, and of that only the SYN gets through the host.
  *
- * Look-alikes, none of which is this: an asymmetric path on which nothing is dropped (all packets leave again).
+ * Look-alikes, none of which is this:
+ * - an asymmetric path on which nothing is dropped (all packets leave again).
  */
 export class InvalidDrops implements Detector {
   readonly ids = ['dsr-invalid-drop'] as const

@@ -48,9 +48,10 @@ const PORT_MISSING: Hairpin = {
 /**
  * SYNs from an address to itself, unanswered.
  *
- * Look-alikes, none of which is this: masqueraded hairpin traffic, which a promiscuous bridge shows once more before it is
- * masqueraded (it is answered); connections over the loopback interface; of hairpin-mode-off: a bridge alone, which
- * shows a missing masquerade in the same way.
+ * Look-alikes, none of which is this:
+ * - masqueraded hairpin traffic, which a promiscuous bridge shows once more before it is masqueraded (it is answered);
+ * - connections over the loopback interface;
+ * - of hairpin-mode-off: a bridge alone, which shows a missing masquerade in the same way.
  */
 export class Hairpins implements Detector {
   readonly ids = ['hairpin-no-masquerade', 'hairpin-mode-off'] as const

@@ -49,9 +49,12 @@ class Streak {
 type LostFlow = Pick<Case, 'client' | 'flow' | 'point' | 'time' | 'until' | 'steps' | 'tries'>
 
 /**
- * Look-alikes of a full table, none of which is told: a rule or a route that forbids a server (nothing went there before),
- * rp_filter (nothing went there by that interface), a filter of sources or of martians (no client of the streak was
- * through before). Look-alikes of a race: two queries of one socket (one sender), answers of two servers.
+ * Look-alikes, none of which is this:
+ * - of a full table: a rule or a route that forbids a server (nothing went there before);
+ * - of a full table: rp_filter (nothing went there by that interface);
+ * - of a full table: a filter of sources or of martians (no client of the streak was through before);
+ * - of a race: two queries of one socket (one sender);
+ * - of a race: answers of two servers.
  */
 export class Losses {
   private readonly legs: Legs

@@ -19,7 +19,11 @@ interface Query {
   time: number
 }
 
-/** Look-alike: a flow of its own to the querier's port, from another port than the group's, or long after the query. */
+/**
+ * Look-alikes, none of which is this:
+ * - a flow of its own to the querier's port, from another port than the group's;
+ * - one from the group's port, long after the query.
+ */
 export class GroupAnswers {
   /** By the querier's address (of IPv6 a fold) and port. */
   private readonly queries = new Map<number, Query>()
