@@ -65,7 +65,7 @@ describe('the report as text', () => {
       .udp()
       .udp({ source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 53, destinationPort: 1000 })
     const text = render(await reportOf(capture, '--rules', rules))
-    expect(text).toContain('UNREPLIED: no reply that the rules leave tracked matches them')
+    expect(text).toContain('UNREPLIED: no reply that the rules leave tracked matches it')
   })
 
   it('writes both tuples as conntrack does, the marks where conntrack has them', async () => {

@@ -3,7 +3,7 @@ import { shellWord } from '../../net/shell-word.ts'
 import { formatCount, formatShare, plural, printable } from '../text/format.ts'
 import type { Page } from '../text/page.ts'
 import { SECTION_MARGIN, titled } from '../text/sections.ts'
-import { wrap } from '../text/wrap.ts'
+import { columns, wrap } from '../text/wrap.ts'
 import { groupFrames } from './capture-section.ts'
 import { findingBlock, infoBlock, severityStyle, shellLines } from './finding-block.ts'
 import type { FindingReport } from './finding-model.ts'
@@ -131,7 +131,20 @@ function orderlyLines(report: Report, width: number): string[] {
   const items = orderlyItems(report)
   const clean = cleanText(report)
   if (items.length === 0) return clean === '' ? [] : [clean]
-  return wrap([`${clean === '' ? '' : `${clean}: `}${items.join('; ')}`], width)
+  return fill(clean === '' ? items : [`${clean}: ${items[0]}`, ...items.slice(1)], width)
+}
+
+/** Items with semicolons between them, as many on a line as fit: a line ends inside an item only where it is too long alone. */
+function fill(items: readonly string[], width: number): string[] {
+  const lines: string[] = []
+  for (const [i, item] of items.entries()) {
+    const text = i === items.length - 1 ? item : `${item};`
+    const last = lines.at(-1)
+    const joined = `${last} ${text}`
+    if (last !== undefined && columns(joined) <= width) lines[lines.length - 1] = joined
+    else lines.push(text)
+  }
+  return wrap(lines, width)
 }
 
 /** TCP connections whose server answered, and whose client had not gone on when they ended, or the capture did. */
@@ -204,15 +217,16 @@ function invalidCommand({ captures, kernel, settings, knowledge }: Report): stri
 
 /** What becomes of INVALID packets: of the rules given, or of any. */
 function invalidFate({ invalidFates }: Report, total: number): string {
-  const skipped = 'NAT skips them, and'
-  if (invalidFates === undefined) return `${skipped} rules with --ctstate INVALID -j DROP drop them`
+  const them = total === 1 ? 'it' : 'them'
+  const skipped = `NAT skips ${them}, and`
+  if (invalidFates === undefined) return `${skipped} rules with --ctstate INVALID -j DROP drop ${them}`
   const { passed, dropped } = invalidFates
   const lost = dropped.reduce((sum, { packets }) => sum + packets, 0)
-  if (lost === total) return `${skipped} the given rules drop them`
+  if (lost === total) return `${skipped} the given rules drop ${them}`
   if (lost > 0) return `${skipped} the given rules drop ${formatCount(lost)} of them`
   return passed === total
-    ? `${skipped} the given rules let them through`
-    : `${skipped} nothing tells whether the given rules drop them`
+    ? `${skipped} the given rules let ${them} through`
+    : `${skipped} nothing tells whether the given rules drop ${them}`
 }
 
 function droppedInvalidLines({ invalidFates }: Report): string[] {
@@ -232,24 +246,37 @@ function ruleText(rule: RulePlaceReport | null): string {
     : `${printable(rule.place)} (${chain}): ${printable(rule.text)}`
 }
 
+/** The pronouns of what was counted. */
+interface Counted {
+  object: string
+  possessive: string
+}
+
+const ONE: Counted = { object: 'it', possessive: 'its' }
+const MANY: Counted = { object: 'them', possessive: 'their' }
+
 /** Flows without a reply, by what came back instead, with their destinations: some lines for each kind. */
 function unrepliedLines(report: Report, width: number): string[] {
   const { unreplied, flows, packets } = report
   // an answer that the rules leave untracked is none for the entry
   const silent =
-    packets.untracked === 0 ? 'no reply matches them' : 'no reply that the rules leave tracked matches them'
+    packets.untracked === 0 ? 'no reply matches' : 'no reply that the rules leave tracked matches'
   const kinds = [
-    { kind: 'silent', flows: unreplied.silent, what: silent },
-    { kind: 'refused', flows: unreplied.refused, what: 'a RST refused them' },
-    { kind: 'icmp-error', flows: unreplied.icmpError, what: 'an ICMP error came back' },
-    { kind: 'invalid-answer', flows: unreplied.invalidAnswer, what: 'their reply was INVALID' },
+    { kind: 'silent', flows: unreplied.silent, what: (it: Counted) => `${silent} ${it.object}` },
+    { kind: 'refused', flows: unreplied.refused, what: (it: Counted) => `a RST refused ${it.object}` },
+    { kind: 'icmp-error', flows: unreplied.icmpError, what: () => 'an ICMP error came back' },
+    {
+      kind: 'invalid-answer',
+      flows: unreplied.invalidAnswer,
+      what: (it: Counted) => `${it.possessive} reply was INVALID`,
+    },
   ]
   return kinds
     .filter(({ flows }) => flows > 0)
     .flatMap(({ kind, flows: count, what }) =>
       wrap(
         [
-          `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED: ${what}`,
+          `${formatCount(count)} of ${plural(flows.total, 'flow')} UNREPLIED: ${what(count === 1 ? ONE : MANY)}`,
           ...destinationLines(
             unreplied.destinations.filter(group => group.kind === kind),
             count,
