@@ -188,23 +188,37 @@ export class Groups {
 
   /**
    * Whether a translation that a new record shows may be this host's. One that left by a point and comes in there again
-   * was translated by the station it went to; one that two routers have passed on has been elsewhere; and what goes
-   * the other way at the same point, no farther from its sender, is another packet.
+   * was translated by the station it went to; one that two routers have passed on has been elsewhere; what goes the other
+   * way at the same point, no farther from its sender, is another packet; and so is what leaves for another destination
+   * than what has left, for that is decided before: two resets without numbers look alike.
    */
   private isOfThisHost(group: number, slot: number): boolean {
     const { words } = this.ring
     const own = slot << RECORD_SHIFT
     const ttl = words[own + HOP] & 0xff
     let hops = 0xff
+    let isOnlyLeaving = leaves(words[own + HOP])
     for (let other = group; other >= 0; other = words[(other << RECORD_SHIFT) + NEXT_SIGHTING]) {
       const at = other << RECORD_SHIFT
       const itsTtl = words[at + HOP] & 0xff
       hops = Math.min(hops, Math.abs(itsTtl - ttl))
+      isOnlyLeaving &&= leaves(words[at + HOP])
       if (words[at + POINT] === words[own + POINT] && itsTtl === ttl && !this.isElsewhere(at, own))
         return false
       if (ttl < itsTtl && this.cameBack(at, own)) return false
     }
-    return hops <= 1
+    return hops <= 1 && (!isOnlyLeaving || this.isForSameEnd(group, slot))
+  }
+
+  /** Whether two records have one destination; the id of an echo is no part of it. */
+  private isForSameEnd(a: number, b: number): boolean {
+    const { ring } = this
+    const { words } = ring
+    const ports = words[(a << RECORD_SHIFT) + PORTS] ^ words[(b << RECORD_SHIFT) + PORTS]
+    return (
+      ring.sameAddress(a, b, DESTINATION) &&
+      ((ports & 0xffff) === 0 || isIcmpKind(words[(b << RECORD_SHIFT) + KIND]))
+    )
   }
 
   /** Of two records of one point and one TTL: whether the host may have passed the packet on, back to its sender. */

@@ -42,6 +42,21 @@ describe('sightings of one packet', () => {
     ])
   })
 
+  it('that all leave are of one destination: resets without numbers look alike', () => {
+    const reset = { type: 4, mac: 9, flags: 0x04, sequence: 0 }
+    const one: Sighting = { at: 0, on: 2, tuple: '10.9.0.1:80>10.0.0.5:4000', ...reset }
+    const other: Sighting = { at: 9, on: 3, tuple: '10.9.0.1:443>10.7.0.5:5000', ...reset }
+    expect(frames([one, other])).toEqual([[1], [2]])
+    // a source is translated when a packet leaves, and a VRF passes it on to what is below
+    expect(frames([one, { ...other, tuple: '10.8.0.1:80>10.0.0.5:4000' }])).toEqual([[1, 2]])
+    expect(
+      frames([
+        { ...one, type: 0 },
+        { ...other, ttl: 63 },
+      ]),
+    ).toEqual([[1, 2]])
+  })
+
   it('come out in the order of their times', () => {
     const [first, second, third] = routed(0)
     expect(frames([third, second, first])).toEqual([[3, 2, 1]])
