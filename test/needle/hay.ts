@@ -94,7 +94,8 @@ export class Hay implements PacketSink {
   private packets = 0
   private talk: HayConversation | null = null
 
-  constructor(frames: SyntheticFrames, bale: Bale, vantage: Vantage) {
+  /** @param firstIndex added to the indexes of all interfaces: on hosts where others have these */
+  constructor(frames: SyntheticFrames, bale: Bale, vantage: Vantage, firstIndex = 0) {
     this.frames = frames
     this.bale = bale
     this.vantage = vantage
@@ -104,8 +105,8 @@ export class Hay implements PacketSink {
     this.begun = from
     this.concurrent = Math.min(MOST_CONCURRENT, Math.ceil(((to - from) * LIFETIME) / duration))
     for (let pod = 0; pod < PODS; pod++) {
-      this.outward.push(outwardSightings(pod, vantage))
-      this.inward.push(inwardSightings(pod, vantage))
+      this.outward.push(outwardSightings(pod, vantage, firstIndex))
+      this.inward.push(inwardSightings(pod, vantage, firstIndex))
     }
   }
 
@@ -211,9 +212,9 @@ function ingress(index: number, pod: number): Endpoints {
   }
 }
 
-function outwardSightings(pod: number, vantage: Vantage): Sighting[] {
+function outwardSightings(pod: number, vantage: Vantage, firstIndex: number): Sighting[] {
   const mac = podMac(pod)
-  const podIndex = FIRST_POD_INDEX + pod
+  const podIndex = firstIndex + FIRST_POD_INDEX + pod
   const at = (link: Uint8Array, ttl: number, delay: number): Sighting => ({
     link,
     ttl,
@@ -224,13 +225,13 @@ function outwardSightings(pod: number, vantage: Vantage): Sighting[] {
   if (vantage !== 'any') return [at(ethernetHeader(BRIDGE_MAC, mac), 64, 0)]
   return [
     at(cookedHeader(podIndex, TO_ANOTHER, mac), 64, 0),
-    at(cookedHeader(BRIDGE_INDEX, TO_US, mac), 64, 2),
-    at(cookedHeader(UPLINK_INDEX, OUTGOING, NODE_MAC), 63, 6),
+    at(cookedHeader(firstIndex + BRIDGE_INDEX, TO_US, mac), 64, 2),
+    at(cookedHeader(firstIndex + UPLINK_INDEX, OUTGOING, NODE_MAC), 63, 6),
   ]
 }
 
-function inwardSightings(pod: number, vantage: Vantage): Sighting[] {
-  const podIndex = FIRST_POD_INDEX + pod
+function inwardSightings(pod: number, vantage: Vantage, firstIndex: number): Sighting[] {
+  const podIndex = firstIndex + FIRST_POD_INDEX + pod
   const at = (link: Uint8Array, ttl: number, delay: number): Sighting => ({
     link,
     ttl,
@@ -240,8 +241,8 @@ function inwardSightings(pod: number, vantage: Vantage): Sighting[] {
   if (vantage === 'uplink') return [at(ethernetHeader(NODE_MAC, ROUTER_MAC), 63, 0)]
   if (vantage !== 'any') return [at(ethernetHeader(podMac(pod), BRIDGE_MAC), 62, 0)]
   return [
-    at(cookedHeader(UPLINK_INDEX, TO_US, ROUTER_MAC), 63, 0),
-    at(cookedHeader(BRIDGE_INDEX, OUTGOING, BRIDGE_MAC), 62, 3),
+    at(cookedHeader(firstIndex + UPLINK_INDEX, TO_US, ROUTER_MAC), 63, 0),
+    at(cookedHeader(firstIndex + BRIDGE_INDEX, OUTGOING, BRIDGE_MAC), 62, 3),
     at(cookedHeader(podIndex, OUTGOING, BRIDGE_MAC), 62, 5),
   ]
 }

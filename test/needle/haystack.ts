@@ -15,6 +15,8 @@ export interface HaystackOptions {
   vantage: Vantage
   /** Whether no connection is under way beside the fault: what the host does to its connections it would do to all. */
   isExclusive: boolean
+  /** Added to the interface indexes of the connections: those of another host than the lab's are its own. */
+  firstIndex?: number
 }
 
 const PCAP_MICROSECONDS = 0xa1b2c3d4
@@ -36,7 +38,7 @@ export function* haystack(needle: Uint8Array, options: HaystackOptions): Generat
   const frames = new SyntheticFrames(SNAP_LENGTH, linkType)
   let next = 0
   for (const bale of balesAround(Math.min(...times), Math.max(...times), options)) {
-    const hay = new Hay(frames, bale, vantage)
+    const hay = new Hay(frames, bale, vantage, options.firstIndex)
     for (let packet = 0; packet < hay.length; packet++) {
       for (; next < records.length && times[next] <= hay.time; next++) frames.record(records[next])
       hay.next()
