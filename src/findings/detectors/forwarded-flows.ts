@@ -7,7 +7,7 @@ import { IPPROTO_TCP } from '../../net/numbers.ts'
 import type { Packet } from '../../packet/packet.ts'
 import type { Points } from '../../vantage/record/points.ts'
 import type { Sightings } from '../../vantage/record/sighting.ts'
-import { valueWithin } from '../evidence/bounded-map.ts'
+import { RecentMap, valueWithin } from '../evidence/bounded-map.ts'
 import { endKey } from '../evidence/end-key.ts'
 import { type ForwardedFlow, forwardedFlow } from '../evidence/forwarded-flow.ts'
 import { HostDroppedFlows } from '../evidence/host-dropped-flows.ts'
@@ -24,9 +24,10 @@ import { replyOtherInterface } from './reply-other-interface.ts'
 import { staleSourceMapping } from './stale-source-mapping.ts'
 import { untranslatedSource } from './untranslated-source.ts'
 
-/** Flows that are looked at in the end, 0.5 kB each; services, exits and addresses that are told apart. */
+/** Flows that are looked at in the end, 0.5 kB each; exits and addresses that are told apart. */
 const MOST_SUSPECTS = 1024
-const MOST_SERVICES = 1024
+/** Services, and clients with the port that they asked for: so many of the last are known, 30 MB of a capture's worst. */
+const RECENT = 1 << 16
 const MOST_EXITS = 64
 const MOST_ADDRESSES = 64
 /** Packets of a flow that make it worth a look: one may be lost anywhere. */
@@ -49,12 +50,12 @@ export class ForwardedFlows {
   private readonly points: Points
   private readonly isSentOn: Traffic['isSentOn']
   private readonly exits = new Map<number, Map<number, Masqueraded>>()
-  private readonly services = new Map<number, Service>()
+  private readonly services = new RecentMap<number, Service>(RECENT)
   /** Live entries that an ICMP error is about; whether there were more than are kept, of which each may be one. */
   private readonly failed = new Set<number>()
   private hasMoreFailed = false
   /** By client and port. */
-  private readonly arrivals = new Map<number, number>()
+  private readonly arrivals = new RecentMap<number, number>(RECENT)
   private readonly dropped = new HostDroppedFlows()
   private readonly suspects: { flow: ForwardedFlow; service: number; visit: number }[] = []
 
@@ -163,29 +164,15 @@ export class ForwardedFlows {
     const key = endKey(table.source(ct * 2), table.ports(ct * 2) & 0xffff, table.protocol(ct))
     const isAnswered = (table.status(ct) & IPS_SEEN_REPLY) !== 0
     if (!isAnswered || this.transits.passedCount(record, 0) === 0) return key
-    if (this.arrivals.size < MOST_SERVICES || this.arrivals.has(key)) {
-      this.arrivals.set(key, (this.arrivals.get(key) ?? 0) | this.transits.inPoints(record, 0))
-    }
+    this.arrivals.set(key, (this.arrivals.get(key) ?? 0) | this.transits.inPoints(record, 0))
     return key
   }
 
   /** @returns the key of the service that an entry's client asked for */
   private noteService(table: Table, ct: number, record: number): number {
     const key = endKey(table.destination(ct * 2), table.ports(ct * 2) & 0xffff, table.protocol(ct))
-    const service = valueWithin(this.services, key, MOST_SERVICES, () => ({
-      firstTranslated: Number.POSITIVE_INFINITY,
-      answered: 0,
-      newestUntranslated: Number.NEGATIVE_INFINITY,
-      hasAnsweredUntranslated: false,
-      firstMasqueraded: Number.POSITIVE_INFINITY,
-      masqueradedClient: 0,
-      answeredMasqueraded: 0,
-      newestOwnSource: Number.NEGATIVE_INFINITY,
-      hasAnsweredOwnSource: false,
-      answersPassed: 0,
-      answersStayed: 0,
-    }))
-    if (service === null) return key
+    const service = this.services.get(key) ?? newService()
+    this.services.set(key, service)
     service.answersPassed += this.transits.passedCount(record, 1)
     service.answersStayed += this.transits.stayedCount(record, 1)
     const status = table.status(ct)
@@ -209,6 +196,22 @@ export class ForwardedFlows {
       service.hasAnsweredUntranslated ||= isAnswered
     }
     return key
+  }
+}
+
+function newService(): Service {
+  return {
+    firstTranslated: Number.POSITIVE_INFINITY,
+    answered: 0,
+    newestUntranslated: Number.NEGATIVE_INFINITY,
+    hasAnsweredUntranslated: false,
+    firstMasqueraded: Number.POSITIVE_INFINITY,
+    masqueradedClient: 0,
+    answeredMasqueraded: 0,
+    newestOwnSource: Number.NEGATIVE_INFINITY,
+    hasAnsweredOwnSource: false,
+    answersPassed: 0,
+    answersStayed: 0,
   }
 }
 
