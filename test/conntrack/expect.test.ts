@@ -19,7 +19,7 @@ import {
 } from '../../src/conntrack/helper-assignment.ts'
 import { defaultSettings } from '../../src/conntrack/settings.ts'
 import { STATE_NAMES, STATE_NEW, STATE_RELATED } from '../../src/conntrack/status.ts'
-import { Tuple } from '../../src/conntrack/tuple.ts'
+import { KIND_IPV6, Tuple } from '../../src/conntrack/tuple.ts'
 import { TCP_ACK, TCP_SYN } from '../../src/net/numbers.ts'
 import { decode } from '../../src/packet/encapsulation/decode.ts'
 import { Packet } from '../../src/packet/packet.ts'
@@ -152,6 +152,17 @@ describe('expectations', () => {
     expect(expectations.take(flow(7), 99)).toBe(null)
     expectations.add(of(1, 7), 2, 0)
     expect(expectations.take(flow(7), 100)).toBe(null)
+  })
+
+  it('over IPv6 are met by whole addresses', () => {
+    const expectations = new Expectations(9)
+    const kind = KIND_IPV6 | 6
+    expectations.add({ ...of(1, 7), kind, source: null, destination: [2, 3, 4, 5] }, 2, 0)
+    const sixth = { destination0: 2, destination1: 3, destination2: 4 }
+    const met = (destination3: number): Expectation | null =>
+      expectations.take(Object.assign(flow(7), { kind, ...sixth, destination3 }), 0)
+    expect(met(6)).toBe(null)
+    expect(met(5)).toMatchObject({ port: 7 })
   })
 
   it('of one master are replaced, the oldest of too many goes, those of another are refused', () => {

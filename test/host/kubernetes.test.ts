@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { FileFault } from '../../src/host/files/file-fault.ts'
 import { parseAddress } from '../../src/host/files/network.ts'
 import { Cluster } from '../../src/host/kubernetes/cluster.ts'
+import type { PolicyEnd } from '../../src/host/kubernetes/network-policies.ts'
+import { objectionsTo } from '../../src/host/kubernetes/objections.ts'
 import { readObjects } from '../../src/host/kubernetes/objects-file.ts'
 
 const pod = (name: string, ips: string[], more: object = {}, status: object = {}) => ({
@@ -58,6 +60,57 @@ function clusterOf(...texts: string[]): Cluster {
   for (const text of texts) readObjects(text, cluster)
   return cluster
 }
+
+describe("a port of a node that is a pod's own", () => {
+  const ports = [{ name: 'http', protocol: 'TCP', containerPort: 8080, hostPort: 8081 }]
+  const cluster = clusterOf(
+    list(
+      pod('web-a', ['10.244.1.2'], { containers: [{ name: 'web', ports }] }),
+      node('worker-1', '192.168.56.11', '10.244.1.0/24'),
+    ),
+  )
+
+  it("has its name, and others the node's", () => {
+    expect(cluster.nameAt(6, '192.168.56.11', 8081)).toBe('host port of pod shop/web-a')
+    expect(cluster.nameAt(17, '192.168.56.11', 8081)).toBe('node worker-1')
+    expect(cluster.nameAt(6, '192.168.56.11', 8080)).toBe('node worker-1')
+    expect(cluster.nameAt(6, '192.168.56.12', 8081)).toBe('')
+  })
+})
+
+describe('a Service whose policy is Local', () => {
+  const cluster = clusterOf(
+    list(
+      pod('web-a', ['10.244.1.2']),
+      service('web', {
+        type: 'NodePort',
+        clusterIP: '10.96.45.12',
+        clusterIPs: ['10.96.45.12'],
+        externalTrafficPolicy: 'Local',
+        ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080, nodePort: 30080 }],
+      }),
+      slice('web', [
+        { addresses: ['10.244.1.2'], nodeName: 'worker-1', conditions: { ready: true }, targetRef: null },
+      ]),
+      node('worker-1', '192.168.56.11', '10.244.1.0/24'),
+    ),
+  )
+  const end = (address: string, port: number): PolicyEnd => ({ ...parseAddress(address)!, address, port })
+  const from = (source: string): string[] =>
+    objectionsTo(cluster, {
+      protocol: 'TCP',
+      protocolNumber: 6,
+      client: end('198.51.100.7', 40_000),
+      asked: end('192.168.56.11', 30_080),
+      reached: end('10.244.1.2', 8080),
+      source: end(source, 40_000),
+    }).map(({ code, detail }) => `${code} ${detail}`)
+
+  it('keeps the client as the source', () => {
+    expect(from('198.51.100.7')).toEqual([])
+    expect(from('10.244.1.1')).toEqual(['source-lost 10.244.1.1'])
+  })
+})
 
 describe('names of addresses', () => {
   const cluster = clusterOf(

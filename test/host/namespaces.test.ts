@@ -57,6 +57,11 @@ describe('the namespace of a capture', () => {
     expect(hasNamespaces(node)).toBe(true)
     expect(hasNamespaces(read([JSON_TEXT]))).toBe(true)
     expect(hasNamespaces(read([TEXT.replace(' link-netns pod-a', '')]))).toBe(false)
+    // what no `ip` prints is no number of a namespace
+    for (const odd of ['"7"', '-1', 'null', 'true'])
+      expect(hasNamespaces(read([JSON_TEXT.replace('"link_netnsid":7', `"link_netnsid":${odd}`)]))).toBe(
+        false,
+      )
   })
 
   it('is told by the station of an interface that has the same name in both', () => {
