@@ -1,9 +1,12 @@
 // What helpers read of single messages: addresses, offers, calls, and the messages that they leave alone.
 import { describe, expect, it } from 'vitest'
+import { type CallSide, GreKeys } from '../../src/conntrack/expect/gre-keys.ts'
 import { readOffers } from '../../src/conntrack/expect/irc.ts'
 import { LONGEST_ADDRESS, readAddress, type Span } from '../../src/conntrack/expect/payload.ts'
 import { PptpSession } from '../../src/conntrack/expect/pptp.ts'
+import { CONTACT, SipMessage } from '../../src/conntrack/expect/sip-message.ts'
 import { DIRECTION_ORIGINAL, DIRECTION_REPLY } from '../../src/conntrack/status.ts'
+import { Tuple } from '../../src/conntrack/tuple.ts'
 import { sipDialog } from '../../src/vantage/record/sip-dialog.ts'
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
@@ -64,6 +67,55 @@ describe('calls of PPTP', () => {
   it('begin with the answer that names the call that was asked for', () => {
     expect(asked().take(message(8, 200, 100, ACCEPTED), DIRECTION_REPLY, null)).toBe('call')
     expect(asked().take(message(8, 200, 101, ACCEPTED), DIRECTION_REPLY, null)).toBe(null)
+  })
+})
+
+describe('keys of GRE', () => {
+  const side = (source: number, destination: number, sourcePort: number, port: number): CallSide => ({
+    kind: 47,
+    source: [source],
+    destination: [destination],
+    sourcePort,
+    port,
+  })
+  const to = (key: number): Tuple =>
+    Object.assign(new Tuple(), { kind: 47, source: 1, destination: 2, ports: key })
+
+  it('name the call of the receiver they belong to, and none where no call has such a one', () => {
+    const keys = new GreKeys()
+    expect(keys.find(to(200))).toBe(0)
+    expect(keys.add(1, side(1, 2, 100, 200), side(2, 1, 200, 100))).toBe(true)
+    expect(keys.find(to(200))).toBe(100)
+    expect(keys.find(to(300))).toBe(0)
+    expect(keys.answersTo(to(200))).toBe(100)
+    expect(keys.answersTo(to(300))).toBe(null)
+    expect(keys.otherSide(to(200))).toMatchObject({ source: 2, destination: 1 })
+    expect(keys.otherSide(to(300))).toBe(null)
+    keys.remove(1)
+    expect(keys.find(to(200))).toBe(0)
+  })
+})
+
+describe('contacts of a SIP message', () => {
+  const contacts = (text: string): (string | number)[] => {
+    const message = new SipMessage(textBefore(text, ''), false, true)
+    const found: (string | number)[] = []
+    for (let uri = message.uri(CONTACT); ; uri = message.uri(CONTACT, uri.end, true)) {
+      found.push(typeof uri === 'string' ? uri : uri.port)
+      if (typeof uri === 'string') return found
+    }
+  }
+
+  it('are read one after another, in a list and in further headers', () => {
+    const start = 'REGISTER sip:10.9.0.7 SIP/2.0\r\n'
+    const list = '<sip:u@10.0.0.5:5071>, <sip:u@10.0.0.5:5072>;expires=60,<sip:u@10.0.0.5:5073>'
+    expect(contacts(`${start}Contact: ${list}\r\nm: <sip:u@10.0.0.5:5074>\r\n\r\n`)).toEqual([
+      5071,
+      5072,
+      5073,
+      5074,
+      'none',
+    ])
   })
 })
 
