@@ -9,6 +9,7 @@ import {
   FRAGMENT_NONE,
   FRAGMENT_QUEUED,
 } from './packet/defrag/fragments.ts'
+import { Reassembled } from './packet/defrag/reassembled.ts'
 import { decode } from './packet/encapsulation/decode.ts'
 import { FAULT_NONE } from './packet/fault.ts'
 import { Packet } from './packet/packet.ts'
@@ -27,6 +28,8 @@ export const FRAME_LOST = 3
 export const FRAME_UNMET = 4
 /** One more sighting of a packet that has been shown already. */
 export const FRAME_LATE = 5
+/** A datagram, whole, that was tracked when its last fragment came: a bridge shows it so after its port. */
+export const FRAME_REASSEMBLED = 6
 
 /** An engine, or what stands in for several. */
 export type Tracker = Pick<Engine, 'learn' | 'lookAhead'> & {
@@ -77,6 +80,7 @@ class Spine {
   private readonly after = new Packet()
   private readonly translation = new ObservedTranslation()
   private readonly datagrams = new DatagramTranslations()
+  private readonly reassembled = new Reassembled()
 
   constructor(
     source: FrameSource,
@@ -195,6 +199,8 @@ class Spine {
     const fragment = this.fragments.defragment(packet)
     const outcome = outcomeOf(fragment)
     if (outcome !== FRAME_TRACKED) return outcome
+    if (fragment === FRAGMENT_COMPLETED) this.reassembled.keep(packet)
+    else if (this.reassembled.has(packet)) return FRAME_REASSEMBLED
     let translation: ObservedTranslation | null = null
     if (fragment === FRAGMENT_COMPLETED) translation = this.datagrams.of(packet)
     else if (isTranslated) translation = this.translation.observe(packet, after)

@@ -31,7 +31,15 @@ import {
   LINKTYPE_LINUX_SLL2,
 } from '../net/numbers.ts'
 import type { Packet } from '../packet/packet.ts'
-import { FRAME_LATE, FRAME_LOST, FRAME_QUEUED, FRAME_TRACKED, FRAME_UNMET, type Witness } from '../replay.ts'
+import {
+  FRAME_LATE,
+  FRAME_LOST,
+  FRAME_QUEUED,
+  FRAME_REASSEMBLED,
+  FRAME_TRACKED,
+  FRAME_UNMET,
+  type Witness,
+} from '../replay.ts'
 import { endEntries, Flows, type FlowsOptions } from '../sizing/flows.ts'
 import { OwnerFeed } from '../sizing/owners/owner-feed.ts'
 import { type LargestOwners, LocalOwners, type OwnerSink } from '../sizing/owners/owners.ts'
@@ -245,6 +253,7 @@ export class Analysis implements Observer, Witness {
         this.verdicts.missed()
         break
       case FRAME_LATE:
+      case FRAME_REASSEMBLED:
         this.verdicts.copied(1)
         break
       default:

@@ -13,7 +13,14 @@ import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { placeOf, type RulePlace } from '../../host/walk/rule-numbers.ts'
 import { FAULT_IP_CHECKSUM, FAULT_IP_HEADER, FAULT_NONE, faultText } from '../../packet/fault.ts'
 import { Packet } from '../../packet/packet.ts'
-import { FRAME_LATE, FRAME_QUEUED, FRAME_SKIPPED, FRAME_TRACKED, FRAME_UNMET } from '../../replay.ts'
+import {
+  FRAME_LATE,
+  FRAME_QUEUED,
+  FRAME_REASSEMBLED,
+  FRAME_SKIPPED,
+  FRAME_TRACKED,
+  FRAME_UNMET,
+} from '../../replay.ts'
 import { stateName } from '../../report/conntrack/entry.ts'
 import { columnsOf } from '../../report/conntrack/host.ts'
 import { writeTupleFields } from '../../report/conntrack/json.ts'
@@ -153,6 +160,10 @@ class PacketPrinter implements Printer {
       this.copied(sightings, 1, 0)
       return
     }
+    if (outcome === FRAME_REASSEMBLED && sightings !== null) {
+      for (let i = 0; i < sightings.count; i++) this.copied(sightings, i, i)
+      return
+    }
     this.verdict.fate = null
     if (outcome === FRAME_TRACKED) this.judge(packet)
     else if (outcome === FRAME_UNMET) this.miss(sightings?.meeting ?? MET)
@@ -182,7 +193,7 @@ class PacketPrinter implements Printer {
     verdict.direction = ''
     verdict.reason = ''
     verdict.fate = null
-    // what a late one is a copy of may be forgotten by then
+    // what a late one is a copy of may be forgotten by then, and a datagram in pieces has several frames
     verdict.copyOf = sightings.slot(index) === sightings.slot(of) ? 0 : sightings.frame(of)
     verdict.copyOfCapture = this.severalCaptures ? sightings.capture(of) : -1
     this.print(this.asCaptured(sightings, index), FRAME_LATE)
