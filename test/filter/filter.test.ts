@@ -1,6 +1,18 @@
 // Filters: what is no expression is refused at its column, packets are matched from their IP header on.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import {
+  always,
+  BEYOND,
+  both,
+  type Condition,
+  either,
+  FilterCursor,
+  NO,
+  negate,
+  never,
+  YES,
+} from '../../src/filter/cursor.ts'
 import { Filter } from '../../src/filter/filter.ts'
 import { FilterError } from '../../src/filter/syntax.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_NFLOG } from '../../src/net/numbers.ts'
@@ -394,5 +406,19 @@ describe('a plain number', () => {
       true,
       false,
     ])
+  })
+})
+
+describe('conditions', () => {
+  const cursor = new FilterCursor()
+  const beyond: Condition = () => BEYOND
+
+  it('that are negated say yes for no, and nothing of what lies beyond a frame', () => {
+    expect([never, always, beyond].map(condition => negate(condition)(cursor))).toEqual([YES, NO, BEYOND])
+  })
+
+  it('that are joined stop where one lies beyond a frame', () => {
+    expect([both(always, beyond)(cursor), both(never, beyond)(cursor)]).toEqual([BEYOND, NO])
+    expect([either(never, beyond)(cursor), either(always, beyond)(cursor)]).toEqual([BEYOND, YES])
   })
 })

@@ -69,3 +69,25 @@ it('nft has names of types and codes for each family', () => {
     'drops',
   ])
 })
+
+// RFC 4443, RFC 2710, RFC 4861, RFC 2894, RFC 3122, RFC 3810, as libnftables has them
+describe('a name of nft is of one type of ICMPv6', () => {
+  it.each([
+    ['mld-listener-query', 130],
+    ['mld-listener-report', 131],
+    ['mld-listener-done', 132],
+    ['mld-listener-reduction', 132],
+    ['nd-router-solicit', 133],
+    ['nd-router-advert', 134],
+    ['nd-neighbor-solicit', 135],
+    ['nd-neighbor-advert', 136],
+    ['nd-redirect', 137],
+    ['router-renumbering', 138],
+    ['ind-neighbor-solicit', 141],
+    ['ind-neighbor-advert', 142],
+    ['mld2-listener-report', 143],
+  ])('%s', (name, type) => {
+    const own = nft('ip6', `icmpv6 type ${name}`)
+    expect([type - 1, type, type + 1].map(each => drops(own, 6, each))).toEqual(['passes', 'drops', 'passes'])
+  })
+})
