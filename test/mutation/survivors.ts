@@ -294,4 +294,49 @@ export const SURVIVORS: readonly Survivor[] = [
     'const SAMPLED_PORTS = 16',
     'more ports are sampled',
   ]),
+  ...inFile('capture/formats/pcapng-names.ts', [
+    'const MOST_NAMES = 1 << 16',
+    'const MOST_NAMES = 2 << 16',
+    'a bound on memory: twice as many names are kept',
+  ]),
+  ...inFile('capture/open/stored.ts', [
+    "if (isatty(0)) throw new CaptureError(file.path, null, 'standard input is a terminal, expected a capture')",
+    ';',
+    'no test has a terminal as its standard input',
+  ]),
+  ...inFile('conntrack/expect/amanda.ts', [
+    'if (at < 0) continue',
+    'if (at <= 0) continue',
+    'CONNECT stands before what is found',
+  ]),
+  ...inFile('conntrack/expect/expectations.ts', [
+    'if (kind < KIND_IPV6) {',
+    'if (kind <= KIND_IPV6) {',
+    'a kind of IPv6 has a protocol, too, and is larger',
+  ]),
+  ...inFile('conntrack/expect/sip-message.ts', [
+    'if (at < 0 || bytes[at] !== COLON || at + 1 >= end) break',
+    'if (at < 1 || bytes[at] !== COLON || at + 1 >= end) break',
+    'a line end stands before every header',
+  ]),
+  ...inFile('host/rules/by-destination.ts', [
+    'return foldAddress(first, words[1] ?? 0, words[2] ?? 0, words[3] ?? 0)',
+    'return foldAddress(words[1] ?? 0, first, words[2] ?? 0, words[3] ?? 0)',
+    'another hash, as good',
+  ]),
+  ...inFile('host/walk/course.ts', [
+    'return this.host?.isBridge(name) ?? false',
+    'return this.host?.isBridge(name)',
+    'undefined is as false as false',
+  ]),
+  ...inFile('host/walk/wheels.ts', [
+    'const stands = isSure ? at : -1',
+    'const stands = isSure ? at : -2',
+    'any negative number says that nobody knows',
+  ]),
+  ...inFile('packet/tcp.ts', [
+    'return at >= 0 && packet.view.getUint8(at + 1) === TIMESTAMP_LENGTH ? packet.view.getInt32(at + 2) : 0',
+    'return at > 0 && packet.view.getUint8(at + 1) === TIMESTAMP_LENGTH ? packet.view.getInt32(at + 2) : 0',
+    'a header stands before every option',
+  ]),
 ]
