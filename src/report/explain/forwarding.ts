@@ -57,7 +57,7 @@ export const privateDestinationLeak: Explanation = {
   points: prose`On the uplink: packets in the clear, public source, private destination, no answer. On the inner side: requests,
     repeated. In the table: [UNREPLIED].`,
   evidence: prose`packets for a private network leave with a public source that NAT gave them, unanswered`,
-  certain: prose`never: likely`,
+  certain: prose`never: likely; possible from the uplink alone, where the source is answered from elsewhere`,
   alike: prose`NAT behind NAT: the source is private, too`,
   confirm: [
     line('the policies, and the networks they are for:', 'ip xfrm policy'),
@@ -86,7 +86,7 @@ export const untranslatedSource: Explanation = {
   points: prose`On the uplink: a private source, unanswered, beside translated flows. On the inner side: the same addresses. In the
     table: an entry whose two tuples are each other's inverse, [UNREPLIED].`,
   evidence: prose`packets leave for the Internet with a private source, unanswered, where others are masqueraded and answered`,
-  certain: prose`never: likely with two others, else possible`,
+  certain: prose`never: likely with two others, else possible; from the uplink alone possible`,
   alike: prose`routing between private networks; a link where another router translates`,
   confirm: [
     line(

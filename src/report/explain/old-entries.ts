@@ -54,7 +54,7 @@ export const entryOlderThanRule: Explanation = {
     translated. In the table: an entry whose two tuples are each other's inverse.`,
   evidence: prose`three packets or more of a flow go on untranslated and unanswered, while flows that began later, and none
     before, are translated and answered: to the same destination (DNAT), or leaving by the same interface (masquerade)`,
-  certain: prose`never from packets alone: likely with two such flows, else possible`,
+  certain: prose`never from packets alone: likely with two such flows, else possible; from the uplink alone possible`,
   alike: prose`a flow that no rule is about; a rule that came and went; a destination that answers untranslated`,
   confirm: [line('entries without a reply:', 'conntrack -L | grep UNREPLIED')],
   fix: [remedy('delete the entry; the next packet makes a new one, by the rules of now', DELETE_COST)],
