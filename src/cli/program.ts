@@ -25,9 +25,12 @@ import { HELPER_HELP } from './options/helper-option.ts'
 import {
   type KnowledgeFlags,
   KUBERNETES_HELP,
+  KUBERNETES_NAMES_HELP,
   knowledgeOf,
   LINE_RULES_HELP,
   NAMES_HELP,
+  type NamesFlags,
+  namesOf,
   RULES_AFTER_HELP,
   RULES_HELP,
   RULES_OF_HELP,
@@ -238,6 +241,13 @@ function addNodeOptions(
   if (told !== FULL_HELP) command.addHelpText('after', SHARED_OPTIONS)
 }
 
+/** What addresses are called, of commands that do not hold flows against objects. */
+function addNameOptions(command: Command): Command {
+  return command
+    .option('--kubernetes <file>', KUBERNETES_NAMES_HELP, collect, [])
+    .option('--names <file>', NAMES_HELP, collect, [])
+}
+
 /** Flags of the commands that print a line for a frame, an event or an entry. */
 interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
   filter?: string
@@ -323,6 +333,7 @@ function addSize(program: Command, io: Io): void {
   command
     .option('--rules <file>', SIZE_RULES_HELP, collect, [])
     .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
+  addNameOptions(command)
     .optionsGroup('What to compare:')
     .option('--scenario <list>', SCENARIO_HELP, collect, [])
     .option('--sweep <range>', SWEEP_HELP, collect, [])
@@ -344,7 +355,7 @@ function addSize(program: Command, io: Io): void {
     })
 }
 
-interface RulesFlags extends SysctlFlags, KnowledgeFlags {
+interface RulesFlags extends SysctlFlags, KnowledgeFlags, NamesFlags {
   rulesAfter: string[]
   filter?: string
   format: string
@@ -363,6 +374,7 @@ function addRules(program: Command, io: Io): void {
     .option('--rules <file>', RULES_OF_HELP, collect, [])
     .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
     .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
+  addNameOptions(command)
     .optionsGroup(PRINTED)
     .option('--format <format>', RULES_FORMATS.join(', '), RULES_FORMATS[0])
     .option('--no-color', NO_COLOR_HELP)
@@ -380,7 +392,8 @@ function addRules(program: Command, io: Io): void {
         const knowledge = knowledgeOf(flags, quiet ? null : io.stderr, host)
         const shown = { replay: 'auto', tunnels: 'outer' } as const
         const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
-        return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, after }
+        const names = namesOf(flags.names)
+        return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, names, after }
       })
       await printRules(hosts, io, programVersion())
     })
