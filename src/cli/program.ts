@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { Command, Help, Option } from 'commander'
 import { SEVERITIES } from '../findings/facts/facts.ts'
+import { Names } from '../host/names/names.ts'
 import { mapNonEmpty } from '../net/non-empty.ts'
 import { VERDICT_STATES } from '../report/conntrack/packet.ts'
 import { WallClock } from '../report/text/wall-clock.ts'
@@ -258,32 +259,40 @@ interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
 
 /** What those commands replay of one host. @throws UsageError */
 function lineOptions({ captures, flags, ...place }: HostPart<LineFlags>, io: Io): LineReplay {
+  const knowledge = knowledgeOf(flags, io.stderr, place.host)
   return {
     place,
     captures,
     filter: filterOf(flags),
-    sysctls: sysctlsOf(flags),
+    sysctls: sysctlsOf(flags, knowledge),
     table: tableOf(flags),
     replay: flags.replay,
     tunnels: flags.tunnels,
-    knowledge: knowledgeOf(flags, io.stderr, place.host),
+    knowledge,
   }
 }
 
 function addPackets(program: Command, io: Io): void {
-  addLineCommand(program, 'packets', 'print what conntrack made of each packet, a line each', PACKET_FORMATS)
+  const command = addLineCommand(
+    program,
+    'packets',
+    'print what conntrack made of each packet, a line each',
+    PACKET_FORMATS,
+  )
+  addNameOptions(command.optionsGroup(NODE))
+    .optionsGroup(PRINTED)
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', NO_COLOR_HELP)
-    .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
+    .action(async (captures: string[], flags: LineFlags & NamesFlags & { only?: string; color: boolean }) => {
       const format = oneOf('--format', flags.format, PACKET_FORMATS)
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
-      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
-        ...lineOptions(part, io),
-        format,
-        only,
-        color,
-      }))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => {
+        const options = lineOptions(part, io)
+        // those of a pcapng may come behind the packets that they would stand in
+        const names = new Names(options.knowledge?.cluster ?? null, [namesOf(part.flags.names)])
+        return { ...options, format, only, color, names }
+      })
       for (const options of hosts) await printPackets(options, io)
     })
 }

@@ -167,6 +167,26 @@ describe('--names', () => {
     expect(stdout.split(ends)).toHaveLength(3)
   })
 
+  it('names the ends of packets, each line by itself', async () => {
+    using folder = new Folder()
+    const path = folder.write('c.pcapng', capture())
+    const names = folder.write('hosts', `${CLIENT} client\n${SERVER} w\u00e9b\n`)
+    const args = ['packets', path, '--names', names]
+    const lines = (await runCli(args)).stdout.trimEnd().split('\n')
+    expect(lines[1]).toContain(`${CLIENT}:40000 (client) > ${SERVER}:80 (w\u00e9b) `)
+    expect(lines[3]).toContain(`${CLIENT}:40002 (client) > 10.0.0.9:80 `)
+    const packets = (await runCli([...args, '--format', 'ndjson'])).stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(packets[0]).toMatchObject({ src: CLIENT, src_name: 'client', dst: SERVER, dst_name: 'w\u00e9b' })
+    expect(packets[2]).toMatchObject({ src_name: 'client', dst: '10.0.0.9' })
+    expect(packets[2]).not.toHaveProperty('dst_name')
+    const tsv = async (...more: string[]) =>
+      (await runCli(['packets', path, '--format', 'tsv', ...more])).stdout
+    expect(await tsv('--names', names)).toBe(await tsv())
+  })
+
   it('names who holds a table, and whose flows a scenario cuts', async () => {
     using folder = new Folder()
     const flood = ['size', 'fixtures/report/syn-flood.pcap']
