@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { Command, Help, Option } from 'commander'
 import { SEVERITIES } from '../findings/facts/facts.ts'
+import { Names } from '../host/names/names.ts'
 import { mapNonEmpty } from '../net/non-empty.ts'
 import { VERDICT_STATES } from '../report/conntrack/packet.ts'
 import { WallClock } from '../report/text/wall-clock.ts'
@@ -25,9 +26,12 @@ import { HELPER_HELP } from './options/helper-option.ts'
 import {
   type KnowledgeFlags,
   KUBERNETES_HELP,
+  KUBERNETES_NAMES_HELP,
   knowledgeOf,
   LINE_RULES_HELP,
   NAMES_HELP,
+  type NamesFlags,
+  namesOf,
   RULES_AFTER_HELP,
   RULES_HELP,
   RULES_OF_HELP,
@@ -238,6 +242,13 @@ function addNodeOptions(
   if (told !== FULL_HELP) command.addHelpText('after', SHARED_OPTIONS)
 }
 
+/** What addresses are called, of commands that do not hold flows against objects. */
+function addNameOptions(command: Command): Command {
+  return command
+    .option('--kubernetes <file>', KUBERNETES_NAMES_HELP, collect, [])
+    .option('--names <file>', NAMES_HELP, collect, [])
+}
+
 /** Flags of the commands that print a line for a frame, an event or an entry. */
 interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
   filter?: string
@@ -248,32 +259,40 @@ interface LineFlags extends SysctlFlags, KnowledgeFlags, TableFlags {
 
 /** What those commands replay of one host. @throws UsageError */
 function lineOptions({ captures, flags, ...place }: HostPart<LineFlags>, io: Io): LineReplay {
+  const knowledge = knowledgeOf(flags, io.stderr, place.host)
   return {
     place,
     captures,
     filter: filterOf(flags),
-    sysctls: sysctlsOf(flags),
+    sysctls: sysctlsOf(flags, knowledge),
     table: tableOf(flags),
     replay: flags.replay,
     tunnels: flags.tunnels,
-    knowledge: knowledgeOf(flags, io.stderr, place.host),
+    knowledge,
   }
 }
 
 function addPackets(program: Command, io: Io): void {
-  addLineCommand(program, 'packets', 'print what conntrack made of each packet, a line each', PACKET_FORMATS)
+  const command = addLineCommand(
+    program,
+    'packets',
+    'print what conntrack made of each packet, a line each',
+    PACKET_FORMATS,
+  )
+  addNameOptions(command.optionsGroup(NODE))
+    .optionsGroup(PRINTED)
     .option('--only <states>', `show frames of these states alone, by commas: ${VERDICT_STATES.join(', ')}`)
     .option('--no-color', NO_COLOR_HELP)
-    .action(async (captures: string[], flags: LineFlags & { only?: string; color: boolean }) => {
+    .action(async (captures: string[], flags: LineFlags & NamesFlags & { only?: string; color: boolean }) => {
       const format = oneOf('--format', flags.format, PACKET_FORMATS)
       const only = flags.only === undefined ? null : parseStates(flags.only)
       const color = wantsColor(io, flags.color)
-      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => ({
-        ...lineOptions(part, io),
-        format,
-        only,
-        color,
-      }))
+      const hosts = mapNonEmpty(await partsOf(captures, flags, io), part => {
+        const options = lineOptions(part, io)
+        // those of a pcapng may come behind the packets that they would stand in
+        const names = new Names(options.knowledge?.cluster ?? null, [namesOf(part.flags.names)])
+        return { ...options, format, only, color, names }
+      })
       for (const options of hosts) await printPackets(options, io)
     })
 }
@@ -323,6 +342,7 @@ function addSize(program: Command, io: Io): void {
   command
     .option('--rules <file>', SIZE_RULES_HELP, collect, [])
     .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
+  addNameOptions(command)
     .optionsGroup('What to compare:')
     .option('--scenario <list>', SCENARIO_HELP, collect, [])
     .option('--sweep <range>', SWEEP_HELP, collect, [])
@@ -344,7 +364,7 @@ function addSize(program: Command, io: Io): void {
     })
 }
 
-interface RulesFlags extends SysctlFlags, KnowledgeFlags {
+interface RulesFlags extends SysctlFlags, KnowledgeFlags, NamesFlags {
   rulesAfter: string[]
   filter?: string
   format: string
@@ -363,6 +383,7 @@ function addRules(program: Command, io: Io): void {
     .option('--rules <file>', RULES_OF_HELP, collect, [])
     .option('--topology <file>', RULES_TOPOLOGY_HELP, collect, [])
     .option('--rules-after <file>', RULES_AFTER_HELP, collect, [])
+  addNameOptions(command)
     .optionsGroup(PRINTED)
     .option('--format <format>', RULES_FORMATS.join(', '), RULES_FORMATS[0])
     .option('--no-color', NO_COLOR_HELP)
@@ -380,7 +401,8 @@ function addRules(program: Command, io: Io): void {
         const knowledge = knowledgeOf(flags, quiet ? null : io.stderr, host)
         const shown = { replay: 'auto', tunnels: 'outer' } as const
         const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
-        return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, after }
+        const names = namesOf(flags.names)
+        return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, names, after }
       })
       await printRules(hosts, io, programVersion())
     })

@@ -129,6 +129,85 @@ describe('--names', () => {
     expect(one.flows.top[0].orig.dstName).toBe('of-the-capture')
   })
 
+  it('names who was dropped by rules, and whose packets other rules would drop', async () => {
+    using folder = new Folder()
+    const path = folder.write('c.pcapng', capture())
+    const names = folder.write('hosts', `${CLIENT} client\n${SERVER} w\u00e9b\n`)
+    const topology = folder.write('host', `2: eth0: <UP>\n    inet ${SERVER}/24 scope global eth0\n`)
+    const sysctl = folder.write(
+      'sysctl',
+      'net.ipv4.conf.all.rp_filter = 0\nnet.netfilter.nf_conntrack_max = 262144\n',
+    )
+    const raw = (name: string, rule: string): string =>
+      folder.write(name, `*raw\n:PREROUTING ACCEPT [0:0]\n${rule}COMMIT\n`)
+    const ran = raw('drop.txt', '-A PREROUTING -p tcp -j DROP\n')
+    const host = ['--topology', topology, '--sysctl', sysctl, '--rules', ran]
+    const args = [
+      'rules',
+      path,
+      ...host,
+      '--rules-after',
+      raw('open.txt', '-A PREROUTING -p udp -j DROP\n'),
+      '--names',
+      names,
+    ]
+    const { stdout: json, stderr } = await runCli([...args, '--format', 'json'])
+    expect(stderr).toBe('')
+    const { dropped, change } = JSON.parse(json)
+    const group = {
+      source: CLIENT,
+      sourceName: 'client',
+      destination: `${SERVER}:80`,
+      destinationName: 'w\u00e9b',
+    }
+    expect(dropped[0]).toMatchObject(group)
+    expect(change.groups[0]).toMatchObject(group)
+    const { stdout } = await runCli(args)
+    const ends = `tcp ${CLIENT} (client) > ${SERVER}:80 (w\u00e9b)`
+    expect(stdout.split(ends)).toHaveLength(3)
+  })
+
+  it('names the ends of packets, each line by itself', async () => {
+    using folder = new Folder()
+    const path = folder.write('c.pcapng', capture())
+    const names = folder.write('hosts', `${CLIENT} client\n${SERVER} w\u00e9b\n`)
+    const args = ['packets', path, '--names', names]
+    const lines = (await runCli(args)).stdout.trimEnd().split('\n')
+    expect(lines[1]).toContain(`${CLIENT}:40000 (client) > ${SERVER}:80 (w\u00e9b) `)
+    expect(lines[3]).toContain(`${CLIENT}:40002 (client) > 10.0.0.9:80 `)
+    const packets = (await runCli([...args, '--format', 'ndjson'])).stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(packets[0]).toMatchObject({ src: CLIENT, src_name: 'client', dst: SERVER, dst_name: 'w\u00e9b' })
+    expect(packets[2]).toMatchObject({ src_name: 'client', dst: '10.0.0.9' })
+    expect(packets[2]).not.toHaveProperty('dst_name')
+    const tsv = async (...more: string[]) =>
+      (await runCli(['packets', path, '--format', 'tsv', ...more])).stdout
+    expect(await tsv('--names', names)).toBe(await tsv())
+  })
+
+  it('names who holds a table, and whose flows a scenario cuts', async () => {
+    using folder = new Folder()
+    const flood = ['size', 'fixtures/report/syn-flood.pcap']
+    const [source] = (await reportOf(flood)).scenarios[0].table.owners.sources
+    const sources = folder.write('sources', `${source.name} flooder\n`)
+    const named = await reportOf([...flood, '--names', sources])
+    expect(named.scenarios[0].table.owners.sources[0]).toEqual({ ...source, called: 'flooder' })
+    const { stdout } = await runCli([...flood, '--names', sources])
+    expect(stdout).toContain(`${source.name} (flooder)`)
+
+    const idle = ['size', 'fixtures/findings/idle-timeout.eth0.pcap']
+    const cutting = ['--scenario', 'tcp_timeout_established=1']
+    const [example] = (await reportOf([...idle, ...cutting])).scenarios[1].loss.examples
+    const { src, dst } = example.flow.orig
+    const ends = ['--names', folder.write('ends', `${src} asker\n${dst} asked\n`)]
+    const { scenarios } = await reportOf([...idle, ...cutting, ...ends])
+    expect(scenarios[1].loss.examples[0].flow.orig).toMatchObject({ srcName: 'asker', dstName: 'asked' })
+    const { stdout: cut } = await runCli([...idle, ...cutting, ...ends])
+    expect(cut.replace(/\s+/g, ' ')).toContain('(asker to asked)')
+  })
+
   it.each([
     ['web 10.0.0.7\n', ':1: web: no address, expected a line such as 10.0.0.7 web'],
     ['\n10.0.0.7 # nothing\n', ':2: 10.0.0.7 has no name'],

@@ -40,6 +40,13 @@ describe('the report as text', () => {
     )
   })
 
+  it('says which flows nobody has to answer, of as many as there are', async () => {
+    const toMany = { destination: '224.0.0.251', destinationPort: 5353 }
+    const text = render(await reportOf(new CaptureBuilder().connection(1000).udp(toMany)), 200)
+    expect(text).toContain('; 1 of 2 flows answered, 1 needs no reply (multicast or broadcast); ')
+    expect(text).toMatch(/^Flows {5}2, [\s\S]*? 1 UNREPLIED$/m)
+  })
+
   it('calls no handshake answered that its client did not finish', async () => {
     const client = { sourcePort: 1000, destinationPort: 80 }
     const server = { source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 80, destinationPort: 1000 }

@@ -31,7 +31,7 @@ it('are as many as there is room for; all others are the last', () => {
   expect(points.of(0, 5)).toBe(4)
 })
 
-it('are named by interface or file, with the file where two have one name', () => {
+it('are named by interface or file, with what tells the paths apart where two have one name', () => {
   const points = new Points(source)
   for (const [at, index] of [
     [0, 0],
@@ -45,7 +45,37 @@ it('are named by interface or file, with the file where two have one name', () =
     points.seen(at, index)
   points.interfaceNames = index => (index === 8 ? 'wlan0' : null)
   const names = points.all.map((_, point) => points.name(point))
-  expect(names).toEqual(['a:a', 'b:eth0', 'a:a', 'b:eth0', '.pcap', '.pcap#7', 'wlan0'])
+  expect(names).toEqual(['tmp:a', 'eth0', 'else:a', 'eth0', '.pcap', '.pcap#7', 'wlan0'])
+})
+
+it.each([
+  ['two folders', ['lab/x/captures/any.pcap', 'lab/y/captures/any.pcap'], ['x:any#4', 'y:any#4']],
+  ['a folder and the one above it', ['any.pcap', 'x/any.pcap'], ['any#4', 'x:any#4']],
+  ['folders that differ in several places', ['x/1/any.pcap', 'y/2/any.pcap'], ['1:any#4', '2:any#4']],
+  [
+    'three folders, two alike in part',
+    ['x/1/any.pcap', 'x/2/any.pcap', 'y/2/any.pcap'],
+    ['x/1:any#4', 'x/2:any#4', 'y/2:any#4'],
+  ],
+  ['a folder in one of its name', ['x/x/any.pcap', 'x/any.pcap'], ['x:any#4', 'any#4']],
+  ['one folder, other endings', ['x/any.pcap', 'x/any.pcapng'], ['any.pcap:any#4', 'any.pcapng:any#4']],
+  ['one file read twice', ['x/any.pcap', 'x/any.pcap'], ['any#4', 'any#4']],
+])('have names of their own: %s', (_, paths, names) => {
+  const captures = paths.map(path => ({ path }))
+  const points = new Points({
+    captures,
+    interfaces: paths.map((_, capture) => ({ name: '', capture })),
+  } as never)
+  for (const [at] of paths.entries()) points.seen(at, 4)
+  expect(points.all.map((_, point) => points.name(point))).toEqual(names)
+})
+
+it('have the file in front of an interface that two pcapngs have', () => {
+  const captures = ['x/a.pcapng', 'x/eth0.pcap', 'x/b.pcapng.gz'].map(path => ({ path }))
+  const interfaces = ['eth0', '', 'eth0'].map((name, capture) => ({ name, capture }))
+  const points = new Points({ captures, interfaces } as never)
+  for (const [at] of captures.entries()) points.seen(at, 0)
+  expect(points.all.map((_, point) => points.name(point))).toEqual(['a:eth0', 'eth0', 'b:eth0'])
 })
 
 it('have sides that lead back to them', () => {

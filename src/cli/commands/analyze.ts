@@ -4,7 +4,6 @@ import type { Engine } from '../../conntrack/engine.ts'
 import { Analysis, type TryOut } from '../../findings/analysis.ts'
 import { isAtLeast } from '../../findings/facts/facts.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
-import { Names } from '../../host/names/names.ts'
 import { ChangedFates } from '../../host/walk/changed-fates.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
@@ -32,6 +31,7 @@ import type { AnalyzeOptions } from '../options/options.ts'
 import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
 import { type InnerNetwork, InnerReplay, type InnerTrack, oneTable } from '../replay/inner-replay.ts'
+import { namesFor } from '../replay/known-names.ts'
 import { OwnerThread } from '../replay/owner-thread.ts'
 import { replayedRules, rulesOver } from '../replay/rules-replay.ts'
 import { isWorthAThread } from '../replay/scenario-thread.ts'
@@ -250,7 +250,7 @@ async function reportOf(
     sort,
     known: analysis.tableCheck,
     tunnelMode,
-    names: new Names(knowledge?.cluster ?? null, [names, ...source.captures.map(capture => capture.names)]),
+    names: namesFor({ knowledge, names }, source),
     commentOn: ({ capture, frame }) => source.captures[capture]?.packetComments.of(frame) ?? '',
     unkeptComments: source.captures.reduce((sum, { packetComments }) => sum + packetComments.unkept, 0),
     // what came out of a tunnel is not to be told by its ends from what did not

@@ -8,6 +8,7 @@ import {
   IPS_SEEN_REPLY,
   nameOfState,
 } from '../../conntrack/status.ts'
+import type { Names } from '../../host/names/names.ts'
 import { tableParts } from '../../host/rules/ruleset.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
 import { placeOf, type RulePlace } from '../../host/walk/rule-numbers.ts'
@@ -52,6 +53,8 @@ export interface PacketsOptions extends LineReplay {
   /** States whose frames are shown; null shows all. */
   only: ReadonlySet<VerdictState> | null
   color: boolean
+  /** What addresses are called. */
+  names: Names
 }
 
 /** Runs the command. */
@@ -85,6 +88,7 @@ function withFamily({ place, table, chain, text }: RulePlace): NonNullable<Packe
 
 class PacketPrinter implements Printer {
   private readonly format: PacketsOptions['format']
+  private readonly names: Names
   private readonly only: ReadonlySet<VerdictState> | null
   private lines!: VerdictLines
   private readonly paint: Paint
@@ -105,6 +109,7 @@ class PacketPrinter implements Printer {
 
   constructor(options: PacketsOptions) {
     this.format = options.format
+    this.names = options.names
     this.only = options.only
     this.place = options.place
     this.verdict = {
@@ -127,7 +132,7 @@ class PacketPrinter implements Printer {
   start(engine: Engine, source: FrameSource, output: LineOutput, rules: ReplayedRules | null): void {
     this.engine = engine
     this.rules = rules
-    this.lines = new VerdictLines(this.paint, rules !== null)
+    this.lines = new VerdictLines(this.paint, rules !== null, this.names)
     this.source = source
     this.output = output
     this.severalCaptures = source.captures.length > 1
@@ -269,6 +274,7 @@ class PacketPrinter implements Printer {
         verdict,
         this.clock,
         shown,
+        this.names,
         outcome === FRAME_TRACKED ? this.writeEntry : writeNothing,
       )
   }

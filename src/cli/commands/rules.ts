@@ -1,5 +1,6 @@
 // `ctpcap rules`: what each rule of a host met and dropped of the packets captured there.
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { AddressNames } from '../../host/names/names.ts'
 import type { Rules } from '../../host/rules/rules.ts'
 import { ChangedFates } from '../../host/walk/changed-fates.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
@@ -15,6 +16,7 @@ import { UsageError } from '../io/usage-error.ts'
 import type { Hosts } from '../options/hosts.ts'
 import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource } from '../replay/filtered-source.ts'
+import { namesFor } from '../replay/known-names.ts'
 import { rulesOver } from '../replay/rules-replay.ts'
 import { clockCorrections, windowOver } from '../replay/sightings.ts'
 import { fragmentSettings, type Sysctls } from '../replay/sysctls.ts'
@@ -29,6 +31,8 @@ export interface RulesOptions extends Selection {
   format: (typeof RULES_FORMATS)[number]
   sysctls: Sysctls
   knowledge: Knowledge | null
+  /** Those of `--names`, by address. */
+  names: AddressNames
   /** Rules that might come in the place of those, or null. */
   after: Rules | null
   color: boolean
@@ -94,6 +98,7 @@ async function rulesOfHost(options: RulesOptions, io: Io, generator: string): Pr
         fates,
         rules,
         changes,
+        names: namesFor(options, source),
       })
       if (!options.quiet) warnOfDamage(source.captures, io.stderr)
       return report

@@ -4,6 +4,7 @@ import type { FrameSource } from '../../capture/frame.ts'
 import type { KnownTable } from '../../conntrack/known-entry.ts'
 import type { SysctlName } from '../../conntrack/settings.ts'
 import type { Knowledge } from '../../host/knowledge.ts'
+import type { AddressNames, Names } from '../../host/names/names.ts'
 import type { Rules } from '../../host/rules/rules.ts'
 import { untrackedBy } from '../../host/untracked.ts'
 import type { ReplayedRules } from '../../host/walk/replayed-rules.ts'
@@ -23,7 +24,13 @@ import { withProgress } from '../io/progress.ts'
 import { isRegularFile } from '../io/regular-file.ts'
 import { SeriesFile, seriesFormat } from '../io/series-file.ts'
 import { UsageError } from '../io/usage-error.ts'
-import { type KnowledgeFlags, knowledgeOf, rulesAfterOf } from '../options/host-options.ts'
+import {
+  type KnowledgeFlags,
+  knowledgeOf,
+  type NamesFlags,
+  namesOf,
+  rulesAfterOf,
+} from '../options/host-options.ts'
 import type { HostPart, Hosts } from '../options/hosts.ts'
 import { coresOf, type SysctlFlags, sysctlsOf, wantsColor, widthOf } from '../options/options.ts'
 import { type TableFlags, tableOf } from '../options/table-file.ts'
@@ -39,6 +46,7 @@ import { describeCaptures, endOf } from '../replay/describe-captures.ts'
 import { FilteredSource, filterOf } from '../replay/filtered-source.ts'
 import { FirstFrames } from '../replay/first-frames.ts'
 import { type OneTableTunnels, oneTable } from '../replay/inner-replay.ts'
+import { namesFor } from '../replay/known-names.ts'
 import { rulesOver } from '../replay/rules-replay.ts'
 import { replayScenarios } from '../replay/scenario-replay.ts'
 import { isWorthAThread, ScenarioThread } from '../replay/scenario-thread.ts'
@@ -56,7 +64,7 @@ const SHARE = 0.02
 /** What is tried where the capture cannot be read twice. */
 const USUAL_TIMEOUTS: SysctlName[] = ['nf_conntrack_tcp_timeout_time_wait', 'nf_conntrack_udp_timeout']
 
-export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, KnowledgeFlags {
+export interface SizeFlags extends SysctlFlags, WhatIfFlags, TableFlags, KnowledgeFlags, NamesFlags {
   rulesAfter: string[]
   filter?: string
   json?: boolean
@@ -78,6 +86,8 @@ export interface SizeOptions extends Selection {
   table: KnownTable | null
   /** What was given of the host: packets of every scenario go through its rules. */
   knowledge: Knowledge | null
+  /** Those of `--names`, by address. */
+  names: AddressNames
   /** Rules that come in their place in one scenario, or null. */
   after: Rules | null
   /** The table as captured, and under its maximum where one was given. */
@@ -102,12 +112,12 @@ export interface SizeOptions extends Selection {
 
 /** @throws UsageError for a value that no option takes */
 export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: Io): SizeOptions {
-  const sysctls = sysctlsOf(flags)
   const cores = coresOf(flags)
   const series = flags.series ?? null
   if (series !== null) seriesFormat(series)
   const stderr = flags.quiet === true ? null : io.stderr
   const knowledge = knowledgeOf(flags, stderr, host)
+  const sysctls = sysctlsOf(flags, knowledge)
   const after = rulesAfterOf(flags.rulesAfter, knowledge, flags, stderr)
   return {
     host,
@@ -116,6 +126,7 @@ export function sizeOptions({ host, captures, flags }: HostPart<SizeFlags>, io: 
     sysctls,
     table: tableOf(flags),
     knowledge,
+    names: namesOf(flags.names),
     after,
     captured: capturedSpecs(sysctls),
     requested: [
@@ -168,7 +179,9 @@ async function sizeHost(options: SizeOptions, io: Io, generator: string): Promis
         interrupt.finish()
         const captures = describeCaptures(source)
         const filter = source instanceof FilteredSource ? source.report : null
-        const report = buildSizeReport({ generator, captures, filter, end: endOf(source), captured, rows })
+        const end = endOf(source)
+        const names = namesFor(options, source)
+        const report = buildSizeReport({ generator, captures, filter, end, captured, rows, names })
         await seriesFile?.commit()
         if (!options.quiet) warnOfDamage(source.captures, io.stderr)
         return report
@@ -229,7 +242,8 @@ async function replayAll(
   seriesFile?.watch({ ...sizing, max, outside }, source, options.interval)
   const sized = new Map<ScenarioSpec, SizedScenario>()
   const numbersOf = (scenario: Scenario): RuleNumbers | null => rules.get(scenario)?.numbers ?? null
-  const own = await replayScenarios(source, window, scenarios, options, numbersOf)
+  const namesKnown = (): Names => namesFor(options, source)
+  const own = await replayScenarios(source, window, scenarios, options, numbersOf, namesKnown)
   const others = (await thread?.sized) ?? []
   for (const [i, replayed] of [...here, ...elsewhere].entries()) {
     const each = [...own, ...others][i]

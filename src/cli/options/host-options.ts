@@ -27,6 +27,9 @@ export const TOPOLOGY_HELP =
   'interfaces of the host, repeatable: ip -j addr, ip -j route, ip -j neigh, bridge -j -d link, bridge -j fdb, or their text. Observation points get names, findings are surer'
 export const KUBERNETES_HELP =
   'objects of the cluster, repeatable: kubectl get pods,services,endpointslices,nodes,networkpolicies,namespaces -A -o json. Addresses get names, and flows are held against endpoints and policies'
+/** Of the commands that take names from them alone. */
+export const KUBERNETES_NAMES_HELP =
+  'objects of the cluster, repeatable: kubectl get pods,services,nodes -A -o json. Addresses get names'
 
 /** Of commands that print a line for a packet, an event or an entry. */
 export const LINE_RULES_HELP =
@@ -61,6 +64,10 @@ export interface KnowledgeFlags {
 /** Of the commands that print names. */
 export const NAMES_HELP =
   'names of addresses, repeatable: lines as /etc/hosts has them. They stand beside addresses, behind names from --kubernetes'
+
+export interface NamesFlags {
+  names: string[]
+}
 
 /** The names of `--names` files, by address. @throws UsageError for a file that is none */
 export function namesOf(paths: readonly string[]): AddressNames {

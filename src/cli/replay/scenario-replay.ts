@@ -1,5 +1,6 @@
 // The one pass of `ctpcap size`: captures replayed through the tables of several scenarios at once.
 import type { FrameSource } from '../../capture/frame.ts'
+import { type Names, NO_NAMES } from '../../host/names/names.ts'
 import type { RuleNumbers } from '../../host/walk/rule-numbers.ts'
 import { Defragmenter } from '../../packet/defrag/fragments.ts'
 import { replay } from '../../replay.ts'
@@ -22,6 +23,7 @@ export interface ScenarioReplay {
  * @param window what makes one packet of its sightings; null where each frame counts
  * @param scenarios the table as captured first, by which the others are measured
  * @param numbersOf what the numbers of a scenario's rules are of; null of one without
+ * @param namesKnown what addresses are called, asked when all was read
  */
 export async function replayScenarios(
   source: FrameSource,
@@ -29,6 +31,7 @@ export async function replayScenarios(
   scenarios: CapturedFirst<Scenario>,
   { sysctls, tunnels }: ScenarioReplay,
   numbersOf: (scenario: Scenario) => RuleNumbers | null = () => null,
+  namesKnown: () => Names = () => NO_NAMES,
 ): Promise<SizedScenario[]> {
   const whatIf = new WhatIf(scenarios)
   const settings = fragmentSettings(sysctls)
@@ -37,8 +40,9 @@ export async function replayScenarios(
   const end = endOf(source)
   whatIf.finish(end)
   const epoch = source.captures.some(({ firstTime }) => firstTime !== null) ? source.epoch : null
+  const names = namesKnown()
   const base = scenarios[0].spec.settings
   return whatIf.outcomes.map(({ scenario, loss }) =>
-    sizeScenario(scenario, loss, numbersOf(scenario), base, epoch, end),
+    sizeScenario(scenario, loss, numbersOf(scenario), base, epoch, end, names),
   )
 }

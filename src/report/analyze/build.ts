@@ -133,7 +133,7 @@ export function buildReport(replayed: Replayed): Report {
     knownTable,
     tunnelMode: replayed.tunnelMode,
     ...own,
-    ...(replayed.changes === null ? {} : { change: changeReport(replayed.changes) }),
+    ...(replayed.changes === null ? {} : { change: changeReport(replayed.changes, replayed.names) }),
     tunnels: replayed.tunnels.map(({ name, ids, hasMoreIds, tracked }) => ({
       name,
       ids: [...ids],

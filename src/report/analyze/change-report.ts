@@ -1,5 +1,6 @@
 // What other rules would change into the ChangeReport, and that for people.
 import { formatAddress, formatEndpoint } from '../../host/files/network.ts'
+import type { Names } from '../../host/names/names.ts'
 import type { ChangedFates, Decision } from '../../host/walk/changed-fates.ts'
 import type { PacketGroup } from '../../host/walk/grouped-packets.ts'
 import { STATES } from '../../host/walk/packet-end.ts'
@@ -12,7 +13,7 @@ import type { ChangeReport, DecisionReport, PacketGroupReport } from './model.ts
 /** Groups of packets that are named to people. */
 const NAMED_GROUPS = 20
 
-export function changeReport(changes: ChangedFates): ChangeReport {
+export function changeReport(changes: ChangedFates, names: Names): ChangeReport {
   const { groups, pairs, connections, changed, untold, broken, opened, numbers } = changes
   return {
     packets: changed,
@@ -31,7 +32,7 @@ export function changeReport(changes: ChangedFates): ChangeReport {
             after: decision(pair.after, numbers.after),
             connections: own,
             isAnswer: group.isAnswer,
-            ...packetGroup(group),
+            ...packetGroup(group, names),
           },
         ]
       }),
@@ -45,18 +46,30 @@ function decision({ fate, decided }: Decision, numbers: RuleNumbers): DecisionRe
 }
 
 /** The flow of a group, and how much of it there was. */
-export function packetGroup(group: PacketGroup): PacketGroupReport {
+export function packetGroup(group: PacketGroup, names: Names): PacketGroupReport {
   const family = group.family === 6 ? 6 : 4
+  const source = formatAddress(family, group.source)
+  const destination = formatAddress(family, group.destination)
+  const sourceName = names.nameAt(group.protocol, source, -1)
+  const destinationName = names.nameAt(group.protocol, destination, group.destinationPort)
   return {
     state: STATES[group.state] ?? 'invalid',
     protocol: protocolName(group.protocol),
-    source: formatAddress(family, group.source),
+    source,
+    ...(sourceName === '' ? {} : { sourceName }),
     destination: formatEndpoint(family, group.destination, group.destinationPort),
+    ...(destinationName === '' ? {} : { destinationName }),
     packets: group.packets,
     bytes: group.bytes,
     frame: group.frame,
     capture: group.capture,
   }
+}
+
+/** `10.0.0.5 (client) > 10.96.0.10:80 (Service shop/web)`: between whom a group of packets is, by name too where one is known. */
+export function endsText({ source, sourceName, destination, destinationName }: PacketGroupReport): string {
+  const named = (end: string, name = ''): string => (name === '' ? end : `${end} (${printable(name)})`)
+  return `${named(source, sourceName)} > ${named(destination, destinationName)}`
 }
 
 /** What other rules would change: the flows of which most connections do first. @param width columns that no line exceeds */
@@ -73,11 +86,11 @@ export function changeLines(change: ChangeReport, width: number): string[] {
     )
   const rows: string[] = []
   for (const group of groups.slice(0, NAMED_GROUPS)) {
-    const { protocol, source, destination, isAnswer, before, after, connections } = group
+    const { protocol, isAnswer, before, after, connections } = group
     const state = isAnswer ? `answers, ${group.state}` : group.state
     const many = connections === 0 ? '' : ` (${plural(connections, 'connection')})`
     const by = after.rule === null ? '' : ` by ${printable(after.rule)}`
-    const line = `${protocol} ${source} > ${destination} ${state}${many}: ${before.fate}, then ${after.fate}${by}`
+    const line = `${protocol} ${endsText(group)} ${state}${many}: ${before.fate}, then ${after.fate}${by}`
     rows.push(...labelled(`${formatCount(group.packets).padStart(9)}  `, line, width))
   }
   const rest = groups.slice(NAMED_GROUPS).reduce((sum, group) => sum + group.packets, 0) + others

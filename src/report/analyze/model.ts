@@ -79,7 +79,10 @@ export interface PacketGroupReport {
   state: string
   protocol: string
   source: string
+  /** What the ends are called, where somebody knows. */
+  sourceName?: string
   destination: string
+  destinationName?: string
   packets: number
   bytes: number
   /** The first of them: its frame, and the index of its capture. */

@@ -342,14 +342,25 @@ export function orderlyItems(report: Report): string[] {
   const items: string[] = []
   if (packets.invalid === 0) items.push(`0 of ${plural(trackedPackets(report), 'packet')} INVALID`)
   const answered = flows.total - flows.unreplied - unfinished(report)
-  const due = flows.total - unreplied.multicast - unreplied.tunnel - unreplied.oneWay
   const losesAnswers = findings.some(({ facts }) => facts.reasons.some(({ code }) => code === 'answers-stay'))
   if (unreplied.silent === 0 && answered > 0 && !losesAnswers)
-    items.push(`${formatCount(answered)} of ${plural(due, 'flow')} answered`)
+    items.push(`${formatCount(answered)} of ${plural(flows.total, 'flow')} answered${unansweredText(report)}`)
   const isFull = findings.some(({ id }) => id === 'conntrack-table-full' || id === 'conntrack-early-drop')
   if (table.exceeded === null && packets.dropped === 0 && table.max > 0 && !isFull)
     items.push(`table peaked at ${formatCount(table.peak.entries)} of ${formatCount(table.max)} entries`)
   const lost = captures.flatMap(({ interfaces }) => interfaces.map(({ dropped }) => dropped))
   if (lost.length > 0 && lost.every(dropped => dropped === 0)) items.push('the capture lost 0 frames')
   return items
+}
+
+/** `, 1 needs no reply (multicast or broadcast)`: which of all flows are without an answer, and in order; `''` for none. */
+function unansweredText({ unreplied: { oneWay, multicast, tunnel } }: Report): string {
+  const free = multicast + tunnel
+  const kinds = [
+    ...(multicast > 0 ? ['multicast or broadcast'] : []),
+    ...(tunnel > 0 ? ['overlay network'] : []),
+  ].join(', ')
+  const unasked =
+    free === 0 ? '' : `, ${formatCount(free)} ${free === 1 ? 'needs' : 'need'} no reply (${kinds})`
+  return oneWay === 0 ? unasked : `${unasked}, ${formatCount(oneWay)} captured in one direction`
 }

@@ -1,5 +1,6 @@
 // What conntrack made of each frame: a row of tab-separated columns, a JSON object, or an aligned line for people.
-import { formatIpv6 } from '../../net/address.ts'
+import type { Names } from '../../host/names/names.ts'
+import { formatIpv4, formatIpv6 } from '../../net/address.ts'
 import {
   assignedProtocolName,
   IPPROTO_ICMP,
@@ -7,8 +8,9 @@ import {
   IPPROTO_TCP,
   protocolName,
 } from '../../net/numbers.ts'
-import type { Ascii } from '../text/ascii.ts'
+import { type Ascii, utf8 } from '../text/ascii.ts'
 import { type CaptureClock, formatElapsed } from '../text/capture-clock.ts'
+import { printable } from '../text/format.ts'
 import { openObject, openRow } from './host.ts'
 import { protocolFields } from './json.ts'
 import { PORTS_NONE, PORTS_PORTS, portsOf } from './tuple.ts'
@@ -127,6 +129,7 @@ export function writeVerdictJson(
   verdict: Verdict,
   clock: CaptureClock,
   packet: ShownPacket | null,
+  names: Names,
   writeEntry: (out: Ascii) => void,
 ): void {
   openObject(out, verdict.host)
@@ -147,8 +150,17 @@ export function writeVerdictJson(
   writeEntry(out)
   if (verdict.fate !== null) writeFate(out, verdict.fate)
   if (verdict.copyOf >= 0) writeCopy(out, verdict)
-  if (verdict.reason === '') out.text(',"reasons":[]}')
-  else out.text(`,"reasons":["${verdict.reason.replaceAll(' | ', '","')}"]}`)
+  if (verdict.reason === '') out.text(',"reasons":[]')
+  else out.text(`,"reasons":["${verdict.reason.replaceAll(' | ', '","')}"]`)
+  if (packet !== null && !names.isEmpty) {
+    writeName(out, ',"src_name":', sourceName(packet, names))
+    writeName(out, ',"dst_name":', destinationName(packet, names))
+  }
+  out.text('}')
+}
+
+function writeName(out: Ascii, field: string, name: string): void {
+  if (name !== '') out.text(field + utf8(JSON.stringify(name)))
 }
 
 function writeCopy(out: Ascii, { copyOf, copyOfCapture }: Verdict): void {
@@ -211,10 +223,15 @@ export class VerdictLines {
   private readonly paint: Paint
 
   private readonly hasFates: boolean
+  private readonly names: Names
 
-  /** @param hasFates whether packets were replayed through rules */
-  constructor(paint: Paint, hasFates: boolean) {
+  /**
+   * @param hasFates whether packets were replayed through rules
+   * @param names what addresses are called
+   */
+  constructor(paint: Paint, hasFates: boolean, names: Names) {
     this.paint = paint
+    this.names = names
     this.hasFates = hasFates
   }
 
@@ -238,7 +255,7 @@ export class VerdictLines {
     out.text('  ')
     const start = out.length
     if (packet === null) out.text('-')
-    else writeEndpoints(out, packet)
+    else writeEndpoints(out, packet, this.names)
     this.endpointsWidth = Math.max(this.endpointsWidth, out.length - start)
     out.padFrom(start, this.endpointsWidth + 1)
     this.writeLeft(out, packet === null ? '-' : formatProtocol(packet.protocol), 8)
@@ -277,9 +294,9 @@ function writeFrame(out: Ascii, verdict: Verdict): void {
   out.decimal(verdict.frame)
 }
 
-/** `10.0.0.1:1234 > 10.0.0.2:80` */
-function writeEndpoints(out: Ascii, packet: ShownPacket): void {
-  const ports = packet.hasTuple && portsOf(packet.protocol) === PORTS_PORTS
+/** `10.0.0.1:1234 > 10.0.0.2:80`, with ` (web)` behind an end that has a name. */
+function writeEndpoints(out: Ascii, packet: ShownPacket, names: Names): void {
+  const ports = hasPorts(packet)
   const bracketed = ports && packet.family === 6
   if (bracketed) out.text('[')
   writeSource(out, packet)
@@ -288,6 +305,7 @@ function writeEndpoints(out: Ascii, packet: ShownPacket): void {
     out.text(':')
     out.decimal(packet.sourcePort)
   }
+  if (!names.isEmpty) writeCalled(out, sourceName(packet, names))
   out.text(bracketed ? ' > [' : ' > ')
   writeDestination(out, packet)
   if (bracketed) out.text(']')
@@ -295,6 +313,30 @@ function writeEndpoints(out: Ascii, packet: ShownPacket): void {
     out.text(':')
     out.decimal(packet.destinationPort)
   }
+  if (!names.isEmpty) writeCalled(out, destinationName(packet, names))
+}
+
+function writeCalled(out: Ascii, name: string): void {
+  if (name !== '') out.text(` (${utf8(printable(name))})`)
+}
+
+function sourceName(packet: ShownPacket, names: Names): string {
+  const { family, source0, source1, source2, source3, sourcePort } = packet
+  const address = family === 6 ? formatIpv6(source0, source1, source2, source3) : formatIpv4(source0)
+  return names.nameAt(packet.protocol, address, hasPorts(packet) ? sourcePort : -1)
+}
+
+function destinationName(packet: ShownPacket, names: Names): string {
+  const { family, destination0, destination1, destination2, destination3, destinationPort } = packet
+  const address =
+    family === 6
+      ? formatIpv6(destination0, destination1, destination2, destination3)
+      : formatIpv4(destination0)
+  return names.nameAt(packet.protocol, address, hasPorts(packet) ? destinationPort : -1)
+}
+
+function hasPorts({ hasTuple, protocol }: ShownPacket): boolean {
+  return hasTuple && portsOf(protocol) === PORTS_PORTS
 }
 
 function formatProtocol(protocol: number): string {

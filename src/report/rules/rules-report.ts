@@ -1,5 +1,6 @@
 // What rules met and dropped in a replay into the RulesReport.
 
+import type { Names } from '../../host/names/names.ts'
 import type { Chain, Rule } from '../../host/rules/ruleset.ts'
 import { tableParts } from '../../host/rules/ruleset.ts'
 import type { ChangedFates } from '../../host/walk/changed-fates.ts'
@@ -22,10 +23,12 @@ export interface Ruled {
   rules: ReplayedRules
   /** What other rules change; null for none. */
   changes: ChangedFates | null
+  /** What the ends of flows are called. */
+  names: Names
 }
 
 export function buildRulesReport(ruled: Ruled): RulesReport {
-  const { rules } = ruled
+  const { rules, names } = ruled
   const { numbers, counts, dropped } = rules
   return {
     schema: RULES_SCHEMA,
@@ -43,9 +46,11 @@ export function buildRulesReport(ruled: Ruled): RulesReport {
       first: secondsOf(counts.first[number]),
       last: secondsOf(counts.last[number]),
     })),
-    dropped: dropped.groups.toSorted((a, b) => b.packets - a.packets).map(droppedReport),
+    dropped: dropped.groups
+      .toSorted((a, b) => b.packets - a.packets)
+      .map(group => droppedReport(group, names)),
     droppedOthers: dropped.others,
-    change: ruled.changes === null ? null : changeReport(ruled.changes),
+    change: ruled.changes === null ? null : changeReport(ruled.changes, names),
     limits: ruleLimits(rules).map(({ text }) => text),
   }
 }
@@ -74,10 +79,10 @@ function secondsOf(time: number | undefined): number | null {
   return time === undefined || Number.isNaN(time) ? null : time / 1e9
 }
 
-function droppedReport(group: PacketGroup): DroppedReport {
+function droppedReport(group: PacketGroup, names: Names): DroppedReport {
   return {
     rule: group.decided < 0 ? null : group.decided,
     isByHost: group.decided === BY_HOST,
-    ...packetGroup(group),
+    ...packetGroup(group, names),
   }
 }

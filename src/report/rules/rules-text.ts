@@ -1,5 +1,5 @@
 // The RulesReport for people: each chain with what its rules met, those that met nothing, and what was dropped.
-import { changeLines } from '../analyze/change-report.ts'
+import { changeLines, endsText } from '../analyze/change-report.ts'
 import { formatBytes, formatCount, formatInstant, plural, printable } from '../text/format.ts'
 import { renderSections, SECTION_MARGIN } from '../text/sections.ts'
 import { createStyle, type Style } from '../text/style.ts'
@@ -115,6 +115,6 @@ function droppedLine(group: DroppedReport, rules: readonly RuleReport[], width: 
       : rule.isPolicy
         ? `policy of ${rule.chain}`
         : `${placeText(rule)}${printable(rule.text)}`
-  const line = `${group.protocol} ${group.source} > ${group.destination} ${group.state}: ${by}`
+  const line = `${group.protocol} ${endsText(group)} ${group.state}: ${by}`
   return labelled(`${formatCount(group.packets).padStart(9)}  `, line, width)
 }

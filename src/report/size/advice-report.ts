@@ -2,6 +2,7 @@
 import type { Settings, SysctlName } from '../../conntrack/settings.ts'
 import type { Advice } from '../../sizing/advice.ts'
 import { tableMemory } from '../../sizing/memory.ts'
+import { namesText } from '../analyze/knowledge-report.ts'
 import type { FlowReport } from '../analyze/model.ts'
 import { tupleText } from '../analyze/tuple-text.ts'
 import { formatCount, formatDuration, formatMemory, plural } from '../text/format.ts'
@@ -99,8 +100,10 @@ export function cost({ cut, examples }: LossReport): string {
   return `cuts ${plural(cut, 'flow')} of this capture: ${named.join('; ')}${cut > named.length ? '; …' : ''}`
 }
 
-function nameOf({ protocol, orig }: FlowReport): string {
-  return `${protocol} ${tupleText(orig)}`
+function nameOf(flow: FlowReport): string {
+  const { protocol, orig } = flow
+  const names = namesText(flow)
+  return `${protocol} ${tupleText(orig)}${names === '' ? '' : ` (${names})`}`
 }
 
 function set(name: SysctlName, value: number): string {

@@ -2,6 +2,7 @@
 
 import { describeClass, OCCUPANCY_CLASSES } from '../../conntrack/occupancy-class.ts'
 import type { Settings } from '../../conntrack/settings.ts'
+import type { Names } from '../../host/names/names.ts'
 import type { RuleNumbers } from '../../host/walk/rule-numbers.ts'
 import { mapNonEmpty } from '../../net/non-empty.ts'
 import { advise, type Outcome } from '../../sizing/advice.ts'
@@ -13,6 +14,7 @@ import type { Loss } from '../../sizing/scenarios/what-if.ts'
 import { changedSettings } from '../analyze/changed-settings.ts'
 import { FlowReporter } from '../analyze/flow-report.ts'
 import { kernelReport } from '../analyze/kernel-report.ts'
+import { withNames } from '../analyze/knowledge-report.ts'
 import type { CaptureReport, FilterReport } from '../analyze/model.ts'
 import { tableReport } from '../analyze/table-report.ts'
 import { adviceReport } from './advice-report.ts'
@@ -36,6 +38,8 @@ export interface Sized {
   captured: Scenario
   /** As the user sees them; several may share one engine. */
   rows: CapturedFirst<{ name: string; sized: SizedScenario }>
+  /** What the ends of flows are called. */
+  names: Names
 }
 
 /** What a scenario came to, as plain data: it may have been replayed on another thread. */
@@ -45,9 +49,13 @@ export interface SizedScenario {
 }
 
 export function buildSizeReport(sized: Sized): SizeReport {
-  const { rows, end, captured } = sized
+  const { rows, end, captured, names } = sized
   const { settings } = captured.spec
-  const scenarios = mapNonEmpty(rows, ({ name, sized: { report } }) => ({ name, ...report }))
+  const scenarios = mapNonEmpty(rows, ({ name, sized: { report } }) => ({
+    name,
+    ...report,
+    loss: withFlowNames(report.loss, names),
+  }))
   const advice = advise(rows.map(row => row.sized.outcome))
   return {
     schema: SIZE_SCHEMA,
@@ -70,6 +78,7 @@ export function buildSizeReport(sized: Sized): SizeReport {
  * @param base the settings of the table as captured
  * @param epoch nanoseconds since 1970 of the first frame; null where there was none
  * @param end nanoseconds from the first frame to the last
+ * @param names what owners of entries are called
  */
 export function sizeScenario(
   scenario: Scenario,
@@ -78,11 +87,19 @@ export function sizeScenario(
   base: Settings,
   epoch: bigint | null,
   end: number,
+  names: Names,
 ): SizedScenario {
   const { settings, enforced } = scenario.spec
   const { occupancy } = scenario.sizing
   const owners = scenario.owners?.largest(end) ?? null
-  const { timeline, timelineStep, ...table } = tableReport(scenario.sizing, owners, settings, epoch, end)
+  const { timeline, timelineStep, ...table } = tableReport(
+    scenario.sizing,
+    owners,
+    settings,
+    epoch,
+    end,
+    names,
+  )
   const { projection } = table
   const level = projection !== null && isTelling(projection) ? projection.level : 0
   const entries = Math.max(table.countPeak.entries, level) + table.outside
@@ -120,6 +137,14 @@ function lossReport(
       ? {}
       : { refused, refusals: refusalReports(refusals, numbers, spec.notrack !== null) }),
     examples: examples.map(({ flow, idle }) => ({ flow: reporter.report(flow), idle: idle / 1e9 })),
+  }
+}
+
+/** Another thread that replayed the scenario knew no names. */
+function withFlowNames(loss: LossReport, names: Names): LossReport {
+  return {
+    ...loss,
+    examples: loss.examples.map(({ flow, idle }) => ({ flow: withNames(flow, names), idle })),
   }
 }
 

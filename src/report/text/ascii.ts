@@ -131,6 +131,11 @@ function digitsOf(value: number): number {
   return 5
 }
 
+/** The bytes of a text in UTF-8, a character each, as `Ascii.text()` takes them. */
+export function utf8(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
 /** The text in one piece: a joined one (`a${b}`) V8 keeps in parts, and reads more slowly character by character. */
 export function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1')

@@ -87,12 +87,16 @@ export class Points {
 
   /**
    * What to call a point: the interface's name in a pcapng, else the file's without its ending, with `#4` behind it
-   * for interface index 4 of a host whose name nobody knows; in front of it the capture's file where several captures have that name.
+   * for interface index 4 of a host whose name nobody knows. Where points of several files have that name, what tells
+   * their paths apart stands in front of it: `nodeA:any#4` of `lab/nodeA/any.pcap`.
    */
   name(point: number): string {
     const own = this.bareName(point)
-    const isShared = this.all.some((_, other) => other !== point && this.bareName(other) === own)
-    return isShared ? `${stem(this.pathOf(point))}:${own}` : own
+    const namesakes = this.all.flatMap((_, other) =>
+      this.bareName(other) === own ? [this.pathOf(other)] : [],
+    )
+    const apart = differingPart(this.pathOf(point), new Set(namesakes))
+    return apart === '' || apart === own ? own : `${apart}:${own}`
   }
 
   private bareName(point: number): string {
@@ -121,8 +125,38 @@ export class Points {
   }
 }
 
+/**
+ * The shortest part of a path that tells it from the others: of what stands before the part that all end with, as many
+ * folders as that takes; `''` where there is no other. @param paths with the path itself
+ */
+function differingPart(path: string, paths: ReadonlySet<string>): string {
+  if (paths.size === 1) return ''
+  const bare = new Set([...paths].map(withoutEnding))
+  // `a.pcap` beside `a.pcapng`: their endings tell them apart
+  const shown = bare.size === paths.size ? withoutEnding : (whole: string) => whole
+  const all = [...paths].map(other => shown(other).split('/'))
+  const own = shown(path).split('/')
+  const shortest = Math.min(...all.map(({ length }) => length))
+  let common = 0
+  while (common < shortest && all.every(parts => parts.at(-1 - common) === own.at(-1 - common))) common++
+  const partOf = (parts: readonly string[], count: number): string =>
+    parts
+      .slice(0, parts.length - common)
+      .slice(-count)
+      .join('/')
+  let count = 1
+  while (new Set(all.map(parts => partOf(parts, count))).size < all.length) count++
+  return partOf(own, count)
+}
+
 /** The file's name without what says that it is a capture. */
 function stem(path: string): string {
-  const file = path.slice(path.lastIndexOf('/') + 1)
-  return file.replace(ENDING, '') || file
+  const bare = withoutEnding(path)
+  return bare.slice(bare.lastIndexOf('/') + 1)
+}
+
+/** A path without what says that it is a capture; all of it where its file is called no more than that. */
+function withoutEnding(path: string): string {
+  const bare = path.replace(ENDING, '')
+  return bare === '' || bare.endsWith('/') ? path : bare
 }
