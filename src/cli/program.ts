@@ -402,7 +402,7 @@ function addRules(program: Command, io: Io): void {
         const shown = { replay: 'auto', tunnels: 'outer' } as const
         const after = rulesAfterOf(flags.rulesAfter, knowledge, shown, quiet ? null : io.stderr)
         const names = namesOf(flags.names)
-        return { ...common, host, captures, sysctls: sysctlsOf(flags), knowledge, names, after }
+        return { ...common, host, captures, sysctls: sysctlsOf(flags, knowledge), knowledge, names, after }
       })
       await printRules(hosts, io, programVersion())
     })
